@@ -1,0 +1,102 @@
+"""What all tests share: asyncio as the event loop, a clean environment, real servers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from hypothesis import settings
+
+from tests.servers import (
+    OwnServer,
+    Server,
+    ServerUnavailableError,
+    find_binary,
+    given_or_own,
+)
+
+settings.register_profile("cronfleet", deadline=None)  # a busy machine is no failure
+settings.load_profile("cronfleet")
+
+SETTINGS = ("CRON_", "CRONFLEET_", "EMAIL_", "REDIS_", "SMTP_", "USERS_")
+SERVERS_USED = pytest.StashKey[set[str]]()
+AnyServer = TypeVar("AnyServer", bound=Server)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--require-servers",
+        action="store_true",
+        default=bool(os.environ.get("CI")),
+        help="a server that cannot be had is a failure, not a reason to skip (as with CI=true)",
+    )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for server in sorted(terminalreporter.config.stash.get(SERVERS_USED, set[str]())):
+        terminalreporter.write_line(server)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the settings of whoever runs the tests out of them."""
+    for name in os.environ:
+        if name.startswith(SETTINGS) and not name.startswith("CRONFLEET_TEST_"):
+            monkeypatch.delenv(name)
+
+
+@contextmanager
+def in_use(config: pytest.Config, get: Callable[[], AnyServer]) -> Generator[AnyServer]:
+    try:
+        server = get()
+    except ServerUnavailableError as error:
+        pytest.fail(str(error)) if config.getoption("--require-servers") else pytest.skip(
+            str(error)
+        )
+    config.stash.setdefault(SERVERS_USED, set()).add(str(server))
+    yield server
+    if isinstance(server, OwnServer):
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_server(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A Redis that all tests share: keep to keys of your own, and leave it running."""
+    folder = tmp_path_factory.mktemp("redis")
+    with in_use(pytestconfig, lambda: given_or_own("redis", folder)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def valkey_server(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A Valkey that all tests share: keep to keys of your own, and leave it running."""
+    folder = tmp_path_factory.mktemp("valkey")
+    with in_use(pytestconfig, lambda: given_or_own("valkey", folder)) as server:
+        yield server
+
+
+@pytest.fixture
+def own_redis(pytestconfig: pytest.Config, tmp_path: Path) -> Iterator[OwnServer]:
+    """A Redis for this test alone, to stop, restart and freeze."""
+    with in_use(pytestconfig, lambda: OwnServer(find_binary("redis"), tmp_path)) as server:
+        yield server
+
+
+@pytest.fixture
+def own_valkey(pytestconfig: pytest.Config, tmp_path: Path) -> Iterator[OwnServer]:
+    """A Valkey for this test alone, to stop, restart and freeze."""
+    with in_use(pytestconfig, lambda: OwnServer(find_binary("valkey"), tmp_path)) as server:
+        yield server
