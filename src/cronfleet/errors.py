@@ -1,0 +1,74 @@
+"""Every exception that cronfleet raises.
+
+Each message names the thing, says what happened and what to do or what comes next.
+"""
+
+from __future__ import annotations
+
+
+class CronfleetError(Exception):
+    """The base of every error that cronfleet raises on purpose."""
+
+
+class InvalidScheduleError(CronfleetError, ValueError):
+    """A schedule that cannot be understood, or can never fire."""
+
+    def __init__(self, field: str, text: str, hint: str) -> None:
+        self.field = field
+        self.text = text
+        self.hint = hint
+        super().__init__(f"{field} {text!r}: {hint}")
+
+
+class StoreError(CronfleetError):
+    """The store answered, and what it said cannot be worked with."""
+
+
+class StoreUnavailableError(StoreError):
+    """The store gave no answer: whether the step was taken is not known."""
+
+    def __init__(self, store: str, what: str) -> None:
+        super().__init__(f"the store {store} gave no answer: {what}")
+
+
+class StoreRefusedError(StoreError):
+    """The store cannot be used as it is configured; the message says what to change."""
+
+
+class InvalidJobError(CronfleetError, ValueError):
+    """A job that cannot be registered as it is written."""
+
+    def __init__(self, job: str, what: str) -> None:
+        self.job = job
+        super().__init__(f"job {job!r}: {what}")
+
+
+class ForeignJobError(CronfleetError):
+    """A job's name is taken by another program of the same fleet."""
+
+    def __init__(self, job: str, owner: str, program: str) -> None:
+        self.job = job
+        super().__init__(
+            f"job {job!r} belongs to program {owner!r}, and this is {program!r}: rename the job, "
+            f"name the program with Scheduler(program={owner!r}), or use another CRONFLEET_FLEET"
+        )
+
+
+class UnknownJobError(CronfleetError, LookupError):
+    """No job of that name is in the store."""
+
+    def __init__(self, job: str, known: list[str]) -> None:
+        self.job = job
+        names = ", ".join(known) if known else "none yet"
+        super().__init__(f"there is no job {job!r}; the store has: {names}")
+
+
+class MissingExtraError(CronfleetError, ImportError):
+    """An optional part is used whose packages are not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs more packages: pip install 'cronfleet[{extra}]'")
+
+
+class ConfigurationError(CronfleetError):
+    """A setting that cannot be used; the message names it and says what to write instead."""

@@ -1,0 +1,123 @@
+"""Nothing that a person can type hangs, or takes more than 5 ms; no other error comes out."""
+
+from __future__ import annotations
+
+import string
+from time import process_time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cronfleet.cron import days, fields, parser, search, walls, zones
+from cronfleet.cron.describe import describe
+from cronfleet.errors import InvalidScheduleError
+from cronfleet.schedule import cron
+
+LIMIT_S = 0.005
+NOW_MS = 1_795_500_000_000
+CACHED = (
+    days.month_masks,
+    days.parse_days,
+    fields.parse_values,
+    parser.parse,
+    search.fire_times,
+    walls._days,
+    walls._steps,
+    zones.timeline,
+    zones.zone,
+)
+
+words = st.sampled_from(
+    [*"0123456789*/,-?LWH# \t\\@'\"=", "MON", "SUN", "jan", "*/2", "1-5", "31", "L-3", " * ", ",59"]
+)
+typed = st.one_of(
+    st.lists(words, max_size=120).map("".join),
+    st.text(string.printable, max_size=300),
+    st.text(max_size=300),
+    st.lists(st.lists(words, min_size=1, max_size=40).map("".join), min_size=5, max_size=7).map(
+        " ".join
+    ),
+)
+
+
+def forget() -> None:
+    for function in CACHED:
+        function.cache_clear()
+
+
+def use(text: str, tz: str) -> None:
+    """Make it, say it, and look for both neighbours of now; or be told what is wrong with it."""
+    try:
+        schedule = cron(text, tz)
+    except InvalidScheduleError:
+        return
+    schedule.next_after(NOW_MS)
+    schedule.previous_before(NOW_MS)
+    describe(parser.parse(text))
+
+
+def cpu_s(text: str, tz: str) -> float:
+    """The least of up to five tries: the machine's own hiccups are not the expression's."""
+    least = LIMIT_S
+    for _ in range(5):
+        forget()
+        start = process_time()
+        use(text, tz)
+        least = min(least, process_time() - start)
+        if least < LIMIT_S / 2:
+            break
+    return least
+
+
+@settings(max_examples=400)
+@given(typed)
+def test_whatever_is_typed_is_read_or_refused_within_5_ms(text: str) -> None:
+    assert cpu_s(text, "Europe/Berlin") < LIMIT_S
+
+
+@settings(max_examples=100)
+@given(st.text(string.ascii_letters + "/_ +-.", max_size=300))
+def test_whatever_zone_is_typed_is_known_or_refused_within_5_ms(tz: str) -> None:
+    assert cpu_s("0 * * * *", tz) < LIMIT_S
+
+
+LONG = [
+    "1," * 123 + "1 * * * *",
+    "*/2," * 61 + "* * * * *",
+    "0-59," * 49 + "7 * * * *",
+    "0 0 " + "L," * 122 + "L * *",
+    "0 0 * * " + "1#1," * 61 + "1#5",
+    "0 0 * * " + "MON#1," * 40 + "5L",
+    "0 0 0 * * * " + "1970-2199," * 24 + "1970",
+    "-" * 256,
+    "*" * 256,
+    "/" * 251 + " * * * *",
+    "L" * 251 + " * * * *",
+    "0 0 " + "9" * 248 + "W * *",
+    "0 0 L-" + "9" * 246 + " * *",
+    "0 0 * * 1#" + "9" * 246,
+    "*/" + "9" * 246 + " * * * *",
+    " " * 256,
+    "@" * 256,
+    "\\" * 256,
+    "1" * 400_000,
+    "1," * 200_000 + "1 * * * *",
+]
+RARE = [
+    "0 0 29 2 *",
+    "0 0 */29,29 2 MON",
+    "0 0 31 2 1",
+    "0 0 */31 * MON#2",
+    "0 0 30 2 */2",
+    "59 59 23 31 12 * 2199",
+    "0 0 0 29 2 * 2196",
+    "0 0 0 1 1 * 1970",
+    "0 0 0 29 2 * 1971-1979/5",
+    "* * 2 31 12 * 2199",
+]
+
+
+@pytest.mark.parametrize("text", LONG + RARE)
+def test_long_and_rare_expressions_take_no_more_than_5_ms(text: str) -> None:
+    assert cpu_s(text, "America/New_York") < LIMIT_S
