@@ -1,0 +1,87 @@
+"""Definitions as the store keeps them: canonical JSON, named by its digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from cronfleet.errors import InvalidJobError, StoreError
+from cronfleet.model import Digest, History, JobDefinition, Misfire, OnLost, Overlap, Retry
+
+MOST_BYTES = 64 * 1024
+
+
+def encode(definition: JobDefinition) -> str:
+    """The definition's JSON, the same on every instance.
+
+    Raises InvalidJobError when its arguments are no JSON, or when it is too large.
+    """
+    try:
+        text = _canonical(asdict(definition))
+    except (TypeError, ValueError) as error:
+        raise InvalidJobError(definition.name, f"args must be plain JSON values: {error}") from None
+    if len(text.encode()) > MOST_BYTES:
+        raise InvalidJobError(
+            definition.name, f"its definition is over {MOST_BYTES} bytes; pass a key, not the data"
+        )
+    return text
+
+
+def decode(text: str) -> JobDefinition:
+    """The definition that `encode` wrote; fields of a newer version are passed over.
+
+    Raises StoreError for anything else.
+    """
+    try:
+        return _definition(json.loads(text))
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreError(f"the store holds a definition that cannot be read: {error!r}") from error
+
+
+def digest(text: str) -> Digest:
+    """What names a piece of canonical JSON."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def schedule_digest(definition: JobDefinition) -> Digest:
+    """What names the schedule alone: an edit that keeps it keeps the expected fire time."""
+    return digest(_canonical(dict(definition.schedule)))
+
+
+def _canonical(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _definition(raw: dict[str, Any]) -> JobDefinition:
+    retry: dict[str, Any] | None = raw["retry"]
+    history: dict[str, Any] = raw["history"]
+    return JobDefinition(
+        name=str(raw["name"]),
+        schedule=dict(raw["schedule"]),
+        args=dict(raw["args"]),
+        on_lost=OnLost(raw["on_lost"]),
+        overlap=Overlap(raw["overlap"]),
+        max_active=int(raw["max_active"]),
+        misfire=Misfire(raw["misfire"]),
+        misfire_grace_ms=int(raw["misfire_grace_ms"]),
+        max_catch_up=int(raw["max_catch_up"]),
+        retry=None if retry is None else _retry(retry),
+        timeout_ms=raw["timeout_ms"] and int(raw["timeout_ms"]),
+        jitter_ms=int(raw["jitter_ms"]),
+        history=History(
+            int(history["successes"]), int(history["failures"]), int(history["age_ms"])
+        ),
+    )
+
+
+def _retry(raw: dict[str, Any]) -> Retry:
+    return Retry(
+        attempts=int(raw["attempts"]),
+        first_ms=int(raw["first_ms"]),
+        factor=float(raw["factor"]),
+        most_ms=int(raw["most_ms"]),
+        jitter=float(raw["jitter"]),
+    )

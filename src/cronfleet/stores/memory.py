@@ -1,0 +1,282 @@
+"""The store in memory: the reference for the contract, and enough for one process."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+from cronfleet.clock import Clock, SystemClock
+from cronfleet.model import (
+    HELD,
+    AuditRecord,
+    Digest,
+    GapRecord,
+    Instant,
+    JobName,
+    JobRecord,
+    ProgramName,
+    RunId,
+    RunRecord,
+    RunState,
+    SessionId,
+)
+from cronfleet.store import Renewal, Renewer, StoreInfo
+from cronfleet.stores.steps import sessions
+from cronfleet.stores.steps.records import FleetRecord, Records, SessionRecord, time_of
+from cronfleet.stores.steps.stepped import SteppedStore
+
+Answer = TypeVar("Answer")
+
+_SUCCEEDED = frozenset({RunState.SUCCEEDED, RunState.SKIPPED})
+
+
+class MemoryStore(SteppedStore):
+    """Shared by the schedulers that are given the same object; gone with the process."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._records = _MemoryRecords(clock or SystemClock())
+        # The renewal thread and the event loop both step.
+        self._lock = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        return "memory:"
+
+    async def open(self) -> StoreInfo:
+        return await self._step(sessions.info)
+
+    async def aclose(self) -> None:
+        """Nothing to give back."""
+
+    def renewer(self) -> Renewer:
+        return _MemoryRenewer(self)
+
+    async def _step(self, step: Callable[[Records], Answer]) -> Answer:
+        return self.step(step)
+
+    def step(self, step: Callable[[Records], Answer]) -> Answer:
+        """Run one step with the clock read once."""
+        with self._lock:
+            self._records.read_clock()
+            return step(self._records)
+
+
+class _MemoryRenewer:
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    def renew(self, session: SessionId) -> Renewal | None:
+        return self._store.step(lambda records: sessions.renew(records, session))
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+class _MemoryRecords:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._now: Instant = 0
+        self._fleet = FleetRecord(secrets.token_hex(16), 1, 0, 0)
+        self._notes: dict[str, str] = {}
+        self._sessions: dict[SessionId, SessionRecord] = {}
+        self._manifests: dict[Digest, frozenset[Digest]] = {}
+        self._definitions: dict[Digest, str] = {}
+        self._jobs: dict[JobName, JobRecord] = {}
+        self._runs: dict[RunId, RunRecord] = {}
+        self._gaps: dict[JobName, dict[Instant, GapRecord]] = {}
+        self._answers: dict[str, tuple[Instant, str]] = {}
+        self._audit: list[AuditRecord] = []
+
+    @property
+    def now(self) -> Instant:
+        return self._now
+
+    def read_clock(self) -> None:
+        self._now = time_of(self._clock.wall_ms(), self._fleet.greatest_ms)
+
+    # --- the fleet
+
+    def fleet(self) -> FleetRecord:
+        return self._fleet
+
+    def put_fleet(self, fleet: FleetRecord) -> None:
+        self._fleet = fleet
+
+    def note(self, name: str) -> str | None:
+        return self._notes.get(name)
+
+    def put_note(self, name: str, value: str) -> None:
+        self._notes[name] = value
+
+    # --- sessions
+
+    def session(self, session: SessionId) -> SessionRecord | None:
+        return self._sessions.get(session)
+
+    def put_session(self, session: SessionRecord) -> None:
+        self._sessions[session.id] = session
+
+    def drop_session(self, session: SessionId) -> None:
+        self._sessions.pop(session, None)
+
+    def sessions(self) -> Sequence[SessionRecord]:
+        return sorted(self._sessions.values(), key=lambda each: each.id)
+
+    def put_manifest(self, manifest: Digest, digests: Iterable[Digest]) -> None:
+        self._manifests[manifest] = frozenset(digests)
+
+    def manifest_names(self, manifest: Digest, digest: Digest) -> bool:
+        return digest in self._manifests.get(manifest, frozenset())
+
+    def drop_manifests_but(self, manifests: Iterable[Digest]) -> None:
+        kept = set(manifests)
+        self._manifests = {name: set_ for name, set_ in self._manifests.items() if name in kept}
+
+    # --- jobs
+
+    def definition(self, digest: Digest) -> str | None:
+        return self._definitions.get(digest)
+
+    def put_definition(self, digest: Digest, json: str) -> None:
+        self._definitions[digest] = json
+
+    def job(self, name: JobName) -> JobRecord | None:
+        return self._jobs.get(name)
+
+    def put_job(self, job: JobRecord) -> None:
+        self._jobs[job.name] = job
+
+    def jobs(self, limit: int, after: JobName) -> Sequence[JobRecord]:
+        return [self._jobs[name] for name in sorted(self._jobs) if name > after][:limit]
+
+    def jobs_due(
+        self, program: ProgramName, low: Instant, high: Instant, limit: int, skip: int
+    ) -> Sequence[JobRecord]:
+        due = [
+            (job.expected.due, name, job)
+            for name, job in self._jobs.items()
+            if job.program == program
+            and not job.paused
+            and job.expected
+            and low < job.expected.due <= high
+        ]
+        return [job for _, _, job in sorted(due)[skip : skip + limit]]
+
+    def next_due(self, program: ProgramName, after: Instant) -> Instant | None:
+        dues = [
+            job.expected.due
+            for job in self._jobs.values()
+            if job.program == program and not job.paused and job.expected
+        ]
+        ready = [run.not_before for run in self._pending(program)]
+        return min((instant for instant in dues + ready if instant > after), default=None)
+
+    # --- runs
+
+    def run(self, run: RunId) -> RunRecord | None:
+        return self._runs.get(run)
+
+    def put_run(self, run: RunRecord) -> None:
+        self._runs[run.id] = run
+
+    def drop_run(self, run: RunId) -> None:
+        del self._runs[run]
+
+    def runs(self, job: JobName, limit: int, skip: int) -> Sequence[RunRecord]:
+        made = [run for run in self._runs.values() if run.id.job == job]
+        made.sort(key=lambda run: (run.created_at, run.id), reverse=True)
+        return made[skip : skip + limit]
+
+    def runs_pending(
+        self, program: ProgramName, until: Instant, limit: int, skip: int
+    ) -> Sequence[RunRecord]:
+        ready = [run for run in self._pending(program) if run.not_before <= until]
+        ready.sort(key=lambda run: (run.not_before, str(run.id)))
+        return ready[skip : skip + limit]
+
+    def _pending(self, program: ProgramName) -> list[RunRecord]:
+        return [
+            run
+            for run in self._runs.values()
+            if run.state is RunState.PENDING and self._jobs[run.id.job].program == program
+        ]
+
+    def oldest_waiting(self, job: JobName) -> RunRecord | None:
+        waiting = self._waiting(job)
+        return min(waiting, key=lambda run: (run.created_at, run.id), default=None)
+
+    def count_waiting(self, job: JobName) -> int:
+        return len(self._waiting(job))
+
+    def _waiting(self, job: JobName) -> list[RunRecord]:
+        return [
+            run
+            for run in self._runs.values()
+            if run.id.job == job and run.state is RunState.WAITING
+        ]
+
+    def runs_held(self, session: SessionId) -> Sequence[RunRecord]:
+        held = [run for run in self._runs.values() if run.state in HELD and run.session == session]
+        return sorted(held, key=lambda run: run.id)
+
+    def count_held(self, session: SessionId) -> int:
+        return len(self.runs_held(session))
+
+    def runs_orphaned(self, limit: int) -> Sequence[RunRecord]:
+        orphaned = [
+            run
+            for run in self._runs.values()
+            if run.state in HELD and run.session not in self._sessions
+        ]
+        return sorted(orphaned, key=lambda run: run.id)[:limit]
+
+    def runs_beyond(
+        self, job: JobName, *, succeeded: bool, keep: int, before: Instant, limit: int
+    ) -> Sequence[RunId]:
+        ended = [
+            (run.ended_at, run.id)
+            for run in self._runs.values()
+            if run.id.job == job
+            and run.ended_at is not None
+            and (run.state in _SUCCEEDED) == succeeded
+        ]
+        ended.sort(reverse=True)
+        beyond = [
+            run for place, (ended_at, run) in enumerate(ended) if place >= keep or ended_at < before
+        ]
+        return beyond[:limit]
+
+    # --- gaps, answers, audit
+
+    def gaps(self, job: JobName, limit: int, skip: int) -> Sequence[GapRecord]:
+        newest_first = sorted(
+            self._gaps.get(job, {}).values(), key=lambda gap: gap.gap.last, reverse=True
+        )
+        return newest_first[skip : skip + limit]
+
+    def put_gap(self, gap: GapRecord) -> None:
+        self._gaps.setdefault(gap.job, {})[gap.gap.first] = gap
+
+    def drop_gaps_beyond(self, job: JobName, keep: int) -> None:
+        for gap in self.gaps(job, limit=len(self._gaps[job]), skip=keep):
+            del self._gaps[job][gap.gap.first]
+
+    def answer_to(self, key: str) -> str | None:
+        return self._answers.get(key, (0, None))[1]
+
+    def put_answer(self, key: str, answer: str) -> None:
+        self._answers[key] = (self._now, answer)
+
+    def drop_answers_before(self, instant: Instant) -> None:
+        self._answers = {key: said for key, said in self._answers.items() if said[0] >= instant}
+
+    def audit(self, limit: int, skip: int) -> Sequence[AuditRecord]:
+        return self._audit[::-1][skip : skip + limit]
+
+    def put_audit(self, audit: AuditRecord) -> None:
+        self._audit.append(audit)
+
+    def drop_audit_beyond(self, keep: int) -> None:
+        del self._audit[:-keep]

@@ -1,0 +1,42 @@
+"""What is due, and what history may go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cronfleet.model import History, JobName, JobRecord, ProgramName
+from cronfleet.store import SOON_MS, DueTick, PendingRun, Seen
+from cronfleet.stores.steps.records import Records
+from cronfleet.stores.steps.runs import job_of
+
+
+def peek(records: Records, program: ProgramName, limit: int, skip: int) -> Seen:
+    now = records.now
+    pending = records.runs_pending(program, now, limit, skip)
+    return Seen(
+        now=now,
+        due=_ticks(records.jobs_due(program, -1, now, limit, skip)),
+        soon=_ticks(records.jobs_due(program, now, now + SOON_MS, limit, skip)),
+        pending=[PendingRun(run.id, job_of(records, run).digest) for run in pending],
+        next_due=records.next_due(program, now),
+    )
+
+
+def _ticks(jobs: Sequence[JobRecord]) -> list[DueTick]:
+    return [
+        DueTick(job.name, job.generation, job.digest, job.expected, job.active)
+        for job in jobs
+        if job.expected
+    ]
+
+
+def prune(records: Records, job: JobName, history: History, limit: int) -> int:
+    before = records.now - history.age_ms
+    pruned = 0
+    for succeeded, keep in ((True, history.successes), (False, history.failures)):
+        left = limit - pruned
+        beyond = records.runs_beyond(job, succeeded=succeeded, keep=keep, before=before, limit=left)
+        for run in beyond:
+            records.drop_run(run)
+        pruned += len(beyond)
+    return pruned

@@ -1,0 +1,143 @@
+"""What operators order: trigger, pause, resume, skip the next."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from cronfleet.model import (
+    AuditRecord,
+    JobName,
+    JobRecord,
+    Kind,
+    Reason,
+    RunId,
+    RunRecord,
+    RunState,
+)
+from cronfleet.store import (
+    KEY_KEPT_MS,
+    MOST_AUDIT,
+    MOST_WAITING,
+    Moved,
+    Order,
+    Ordered,
+    Triggered,
+)
+from cronfleet.stores.steps.claims import add_gap
+from cronfleet.stores.steps.records import Records
+
+
+def trigger(records: Records, name: JobName, order: Order) -> Triggered | Ordered:
+    job = records.job(name)
+    if job is None:
+        return Ordered.UNKNOWN
+    earlier = _earlier_answer(records, "trigger", name, order)
+    if earlier:
+        return _same_again(records, earlier, job)
+    at_limit = bool(job.limit) and job.active >= job.limit
+    if at_limit and records.count_waiting(name) >= MOST_WAITING:
+        return Ordered.FULL
+    state = RunState.WAITING if at_limit else RunState.PENDING
+    run = _new_manual(records, job, state)
+    records.put_run(run)
+    if state is RunState.PENDING:
+        records.put_job(replace(job, active=job.active + 1))
+    _remember(records, "trigger", name, order, f"{state} {run.id}")
+    return Triggered(run.id, state, job.paused)
+
+
+def _same_again(records: Records, earlier: str, job: JobRecord) -> Triggered:
+    state, _, run = earlier.partition(" ")
+    return Triggered(RunId.parse(run), RunState(state), job.paused)
+
+
+def _new_manual(records: Records, job: JobRecord, state: RunState) -> RunRecord:
+    number = 1
+    while records.run(RunId(job.name, records.now, number)):
+        number += 1
+    return RunRecord(
+        id=RunId(job.name, records.now, number),
+        kind=Kind.MANUAL,
+        state=state,
+        attempt=1,
+        token=0,
+        on_lost=job.on_lost,
+        losses=0,
+        created_at=records.now,
+        not_before=records.now,
+    )
+
+
+def pause(records: Records, name: JobName, order: Order) -> Ordered:
+    job = records.job(name)
+    if job is None:
+        return Ordered.UNKNOWN
+    if job.paused or _earlier_answer(records, "pause", name, order):
+        return Ordered.DONE
+    records.put_job(
+        replace(
+            job,
+            generation=job.generation + 1,
+            paused=True,
+            paused_reason=Reason.PAUSED,
+            paused_by=order.who,
+            paused_why=order.why,
+        )
+    )
+    _remember(records, "pause", name, order)
+    return Ordered.DONE
+
+
+def resume(records: Records, name: JobName, moved: Moved, order: Order) -> Ordered:
+    job = records.job(name)
+    if job is None:
+        return Ordered.UNKNOWN
+    if not job.paused or _earlier_answer(records, "resume", name, order):
+        return Ordered.DONE
+    at_work = replace(job, paused=False, paused_reason=None, paused_by="", paused_why="")
+    return _move(records, "resume", job, at_work, moved, order)
+
+
+def skip_next(records: Records, name: JobName, moved: Moved, order: Order) -> Ordered:
+    job = records.job(name)
+    if job is None:
+        return Ordered.UNKNOWN
+    if _earlier_answer(records, "skip_next", name, order):
+        return Ordered.DONE
+    return _move(records, "skip_next", job, job, moved, order)
+
+
+def _move(
+    records: Records, verb: str, job: JobRecord, after: JobRecord, moved: Moved, order: Order
+) -> Ordered:
+    expected = job.expected.fire_time if job.expected else None
+    if job.generation != moved.generation or expected != moved.expected:
+        return Ordered.CHANGED
+    settled = moved.gap.last if moved.gap else job.watermark
+    if settled < job.watermark or (moved.following and moved.following.fire_time <= settled):
+        return Ordered.CHANGED
+    if moved.gap:
+        add_gap(records, job, moved.gap)
+    records.put_job(
+        replace(
+            after,
+            generation=job.generation + 1,
+            expected=moved.following,
+            watermark=settled,
+        )
+    )
+    _remember(records, verb, job.name, order)
+    return Ordered.DONE
+
+
+def _earlier_answer(records: Records, verb: str, name: JobName, order: Order) -> str | None:
+    records.drop_answers_before(records.now - KEY_KEPT_MS)
+    return records.answer_to(f"{verb} {name} {order.key}")
+
+
+def _remember(
+    records: Records, verb: str, name: JobName, order: Order, answer: str = "done"
+) -> None:
+    records.put_answer(f"{verb} {name} {order.key}", answer)
+    records.put_audit(AuditRecord(records.now, verb, name, order.who, order.why))
+    records.drop_audit_beyond(MOST_AUDIT)

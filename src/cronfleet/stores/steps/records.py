@@ -1,0 +1,154 @@
+"""What a step may read and write while its transaction lasts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from cronfleet.model import (
+    AuditRecord,
+    Digest,
+    GapRecord,
+    Instant,
+    JobName,
+    JobRecord,
+    ProgramName,
+    RunId,
+    RunRecord,
+    SessionId,
+)
+from cronfleet.store import CLOCK_STEP_BACK_MS
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """An open session. A closed one has no record, and its id never comes back."""
+
+    id: SessionId
+    program: ProgramName
+    label: str
+    ttl_ms: int
+    tzdata: str
+    joined_at: Instant
+    expires_at: Instant
+    counter: int = 0
+    manifest: Digest = ""
+
+    def is_expired(self, now: Instant) -> bool:
+        """Whether its lease has run out; it may still be revived until it is closed."""
+        return self.expires_at <= now
+
+    def has_stale_expiry(self, now: Instant) -> bool:
+        """Whether it ends further ahead than a renewal reaches: the clock was set back."""
+        return self.expires_at > now + self.ttl_ms
+
+
+@dataclass(frozen=True, slots=True)
+class FleetRecord:
+    """The one record of the fleet as a whole."""
+
+    store_id: str
+    epoch: int
+    greatest_ms: Instant
+    """The greatest time that a renewal has seen."""
+    last_token: int
+
+
+def time_of(clock_ms: Instant, greatest_ms: Instant) -> Instant:
+    """The store's now: a clock that stepped back a little is waited for, see `Store`."""
+    if clock_ms < greatest_ms <= clock_ms + CLOCK_STEP_BACK_MS:
+        return greatest_ms
+    return clock_ms
+
+
+class Records(Protocol):
+    """The tables of one fleet, inside one transaction."""
+
+    @property
+    def now(self) -> Instant:
+        """The store's time, read once when the transaction had its locks."""
+        ...
+
+    def fleet(self) -> FleetRecord: ...
+    def put_fleet(self, fleet: FleetRecord) -> None: ...
+    def note(self, name: str) -> str | None: ...
+    def put_note(self, name: str, value: str) -> None: ...
+
+    def session(self, session: SessionId) -> SessionRecord | None: ...
+    def put_session(self, session: SessionRecord) -> None: ...
+    def drop_session(self, session: SessionId) -> None: ...
+    def sessions(self) -> Sequence[SessionRecord]: ...
+
+    def put_manifest(self, manifest: Digest, digests: Iterable[Digest]) -> None: ...
+    def manifest_names(self, manifest: Digest, digest: Digest) -> bool: ...
+    def drop_manifests_but(self, manifests: Iterable[Digest]) -> None: ...
+
+    def definition(self, digest: Digest) -> str | None: ...
+    def put_definition(self, digest: Digest, json: str) -> None: ...
+
+    def job(self, name: JobName) -> JobRecord | None: ...
+    def put_job(self, job: JobRecord) -> None: ...
+    def jobs(self, limit: int, after: JobName) -> Sequence[JobRecord]:
+        """By name."""
+        ...
+
+    def jobs_due(
+        self, program: ProgramName, low: Instant, high: Instant, limit: int, skip: int
+    ) -> Sequence[JobRecord]:
+        """Jobs not paused whose tick is due in low < due <= high, soonest first, then by name."""
+        ...
+
+    def next_due(self, program: ProgramName, after: Instant) -> Instant | None:
+        """The earliest due instant or not-before above `after`."""
+        ...
+
+    def run(self, run: RunId) -> RunRecord | None: ...
+    def put_run(self, run: RunRecord) -> None: ...
+    def drop_run(self, run: RunId) -> None: ...
+    def runs(self, job: JobName, limit: int, skip: int) -> Sequence[RunRecord]:
+        """The newest made first; of one instant, the greatest id first."""
+        ...
+
+    def runs_pending(
+        self, program: ProgramName, until: Instant, limit: int, skip: int
+    ) -> Sequence[RunRecord]:
+        """Pending runs with not-before <= until, the longest ready first, then by id."""
+        ...
+
+    def oldest_waiting(self, job: JobName) -> RunRecord | None: ...
+    def count_waiting(self, job: JobName) -> int: ...
+    def runs_held(self, session: SessionId) -> Sequence[RunRecord]: ...
+    def count_held(self, session: SessionId) -> int: ...
+    def runs_orphaned(self, limit: int) -> Sequence[RunRecord]:
+        """Claimed and started runs whose session has no record."""
+        ...
+
+    def runs_beyond(
+        self, job: JobName, *, succeeded: bool, keep: int, before: Instant, limit: int
+    ) -> Sequence[RunId]:
+        """Ended runs past the newest `keep`, or that ended before `before`.
+
+        `succeeded` picks SUCCEEDED and SKIPPED, else all other terminal states.
+        """
+        ...
+
+    def gaps(self, job: JobName, limit: int, skip: int) -> Sequence[GapRecord]:
+        """The last fire time first."""
+        ...
+
+    def put_gap(self, gap: GapRecord) -> None:
+        """Insert, or replace the job's gap that has the same first fire time."""
+        ...
+
+    def drop_gaps_beyond(self, job: JobName, keep: int) -> None: ...
+
+    def answer_to(self, key: str) -> str | None: ...
+    def put_answer(self, key: str, answer: str) -> None: ...
+    def drop_answers_before(self, instant: Instant) -> None: ...
+    def audit(self, limit: int, skip: int) -> Sequence[AuditRecord]:
+        """The newest first."""
+        ...
+
+    def put_audit(self, audit: AuditRecord) -> None: ...
+    def drop_audit_beyond(self, keep: int) -> None: ...

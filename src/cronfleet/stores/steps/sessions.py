@@ -1,0 +1,97 @@
+"""Sessions: joined, renewed, and when they are dead closed and their runs swept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from cronfleet.model import InstanceRecord, RunState, SessionId
+from cronfleet.store import (
+    HeldRun,
+    NewSession,
+    Peer,
+    Renewal,
+    StoreInfo,
+    Swept,
+)
+from cronfleet.stores.steps.records import Records, SessionRecord
+from cronfleet.stores.steps.runs import claim_of, lose, put_back
+
+SCHEMA = 1
+
+
+def info(records: Records) -> StoreInfo:
+    fleet = records.fleet()
+    return StoreInfo(fleet.store_id, fleet.epoch, records.now, SCHEMA)
+
+
+def join(records: Records, new: NewSession) -> None:
+    records.put_session(
+        SessionRecord(
+            id=new.id,
+            program=new.program,
+            label=new.label,
+            ttl_ms=new.ttl_ms,
+            tzdata=new.tzdata,
+            joined_at=records.now,
+            expires_at=records.now + new.ttl_ms,
+        )
+    )
+
+
+def renew(records: Records, session: SessionId) -> Renewal | None:
+    mine = records.session(session)
+    if mine is None:
+        return None
+    # The only place where the greatest time is raised, or a clock set far back is believed.
+    records.put_fleet(replace(records.fleet(), greatest_ms=records.now))
+    records.put_session(
+        replace(mine, expires_at=records.now + mine.ttl_ms, counter=mine.counter + 1)
+    )
+    everyone = records.sessions()
+    return Renewal(
+        info=info(records),
+        held=records.count_held(session),
+        tzdata=max(each.tzdata for each in everyone),
+        peers=[Peer(each.id, each.counter, each.ttl_ms, each.program, each.manifest) for each in everyone],
+    )
+
+
+def leave(records: Records, session: SessionId) -> None:
+    records.drop_session(session)
+    records.drop_manifests_but({each.manifest for each in records.sessions()})
+
+
+def held(records: Records, session: SessionId) -> list[HeldRun]:
+    return [HeldRun(claim_of(records, run), run.state) for run in records.runs_held(session)]
+
+
+def close(records: Records, session: SessionId, counter: int, epoch: int) -> bool:
+    dead = records.session(session)
+    if dead is None or dead.counter != counter or records.fleet().epoch != epoch:
+        return False
+    if not dead.is_expired(records.now) and not dead.has_stale_expiry(records.now):
+        return False
+    leave(records, session)
+    return True
+
+
+def sweep(records: Records, limit: int) -> list[Swept]:
+    swept: list[Swept] = []
+    for run in records.runs_orphaned(limit):
+        now = put_back(records, run) if run.state is RunState.CLAIMED else lose(records, run)
+        swept.append(Swept(run.id, now.state))
+    return swept
+
+
+def instances(records: Records) -> list[InstanceRecord]:
+    return [
+        InstanceRecord(
+            session=each.id,
+            label=each.label,
+            program=each.program,
+            joined_at=each.joined_at,
+            expires_at=each.expires_at,
+            held=records.count_held(each.id),
+        )
+        for each in records.sessions()
+    ]

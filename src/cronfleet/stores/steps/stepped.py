@@ -1,0 +1,134 @@
+"""A store whose every operation is a step in one transaction over `Records`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from cronfleet.model import (
+    AuditRecord,
+    Claim,
+    Digest,
+    GapRecord,
+    History,
+    InstanceRecord,
+    JobName,
+    JobRecord,
+    ProgramName,
+    RunId,
+    RunRecord,
+    SessionId,
+)
+from cronfleet.store import (
+    ClaimAnswer,
+    ClaimItem,
+    Completion,
+    Declaration,
+    DeclareAnswer,
+    HeldRun,
+    Moved,
+    NewSession,
+    Order,
+    Ordered,
+    Recorded,
+    Seen,
+    Start,
+    Swept,
+    Triggered,
+)
+from cronfleet.stores.steps import claims, jobs, looking, orders, runs, sessions
+from cronfleet.stores.steps.records import Records
+
+Answer = TypeVar("Answer")
+
+
+class SteppedStore(ABC):
+    """Every operation of `Store` but `open`, `aclose` and `renewer`; see there for what they do."""
+
+    @abstractmethod
+    async def _step(self, step: Callable[[Records], Answer]) -> Answer:
+        """Run `step` in one transaction: all of what it writes, or nothing."""
+
+    async def _read(self, step: Callable[[Records], Answer]) -> Answer:
+        """Run a step that writes nothing. A store may have a cheaper way for it."""
+        return await self._step(step)
+
+    async def join(self, session: NewSession) -> None:
+        await self._step(lambda records: sessions.join(records, session))
+
+    async def leave(self, session: SessionId) -> None:
+        await self._step(lambda records: sessions.leave(records, session))
+
+    async def held(self, session: SessionId) -> list[HeldRun]:
+        return await self._read(lambda records: sessions.held(records, session))
+
+    async def close(self, session: SessionId, counter: int, epoch: int) -> bool:
+        return await self._step(lambda records: sessions.close(records, session, counter, epoch))
+
+    async def sweep(self, limit: int = 200) -> list[Swept]:
+        return await self._step(lambda records: sessions.sweep(records, limit))
+
+    async def sync_jobs(
+        self, session: SessionId, program: ProgramName, declarations: Sequence[Declaration]
+    ) -> list[DeclareAnswer]:
+        return await self._step(
+            lambda records: jobs.sync_jobs(records, session, program, declarations)
+        )
+
+    async def note(self, name: str, value: str) -> str:
+        return await self._step(lambda records: jobs.note(records, name, value))
+
+    async def peek(self, program: ProgramName, limit: int, skip: int = 0) -> Seen:
+        return await self._read(lambda records: looking.peek(records, program, limit, skip))
+
+    async def claim(self, session: SessionId, items: Sequence[ClaimItem]) -> list[ClaimAnswer]:
+        return await self._step(lambda records: claims.claim(records, session, items))
+
+    async def start(self, session: SessionId, starts: Sequence[Start]) -> list[bool]:
+        return await self._step(lambda records: runs.start(records, session, starts))
+
+    async def complete(self, completions: Sequence[Completion]) -> list[Recorded]:
+        return await self._step(lambda records: runs.complete(records, completions))
+
+    async def release(self, claims: Sequence[Claim]) -> list[bool]:
+        return await self._step(lambda records: runs.release(records, claims))
+
+    async def trigger(self, job: JobName, order: Order) -> Triggered | Ordered:
+        return await self._step(lambda records: orders.trigger(records, job, order))
+
+    async def pause(self, job: JobName, order: Order) -> Ordered:
+        return await self._step(lambda records: orders.pause(records, job, order))
+
+    async def resume(self, job: JobName, moved: Moved, order: Order) -> Ordered:
+        return await self._step(lambda records: orders.resume(records, job, moved, order))
+
+    async def skip_next(self, job: JobName, moved: Moved, order: Order) -> Ordered:
+        return await self._step(lambda records: orders.skip_next(records, job, moved, order))
+
+    async def job(self, name: JobName) -> JobRecord | None:
+        return await self._read(lambda records: records.job(name))
+
+    async def jobs(self, limit: int = 200, after: JobName = "") -> list[JobRecord]:
+        return await self._read(lambda records: list(records.jobs(limit, after)))
+
+    async def definition(self, digest: Digest) -> str | None:
+        return await self._read(lambda records: records.definition(digest))
+
+    async def run(self, run: RunId) -> RunRecord | None:
+        return await self._read(lambda records: records.run(run))
+
+    async def runs(self, job: JobName, limit: int = 50, skip: int = 0) -> list[RunRecord]:
+        return await self._read(lambda records: list(records.runs(job, limit, skip)))
+
+    async def gaps(self, job: JobName, limit: int = 50, skip: int = 0) -> list[GapRecord]:
+        return await self._read(lambda records: list(records.gaps(job, limit, skip)))
+
+    async def instances(self) -> list[InstanceRecord]:
+        return await self._read(sessions.instances)
+
+    async def audit(self, limit: int = 50, skip: int = 0) -> list[AuditRecord]:
+        return await self._read(lambda records: list(records.audit(limit, skip)))
+
+    async def prune(self, job: JobName, history: History, limit: int = 200) -> int:
+        return await self._step(lambda records: looking.prune(records, job, history, limit))
