@@ -1,0 +1,38 @@
+"""What a handler is given."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    LogAdapter = logging.LoggerAdapter[logging.Logger]
+else:
+    LogAdapter = logging.LoggerAdapter
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """One attempt of one run, as its handler sees it."""
+
+    job: str
+    kind: str
+    """`tick` or `manual`."""
+    fire_time: datetime
+    """Aware UTC: the instant the schedule names, not when the handler really started."""
+    args: Mapping[str, Any]
+    attempt: int
+    """From 1; greater after a retry or a loss."""
+    token: int
+    """The fencing token: rises with every claim. Hand it to a resource that can refuse older ones."""
+    run_id: str
+    deadline: datetime | None
+    """When the time limit cancels the handler, by this machine's clock."""
+    lost: threading.Event
+    """Set when the run is no longer this instance's: stop, another may be at it."""
+    log: LogAdapter
+    """Marks every line with job, run, attempt and token."""

@@ -1,0 +1,105 @@
+"""Which due ticks and pending runs this instance asks for: rank, seats and policy. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from cronfleet.engine.known import KnownJob, KnownJobs
+from cronfleet.engine.ranking import Ranking
+from cronfleet.engine.seats import Free
+from cronfleet.model import Instant
+from cronfleet.policy import settle
+from cronfleet.store import ClaimItem, DueTick, PendingClaim, PendingRun, Seen, TickClaim
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What to claim now, and when to look at the rest again (store time, if known)."""
+
+    items: Sequence[ClaimItem]
+    look_again_at: Instant | None
+
+
+@dataclass(frozen=True, slots=True)
+class Chooser:
+    """What an instance knows when it chooses."""
+
+    jobs: KnownJobs
+    ranking: Ranking
+    only_utc: bool = False
+    """Its tzdata is older than the fleet's newest: it leaves zoned jobs to the others."""
+
+    def choose(self, seen: Seen, free: Free) -> Choice:
+        """Take ripe ticks and pending runs, soonest first, while there are seats for them."""
+        items: list[ClaimItem] = []
+        later = [] if seen.next_due is None else [seen.next_due]
+        for tick in seen.due:
+            job = self._known(tick)
+            if job is None:
+                continue
+            ripe_at = tick.expected.due + self.ranking.grace_ms(tick.job)
+            if ripe_at > seen.now:
+                later.append(ripe_at)
+            else:
+                items += _claims(job, tick, seen.now, free)
+        items += self._pending(seen.pending, free)
+        later += self._ripe_soon(seen.soon)
+        return Choice(items, min(later, default=None))
+
+    def knows_any(self, seen: Seen) -> bool:
+        """Whether anything due or pending could ever be this instance's."""
+        return any(self._known(each) for each in (*seen.due, *seen.pending))
+
+    def _known(self, thing: DueTick | PendingRun) -> KnownJob | None:
+        name = thing.job if isinstance(thing, DueTick) else thing.run.job
+        job = self.jobs.get(name)
+        if job is None or job.digest != thing.digest:
+            return None
+        return None if self.only_utc and job.plan.schedule.needs_tzdata else job
+
+    def _pending(self, pending: Iterable[PendingRun], free: Free) -> list[ClaimItem]:
+        # Nobody waits for a grace here; each takes first what it ranks highest for.
+        ranked = sorted(pending, key=lambda each: self.ranking.rank(each.run.job))
+        items: list[ClaimItem] = []
+        for each in ranked:
+            job = self._known(each)
+            if job and free.of(job) > 0:
+                free.take(job)
+                items.append(PendingClaim(each.run))
+        return items
+
+    def _ripe_soon(self, soon: Iterable[DueTick]) -> list[Instant]:
+        return [
+            tick.expected.due + self.ranking.grace_ms(tick.job)
+            for tick in soon
+            if self._known(tick)
+        ]
+
+
+def _claims(job: KnownJob, tick: DueTick, now: Instant, free: Free) -> list[ClaimItem]:
+    items: list[ClaimItem] = []
+    for step in settle(job.plan, tick.expected.fire_time, now):
+        if step.fire_time is not None:
+            if free.of(job) <= 0:
+                break
+            free.take(job)
+        items.append(
+            TickClaim(
+                job=tick.job,
+                generation=tick.generation,
+                expected=step.expected,
+                fire_time=step.fire_time,
+                following=step.following,
+                gap=step.gap,
+            )
+        )
+    return items
+
+
+def foreseen(seen: Seen, now: Instant) -> Seen:
+    """What an earlier peek saw coming, looked at from a later instant."""
+    due = [tick for tick in seen.soon if tick.expected.due <= now]
+    soon = [tick for tick in seen.soon if tick.expected.due > now]
+    next_due = min((tick.expected.due for tick in soon), default=None)
+    return replace(seen, now=now, due=due, soon=soon, pending=(), next_due=next_due)

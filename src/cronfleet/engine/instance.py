@@ -1,0 +1,258 @@
+"""The instance loop: peek at what is due, claim it, start it, run it, complete it.
+
+Instances never talk to each other. What must be decided once for the whole fleet is decided
+inside the store's atomic steps; what is left here is the order of the steps, and what to do
+when the store is away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+
+from cronfleet.clock import Clock
+from cronfleet.engine.choice import Chooser, foreseen
+from cronfleet.engine.declaring import declare
+from cronfleet.engine.janitor import Janitor
+from cronfleet.engine.known import KnownJobs
+from cronfleet.engine.runner import Ended, Runner
+from cronfleet.engine.seats import Seats
+from cronfleet.engine.session import Identity, SessionKeeper
+from cronfleet.engine.times import Times, rest
+from cronfleet.engine.writes import Entry, GatheredWrites
+from cronfleet.errors import StoreError
+from cronfleet.model import Claim, Instant, Outcome, SessionId
+from cronfleet.store import ClaimItem, Granted, NotGranted, Recorded, Seen, Store
+
+log = logging.getLogger(__name__)
+
+AGAIN_MS = 20
+"""How soon to look again when everything that was asked for went to others."""
+
+PEEKED_PER_SEAT = 4
+MOST_PEEKED = 800
+
+
+class Instance:
+    """One process's share of the fleet's work."""
+
+    def __init__(
+        self, store: Store, clock: Clock, times: Times, identity: Identity, jobs: KnownJobs
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._times = times
+        self._program = identity.program
+        self._jobs = jobs
+        self._seats = Seats()
+        self._session = SessionKeeper(store, clock, times, identity, self)
+        self._writes = GatheredWrites(store, self._session)
+        self._runner = Runner(times.cancel_grace_ms)
+        self._janitor = Janitor(store, jobs)
+        self._wake = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self.joined = asyncio.Event()
+        self._seen: Seen | None = None
+        self._reconcile_at: Instant | None = None
+        self._exceeded = 0
+        self._peeked_at: Instant | None = None
+
+    # --- for the scheduler
+
+    async def run(self) -> None:
+        """Work until `stop` is called, then drain. Raises StoreError if it cannot join."""
+        async with self._session:
+            self.joined.set()
+            janitor = asyncio.create_task(self._janitor.work(), name="cronfleet-janitor")
+            handlers: set[asyncio.Task[None]] = set()
+            try:
+                while not self._stopping.is_set():
+                    await self._rest(until=await self._work(handlers))
+                await self._drain(handlers)
+            finally:
+                janitor.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await janitor
+
+    def stop(self) -> None:
+        """Claim nothing more; called again, do not wait for the handlers either."""
+        if self._stopping.is_set():
+            self._hurry.set()
+        self._stopping.set()
+        self._wake.set()
+
+    def wake(self) -> None:
+        """Something may have changed: look at once."""
+        self._wake.set()
+
+    @property
+    def trouble(self) -> str:
+        """Why no claims are being made; empty when they are."""
+        return self._session.away_because or self._session.trouble or self._silence()
+
+    def _silence(self) -> str:
+        now = self._clock.boot_ms()
+        if self._peeked_at is None or now - self._peeked_at > self._times.ttl_ms:
+            return "nothing has been looked for yet, or not for a while"
+        return ""
+
+    # --- the loop
+
+    async def _work(self, handlers: set[asyncio.Task[None]]) -> Instant | None:
+        """Claim what is ripe; answers when to look again, by the store's time, if known."""
+        free = self._seats.free
+        if free.total <= 0 or not self._session.may_claim:
+            return None  # A seat that frees, or the poll, will wake us.
+        try:
+            await self._reconcile()
+            seen = self._foreseen() or await self._peek(limit=PEEKED_PER_SEAT * free.total)
+            choice = self._chooser.choose(seen, free)
+            if not choice.items:
+                self._seen = seen
+                return choice.look_again_at
+            return await self._claim(choice.items, handlers)
+        except StoreError as error:
+            self._session.away(error)
+            return None
+
+    @property
+    def _chooser(self) -> Chooser:
+        return Chooser(self._jobs, self._session.ranking, self._session.has_old_tzdata)
+
+    def _foreseen(self) -> Seen | None:
+        """What the last peek saw coming and is due by now: it needs no second look."""
+        seen, self._seen = self._seen, None
+        if seen is None or not seen.soon:
+            return None
+        now = self._session.store_now()
+        ahead = foreseen(seen, now)
+        return ahead if ahead.due and self._chooser.knows_any(ahead) else None
+
+    async def _peek(self, limit: int) -> Seen:
+        """Look at what is due, past what this instance does not know."""
+        limit, skip = min(limit, MOST_PEEKED), 0
+        while True:
+            seen = await self._store.peek(self._program, limit, skip)
+            self._peeked_at = self._clock.boot_ms()
+            self._session.back()
+            is_full = max(len(seen.due), len(seen.pending)) == limit
+            if not is_full or self._chooser.knows_any(seen):
+                return seen
+            skip += limit
+
+    async def _claim(
+        self, items: Sequence[ClaimItem], handlers: set[asyncio.Task[None]]
+    ) -> Instant | None:
+        session = self._session.id
+        try:
+            answers = await self._store.claim(session, items)
+        except StoreError:
+            # Never repeated: what was granted all the same is found by `held`, later than any
+            # such request can still arrive.
+            self._reconcile_at = self._clock.boot_ms() + 2 * self._times.call_ms
+            raise
+        for answer in answers:
+            if isinstance(answer, Granted):
+                self._carry_on(answer.claim, session, handlers)
+        if all(isinstance(answer, NotGranted) for answer in answers):
+            return self._session.store_now() + AGAIN_MS  # Others were first. This is normal.
+        self._wake.set()
+        return None
+
+    def _carry_on(
+        self, claim: Claim, session: SessionId, handlers: set[asyncio.Task[None]]
+    ) -> None:
+        self._writes.take(claim)
+        self._seats.take(self._jobs[claim.run.job])
+        task = asyncio.create_task(self._carry_out(claim, session), name=f"carry {claim.run}")
+        handlers.add(task)
+        task.add_done_callback(handlers.discard)
+
+    async def _carry_out(self, claim: Claim, session: SessionId) -> None:
+        """Start, run and complete one claim.
+
+        What a handler raises is an outcome, what the store refuses is a value, and a store that
+        is away is waited for: nothing here ends the loop or another handler.
+        """
+        job = self._jobs[claim.run.job]
+        try:
+            match await self._writes.start(claim, session):
+                case Entry.GRANTED:
+                    ended = await self._runner.run(job, claim, session)
+                case Entry.TOO_LATE:
+                    error = "the session ran out while it was being started; not entered"
+                    ended = Ended(Outcome.LOST, error=error)
+                case Entry.REFUSED | Entry.UNANSWERED as entry:
+                    await self._give_back(claim, entry)
+                    return
+            if await self._writes.complete(claim, ended) is not Recorded.DONE:
+                log.warning("%s: %s came too late, it was swept", claim.run, ended.outcome)
+        finally:
+            self._seats.give_back(job)
+            self._writes.drop(claim)
+            self._janitor.run_ended(claim.run.job)
+            self._wake.set()
+
+    async def _give_back(self, claim: Claim, entry: Entry) -> None:
+        """The handler must not be entered."""
+        if entry is Entry.UNANSWERED:
+            self._reconcile_at = self._clock.boot_ms() + 2 * self._times.call_ms
+        else:
+            await self._writes.release([claim])
+
+    async def _rest(self, until: Instant | None) -> None:
+        span_ms = self._times.poll_ms
+        if until is not None:
+            span_ms = min(span_ms, max(0, until - self._session.store_now()))
+        await rest(self._wake, span_ms)
+        self._wake.clear()
+
+    # --- what was granted to calls that were never answered
+
+    async def _reconcile(self) -> None:
+        """Ask which runs are ours. Runs between claims: none of ours is under way here."""
+        if self._reconcile_at is None or self._clock.boot_ms() < self._reconcile_at:
+            return
+        self._reconcile_at = None
+        self._exceeded = 0
+        await self._writes.reconcile(await self._store.held(self._session.id))
+
+    # --- told by the session
+
+    async def declare(self, session: SessionId, now: Instant) -> None:
+        await declare(self._store, session, self._program, self._jobs, now)
+        self._wake.set()
+
+    def session_ends_soon(self, session: SessionId) -> None:
+        self._runner.stop_repeatable(session)
+
+    def session_lost(self, session: SessionId) -> None:
+        self._runner.lose(session)
+
+    def held_seen(self, held: int) -> None:
+        self._exceeded = self._exceeded + 1 if held > self._writes.most_held() else 0
+        if self._exceeded >= 2 and self._reconcile_at is None:
+            self._reconcile_at = self._clock.boot_ms()
+
+    # --- the end
+
+    async def _drain(self, handlers: set[asyncio.Task[None]]) -> None:
+        """Let the handlers end; after the drain's span cancel them, and tell the store."""
+        if handlers:
+            log.info("draining: waiting for %d handlers", len(handlers))
+            ended = asyncio.create_task(self._until_ended(handlers))
+            await rest(self._hurry, self._times.drain_ms)
+            ended.cancel()
+        if handlers:
+            self._runner.stop_all()
+            last_ms = self._times.cancel_grace_ms + self._times.call_ms
+            await asyncio.wait(handlers, timeout=last_ms / 1000)
+        for task in list(handlers):
+            task.cancel()  # The store is away: its sweep will find these runs.
+
+    async def _until_ended(self, handlers: set[asyncio.Task[None]]) -> None:
+        await asyncio.wait(handlers)
+        self._hurry.set()

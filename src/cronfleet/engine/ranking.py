@@ -1,0 +1,49 @@
+"""Who goes first: contention is lowered here, and safety never rests on it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+
+from cronfleet.model import JobName, SessionId
+
+GRACE_MS = 50
+"""How much longer than the one before it each rank waits."""
+
+MOST_GRACES = 3
+
+
+class Ranking:
+    """The order of the open sessions for each job, by rendezvous hashing.
+
+    Every session that knows the same peers computes the same order, and a session that comes
+    or goes moves only its own jobs.
+    """
+
+    def __init__(self, mine: SessionId, peers: Collection[SessionId]) -> None:
+        self._mine = mine
+        self._others = frozenset(peers) - {mine}
+        self._ranks: dict[JobName, int] = {}
+
+    def is_of(self, peers: Collection[SessionId]) -> bool:
+        """Whether these are the sessions that it ranks."""
+        return self._others == frozenset(peers) - {self._mine}
+
+    def rank(self, job: JobName) -> int:
+        """0 for the session that goes first."""
+        if not self._others:
+            return 0
+        rank = self._ranks.get(job)
+        if rank is None:
+            mine = _weight(self._mine, job)
+            rank = sum(_weight(other, job) > mine for other in self._others)
+            self._ranks[job] = rank
+        return rank
+
+    def grace_ms(self, job: JobName) -> int:
+        """How long past due this session leaves the job to those before it."""
+        return GRACE_MS * min(self.rank(job), MOST_GRACES)
+
+
+def _weight(session: SessionId, job: JobName) -> bytes:
+    return hashlib.blake2b(f"{session} {job}".encode(), digest_size=8).digest()

@@ -1,0 +1,196 @@
+"""One handler call, from entering it to its outcome. Whatever a handler raises is an outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import random
+import threading
+import traceback
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import cast
+
+from cronfleet.context import LogAdapter, RunContext
+from cronfleet.engine.known import KnownJob
+from cronfleet.engine.threads import in_thread
+from cronfleet.model import Claim, OnLost, Outcome, SessionId
+from cronfleet.policy import retry_in_ms
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How an attempt ended."""
+
+    outcome: Outcome
+    retry_in_ms: int | None = None
+    error: str = ""
+
+
+@dataclass(slots=True)
+class _Entered:
+    """A handler at work."""
+
+    session: SessionId
+    job: KnownJob
+    lost: threading.Event
+    call: asyncio.Future[BaseException | None]
+    given_up: asyncio.Event = field(default_factory=asyncio.Event)
+    cancelled_as: Outcome | None = None
+
+
+class Runner:
+    """Enters handlers, and cancels those that must end."""
+
+    def __init__(self, cancel_grace_ms: int) -> None:
+        self._cancel_grace_s = cancel_grace_ms / 1000
+        self._entered: dict[Claim, _Entered] = {}
+
+    async def run(self, job: KnownJob, claim: Claim, session: SessionId) -> Ended:
+        """Enter the handler and wait for its end, however it ends."""
+        context = _context(job, claim)
+        entered = _Entered(session, job, context.lost, _call(job, context))
+        self._entered[claim] = entered
+        timer = self._time_limit(entered)
+        try:
+            await _first_of(entered.call, entered.given_up)
+        finally:
+            del self._entered[claim]
+            if timer:
+                timer.cancel()
+        return _ended(entered, claim)
+
+    def lose(self, session: SessionId) -> None:
+        """The session is closed: another may be at its runs."""
+        for entered in self._of(session):
+            entered.lost.set()
+            if entered.job.definition.on_lost is OnLost.RERUN:
+                self._cancel(entered, Outcome.LOST)
+
+    def stop_repeatable(self, session: SessionId) -> None:
+        """The session may soon be closed: end the handlers that would be run again elsewhere."""
+        for entered in self._of(session):
+            if entered.job.definition.on_lost is OnLost.RERUN:
+                entered.lost.set()
+                self._cancel(entered, Outcome.LOST)
+
+    def stop_all(self) -> None:
+        """The drain is over."""
+        for entered in list(self._entered.values()):
+            entered.lost.set()
+            self._cancel(entered, Outcome.LOST)
+
+    def _of(self, session: SessionId) -> list[_Entered]:
+        return [entered for entered in self._entered.values() if entered.session == session]
+
+    def _time_limit(self, entered: _Entered) -> asyncio.TimerHandle | None:
+        timeout_ms = entered.job.definition.timeout_ms
+        if timeout_ms is None:
+            return None
+        loop = asyncio.get_running_loop()
+        return loop.call_later(timeout_ms / 1000, self._cancel, entered, Outcome.TIMED_OUT)
+
+    def _cancel(self, entered: _Entered, outcome: Outcome) -> None:
+        if entered.cancelled_as is None:
+            entered.cancelled_as = outcome
+            entered.call.cancel()
+            # A handler may swallow its cancellation; its seat is not held for it for ever.
+            loop = asyncio.get_running_loop()
+            loop.call_later(self._cancel_grace_s, entered.given_up.set)
+
+
+def _context(job: KnownJob, claim: Claim) -> RunContext:
+    fire_time = datetime.fromtimestamp(claim.run.fire_time / 1000, UTC)
+    about = {"job": claim.run.job, "run": str(claim.run), "attempt": claim.attempt}
+    return RunContext(
+        job=claim.run.job,
+        kind=claim.kind,
+        fire_time=fire_time,
+        args=job.definition.args,
+        attempt=claim.attempt,
+        token=claim.token,
+        run_id=str(claim.run),
+        deadline=_deadline(job.definition.timeout_ms),
+        lost=threading.Event(),
+        log=LogAdapter(logging.getLogger("cronfleet.run"), about | {"token": claim.token}),
+    )
+
+
+def _deadline(timeout_ms: int | None) -> datetime | None:
+    if timeout_ms is None:
+        return None
+    return datetime.now(UTC) + timedelta(milliseconds=timeout_ms)
+
+
+def _call(job: KnownJob, context: RunContext) -> asyncio.Future[BaseException | None]:
+    if job.is_coroutine:
+        return asyncio.create_task(_await(job, context), name=context.run_id)
+    return in_thread(lambda: _caught(job, context), name=context.run_id)
+
+
+async def _await(job: KnownJob, context: RunContext) -> BaseException | None:
+    try:
+        await cast("Awaitable[object]", job.handler(context))
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task and task.cancelling():
+            raise
+        return error
+    except BaseException as error:  # noqa: BLE001 - SystemExit in a task would end the loop
+        return error
+    return None
+
+
+def _caught(job: KnownJob, context: RunContext) -> BaseException | None:
+    try:
+        answer = job.handler(context)
+    except BaseException as error:  # noqa: BLE001 - whatever it raises is an outcome
+        return error
+    if inspect.isawaitable(answer):
+        return TypeError(f"the handler of job {context.job!r} returned {answer!r}: write async def")
+    return None
+
+
+async def _first_of(call: asyncio.Future[BaseException | None], given_up: asyncio.Event) -> None:
+    waiter = asyncio.create_task(given_up.wait())
+    try:
+        await asyncio.wait({call, waiter}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiter.cancel()
+
+
+def _ended(entered: _Entered, claim: Claim) -> Ended:
+    call = entered.call
+    if not call.done():
+        log.error("%s: its handler goes on although it was cancelled", claim.run)
+        return Ended(entered.cancelled_as or Outcome.CANCELLED, error="did not end when cancelled")
+    error = None if call.cancelled() else call.result()
+    if not call.cancelled() and error is None:
+        return Ended(Outcome.SUCCEEDED)  # It got to its end, whatever was asked meanwhile.
+    outcome = entered.cancelled_as or Outcome.FAILED
+    if error is not None:
+        log.warning("%s %s: %s", claim.run, outcome, _said(error), exc_info=error)
+    return Ended(outcome, _retry(entered.job, claim, outcome, error), _said(error))
+
+
+def _retry(
+    job: KnownJob, claim: Claim, outcome: Outcome, error: BaseException | None
+) -> int | None:
+    if outcome is Outcome.LOST:
+        return None
+    if outcome is Outcome.FAILED and not isinstance(error, job.retry_on):
+        return None
+    return retry_in_ms(job.definition.retry, claim.attempt, random.random())  # noqa: S311 - spread
+
+
+def _said(error: BaseException | None) -> str:
+    if error is None:
+        return ""
+    said = "".join(traceback.format_exception_only(error)).strip()
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"\nin {frames[-1].name}, {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+    return said + where

@@ -1,0 +1,52 @@
+"""Seats: nothing is claimed without one, so nothing waits here claimed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cronfleet.engine.known import KnownJob
+
+COROUTINES = 1_000
+THREADS = 32
+
+
+@dataclass(slots=True)
+class Free:
+    """How many seats of each sort are free."""
+
+    coroutines: int
+    threads: int
+
+    @property
+    def total(self) -> int:
+        return self.coroutines + self.threads
+
+    def of(self, job: KnownJob) -> int:
+        """The free seats that the job's handler could take."""
+        return self.coroutines if job.is_coroutine else self.threads
+
+    def take(self, job: KnownJob, count: int = 1) -> None:
+        if job.is_coroutine:
+            self.coroutines -= count
+        else:
+            self.threads -= count
+
+
+class Seats:
+    """The seats of one instance."""
+
+    def __init__(self, coroutines: int = COROUTINES, threads: int = THREADS) -> None:
+        self._free = Free(coroutines, threads)
+
+    @property
+    def free(self) -> Free:
+        """A copy, to plan with."""
+        return Free(self._free.coroutines, self._free.threads)
+
+    def take(self, job: KnownJob) -> None:
+        """A claim for the job is granted."""
+        self._free.take(job)
+
+    def give_back(self, job: KnownJob) -> None:
+        """Its handler has ended, or was never entered."""
+        self._free.take(job, -1)

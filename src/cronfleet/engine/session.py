@@ -1,0 +1,283 @@
+"""The session of an instance: joined, watched over, and joined anew when it is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from cronfleet.clock import Clock
+from cronfleet.engine.ranking import Ranking
+from cronfleet.engine.renewal import Answered, Lost, News, RenewalThread, Unanswered
+from cronfleet.engine.steadiness import Reading, Steadiness
+from cronfleet.engine.times import Times, rest
+from cronfleet.engine.watch import Watch
+from cronfleet.errors import ForeignJobError, StoreError
+from cronfleet.model import Digest, Instant, ProgramName, SessionId
+from cronfleet.store import NewSession, Peer, Renewal, Store, StoreInfo
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What an instance says of itself."""
+
+    program: ProgramName
+    label: str
+    tzdata: str
+
+
+class Fate(Protocol):
+    """Who is told what becomes of the session."""
+
+    async def declare(self, session: SessionId, now: Instant) -> None:
+        """Declare the jobs: the session is new, or other definitions went away."""
+        ...
+
+    def session_ends_soon(self, session: SessionId) -> None:
+        """It could not be renewed in time, and may be closed soon."""
+        ...
+
+    def session_lost(self, session: SessionId) -> None:
+        """It is closed: its runs are another's."""
+        ...
+
+    def held_seen(self, held: int) -> None:
+        """How many runs the store says that the session holds."""
+        ...
+
+
+class SessionKeeper:
+    """Keeps this instance a member of the fleet, and buries members that are seen dead."""
+
+    def __init__(
+        self, store: Store, clock: Clock, times: Times, identity: Identity, fate: Fate
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._times = times
+        self._identity = identity
+        self._fate = fate
+        self._steadiness = Steadiness(times.ttl_ms)
+        self._reading = Reading(0, 0, 0)
+        self._info: StoreInfo | None = None
+        self._id = SessionId("")
+        self._is_joined = False
+        self._warned_session: SessionId | None = None
+        self._stopped_because = ""
+        self._away_because = ""
+        self._sweep_at: Instant = 0
+        self._others: frozenset[Digest] = frozenset()
+        self._news: deque[News] = deque()
+        self._heard = asyncio.Event()
+        self.ranking = Ranking(self._id, ())
+        self.has_old_tzdata = False
+
+    # --- what the instance asks
+
+    @property
+    def id(self) -> SessionId:
+        return self._id
+
+    @property
+    def may_claim(self) -> bool:
+        """Whether the session holds, the store is the one we know, and the clocks agree."""
+        return not self.trouble
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing is claimed now; empty when there is no reason."""
+        if self._stopped_because:
+            return self._stopped_because
+        if not self.holds(self._id):
+            return "the session could not be renewed in time"
+        if not self._steadiness.is_steady(self._clock.boot_ms()):
+            return "the store's clock leapt"
+        return ""
+
+    def holds(self, session: SessionId) -> bool:
+        """Whether this instance may still believe that it holds the session."""
+        if not self._is_joined or session != self._id:
+            return False
+        lease = self._thread.lease
+        return lease.session == session and self._clock.boot_ms() < lease.deadline
+
+    def store_now(self) -> Instant:
+        """The store's time, or a little before it: what it was, and what has passed since."""
+        return self._reading.store + self._clock.boot_ms() - self._reading.received_at
+
+    @property
+    def away_because(self) -> str:
+        """What the last unanswered call said; empty when the store answers."""
+        return self._away_because
+
+    def away(self, error: StoreError) -> None:
+        """A call failed. Said once, until the store answers again."""
+        if not self._away_because:
+            log.warning("waiting for the store, will go on when it is back: %s", error)
+        self._away_because = str(error)
+
+    def back(self) -> None:
+        """A call was answered."""
+        if self._away_because:
+            log.warning("the store is back")
+            self._away_because = ""
+
+    # --- its life
+
+    async def __aenter__(self) -> SessionKeeper:
+        self._thread = RenewalThread(self._store, self._clock, self._times, self._tell)
+        await self._join()
+        self._tending = asyncio.create_task(self._tend(), name="cronfleet-session")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._tending.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._tending
+        await self._thread.stop()
+        self._is_joined = False
+        try:
+            await self._store.leave(self._id)
+        except StoreError as error:
+            log.info("could not leave, the others will see it within a TTL: %s", error)
+
+    async def _join(self) -> None:
+        """Open a session with a fresh id: an id whose `join` went unanswered is never reused."""
+        sent_at = self._clock.boot_ms()
+        info = await self._store.open()
+        self._reading = Reading(info.now, sent_at, self._clock.boot_ms())
+        if not self._is_same_store(info):
+            return
+        session = SessionId(secrets.token_hex(16))
+        sent_at = self._clock.boot_ms()
+        who = self._identity
+        await self._store.join(
+            NewSession(session, who.program, who.label, self._times.ttl_ms, who.tzdata)
+        )
+        self._id, self._is_joined = session, True
+        self._thread.hold(session, sent_at)
+        self._watch = Watch(session, self._times.ttl_ms)
+        self.ranking = Ranking(session, ())
+        await self._fate.declare(session, self.store_now())
+
+    def _is_same_store(self, info: StoreInfo) -> bool:
+        known, self._info = self._info, self._info or info
+        if known is None or (known.id == info.id and known.epoch <= info.epoch):
+            self._info = info
+            return True
+        self._stop(
+            f"the store is not the one it was (id {known.id[:8]} is now {info.id[:8]}, epoch "
+            f"{known.epoch} is now {info.epoch}): it was emptied, restored or replaced; when that "
+            "is as it should be, restart the instances"
+        )
+        return False
+
+    def _stop(self, because: str) -> None:
+        """Claim nothing more until a person has looked."""
+        if not self._stopped_because:
+            log.error("claiming stopped: %s", because)
+        self._stopped_because = because
+
+    # --- tending it
+
+    def _tell(self, news: News) -> None:
+        self._news.append(news)
+        self._heard.set()
+
+    async def _tend(self) -> None:
+        while True:
+            await rest(self._heard, self._rest_ms())
+            self._heard.clear()
+            try:
+                while self._news:
+                    await self._hear(self._news.popleft())
+                if not self._is_joined and not self._stopped_because:
+                    await self._join()
+                    self.back()
+                await self._bury()
+            except ForeignJobError as error:
+                self._stop(str(error))
+            except StoreError as error:
+                self.away(error)
+            self._warn_before_the_end()
+
+    def _rest_ms(self) -> int:
+        ends = [self._sweep_at, self._thread.lease.deadline, self._watch.wakes_at()]
+        now = self._clock.boot_ms()
+        return min((end - now for end in ends if end and end > now), default=self._times.poll_ms)
+
+    async def _hear(self, news: News) -> None:
+        match news:
+            case Answered():
+                await self._renewed(news)
+            case Unanswered(error):
+                self._watch.forget()
+                self.away(error)
+            case Lost(session) if session == self._id and self._is_joined:
+                log.warning("the session was closed by another instance; joining anew")
+                self._is_joined = False
+                self._fate.session_lost(session)
+            case Lost():
+                pass  # Of a session before this one.
+
+    async def _renewed(self, news: Answered) -> None:
+        renewal = news.renewal
+        if not self._is_same_store(renewal.info):
+            return
+        self.back()
+        self._reading = Reading(renewal.info.now, news.sent_at, news.received_at)
+        leap_ms = self._steadiness.take(self._reading)
+        if leap_ms:
+            log.error(
+                "the store's clock leapt by %d ms: claiming stops for %d ms",
+                leap_ms,
+                self._times.ttl_ms,
+            )
+        self.has_old_tzdata = self._identity.tzdata < renewal.tzdata
+        self._watch.saw(renewal, news.received_at)
+        self._fate.held_seen(renewal.held)
+        await self._meet(renewal)
+
+    async def _meet(self, renewal: Renewal) -> None:
+        """Rank the sessions that declare what we declare; notice when others went away."""
+        mine = [peer for peer in renewal.peers if peer.program == self._identity.program]
+        manifest = next((peer.manifest for peer in mine if peer.session == self._id), "")
+        self.ranking = self._ranked([peer for peer in mine if peer.manifest == manifest])
+        before = self._others
+        self._others = frozenset(peer.manifest for peer in mine) - {manifest}
+        if before - self._others:
+            # Whoever kept our definitions superseded may be gone: they may come back.
+            await self._fate.declare(self._id, self.store_now())
+
+    def _ranked(self, peers: Sequence[Peer]) -> Ranking:
+        sessions = [peer.session for peer in peers]
+        return self.ranking if self.ranking.is_of(sessions) else Ranking(self._id, sessions)
+
+    async def _bury(self) -> None:
+        """Close the sessions that are seen dead, and take their runs back."""
+        now = self._clock.boot_ms()
+        closed = False
+        for dead in self._watch.dead(now):
+            if await self._store.close(dead.session, dead.counter, dead.epoch):
+                log.warning("session %s is dead: closed", dead.session[:8])
+                closed = True
+            self._watch.drop(dead.session)
+        if closed or now >= self._sweep_at:
+            self._sweep_at = now + self._times.ttl_ms
+            while swept := await self._store.sweep():
+                for each in swept:
+                    log.warning("%s: taken back, now %s", each.run, each.state)
+
+    def _warn_before_the_end(self) -> None:
+        if self._is_joined and not self.holds(self._id) and self._warned_session != self._id:
+            self._warned_session = self._id
+            self._fate.session_ends_soon(self._id)
+        elif self.holds(self._id):
+            self._warned_session = None

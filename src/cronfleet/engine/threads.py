@@ -1,0 +1,33 @@
+"""Plain handlers run in threads that never keep a process from ending."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+
+def in_thread(call: Callable[[], Result], name: str) -> asyncio.Future[Result]:
+    """Run `call`, which must not raise, in a daemon thread of its own.
+
+    A pool's threads are joined when Python exits, and a handler that hangs would hang that too.
+    """
+    loop = asyncio.get_running_loop()
+    result: asyncio.Future[Result] = loop.create_future()
+    context = contextvars.copy_context()
+
+    def deliver(value: Result) -> None:
+        if not result.done():
+            result.set_result(value)
+
+    def run() -> None:
+        value = context.run(call)
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(deliver, value)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return result

@@ -1,0 +1,48 @@
+"""The spans by which an instance works."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """All in milliseconds. What depends on the session's TTL is derived from it."""
+
+    ttl_ms: int = 10_000
+    drain_ms: int = 25_000
+    poll_ms: int = 1_000
+    cancel_grace_ms: int = 5_000
+    loop_alarm_ms: int = 1_000
+
+    @property
+    def renewal_ms(self) -> int:
+        """Between two renewals: a session outlives two that fail."""
+        return self.ttl_ms // 3
+
+    @property
+    def margin_ms(self) -> int:
+        """How much sooner than the store an instance believes its session expired."""
+        return self.ttl_ms // 10
+
+    @property
+    def call_ms(self) -> int:
+        """How long a call to the store may take."""
+        return self.ttl_ms // 4
+
+    @property
+    def stuck_ms(self) -> int:
+        """An event loop that stands still for so long is given up: the session may end."""
+        return 6 * self.ttl_ms
+
+
+async def rest(event: asyncio.Event, span_ms: float) -> None:
+    """Wait for the event, but no longer than the span."""
+    if event.is_set():
+        return
+    timer = asyncio.get_running_loop().call_later(max(0.0, span_ms) / 1000, event.set)
+    try:
+        await event.wait()
+    finally:
+        timer.cancel()

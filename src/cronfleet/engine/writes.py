@@ -1,0 +1,120 @@
+"""What an instance writes about its runs, and which of them it believes to hold."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Iterable
+from enum import Enum, auto
+
+from cronfleet.engine.gathering import Gathered
+from cronfleet.engine.runner import Ended
+from cronfleet.engine.session import SessionKeeper
+from cronfleet.errors import StoreError
+from cronfleet.model import Claim, Outcome, RunState, SessionId, StartId
+from cronfleet.store import Completion, HeldRun, Recorded, Start, Store
+
+log = logging.getLogger(__name__)
+
+FIRST_WAIT_S = 0.05
+LONGEST_WAIT_S = 1.0
+
+
+class Entry(Enum):
+    """Whether a handler may be entered."""
+
+    GRANTED = auto()
+    REFUSED = auto()
+    TOO_LATE = auto()
+    """Started in the store, but the session's deadline has passed: it must not be entered."""
+    UNANSWERED = auto()
+
+
+class GatheredWrites:
+    """Starts and completions, gathered; and the claims that are in this instance's hands."""
+
+    def __init__(self, store: Store, session: SessionKeeper) -> None:
+        self._store = store
+        self._session = session
+        self._starts: dict[SessionId, Gathered[Start, bool]] = {}
+        self._completions = Gathered[Completion, Recorded](store.complete)
+        self._held: set[Claim] = set()
+        self._most_held = 0
+
+    # --- what it holds
+
+    def take(self, claim: Claim) -> None:
+        """The claim is in our hands until it is dropped."""
+        self._held.add(claim)
+        self._most_held = max(self._most_held, len(self._held))
+
+    def drop(self, claim: Claim) -> None:
+        self._held.discard(claim)
+
+    def most_held(self) -> int:
+        """The most claims held since this was last asked."""
+        most, self._most_held = self._most_held, len(self._held)
+        return most
+
+    # --- writes
+
+    async def start(self, claim: Claim, session: SessionId) -> Entry:
+        """Pass the point of no return. Repeats the same start id while the session lasts."""
+        start = Start(claim.run, claim.token, StartId(secrets.token_hex(16)))
+        gathered = self._starts_of(session)
+        wait_s = FIRST_WAIT_S
+        while self._session.holds(session):
+            try:
+                granted = await gathered.write(start)
+            except StoreError:
+                await asyncio.sleep(wait_s)
+                wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+                continue
+            if not granted:
+                return Entry.REFUSED
+            # The answer may have been long under way.
+            return Entry.GRANTED if self._session.holds(session) else Entry.TOO_LATE
+        return Entry.UNANSWERED
+
+    def _starts_of(self, session: SessionId) -> Gathered[Start, bool]:
+        if session not in self._starts:
+            # A start belongs to the session that was granted the claim, and to no later one.
+            self._starts = {
+                session: Gathered(lambda starts: self._store.start(session, starts)),
+            }
+        return self._starts[session]
+
+    async def complete(self, claim: Claim, ended: Ended) -> Recorded:
+        """Record the outcome; a store that is away is waited for."""
+        completion = Completion(
+            claim.run, claim.token, ended.outcome, ended.retry_in_ms, ended.error
+        )
+        wait_s = FIRST_WAIT_S
+        while True:
+            try:
+                return await self._completions.write(completion)
+            except StoreError:
+                await asyncio.sleep(wait_s)
+                wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+
+    async def release(self, claims: Iterable[Claim]) -> None:
+        """Give claims back unfinished. If this fails, they are swept with the session."""
+        try:
+            await self._store.release(list(claims))
+        except StoreError as error:
+            log.info("could not release claims, they go back with the session: %s", error)
+
+    async def reconcile(self, held: Iterable[HeldRun]) -> None:
+        """Give up what the store says is ours and we know nothing of.
+
+        Such runs were granted or started by a call whose answer never came.
+        """
+        ours = {(claim.run, claim.token) for claim in self._held}
+        strays = [each for each in held if (each.claim.run, each.claim.token) not in ours]
+        await self.release(each.claim for each in strays if each.state is RunState.CLAIMED)
+        for each in strays:
+            if each.state is RunState.STARTED:
+                log.warning("%s: started by an unanswered call, never entered", each.claim.run)
+                error = "its start was never answered, so its handler was not entered"
+                await self.complete(each.claim, Ended(Outcome.LOST, error=error))

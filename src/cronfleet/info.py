@@ -1,0 +1,195 @@
+"""What people and programs read of the fleet: times are aware UTC datetimes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from cronfleet.definition import decode
+from cronfleet.model import (
+    AuditRecord,
+    GapRecord,
+    InstanceRecord,
+    Instant,
+    JobRecord,
+    RunRecord,
+)
+from cronfleet.schedule import schedule_from_definition
+
+
+def moment(instant: Instant) -> datetime:
+    """An instant as an aware UTC datetime."""
+    return datetime.fromtimestamp(instant / 1000, UTC)
+
+
+def _moment(instant: Instant | None) -> datetime | None:
+    return None if instant is None or instant < 0 else moment(instant)
+
+
+@dataclass(frozen=True, slots=True)
+class JobInfo:
+    """A job."""
+
+    name: str
+    program: str
+    state: str
+    """`scheduled`, `paused`, `finished` or `removed`."""
+    schedule: str
+    description: str
+    """The schedule in plain English."""
+    next_fire: datetime | None
+    watermark: datetime | None
+    """The last fire time that was settled."""
+    active: int
+    """How many of its runs are pending, claimed or started."""
+    paused_by: str
+    paused_why: str
+
+    @classmethod
+    def of(cls, job: JobRecord, definition: str) -> JobInfo:
+        """Raises StoreError for a definition that cannot be read."""
+        schedule = schedule_from_definition(decode(definition).schedule)
+        return cls(
+            name=job.name,
+            program=job.program,
+            state=job.state.value,
+            schedule=_written(schedule.to_definition()),
+            description=schedule.describe(),
+            next_fire=None if job.paused else _moment(job.expected and job.expected.fire_time),
+            watermark=_moment(job.watermark),
+            active=job.active,
+            paused_by=job.paused_by,
+            paused_why=job.paused_why,
+        )
+
+
+def _written(definition: Mapping[str, str | int]) -> str:
+    """A schedule as short as people write it."""
+    match definition["kind"]:
+        case "cron":
+            zone = definition["tz"]
+            return f"{definition['expression']}" + ("" if zone == "UTC" else f" ({zone})")
+        case "every":
+            return f"every {timedelta(milliseconds=int(definition['interval_ms']))}"
+        case _:
+            return f"at {moment(int(definition['fire_time_ms'])).isoformat()}"
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """A run."""
+
+    id: str
+    job: str
+    kind: str
+    state: str
+    fire_time: datetime
+    attempt: int
+    instance: str
+    created_at: datetime
+    not_before: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    outcome: str | None
+    late_outcome: str | None
+    error: str
+
+    @classmethod
+    def of(cls, run: RunRecord) -> RunInfo:
+        return cls(
+            id=str(run.id),
+            job=run.id.job,
+            kind=run.kind.value,
+            state=run.state.value,
+            fire_time=moment(run.id.fire_time),
+            attempt=run.attempt,
+            instance=run.instance,
+            created_at=moment(run.created_at),
+            not_before=moment(run.not_before),
+            started_at=_moment(run.started_at),
+            ended_at=_moment(run.ended_at),
+            outcome=run.outcome and run.outcome.value,
+            late_outcome=run.late_outcome and run.late_outcome.value,
+            error=run.error,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class GapInfo:
+    """A row of skipped ticks."""
+
+    job: str
+    first: datetime
+    last: datetime
+    count: int
+    """Exact up to 10,000; 10,001 means more."""
+    reason: str
+
+    @classmethod
+    def of(cls, record: GapRecord) -> GapInfo:
+        gap = record.gap
+        return cls(record.job, moment(gap.first), moment(gap.last), gap.count, gap.reason.value)
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceInfo:
+    """An instance at work."""
+
+    id: str
+    label: str
+    program: str
+    joined_at: datetime
+    expires_at: datetime
+    held: int
+    """How many runs it holds."""
+
+    @classmethod
+    def of(cls, record: InstanceRecord) -> InstanceInfo:
+        return cls(
+            record.session,
+            record.label,
+            record.program,
+            moment(record.joined_at),
+            moment(record.expires_at),
+            record.held,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AuditInfo:
+    """What an operator did."""
+
+    at: datetime
+    verb: str
+    job: str
+    who: str
+    why: str
+
+    @classmethod
+    def of(cls, record: AuditRecord) -> AuditInfo:
+        return cls(moment(record.at), record.verb, record.job, record.who, record.why)
+
+
+@dataclass(frozen=True, slots=True)
+class TriggeredRun:
+    """The run that a trigger made."""
+
+    run: str
+    state: str
+    """`pending`, or `waiting` while its job is at its limit."""
+    paused: bool
+    """Its job is paused; the run goes on all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether the store answers and claims are being made."""
+
+    store: str
+    """The store's URL, its password masked."""
+    store_id: str
+    epoch: int
+    ready: bool
+    detail: str
+    """Why it is not ready; empty when it is."""

@@ -1,0 +1,174 @@
+"""From a handler and its options, as a user writes them, to a job that an instance can run."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, Literal, TypedDict, TypeVar
+
+from cronfleet import model
+from cronfleet.definition import digest, encode
+from cronfleet.engine.known import Handler, KnownJob
+from cronfleet.errors import InvalidJobError
+from cronfleet.model import JOB_NAME, JobDefinition, Misfire, OnLost, Overlap
+from cronfleet.policy import Plan
+from cronfleet.schedule import Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Try again after a failure or a time-out: so often, and after longer and longer delays."""
+
+    attempts: int = 3
+    """Handler calls in all, the first included."""
+    first: timedelta = timedelta(seconds=10)
+    factor: float = 2
+    most: timedelta = timedelta(minutes=10)
+    jitter: float = 0.1
+    """The delay is spread by this share, to both sides."""
+    on: tuple[type[BaseException], ...] = (Exception,)
+    """The exceptions that are worth another attempt; a time-out always is."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """How many ended runs are kept, and for how long; whichever bound is passed first counts."""
+
+    successes: int = 100
+    failures: int = 500
+    age: timedelta = timedelta(days=30)
+
+
+class JobOptions(TypedDict, total=False):
+    """What `Scheduler.job` takes beside the schedule. All have defaults."""
+
+    args: Mapping[str, Any]
+    """Plain JSON values, handed to the handler as `run.args`."""
+    on_lost: Literal["abandon", "rerun"]
+    """`rerun` declares the handler idempotent: a lost run is started again."""
+    overlap: Literal["skip", "allow"]
+    """What becomes of a tick that is due while the job is active."""
+    max_active: int
+    """How many of its runs may be under way at once, over the whole fleet (1)."""
+    misfire: Literal["latest", "all", "skip"]
+    """What becomes of ticks that come late: run the newest, run all, run none."""
+    misfire_grace: timedelta
+    """How late a tick may be and still run (1 h)."""
+    max_catch_up: int
+    """How many late ticks `misfire="all"` runs at the most (100)."""
+    retry: Retry | None
+    timeout: timedelta | None
+    """The handler is cancelled after so long; for coroutines only."""
+    jitter: timedelta | None
+    """Each tick is due later by a part of this that depends on job and fire time."""
+    history: History
+
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+def known_job(
+    handler: Handler, schedule: Schedule, name: str | None, options: JobOptions
+) -> KnownJob:
+    """Check all of it. Raises InvalidJobError that says what to write instead."""
+    job = name if name is not None else str(getattr(handler, "__name__", ""))
+    is_coroutine = inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
+        getattr(handler, "__call__", None)  # noqa: B004 - an object may be a handler
+    )
+    retry = options.get("retry")
+    definition = _definition(job, schedule, options)
+    _check(definition, is_coroutine)
+    text = encode(definition)
+    return KnownJob(
+        plan=Plan(definition, schedule),
+        json=text,
+        digest=digest(text),
+        handler=handler,
+        is_coroutine=is_coroutine,
+        retry_on=retry.on if retry else (),
+    )
+
+
+def _definition(job: str, schedule: Schedule, options: JobOptions) -> JobDefinition:
+    retry = options.get("retry")
+    history = options.get("history", History())
+    timeout, jitter = options.get("timeout"), options.get("jitter")
+    return JobDefinition(
+        name=job,
+        schedule=schedule.to_definition(),
+        args=dict(options.get("args") or {}),
+        on_lost=_choice(job, "on_lost", OnLost, options.get("on_lost", OnLost.ABANDON)),
+        overlap=_choice(job, "overlap", Overlap, options.get("overlap", Overlap.SKIP)),
+        max_active=options.get("max_active", 1),
+        misfire=_choice(job, "misfire", Misfire, options.get("misfire", Misfire.LATEST)),
+        misfire_grace_ms=_ms(options.get("misfire_grace", timedelta(hours=1))),
+        max_catch_up=options.get("max_catch_up", 100),
+        retry=_retry(retry) if retry else None,
+        timeout_ms=None if timeout is None else _ms(timeout),
+        jitter_ms=0 if jitter is None else _ms(jitter),
+        history=model.History(history.successes, history.failures, _ms(history.age)),
+    )
+
+
+def _retry(retry: Retry) -> model.Retry:
+    return model.Retry(
+        retry.attempts, _ms(retry.first), float(retry.factor), _ms(retry.most), float(retry.jitter)
+    )
+
+
+def _ms(span: timedelta) -> int:
+    return span // timedelta(milliseconds=1)
+
+
+def _choice(job: str, option: str, enum: type[Choice], value: str) -> Choice:
+    try:
+        return enum(value)
+    except ValueError:
+        known = ", ".join(repr(str(each)) for each in enum)
+        raise InvalidJobError(job, f"{option}={value!r} is not one of {known}") from None
+
+
+def _check(definition: JobDefinition, is_coroutine: bool) -> None:
+    for is_wrong, hint in (
+        (
+            not JOB_NAME.fullmatch(definition.name),
+            "a name has 1 to 128 of the characters A-Z a-z 0-9 . _ : / -; give one with name=...",
+        ),
+        (definition.max_active < 1, "max_active must be at least 1"),
+        (definition.max_catch_up < 1, "max_catch_up must be at least 1"),
+        (definition.misfire_grace_ms < 1_000, "misfire_grace must be at least 1 s"),
+        (definition.jitter_ms < 0, "jitter must not be negative"),
+        (
+            definition.misfire is Misfire.ALL and definition.overlap is not Overlap.ALLOW,
+            'misfire="all" runs several ticks at once, so it needs overlap="allow"',
+        ),
+        (
+            definition.timeout_ms is not None and definition.timeout_ms < 1,
+            "timeout must be above 0",
+        ),
+        (
+            definition.timeout_ms is not None and not is_coroutine,
+            "timeout needs an async def handler: a thread cannot be stopped",
+        ),
+        (not _is_sound(definition.retry), _RETRY_HINT),
+    ):
+        if is_wrong:
+            raise InvalidJobError(definition.name, hint)
+
+
+_RETRY_HINT = (
+    "retry needs attempts of at least 2, delays above 0 with most >= first, a factor of at least "
+    "1 and a jitter from 0 to below 1"
+)
+
+
+def _is_sound(retry: model.Retry | None) -> bool:
+    return retry is None or (
+        retry.attempts >= 2
+        and 0 < retry.first_ms <= retry.most_ms
+        and retry.factor >= 1
+        and 0 <= retry.jitter < 1
+    )

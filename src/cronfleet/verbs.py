@@ -1,0 +1,107 @@
+"""The operator's verbs: what to read and decide before the store is asked to move a job."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+
+from cronfleet.definition import decode
+from cronfleet.errors import StoreError, StoreUnavailableError, UnknownJobError
+from cronfleet.model import Fire, Gap, JobName, JobRecord, Reason
+from cronfleet.policy import Plan, paused_gap
+from cronfleet.schedule import schedule_from_definition
+from cronfleet.store import MOST_WAITING, Moved, Order, Ordered, Store, Triggered
+
+LOOKS = 20
+"""How often a job is looked at again that changes under our hands."""
+
+TRIES = 4
+WAIT_S = 0.25
+
+
+def order(key: str | None, who: str, why: str) -> Order:
+    """An order; without a key of the caller's it has one of its own, so that it may be repeated."""
+    return Order(key or secrets.token_hex(16), who, why)
+
+
+async def plan_of(store: Store, job: JobRecord) -> Plan:
+    """The job's definition in force, whoever registered it. Raises StoreError if it is gone."""
+    text = await store.definition(job.digest)
+    if text is None:
+        raise StoreError(f"job {job.name!r}: its definition {job.digest} is not in the store")
+    definition = decode(text)
+    return Plan(definition, schedule_from_definition(definition.schedule))
+
+
+async def job_named(store: Store, name: JobName) -> JobRecord:
+    """Raises UnknownJobError, which names those that are there."""
+    job = await store.job(name)
+    if job is None:
+        raise UnknownJobError(name, [each.name for each in await store.jobs(limit=20)])
+    return job
+
+
+async def trigger(store: Store, name: JobName, order: Order) -> Triggered:
+    """Make a run now. Raises UnknownJobError; StoreError when too many runs wait already."""
+    answer = await _repeated(lambda: store.trigger(name, order))
+    if isinstance(answer, Triggered):
+        return answer
+    await job_named(store, name)
+    raise StoreError(f"job {name!r}: {MOST_WAITING} of its runs wait already; none was added")
+
+
+async def pause(store: Store, name: JobName, order: Order) -> None:
+    """Make no more ticks. Raises UnknownJobError."""
+    if await _repeated(lambda: store.pause(name, order)) is Ordered.UNKNOWN:
+        await job_named(store, name)
+
+
+async def resume(store: Store, name: JobName, order: Order) -> None:
+    """Make ticks again from now on; what the pause swallowed is one gap."""
+    for _ in range(LOOKS):
+        job = await job_named(store, name)
+        moved = await _resumed(store, job)
+        if await _repeated(lambda moved=moved: store.resume(name, moved, order)) is Ordered.DONE:
+            return
+    raise StoreError(f"job {name!r} changes all the time; nothing was resumed, try again")
+
+
+async def _resumed(store: Store, job: JobRecord) -> Moved:
+    if job.expected is None:
+        return Moved(job.generation, None, None, None)
+    plan = await plan_of(store, job)
+    now = (await store.peek(job.program, limit=1)).now
+    expected = job.expected.fire_time
+    gap = paused_gap(plan, expected, now)
+    following = plan.first_after(gap.last) if gap else job.expected
+    return Moved(job.generation, expected, following, gap)
+
+
+async def skip_next(store: Store, name: JobName, order: Order) -> None:
+    """Settle the expected tick without a run. A finished job has none, and stays as it is."""
+    for _ in range(LOOKS):
+        job = await job_named(store, name)
+        if job.expected is None:
+            return
+        moved = await _skipped(store, job, job.expected)
+        if await _repeated(lambda moved=moved: store.skip_next(name, moved, order)) is Ordered.DONE:
+            return
+    raise StoreError(f"job {name!r} changes all the time; nothing was skipped, try again")
+
+
+async def _skipped(store: Store, job: JobRecord, expected: Fire) -> Moved:
+    plan = await plan_of(store, job)
+    gap = Gap(expected.fire_time, expected.fire_time, 1, Reason.BY_HAND)
+    following = plan.first_after(expected.fire_time)
+    return Moved(job.generation, expected.fire_time, following, gap)
+
+
+async def _repeated(call: Callable[[], Awaitable[Triggered | Ordered]]) -> Triggered | Ordered:
+    """Orders carry a key, so an unanswered one may be given again."""
+    for _ in range(TRIES - 1):
+        try:
+            return await call()
+        except StoreUnavailableError:
+            await asyncio.sleep(WAIT_S)
+    return await call()

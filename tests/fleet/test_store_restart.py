@@ -1,0 +1,49 @@
+"""Redis restarted with its data: the instances wait, say so, and go on."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from tests.fleet.rig import Fleet, eventually
+from tests.fleet.test_fleet import TTL_MS, accounted_seconds, assert_started_once
+from tests.servers import OwnServer
+
+pytestmark = [pytest.mark.fleet, pytest.mark.redis, pytest.mark.timeout(120)]
+
+
+def test_instances_wait_for_a_store_that_is_away_and_go_on(
+    own_redis: OwnServer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with Fleet(own_redis.url, TTL_MS, "steady=0") as fleet:
+        fleet.start(2)
+        (before,) = fleet.entered("steady", 1, within_s=10)
+        own_redis.restart()
+        after = fleet.entered("steady", 3, within_s=15)[-1]
+        assert after.fire_time > before.fire_time
+        assert_started_once(fleet.drain())
+    said = capfd.readouterr().err
+    assert "waiting for the store" in said
+    assert "the store is back" in said
+    seconds = accounted_seconds(own_redis.url, "steady")
+    assert seconds == list(range(seconds[0], seconds[-1] + 1))
+
+
+def test_a_store_that_was_emptied_stops_the_claims_with_an_alarm(
+    own_redis: OwnServer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    said = ""
+
+    def is_said() -> bool:
+        nonlocal said
+        said += capfd.readouterr().err
+        return "claiming stopped: the store is not the one it was" in said
+
+    with Fleet(own_redis.url, TTL_MS, "steady=0") as fleet:
+        fleet.start(1)
+        fleet.entered("steady", 1, within_s=10)
+        with socket.create_connection((own_redis.host, own_redis.port)) as connection:
+            connection.sendall(b"FLUSHALL\r\n")
+            assert connection.recv(5) == b"+OK\r\n"
+        eventually(is_said, within_s=10)

@@ -1,0 +1,51 @@
+"""One instance of the test fleet. Every effect is a line on the pipe whose number it is given.
+
+    python worker.py PIPE STORE TTL_MS JOB...
+
+JOB is name=seconds of work, fired each second; a name that ends in `!` is `on_lost="rerun"`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from datetime import timedelta
+
+from cronfleet import RunContext, Scheduler, every
+
+
+def main(pipe: int, store: str, ttl_ms: int, jobs: list[str]) -> None:
+    def tell(*words: object) -> None:
+        # Short writes to a pipe are whole, whoever else writes to it.
+        os.write(pipe, (" ".join(str(word) for word in (*words, os.getpid())) + "\n").encode())
+
+    async def work(run: RunContext) -> None:
+        tell("entered", run.job, round(run.fire_time.timestamp() * 1000), run.attempt, run.token)
+        await asyncio.sleep(run.args["work_s"])
+        tell("ended", run.job, round(run.fire_time.timestamp() * 1000), run.attempt, run.token)
+
+    scheduler = Scheduler(store, program="fleet", session_ttl=timedelta(milliseconds=ttl_ms))
+    for job in jobs:
+        name, _, work_s = job.partition("=")
+        on_lost = "rerun" if name.endswith("!") else "abandon"
+        scheduler.add_job(
+            work,
+            every(timedelta(seconds=1)),
+            name.rstrip("!"),
+            args={"work_s": float(work_s)},
+            on_lost=on_lost,
+        )
+
+    async def announce() -> None:
+        async with scheduler:
+            tell("joined", "-", 0, 0, 0)
+            await asyncio.Event().wait()
+
+    asyncio.run(announce())
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format=f"%(asctime)s {os.getpid()} %(message)s")
+    main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4:])
