@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -12,6 +12,7 @@ from cronfleet.errors import InvalidJobError, StoreError
 from cronfleet.model import Digest, History, JobDefinition, Misfire, OnLost, Overlap, Retry
 
 MOST_BYTES = 64 * 1024
+_UNREADABLE = (ArithmeticError, LookupError, RecursionError, TypeError, ValueError)
 
 
 def encode(definition: JobDefinition) -> str:
@@ -21,7 +22,7 @@ def encode(definition: JobDefinition) -> str:
     """
     try:
         text = _canonical(asdict(definition))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise InvalidJobError(definition.name, f"args must be plain JSON values: {error}") from None
     if len(text.encode()) > MOST_BYTES:
         raise InvalidJobError(
@@ -37,7 +38,18 @@ def decode(text: str) -> JobDefinition:
     """
     try:
         return _definition(json.loads(text))
-    except (KeyError, TypeError, ValueError) as error:
+    except _UNREADABLE as error:
+        raise StoreError(f"the store holds a definition that cannot be read: {error!r}") from error
+
+
+def decode_schedule(text: str) -> Mapping[str, str | int]:
+    """The schedule alone, whatever a newer version may have written beside it.
+
+    Raises StoreError for what is no definition.
+    """
+    try:
+        return dict(json.loads(text)["schedule"])
+    except _UNREADABLE as error:
         raise StoreError(f"the store holds a definition that cannot be read: {error!r}") from error
 
 
@@ -49,6 +61,11 @@ def digest(text: str) -> Digest:
 def schedule_digest(definition: JobDefinition) -> Digest:
     """What names the schedule alone: an edit that keeps it keeps the expected fire time."""
     return digest(_canonical(dict(definition.schedule)))
+
+
+def manifest_of(digests: Iterable[Digest]) -> Digest:
+    """What stands for a set of definitions; the same for every order."""
+    return digest("".join(sorted(digests)))
 
 
 def _canonical(value: Mapping[str, Any]) -> str:

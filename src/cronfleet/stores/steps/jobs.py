@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
+from cronfleet.definition import manifest_of
 from cronfleet.model import Digest, Fire, JobRecord, ProgramName, SessionId
 from cronfleet.store import Behind, Declaration, DeclareAnswer, Declared, Foreign
 from cronfleet.stores.steps.records import Records
 from cronfleet.stores.steps.runs import promote
-
-
-def manifest_of(digests: Iterable[Digest]) -> Digest:
-    """What stands for a set of definitions; the same for every order."""
-    return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()[:32]
 
 
 def sync_jobs(
