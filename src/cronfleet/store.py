@@ -236,6 +236,19 @@ class TickClaim:
     gap: Gap | None = None
     if_active: IfActive = IfActive.SKIP
 
+    @property
+    def settles(self) -> Instant:
+        """The last fire time that it settles. Raises ValueError when it is out of order."""
+        last = self.fire_time if self.fire_time is not None else self.gap and self.gap.last
+        if last is None:
+            raise ValueError(f"job {self.job!r}: a claim needs a fire time or a gap")
+        if last < self.expected or (self.following and self.following.fire_time <= last):
+            raise ValueError(
+                f"job {self.job!r}: expected {self.expected}, settled {last} and following "
+                f"{self.following} are out of order"
+            )
+        return last
+
 
 @dataclass(frozen=True, slots=True)
 class PendingClaim:

@@ -51,7 +51,7 @@ Argument: TypeAlias = str | int
 Reply: TypeAlias = Any
 """What a script answered: strings, integers and lists of them."""
 
-ITEM_WIDTH = 11
+ITEM_WIDTH = 12
 
 
 # --- arguments ----------------------------------------------------------------------------------
@@ -81,6 +81,7 @@ def item(each: ClaimItem) -> list[Argument]:
         fire_time,
         *_fire(each.following),
         *_gap(each.gap),
+        each.settles,
     ]
 
 

@@ -10,7 +10,6 @@ from cronfleet.model import (
     Claim,
     Gap,
     GapRecord,
-    Instant,
     JobName,
     JobRecord,
     Kind,
@@ -69,7 +68,7 @@ def _claim_tick(records: Records, session: SessionRecord, item: TickClaim) -> Cl
     job = records.job(item.job)
     if job is None or not _is_as_seen(job, item):
         return NotGranted.LOST
-    settled = _settled_by(item)
+    settled = item.settles
     if not job.expected or max(job.expected.due, settled) > records.now:
         return NotGranted.NOT_DUE
     moved = replace(job, expected=item.following, watermark=settled)
@@ -98,19 +97,6 @@ def _is_as_seen(job: JobRecord, item: TickClaim) -> bool:
         and item.expected > job.watermark
         and not job.paused
     )
-
-
-def _settled_by(item: TickClaim) -> Instant:
-    """The last fire time that the item settles. Raises ValueError for one out of order."""
-    last = item.fire_time if item.fire_time is not None else item.gap and item.gap.last
-    if last is None:
-        raise ValueError(f"job {item.job!r}: a claim needs a fire time or a gap")
-    if last < item.expected or (item.following and item.following.fire_time <= last):
-        raise ValueError(
-            f"job {item.job!r}: expected {item.expected}, settled {last} and following "
-            f"{item.following} are out of order"
-        )
-    return last
 
 
 def _new_tick(records: Records, job: JobRecord, run: RunId) -> RunRecord:

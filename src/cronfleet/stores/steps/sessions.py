@@ -52,7 +52,10 @@ def renew(records: Records, session: SessionId) -> Renewal | None:
         info=info(records),
         held=records.count_held(session),
         tzdata=max(each.tzdata for each in everyone),
-        peers=[Peer(each.id, each.counter, each.ttl_ms, each.program, each.manifest) for each in everyone],
+        peers=[
+            Peer(each.id, each.counter, each.ttl_ms, each.program, each.manifest)
+            for each in everyone
+        ],
     )
 
 

@@ -1,7 +1,7 @@
--- Claims ticks and pending runs. ARGV[2] session, then for each item eleven:
+-- Claims ticks and pending runs. ARGV[2] session, then for each item twelve:
 --   't', job, generation, expected, fire time ('' for none), following fire time ('' for none),
---        its due instant, gap's first ('' for none), last, count, reason
---   'p', run, nine times ''
+--        its due instant, gap's first ('' for none), last, count, reason, last settled fire time
+--   'p', run, ten times ''
 -- Returns for each {'granted', run, kind, token, attempt, digest}, {'skipped', reason},
 -- 'not_due' or 'lost'.
 local session = ARGV[2]
@@ -40,7 +40,7 @@ local function claim_tick(at)
     or expected <= job.mark then
     return 'lost'
   end
-  local settled = fire or tonumber(ARGV[at + 8])
+  local settled = tonumber(ARGV[at + 11])
   if job.due > now or settled > now then
     return 'not_due'
   end
@@ -69,14 +69,16 @@ local function claim_tick(at)
   return said
 end
 
+local refused = {}
 local answer = {}
-for at = 3, #ARGV, 11 do
-  if not may_claim then
-    answer[#answer + 1] = 'lost'
-  elseif ARGV[at] == 'p' then
-    answer[#answer + 1] = claim_pending(ARGV[at + 1])
-  else
-    answer[#answer + 1] = claim_tick(at)
+for at = 3, #ARGV, 12 do
+  local said = 'lost'
+  if may_claim and ARGV[at] == 'p' then
+    said = claim_pending(ARGV[at + 1])
+  elseif may_claim and not refused[ARGV[at + 1]] then
+    said = claim_tick(at)
+    refused[ARGV[at + 1]] = type(said) == 'string'
   end
+  answer[#answer + 1] = said
 end
 return answer

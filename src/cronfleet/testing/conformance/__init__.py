@@ -1,0 +1,30 @@
+"""What every store must do, said once. A store passes by subclassing `StoreConformance`."""
+
+from __future__ import annotations
+
+from cronfleet.testing.conformance.history import HistoryTests
+from cronfleet.testing.conformance.jobs import JobTests
+from cronfleet.testing.conformance.orders import AuditTests, PauseTests, SkipTests, TriggerTests
+from cronfleet.testing.conformance.runs import CompleteTests, MatrixTests, StartTests, SweepTests
+from cronfleet.testing.conformance.sessions import SessionTests
+from cronfleet.testing.conformance.ticks import ClaimTests, PeekTests
+
+__all__ = ["StoreConformance"]
+
+
+class StoreConformance(
+    SessionTests,
+    JobTests,
+    PeekTests,
+    ClaimTests,
+    MatrixTests,
+    StartTests,
+    CompleteTests,
+    SweepTests,
+    TriggerTests,
+    PauseTests,
+    SkipTests,
+    AuditTests,
+    HistoryTests,
+):
+    """Subclass, and override the fixture `store` with one that takes its time from `clock`."""

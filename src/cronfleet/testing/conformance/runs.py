@@ -1,0 +1,376 @@
+"""Runs in somebody's hands: started, completed, released, swept; and every other move refused."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import TypeAlias
+
+import pytest
+
+from cronfleet.clock import ManualClock
+from cronfleet.model import (
+    TRANSITIONS,
+    Claim,
+    JobState,
+    OnLost,
+    Outcome,
+    Reason,
+    RunState,
+    SessionId,
+)
+from cronfleet.store import PendingClaim, Recorded, Start, Store, TickClaim
+from cronfleet.testing.conformance.base import StoreTests
+from cronfleet.testing.samples import (
+    NOON,
+    TTL,
+    Held,
+    bury,
+    completed,
+    granted,
+    join,
+    joined,
+    report,
+    start_id,
+    started,
+    the_job,
+    the_run,
+    tick,
+    triggered,
+)
+
+ENDS = [Outcome.SUCCEEDED, Outcome.FAILED, Outcome.TIMED_OUT, Outcome.CANCELLED, Outcome.LOST]
+
+# --- the matrix: a run in every state, and everything that can be asked of it ----------------------
+
+Place: TypeAlias = Callable[[Store, ManualClock], Awaitable[Held]]
+
+
+async def _claimed(store: Store, clock: ManualClock) -> Held:
+    anna = await joined(store, "anna", report())
+    return Held(anna, await granted(store, anna, tick()))
+
+
+async def _started(store: Store, clock: ManualClock) -> Held:
+    held = await _claimed(store, clock)
+    await started(store, held.session, held.claim)
+    return held
+
+
+async def _pending(store: Store, clock: ManualClock) -> Held:
+    held = await _claimed(store, clock)
+    await store.release([held.claim])
+    return held
+
+
+async def _waiting(store: Store, clock: ManualClock) -> Held:
+    held = await _claimed(store, clock)
+    run = await triggered(store)
+    return Held(held.session, Claim(run, held.claim.kind, 0, 1, held.claim.digest))
+
+
+def _ended(outcome: Outcome) -> Place:
+    async def place(store: Store, clock: ManualClock) -> Held:
+        held = await _started(store, clock)
+        await completed(store, held.claim, outcome)
+        return held
+
+    return place
+
+
+PLACES: dict[RunState, Place] = {
+    RunState.CLAIMED: _claimed,
+    RunState.STARTED: _started,
+    RunState.PENDING: _pending,
+    RunState.WAITING: _waiting,
+} | {RunState(outcome): _ended(outcome) for outcome in ENDS}
+
+Asked: TypeAlias = Callable[[Store, Held, int], Awaitable[object]]
+
+
+async def _start(store: Store, held: Held, token: int) -> object:
+    return await store.start(held.session, [Start(held.claim.run, token, start_id())])
+
+
+async def _release(store: Store, held: Held, token: int) -> object:
+    claim = held.claim
+    return await store.release([Claim(claim.run, claim.kind, token, claim.attempt, claim.digest)])
+
+
+async def _claim_pending(store: Store, held: Held, token: int) -> object:
+    return await store.claim(held.session, [PendingClaim(held.claim.run)])
+
+
+def _complete(outcome: Outcome, retry_in_ms: int | None = None) -> Asked:
+    async def ask(store: Store, held: Held, token: int) -> object:
+        claim = held.claim
+        shown = Claim(claim.run, claim.kind, token, claim.attempt, claim.digest)
+        return await completed(store, shown, outcome, retry_in_ms)
+
+    return ask
+
+
+async def _sweep(store: Store, held: Held, token: int) -> object:
+    return await store.sweep()
+
+
+async def _leave_and_sweep(store: Store, held: Held, token: int) -> object:
+    await store.leave(held.session)
+    return await store.sweep()
+
+
+ASKED: dict[str, Asked] = {
+    "claim": _claim_pending,
+    "start": _start,
+    "release": _release,
+    "retry": _complete(Outcome.FAILED, 1_000),
+    "sweep of an open session": _sweep,
+    "sweep": _leave_and_sweep,
+} | {f"complete {outcome}": _complete(outcome) for outcome in ENDS}
+
+MOVES: dict[tuple[RunState, str], RunState] = {
+    (RunState.PENDING, "claim"): RunState.CLAIMED,
+    (RunState.CLAIMED, "start"): RunState.STARTED,
+    (RunState.CLAIMED, "release"): RunState.PENDING,
+    (RunState.CLAIMED, "sweep"): RunState.PENDING,
+    (RunState.STARTED, "retry"): RunState.PENDING,
+    (RunState.STARTED, "sweep"): RunState.LOST,
+} | {(RunState.STARTED, f"complete {outcome}"): RunState(outcome) for outcome in ENDS}
+"""What each operation does to a run, under the right token. All else leaves it as it is."""
+
+
+async def _state(store: Store, held: Held) -> RunState:
+    return (await the_run(store, held.claim.run)).state
+
+
+class MatrixTests(StoreTests):
+    @pytest.mark.parametrize("state", PLACES)
+    @pytest.mark.parametrize("asked", ASKED)
+    async def test_an_operation_moves_a_run_as_the_table_says_and_not_otherwise(
+        self, store: Store, clock: ManualClock, state: RunState, asked: str
+    ) -> None:
+        held = await PLACES[state](store, clock)
+        await ASKED[asked](store, held, held.claim.token)
+        after = await _state(store, held)
+        assert after is MOVES.get((state, asked), state)
+        assert after is state or (state, after) in TRANSITIONS
+
+    @pytest.mark.parametrize("state", PLACES)
+    @pytest.mark.parametrize("asked", [a for a in ASKED if a not in {"claim", "sweep"}])
+    async def test_a_stale_token_moves_nothing(
+        self, store: Store, clock: ManualClock, state: RunState, asked: str
+    ) -> None:
+        held = await PLACES[state](store, clock)
+        before = await the_run(store, held.claim.run)
+        await ASKED[asked](store, held, held.claim.token - 1)
+        assert await the_run(store, held.claim.run) == before
+
+
+class StartTests(StoreTests):
+    async def test_only_the_same_start_id_may_be_repeated(
+        self, store: Store, anna: SessionId
+    ) -> None:
+        claim = await granted(store, anna, tick())
+        start = Start(claim.run, claim.token, start_id())
+        other = Start(claim.run, claim.token, start_id())
+        answers = [(await store.start(anna, [each]))[0] for each in (start, start, other)]
+        assert answers == [True, True, False]
+        run = await the_run(store, claim.run)
+        assert (run.start_id, run.started_at) == (start.start_id, NOON)
+
+    async def test_an_expired_session_starts_nothing(
+        self, store: Store, clock: ManualClock, anna: SessionId
+    ) -> None:
+        claim = await granted(store, anna, tick())
+        clock.advance(TTL)
+        assert await store.start(anna, [Start(claim.run, claim.token, start_id())]) == [False]
+
+    async def test_a_started_run_may_not_be_started_again_after_the_expiry(
+        self, store: Store, clock: ManualClock, anna: SessionId
+    ) -> None:
+        claim = await granted(store, anna, tick())
+        start = Start(claim.run, claim.token, start_id())
+        await store.start(anna, [start])
+        clock.advance(TTL)
+        assert await store.start(anna, [start]) == [False]
+
+    async def test_nobody_starts_what_another_claimed(
+        self, store: Store, anna: SessionId, ben: SessionId
+    ) -> None:
+        claim = await granted(store, anna, tick())
+        assert await store.start(ben, [Start(claim.run, claim.token, start_id())]) == [False]
+
+    async def test_many_starts_are_answered_one_by_one(self, store: Store) -> None:
+        names = [f"job-{n}" for n in range(3)]
+        anna = await joined(store, "anna", *(report(name) for name in names))
+        claims = [await granted(store, anna, tick(name)) for name in names]
+        starts = [Start(claim.run, claim.token, start_id()) for claim in claims]
+        starts[1] = Start(claims[1].run, claims[1].token + 1, start_id())
+        assert await store.start(anna, starts) == [True, False, True]
+
+
+class CompleteTests(StoreTests):
+    @pytest.mark.parametrize("outcome", ENDS)
+    async def test_an_outcome_ends_the_run_and_makes_room(
+        self, store: Store, clock: ManualClock, anna: SessionId, outcome: Outcome
+    ) -> None:
+        claim = await started(store, anna, await granted(store, anna, tick()))
+        clock.advance(timedelta(seconds=3))
+        assert await completed(store, claim, outcome, error="why") is Recorded.DONE
+        run = await the_run(store, claim.run)
+        assert (run.state, run.outcome, run.ended_at) == (RunState(outcome), outcome, NOON + 3_000)
+        assert (run.error, run.session) == ("why", None)
+        assert (await the_job(store)).active == 0
+        assert await store.held(anna) == []
+
+    @pytest.mark.parametrize("outcome", ENDS)
+    async def test_the_same_outcome_again_is_done_and_another_is_not(
+        self, store: Store, anna: SessionId, outcome: Outcome
+    ) -> None:
+        claim = await started(store, anna, await granted(store, anna, tick()))
+        await completed(store, claim, outcome)
+        assert await completed(store, claim, outcome) is Recorded.DONE
+        other = Outcome.SUCCEEDED if outcome is not Outcome.SUCCEEDED else Outcome.FAILED
+        late = Recorded.LATE if outcome is Outcome.LOST else Recorded.REFUSED
+        assert await completed(store, claim, other) is late
+        assert (await the_job(store)).active == 0
+
+    async def test_an_expired_session_may_still_complete(
+        self, store: Store, clock: ManualClock, anna: SessionId
+    ) -> None:
+        claim = await started(store, anna, await granted(store, anna, tick()))
+        clock.advance(10 * TTL)
+        assert await completed(store, claim, Outcome.SUCCEEDED) is Recorded.DONE
+
+    async def test_a_retry_is_the_next_attempt_after_the_delay(
+        self, store: Store, clock: ManualClock, anna: SessionId
+    ) -> None:
+        claim = await started(store, anna, await granted(store, anna, tick()))
+        clock.advance(timedelta(seconds=2))
+        assert await completed(store, claim, Outcome.FAILED, 5_000, "no") is Recorded.DONE
+        run = await the_run(store, claim.run)
+        assert (run.state, run.attempt, run.not_before) == (RunState.PENDING, 2, NOON + 7_000)
+        assert (run.outcome, run.error, run.start_id) == (Outcome.FAILED, "no", None)
+        assert (await the_job(store)).active == 1
+
+    async def test_a_repeated_retry_makes_no_second_attempt(
+        self, store: Store, anna: SessionId
+    ) -> None:
+        claim = await started(store, anna, await granted(store, anna, tick()))
+        answers = [await completed(store, claim, Outcome.FAILED, 5_000) for _ in range(2)]
+        assert answers == [Recorded.DONE, Recorded.DONE]
+        assert (await the_run(store, claim.run)).attempt == 2
+
+    async def test_a_claim_that_was_never_started_completes_nothing_even_after_a_retry(
+        self, store: Store, anna: SessionId
+    ) -> None:
+        first = await started(store, anna, await granted(store, anna, tick()))
+        await completed(store, first, Outcome.FAILED, 0)
+        second = await granted(store, anna, PendingClaim(first.run))
+        await store.release([second])
+        assert await completed(store, second, Outcome.FAILED) is Recorded.REFUSED
+
+    async def test_a_long_error_is_cut(self, store: Store, anna: SessionId) -> None:
+        claim = await started(store, anna, await granted(store, anna, tick()))
+        await completed(store, claim, Outcome.FAILED, error="x" * 5_000)
+        assert (await the_run(store, claim.run)).error == "x" * 2_000
+
+    async def test_the_end_of_a_run_lets_the_oldest_waiting_one_go(
+        self, store: Store, clock: ManualClock, anna: SessionId
+    ) -> None:
+        claim = await started(store, anna, await granted(store, anna, tick()))
+        waiting = [await triggered(store), await triggered(store)]
+        clock.advance(timedelta(seconds=1))
+        waiting.append(await triggered(store))
+        await completed(store, claim, Outcome.SUCCEEDED)
+        states = [(await the_run(store, run)).state for run in waiting]
+        assert states == [RunState.PENDING, RunState.WAITING, RunState.WAITING]
+        assert (await the_job(store)).active == 1
+        assert (await the_run(store, waiting[0])).not_before == NOON + 1_000
+
+    async def test_hundreds_of_completions_are_answered_in_order(self, store: Store) -> None:
+        names = [f"job-{n}" for n in range(450)]
+        anna = await joined(store, "anna", *(report(name) for name in names))
+        claims = [await granted(store, anna, tick(name)) for name in names[::50]]
+        for claim in claims:
+            await started(store, anna, claim)
+        answers = [await completed(store, claim, Outcome.SUCCEEDED) for claim in claims]
+        assert answers == [Recorded.DONE] * len(claims)
+
+
+class SweepTests(StoreTests):
+    async def test_a_swept_claim_goes_back_and_its_token_is_stale_once_claimed_anew(
+        self, store: Store, clock: ManualClock, anna: SessionId
+    ) -> None:
+        claim = await granted(store, anna, tick())
+        await bury(store, clock, anna)
+        run = await the_run(store, claim.run)
+        assert (run.state, run.attempt, run.session) == (RunState.PENDING, 1, None)
+        assert await store.start(anna, [Start(claim.run, claim.token, start_id())]) == [False]
+        ben = await join(store, "ben")
+        assert (await granted(store, ben, PendingClaim(claim.run))).token > claim.token
+
+    async def test_a_started_run_of_a_swept_session_is_lost_and_stays_lost(
+        self, store: Store, clock: ManualClock, anna: SessionId
+    ) -> None:
+        """The late outcome is kept beside it: what happened is not unsaid."""
+        claim = await started(store, anna, await granted(store, anna, tick()))
+        await bury(store, clock, anna)
+        assert (await the_job(store)).active == 0
+        assert await completed(store, claim, Outcome.SUCCEEDED) is Recorded.LATE
+        assert await completed(store, claim, Outcome.FAILED) is Recorded.LATE
+        run = await the_run(store, claim.run)
+        assert (run.state, run.late_outcome) == (RunState.LOST, Outcome.SUCCEEDED)
+
+    async def test_a_lost_run_that_may_run_again_is_the_next_attempt(
+        self, store: Store, clock: ManualClock
+    ) -> None:
+        anna = await joined(store, "anna", report(on_lost=OnLost.RERUN))
+        claim = await started(store, anna, await granted(store, anna, tick()))
+        await bury(store, clock, anna)
+        run = await the_run(store, claim.run)
+        assert (run.state, run.attempt, run.losses) == (RunState.PENDING, 2, 1)
+        assert await completed(store, claim, Outcome.SUCCEEDED) is Recorded.REFUSED
+
+    async def test_the_third_loss_in_a_row_poisons_the_job(
+        self, store: Store, clock: ManualClock
+    ) -> None:
+        await joined(store, "anna", report(on_lost=OnLost.RERUN))
+        claim = await self._lose(store, clock, tick())
+        for _ in range(2):
+            claim = await self._lose(store, clock, PendingClaim(claim.run))
+        job = await the_job(store)
+        assert (await the_run(store, claim.run)).state is RunState.LOST
+        assert (job.state, job.paused_reason, job.generation) == (
+            JobState.PAUSED,
+            Reason.POISONED,
+            2,
+        )
+        assert str(claim.run) in job.paused_why
+
+    async def test_a_failure_between_losses_begins_the_count_anew(
+        self, store: Store, clock: ManualClock
+    ) -> None:
+        anna = await joined(store, "anna", report(on_lost=OnLost.RERUN))
+        claim = await started(store, anna, await granted(store, anna, tick()))
+        await completed(store, claim, Outcome.LOST)
+        again = await started(store, anna, await granted(store, anna, PendingClaim(claim.run)))
+        assert (await the_run(store, claim.run)).losses == 1
+        await completed(store, again, Outcome.FAILED, 0)
+        assert (await the_run(store, claim.run)).losses == 0
+
+    async def test_a_sweep_takes_no_more_than_it_is_told(self, store: Store) -> None:
+        names = [f"job-{n}" for n in range(5)]
+        anna = await joined(store, "anna", *(report(name) for name in names))
+        for name in names:
+            await granted(store, anna, tick(name))
+        await store.leave(anna)
+        assert [len(await store.sweep(limit=2)) for _ in range(4)] == [2, 2, 1, 0]
+
+    async def _lose(
+        self, store: Store, clock: ManualClock, item: TickClaim | PendingClaim
+    ) -> Claim:
+        session = await join(store, "unlucky")
+        claim = await started(store, session, await granted(store, session, item))
+        await bury(store, clock, session)
+        return claim
