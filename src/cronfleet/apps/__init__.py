@@ -1,0 +1,1 @@
+"""Applications on the public API: what one can build with it, and useful as they stand."""

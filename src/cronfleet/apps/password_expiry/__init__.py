@@ -1,0 +1,18 @@
+"""Find the users whose passwords have expired, and mail each of them once.
+
+Configured by settings alone: `register(scheduler, settings)` is all there is to do.
+"""
+
+from __future__ import annotations
+
+from cronfleet.errors import MissingExtraError
+
+try:
+    from cronfleet.apps.password_expiry.app import JOB, PasswordExpiry, register
+    from cronfleet.apps.password_expiry.page import MailboxMail, PasswordExpiryPage
+except ModuleNotFoundError as error:
+    if (error.name or "").partition(".")[0] == "cronfleet":
+        raise
+    raise MissingExtraError("the password-expiry application", "password-expiry") from error
+
+__all__ = ["JOB", "MailboxMail", "PasswordExpiry", "PasswordExpiryPage", "register"]

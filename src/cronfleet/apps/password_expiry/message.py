@@ -1,0 +1,120 @@
+"""The mail itself: plain text, and no header that anything a user can write gets into.
+
+A user's name stands in the text only. An address is checked, and written in ASCII, before it
+reaches the `To` line or the envelope.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+
+from email_validator import EmailNotValidError, validate_email
+
+from cronfleet.errors import ConfigurationError
+
+SUBJECT = "Your password has expired"
+
+_TEXT = """\
+Hello{name},
+
+the password of your account expired on {day} (UTC). Please choose a new one.
+
+This message was sent automatically; nobody reads answers to it.
+"""
+_LONGEST_NAME = 100
+_NOT_FOR_PEOPLE = {"Cc", "Cs", "Zl", "Zp"}  # controls, half characters, line separators
+_TURNING = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # change the direction
+
+
+class BadAddressError(ValueError):
+    """An address that no mail can be sent to. Its message does not repeat the address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A mail ready to go: the envelope in ASCII, and the bytes, with CRLF, under a lasting id."""
+
+    id: str
+    sender: str
+    recipient: str
+    content: bytes
+
+
+class Letterhead:
+    """Who the mails are from: `EMAIL_FROM`, an address alone or `Name <address>`.
+
+    Raises `ConfigurationError`.
+    """
+
+    def __init__(self, email_from: str) -> None:
+        name, _, address = email_from.strip().removesuffix(">").rpartition("<")
+        try:
+            self.address = checked_address(address)
+        except BadAddressError as error:
+            raise ConfigurationError(
+                f"EMAIL_FROM {email_from!r}: {error}; write name@example.com, "
+                "or Name <name@example.com>"
+            ) from None
+        self._from = Address(display_name=readable_name(name.strip(' "')), addr_spec=self.address)
+
+    def write(
+        self, notice_id: str, recipient: str, name: str, expiry: datetime, date: datetime
+    ) -> Mail:
+        """The mail of a notice: the same bytes for the same notice.
+
+        `recipient` must have been through `checked_address`; `date` is when the notice was made.
+        """
+        message = EmailMessage(policy=SMTP)
+        message["From"] = self._from
+        message["To"] = Address(addr_spec=recipient)
+        message["Subject"] = SUBJECT
+        message["Date"] = format_datetime(date.replace(microsecond=0))
+        message["Message-ID"] = f"<{notice_id}@{self.address.rpartition('@')[2]}>"
+        message["Auto-Submitted"] = "auto-generated"
+        text = _TEXT.format(name=_greeting(name), day=f"{expiry:%Y-%m-%d}")
+        message.set_content(text, cte="quoted-printable")
+        return Mail(notice_id, self.address, recipient, bytes(message))
+
+
+def checked_address(text: str) -> str:
+    """The address in ASCII, an international domain as its `xn--` form. Raises `BadAddressError`.
+
+    Blanks around it are dropped: a column of fixed width pads with them.
+    """
+    try:
+        checked = validate_email(
+            text.strip(" "),
+            allow_smtputf8=False,
+            globally_deliverable=False,
+            check_deliverability=False,
+        )
+    except EmailNotValidError as error:
+        raise BadAddressError(_without_quotation(str(error))) from None
+    if checked.ascii_email is None or "=?" in checked.ascii_email:
+        # What looks like an encoded word would be decoded in a header, to whatever it says.
+        raise BadAddressError("it cannot be written in a header")
+    return checked.ascii_email
+
+
+def readable_name(name: str) -> str:
+    """The name on one line, no longer than a line, without what is not for reading."""
+    kept = "".join(
+        " " if unicodedata.category(c) in _NOT_FOR_PEOPLE else c for c in name if c not in _TURNING
+    )
+    line = " ".join(kept.split())
+    return line if len(line) <= _LONGEST_NAME else line[: _LONGEST_NAME - 1].rstrip() + "…"
+
+
+def _greeting(name: str) -> str:
+    readable = readable_name(name)
+    return f" {readable}" if readable else ""
+
+
+def _without_quotation(complaint: str) -> str:
+    return complaint.partition(":")[0].rstrip(".")

@@ -1,0 +1,73 @@
+"""What the application shows: plain values, for a page or a terminal."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email import message_from_bytes
+from email.message import Message
+from pathlib import Path
+
+from cronfleet.apps.password_expiry.notices import Notice
+
+SHOWN = 50
+
+_LONGEST_TEXT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxMail:
+    """A mail in the mailbox folder, as text: to be escaped like any other."""
+
+    file: str
+    to: str
+    subject: str
+    date: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordExpiryPage:
+    """How it stands: `counts` by state, the notices that changed last, the newest mails."""
+
+    users: str
+    sender: str
+    is_dry: bool
+    counts: dict[str, int]
+    notices: list[Notice]
+    mails: list[MailboxMail]
+
+
+def mails_in(folder: Path, limit: int = SHOWN) -> list[MailboxMail]:
+    """The newest mails in the folder, the newest first; none when there is no folder. Blocks."""
+    newest = heapq.nlargest(limit, _mail_files(folder))
+    return [_mail(file) for _, file in newest]
+
+
+def _mail_files(folder: Path) -> Iterator[tuple[int, Path]]:
+    if not folder.is_dir():
+        return
+    for file in folder.glob("*.eml"):
+        yield file.stat().st_mtime_ns, file
+
+
+def _mail(file: Path) -> MailboxMail:
+    message = message_from_bytes(file.read_bytes())
+    return MailboxMail(
+        file=file.name,
+        to=_header(message, "To"),
+        subject=_header(message, "Subject"),
+        date=_header(message, "Date"),
+        text=_text(message),
+    )
+
+
+def _header(message: Message, name: str) -> str:
+    return " ".join(str(message.get(name, "")).split())
+
+
+def _text(message: Message) -> str:
+    payload = message.get_payload(decode=True)
+    content = payload.decode("utf-8", "replace") if isinstance(payload, bytes) else ""
+    return content.replace("\r\n", "\n")[:_LONGEST_TEXT]

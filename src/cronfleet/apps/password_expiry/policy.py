@@ -1,0 +1,116 @@
+"""Which notice a user is due, and when a mail that was put off is tried again. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+EXPIRED = "expired"
+"""The one threshold so far: the password has expired. Warnings before that will be others."""
+
+_NEVER = "infinity"  # what PostgreSQL calls it
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NUMBER = re.compile(r"[0-9]{1,17}(?:\.[0-9]*)?")
+_MANY_SECONDS = 10**11  # The year 5138: a greater number counts milliseconds,
+_MANY_MILLISECONDS = 10**14  # and one greater than this microseconds.
+
+_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60))
+_PATIENCE = timedelta(hours=24)
+
+
+_LONGEST_KEY = 255
+
+
+class BadRowError(ValueError):
+    """A row that no notice can be made of. Its message holds nothing of the row."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A row of the users' table, as text: nothing of it has been checked.
+
+    `stored_date` is the text of the date that decides, None where none is stored.
+    """
+
+    key: str
+    address: str | None
+    name: str
+    stored_date: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeKey:
+    """What makes a notice the same notice, so that none is made twice.
+
+    It holds the *stored* date, not the day of expiry: a changed maximum age makes no new notice.
+    """
+
+    user: str
+    stored_date: str
+    threshold: str = EXPIRED
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiryRule:
+    """A password expires so long after its stored date; None: the stored date is the expiry."""
+
+    max_age: timedelta | None
+
+    def expiry(self, key: NoticeKey) -> datetime:
+        """When the password of an expired user expired."""
+        return datetime.fromisoformat(key.stored_date) + (self.max_age or timedelta())
+
+    def due_notice(self, user: User, now: datetime) -> NoticeKey | None:
+        """The notice that the user is due at `now`, if any; without a stored date there is none.
+
+        Raises `BadRowError`.
+        """
+        stored = stored_instant(user.stored_date) if user.stored_date else None
+        # Not `stored + max_age`: a date in the year 9999 means never, and would overflow.
+        if stored is None or stored > now - (self.max_age or timedelta()):
+            return None
+        if len(user.key) > _LONGEST_KEY or "\0" in user.key:
+            raise BadRowError("its id is longer than 255 characters, or has a NUL in it")
+        return NoticeKey(user.key, stored.isoformat())
+
+
+def stored_instant(text: str) -> datetime | None:
+    """The instant, in UTC, that a database's text of a date means; None for a blank one or never.
+
+    ISO 8601 (a date alone is its midnight; without an offset it is UTC), or a count since 1970 in
+    seconds, milliseconds or microseconds, told apart by size. Eight digits are a date, YYYYMMDD.
+    Raises `BadRowError`.
+    """
+    text = text.strip()
+    if text in ("", _NEVER):
+        return None
+    try:
+        if _NUMBER.fullmatch(text) and len(text) != len("YYYYMMDD"):
+            return _from_epoch(float(text))
+        return _from_iso(text)
+    except (ValueError, OverflowError):
+        raise BadRowError("its date cannot be read") from None
+
+
+def _from_epoch(count: float) -> datetime:
+    if count >= _MANY_MILLISECONDS:
+        return _EPOCH + timedelta(microseconds=count)
+    if count >= _MANY_SECONDS:
+        return _EPOCH + timedelta(milliseconds=count)
+    return _EPOCH + timedelta(seconds=count)
+
+
+def _from_iso(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+
+
+def next_delay(failures: int, failing_for: timedelta) -> timedelta | None:
+    """How long to put a mail off after that many passing failures; None: it has been long enough.
+
+    After 1, 5, 15 and 60 minutes, then hourly until it has been failing for a day.
+    """
+    if failing_for >= _PATIENCE:
+        return None
+    return _DELAYS[min(failures, len(_DELAYS)) - 1]

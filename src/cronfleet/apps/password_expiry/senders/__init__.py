@@ -1,0 +1,61 @@
+"""How a mail leaves: a sender takes it, and says honestly what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol, TypeAlias
+
+from cronfleet.apps.password_expiry.message import Mail
+from cronfleet.errors import CronfleetError
+
+HandOff: TypeAlias = Callable[[], Awaitable[bool]]
+"""Commits that the mail may be accepted from now on. False, or raising: it must not be sent."""
+
+
+class Answer(Enum):
+    """What became of a mail."""
+
+    ACCEPTED = "accepted"
+    LATER = "later"  # surely not accepted; it may be when tried again
+    REFUSED = "refused"  # surely not accepted, and never will be
+    UNKNOWN = "unknown"  # it may have been accepted
+    NOT_WANTED = "not wanted"  # `hand_off` said no, and nothing was sent
+
+
+@dataclass(frozen=True, slots=True)
+class SendResult:
+    """The answer, and in one line what was said; never the recipient's address."""
+
+    answer: Answer
+    said: str = ""
+
+
+class SenderUnavailableError(CronfleetError):
+    """Nothing can be sent for now, to anyone: no notice is worse off for having tried."""
+
+
+class Sender(Protocol):
+    """A way for mails to leave. Any number of `send` may be under way at a time."""
+
+    @property
+    def reaches_people(self) -> bool:
+        """Whether someone may read what is sent here."""
+        ...
+
+    def describe(self) -> str:
+        """Where the mails go, for a line at the start; without a password."""
+        ...
+
+    async def send(self, mail: Mail, hand_off: HandOff) -> SendResult:
+        """Send a mail, with `hand_off` awaited just before it can be accepted, and only once.
+
+        Raises `SenderUnavailableError` before the hand-off, never after it. What else it raises
+        before the hand-off has sent nothing; after it, a cancellation included, it is not known.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give up connections. It may be used again afterwards."""
+        ...

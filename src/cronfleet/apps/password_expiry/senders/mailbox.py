@@ -1,0 +1,82 @@
+"""A folder instead of a mail server: one `.eml` file a notice."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+from cronfleet.apps.password_expiry.databases import private_folder
+from cronfleet.apps.password_expiry.message import Mail
+from cronfleet.apps.password_expiry.senders import (
+    Answer,
+    HandOff,
+    SenderUnavailableError,
+    SendResult,
+)
+
+
+class MailboxSender:
+    """Puts each mail into a file of its own, whole or not at all, for this user alone.
+
+    The file is named after the notice: were a mail written again, it would be the same file.
+    """
+
+    reaches_people = False
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def describe(self) -> str:
+        return f"the mailbox folder {self.folder}"
+
+    async def send(self, mail: Mail, hand_off: HandOff) -> SendResult:
+        draft = await asyncio.to_thread(self._write_draft, mail)
+        try:
+            is_wanted = await hand_off()
+        except BaseException:
+            _discard(draft)
+            raise
+        if not is_wanted:
+            _discard(draft)
+            return SendResult(Answer.NOT_WANTED)
+        try:
+            await asyncio.to_thread(self._put_in_place, draft, mail)
+        except OSError as error:
+            return SendResult(Answer.UNKNOWN, f"the file may not be on the disk: {error.strerror}")
+        return SendResult(Answer.ACCEPTED)
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+    def _write_draft(self, mail: Mail) -> Path:
+        """A file that no reader takes for a mail yet, on the disk."""
+        draft = private_folder(self.folder) / f".{mail.id}.{secrets.token_hex(4)}.draft"
+        try:
+            descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(mail.content)
+                file.flush()
+                os.fsync(descriptor)
+        except OSError as error:
+            _discard(draft)
+            raise SenderUnavailableError(
+                f"the mailbox {self.folder} cannot be written to: {error.strerror}; "
+                "make room or set MAILBOX_DIR"
+            ) from None
+        return draft
+
+    def _put_in_place(self, draft: Path, mail: Mail) -> None:
+        draft.replace(self.folder / f"{mail.id}.eml")
+        folder = os.open(self.folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # Without it a power cut may take the name of the file away again.
+        finally:
+            os.close(folder)
+
+
+def _discard(draft: Path) -> None:
+    with suppress(OSError):
+        draft.unlink()

@@ -1,0 +1,31 @@
+"""Where a notice may stand, and what may follow: the only list."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class NoticeState(StrEnum):
+    """Where a notice stands. What may follow what is in `TRANSITIONS`."""
+
+    PENDING = "PENDING"  # to be sent, perhaps not before an instant
+    LEASED = "LEASED"  # a run has it, and has handed nothing over
+    HANDOFF = "HANDOFF"  # the mail may have been accepted
+    SENT = "SENT"  # it was accepted
+    DEAD = "DEAD"  # it never will be: refused, a bad address, or put off for a day
+    UNCERTAIN = "UNCERTAIN"  # it may have been accepted, and nobody will say
+    CANCELLED = "CANCELLED"  # no longer due when its turn came; made again if it is once more
+
+
+_S = NoticeState
+TRANSITIONS: dict[NoticeState, frozenset[NoticeState]] = {
+    _S.PENDING: frozenset({_S.LEASED}),
+    _S.LEASED: frozenset({_S.PENDING, _S.HANDOFF, _S.DEAD, _S.CANCELLED}),
+    _S.HANDOFF: frozenset({_S.SENT, _S.PENDING, _S.DEAD, _S.UNCERTAIN}),
+    # An answer that came late, to the very lease that asked.
+    _S.UNCERTAIN: frozenset({_S.SENT, _S.PENDING, _S.DEAD}),
+    _S.CANCELLED: frozenset({_S.PENDING}),
+    _S.SENT: frozenset(),
+    _S.DEAD: frozenset(),
+}
+"""The states that may follow each state; whatever is not in here is refused."""

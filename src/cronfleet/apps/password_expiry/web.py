@@ -1,0 +1,28 @@
+"""The application's page, in the shape that the server shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from cronfleet.apps.password_expiry.app import PasswordExpiry
+
+
+class PasswordExpiryWebPage:
+    """How many notices stand where, the mailbox, and below it each mail as text."""
+
+    path = "/password-expiry"
+    title = "Password expiry"
+    templates = Path(__file__).parent / "templates"
+
+    def __init__(self, application: PasswordExpiry) -> None:
+        self._application = application
+
+    async def render(self, below: str) -> tuple[str, Mapping[str, object]] | None:
+        """The page itself, or `below` it a mail by its file's name. Raises CronfleetError."""
+        view = await self._application.page()
+        if not below:
+            return "password_expiry.html", {"view": view}
+        # Looked up among those shown: what is asked for never becomes a path.
+        mail = next((mail for mail in view.mails if f"mails/{mail.file}" == below), None)
+        return ("mail.html", {"mail": mail}) if mail else None

@@ -1,0 +1,227 @@
+"""Settings: the environment and a file `.env`, read once, checked, and frozen.
+
+For the command line, the server and the applications. An empty value means not set. The
+environment wins over the file.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+from urllib.parse import quote
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from cronfleet.errors import ConfigurationError, InvalidScheduleError
+
+log = logging.getLogger(__name__)
+
+ENV_FILE = Path(".env")
+
+_SENDERS_TO_COME = ("ses", "sendgrid")
+_REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
+_READABLE_BY_OTHERS = 0o044
+
+
+def masked(url: str) -> str:
+    """A URL as it may be shown: a password in it, before the @ or in the query, becomes `***`.
+
+    In doubt it hides too much: a password with a bare slash or @ in it is hidden whole.
+    """
+    shown = re.sub(r"://([^:@/]*):.*@", r"://\1:***@", url)
+    return re.sub(r"(?i)([?&][^=&]*(?:pass|pwd|secret|token)[^=&]*=)[^&#]*", r"\1***", shown)
+
+
+def _readable_schedule(expression: str) -> str:
+    return _accepted_by_cron(expression, expression, "UTC")
+
+
+def _known_zone(name: str) -> str:
+    return _accepted_by_cron(name, "0 * * * *", name)
+
+
+def _accepted_by_cron(written: str, expression: str, tz: str) -> str:
+    from cronfleet.schedule import cron
+
+    try:
+        cron(expression, tz=tz)
+    except InvalidScheduleError as error:
+        # What was written is named already: only a part of it needs naming once more.
+        raise ValueError(error.hint if error.text == written else str(error)) from None
+    return written
+
+
+def _loopback(host: str) -> str:
+    if host == "localhost":
+        return host
+    try:
+        if ip_address(host).is_loopback:
+            return host
+    except ValueError:
+        pass
+    raise ValueError("only this machine is served for now: write 127.0.0.1, ::1 or localhost")
+
+
+def _not_to_come(sender: object) -> object:
+    if sender in _SENDERS_TO_COME:
+        raise ValueError("comes later: write smtp or mailbox")
+    return sender
+
+
+def _redis_url(url: SecretStr) -> SecretStr:
+    if not url.get_secret_value().startswith(_REDIS_SCHEMES):
+        raise ValueError("write redis://host:port/0, or rediss:// for TLS")
+    return url
+
+
+Name: TypeAlias = Annotated[str, Field(max_length=128, description="a name of 1 to 128 characters")]
+Port: TypeAlias = Annotated[
+    int, Field(ge=0, le=65535, description="a whole number from 1 to 65535, or 0 for a free port")
+]
+
+
+class Settings(BaseSettings):
+    """Every setting, under its name in small letters. `load_settings` makes one."""
+
+    model_config = SettingsConfigDict(
+        env_file=ENV_FILE,
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+    )
+
+    # When, and for whom
+    cron_schedule: Annotated[str, AfterValidator(_readable_schedule)] = "0 * * * *"
+    cron_timezone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
+    password_max_age_days: int = Field(
+        default=90, ge=1, le=36500, description="a whole number of days from 1 to 36500"
+    )
+
+    # Mail
+    mail_sender: Annotated[
+        Literal["mailbox", "smtp"] | None,
+        BeforeValidator(_not_to_come),
+        Field(description="smtp or mailbox"),
+    ] = None
+    email_from: str | None = None
+    email_user: str | None = None
+    email_password: SecretStr | None = None
+    smtp_host: str = "smtp.gmail.com"
+    smtp_port: Port | None = None
+    smtp_tls: Literal["starttls", "tls"] = Field(
+        default="starttls", description="starttls or tls; there is no sending without TLS"
+    )
+    mailbox_dir: Path | None = None
+    dry_run: bool | None = Field(default=None, description="true or false")
+    max_mails_per_run: int = Field(default=500, ge=1, description="a whole number from 1")
+
+    # Users and notices
+    users_database_url: SecretStr | None = None
+    notices_database_url: SecretStr | None = None
+    users_table: Name = "users"
+    users_id_column: Name = "id"
+    users_email_column: Name = "email"
+    users_name_column: Name = "name"
+    users_password_changed_column: Name = "password_changed_at"  # noqa: S105 - a column
+    users_password_expires_column: Name | None = None
+
+    # The coordination store, and where an instance keeps its files
+    cronfleet_store: SecretStr | None = None
+    cronfleet_fleet: str = "default"
+    cronfleet_data_dir: Path = Path("var")
+    redis_url: Annotated[SecretStr, AfterValidator(_redis_url)] | None = None
+    redis_host: str | None = None
+    redis_port: Port = 6379
+    redis_password: SecretStr | None = None
+
+    # The server
+    host: Annotated[str, AfterValidator(_loopback)] = "127.0.0.1"
+    port: Port = 3000
+
+    def store_url(self, given: str | None = None) -> str:
+        """The coordination store's URL, password and all; `given` is what `--store` said.
+
+        The first found of `given`, CRONFLEET_STORE, REDIS_URL, REDIS_HOST, and a file
+        `cronfleet.db` in CRONFLEET_DATA_DIR.
+        """
+        return (
+            given
+            or revealed(self.cronfleet_store)
+            or revealed(self.redis_url)
+            or self._redis_in_parts()
+            or f"sqlite:///{self.cronfleet_data_dir / 'cronfleet.db'}"
+        )
+
+    def _redis_in_parts(self) -> str | None:
+        if self.redis_host is None:
+            return None
+        host = f"[{self.redis_host}]" if ":" in self.redis_host else self.redis_host
+        password = revealed(self.redis_password)
+        login = f":{quote(password, safe='')}@" if password else ""
+        return f"redis://{login}{host}:{self.redis_port}/0"
+
+    @property
+    def mailbox_folder(self) -> Path:
+        return self.mailbox_dir or self.cronfleet_data_dir / "mailbox"
+
+    @property
+    def mail_port(self) -> int:
+        return self.smtp_port or (465 if self.smtp_tls == "tls" else 587)
+
+
+def revealed(secret: SecretStr | None) -> str | None:
+    """What a secret setting holds, for the one who needs it: never for a line or an error."""
+    return secret.get_secret_value() if secret else None
+
+
+def load_settings() -> Settings:
+    """The settings of this process; warns of an `.env` that others can read.
+
+    Raises `ConfigurationError` with one line for each setting that cannot be used.
+    """
+    _warn_if_others_can_read(ENV_FILE)
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise ConfigurationError("\n".join(_complaints(error))) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"{ENV_FILE} cannot be read ({error}): make it a UTF-8 text file that this user may read"
+        ) from None
+
+
+def _warn_if_others_can_read(env_file: Path) -> None:
+    try:
+        mode = env_file.stat().st_mode
+    except OSError:
+        return
+    if mode & _READABLE_BY_OTHERS:
+        log.warning(
+            "others can read %s, which may hold passwords: chmod 600 %s", env_file, env_file
+        )
+
+
+def _complaints(error: ValidationError) -> Iterator[str]:
+    for detail in error.errors(include_url=False):
+        yield _complaint(str(detail["loc"][0]), detail)
+
+
+def _complaint(field: str, detail: ErrorDetails) -> str:
+    info = Settings.model_fields[field]
+    reason = detail.get("ctx", {}).get("error") or (
+        f"write {info.description}" if info.description else detail["msg"]
+    )
+    is_secret = "SecretStr" in repr(info.annotation)
+    return f"{field.upper()}{'' if is_secret else _shown(detail['input'])}: {reason}"
+
+
+def _shown(value: object) -> str:
+    text = str(value)
+    return f" {text!r}" if len(text) <= 80 else f" {text[:80]!r}..."

@@ -1,0 +1,277 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, closing
+from datetime import UTC, datetime
+from email import message_from_bytes
+from pathlib import Path
+
+import pytest
+
+from cronfleet import ConfigurationError, RunContext, Scheduler
+from cronfleet.apps.password_expiry import JOB, PasswordExpiry, register
+from cronfleet.config import load_settings
+from tests.apps.worlds import make_users, row
+
+Set = Callable[[str, str], None]
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(name="set_")
+def _set(monkeypatch: pytest.MonkeyPatch) -> Set:
+    return monkeypatch.setenv
+
+
+@pytest.fixture
+def real_users(tmp_path: Path, set_: Set) -> Path:
+    """A database of three users who are due, set as the users' own."""
+    file = tmp_path / "company.db"
+    make_users(file, [row(number) for number in (1, 2, 3)])
+    set_("USERS_DATABASE_URL", f"sqlite:///{file}")
+    return file
+
+
+@asynccontextmanager
+async def application(scheduler: Scheduler | None = None) -> AsyncGenerator[PasswordExpiry]:
+    made = register(scheduler or Scheduler("memory:"), load_settings())
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+def context(token: int = 1) -> RunContext:
+    return RunContext(
+        job=JOB,
+        kind="manual",
+        fire_time=datetime.now(UTC),
+        args={},
+        attempt=1,
+        token=token,
+        run_id=f"{JOB}@0",
+        deadline=None,
+        lost=threading.Event(),
+        log=logging.LoggerAdapter(logging.getLogger("test.password_expiry"), {}),
+    )
+
+
+def recipients(folder: Path = Path("var/mailbox")) -> list[str]:
+    return sorted(
+        "".join(str(message_from_bytes(file.read_bytes())["To"]).split())
+        for file in folder.glob("*.eml")
+    )
+
+
+def kept() -> list[Path]:
+    return [Path("var"), *Path("var").rglob("*")]
+
+
+async def test_on_a_bare_machine_each_expired_sample_user_has_one_mail_after_many_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for days in ("90", "90", "91", "89"):
+        monkeypatch.setenv("PASSWORD_MAX_AGE_DAYS", days)
+        async with application(Scheduler("sqlite:///store.db")) as made:
+            await made.run(context())
+    assert len(recipients()) == len(set(recipients())) == 40
+
+
+async def test_the_job_runs_in_a_scheduler(tmp_path: Path) -> None:
+    scheduler = Scheduler("memory:")
+    async with application(scheduler) as made, scheduler:
+        await made.prepare()
+        await scheduler.trigger(JOB)
+        while not (await scheduler.runs(JOB))[0].ended_at:  # noqa: ASYNC110 - it has no event
+            await asyncio.sleep(0)
+        outcome = (await scheduler.runs(JOB))[0].outcome
+    assert (outcome, len(recipients())) == ("succeeded", 40)
+
+
+async def test_instances_that_begin_at_once_in_one_folder_mail_each_user_once() -> None:
+    async with application() as anna, application() as ben, application() as carl:
+        ids = await asyncio.gather(*(each.prepare() for each in (anna, ben, carl)))
+        assert ids
+        runs = (each.run(context(token)) for token, each in enumerate((anna, ben, carl)))
+        await asyncio.gather(*runs)
+        counts = (await anna.page()).counts
+    assert (len(recipients()), counts["SENT"], sum(counts.values())) == (40, 40, 40)
+
+
+async def test_the_page_shows_counts_notices_and_mails_as_text() -> None:
+    async with application() as made:
+        before = await made.page()
+        await made.run(context())
+        page = await made.page()
+    assert (before.mails, sum(before.counts.values())) == ([], 0)
+    assert (page.counts["SENT"], len(page.notices), len(page.mails)) == (40, 40, 40)
+    assert any("<script>alert(1)</script>" in mail.text for mail in page.mails)
+    assert page.is_dry is False
+
+
+async def test_what_the_instance_keeps_is_for_this_user_alone() -> None:
+    async with application() as made:
+        await made.run(context())
+    assert [path for path in kept() if path.stat().st_mode & 0o077] == []
+
+
+async def test_the_demos_settings_alone_use_the_mailbox_and_say_so(set_: Set) -> None:
+    set_("EMAIL_USER", "demo@gmail.com")
+    set_("EMAIL_PASSWORD", "hunter2")
+    async with application() as made:
+        told = "\n".join(made.describe())
+    assert "mails go to the mailbox folder var/mailbox" in told
+    assert "NO MAIL LEAVES THIS MACHINE" in told
+    assert "hunter2" not in told
+
+
+def test_sample_users_are_never_mailed_by_a_real_sender(set_: Set) -> None:
+    set_("EMAIL_USER", "demo@gmail.com")
+    set_("EMAIL_PASSWORD", "hunter2")
+    set_("MAIL_SENDER", "smtp")
+    with pytest.raises(ConfigurationError, match=r"sample users are never mailed.*USERS_DATABASE_"):
+        register(Scheduler("memory:"), load_settings())
+
+
+@pytest.mark.usefixtures("real_users")
+async def test_real_users_and_a_real_sender_are_dry_until_told_otherwise(set_: Set) -> None:
+    set_("EMAIL_USER", "demo@gmail.com")
+    set_("EMAIL_PASSWORD", "hunter2")
+    async with application() as made:
+        assert made.is_dry
+        assert "DRY_RUN=false" in made.describe()[-1]
+        await made.run(context())
+        assert (await made.page()).counts["PENDING"] == 3
+    set_("DRY_RUN", "false")
+    assert not register(Scheduler("memory:"), load_settings()).is_dry
+
+
+@pytest.mark.usefixtures("real_users")
+async def test_real_users_and_the_mailbox_need_no_permission() -> None:
+    async with application() as made:
+        assert not made.is_dry
+        await made.run(context())
+    assert len(recipients()) == 3
+
+
+@pytest.mark.usefixtures("real_users")
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"MAIL_SENDER": "smtp"}, "EMAIL_FROM: set it"),
+        ({"MAIL_SENDER": "smtp", "EMAIL_USER": "it@example.com"}, "set both, or neither"),
+        ({"EMAIL_FROM": "nobody"}, "EMAIL_FROM 'nobody'"),
+    ],
+)
+def test_a_sender_that_cannot_work_is_refused_at_the_start(
+    settings: dict[str, str], complaint: str, set_: Set
+) -> None:
+    for name, value in settings.items():
+        set_(name, value)
+    with pytest.raises(ConfigurationError, match=complaint):
+        register(Scheduler("memory:"), load_settings())
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("USERS_TABLE", "people", "no table 'people'; it has .*users"),
+        ("USERS_NAME_COLUMN", "nick", "no column 'nick'; it has email, id, name, password_"),
+        ("USERS_PASSWORD_EXPIRES_COLUMN", "until", "no column 'until'"),
+    ],
+)
+@pytest.mark.usefixtures("real_users")
+async def test_a_table_or_column_that_is_not_there_is_refused_at_the_start(
+    name: str, value: str, complaint: str, set_: Set
+) -> None:
+    set_(name, value)
+    async with application() as made:
+        with pytest.raises(ConfigurationError, match=complaint):
+            await made.prepare()
+
+
+async def test_a_database_that_is_none_is_refused_at_the_start(tmp_path: Path, set_: Set) -> None:
+    file = tmp_path / "company.db"
+    file.write_text("not a database, but as long as the head of one would be" * 20)
+    set_("USERS_DATABASE_URL", f"sqlite:///{file}")
+    async with application() as made:
+        with pytest.raises(ConfigurationError, match=r"^USERS_DATABASE_URL .*not a database$"):
+            await made.prepare()
+
+
+async def test_a_folder_that_cannot_be_made_is_refused_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "var").touch()
+    async with application() as made:
+        with pytest.raises(ConfigurationError, match="cannot be made"):
+            await made.prepare()
+
+
+def test_without_its_packages_it_says_what_to_install() -> None:
+    code = "import sys; sys.modules['sqlalchemy'] = None; import cronfleet.apps.password_expiry"
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert "pip install 'cronfleet[password-expiry]'" in ended.stderr
+
+
+async def test_a_stored_expiry_is_taken_as_it_is(real_users: Path, set_: Set) -> None:
+    with closing(sqlite3.connect(real_users)) as connection, connection:
+        connection.execute("ALTER TABLE users ADD COLUMN valid_until")
+        connection.execute("UPDATE users SET valid_until = '2026-01-01' WHERE id = 2")
+    set_("USERS_PASSWORD_EXPIRES_COLUMN", "valid_until")
+    async with application() as made:
+        await made.run(context())
+    assert recipients() == ["user2@example.com"]
+
+
+async def test_the_outbox_may_stand_in_a_database_of_its_own(
+    real_users: Path, tmp_path: Path, set_: Set
+) -> None:
+    set_("NOTICES_DATABASE_URL", f"sqlite:///{tmp_path / 'own' / 'notices.db'}")
+    before = _content(real_users)
+    async with application() as made:
+        await made.run(context())
+    assert len(recipients()) == 3
+    assert _content(real_users) == before
+    assert _mode(tmp_path / "own" / "notices.db") == 0o600
+
+
+def _content(file: Path) -> bytes:
+    return file.read_bytes()
+
+
+def _mode(file: Path) -> int:
+    return file.stat().st_mode & 0o777
+
+
+@pytest.mark.usefixtures("real_users")
+async def test_another_outbox_than_the_fleets_sends_nothing(tmp_path: Path, set_: Set) -> None:
+    scheduler = "sqlite:///store.db"
+    async with application(Scheduler(scheduler)) as made:
+        await made.prepare()
+    set_("NOTICES_DATABASE_URL", f"sqlite:///{tmp_path / 'other.db'}")
+    async with application(Scheduler(scheduler)) as other:
+        with pytest.raises(ConfigurationError, match=r"nothing is sent.*set NOTICES_DATABASE_URL"):
+            await other.run(context())
+    assert recipients() == []
+
+
+@pytest.mark.usefixtures("real_users")
+async def test_an_outbox_swapped_while_it_works_sends_nothing() -> None:
+    async with application() as made:
+        await made.prepare()
+        parts = made._parts
+        assert parts
+        parts.outbox.id = "0" * 32
+        with pytest.raises(ConfigurationError, match="nothing is sent"):
+            await made.run(context())
+    assert recipients() == []

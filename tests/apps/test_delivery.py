@@ -1,0 +1,320 @@
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import threading
+from collections import Counter
+from collections.abc import Callable, Generator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from cronfleet.apps.password_expiry.databases import DatabaseError
+from cronfleet.apps.password_expiry.message import Mail
+from cronfleet.apps.password_expiry.notices import Lease, Outbox
+from cronfleet.apps.password_expiry.policy import NoticeKey
+from cronfleet.apps.password_expiry.senders import Answer, HandOff, SendResult
+from cronfleet.apps.password_expiry.senders.mailbox import MailboxSender
+from cronfleet.apps.password_expiry.states import NoticeState
+from cronfleet.apps.password_expiry.users import PAGE
+from tests.apps.outboxes import put_in
+from tests.apps.worlds import LONG_AGO, NOW, Row, World, make_users, row, world
+
+OpenWorld = Callable[..., World]
+
+
+class Recorder:
+    """A sender that takes everything; `before` happens just before each hand-off."""
+
+    reaches_people = True
+
+    def __init__(self, before: Callable[[], object] = lambda: None) -> None:
+        self.mails: list[Mail] = []
+        self._before = before
+
+    def describe(self) -> str:
+        return "a list"
+
+    async def send(self, mail: Mail, hand_off: HandOff) -> SendResult:
+        self._before()
+        if not await hand_off():
+            return SendResult(Answer.NOT_WANTED)
+        self.mails.append(mail)
+        return SendResult(Answer.ACCEPTED)
+
+    async def close(self) -> None:
+        pass
+
+    @property
+    def recipients(self) -> list[str]:
+        return sorted(mail.recipient for mail in self.mails)
+
+
+@pytest.fixture
+def world_of(tmp_path: Path) -> Generator[OpenWorld]:
+    """A world of the rows given."""
+    with ExitStack() as opened:
+
+        def open_world(*rows: Row) -> World:
+            make_users(tmp_path / "users.db", rows)
+            return opened.enter_context(world(tmp_path / "users.db"))
+
+        yield open_world
+
+
+async def test_only_those_who_are_due_are_mailed(world_of: OpenWorld) -> None:
+    these = world_of(
+        row(1), row(2, NOW.isoformat()), row(3, None), row(4, ""), row(5, "9999-12-31")
+    )
+    sender = Recorder()
+    report = await these.run(sender)
+    assert sender.recipients == ["user1@example.com"]
+    assert str(report) == "5 users read, 1 due, 1 new notices, 1 SENT; 0 to be sent"
+
+
+@pytest.mark.parametrize("changed", [LONG_AGO, "2025-01-01 00:00:00+01", 1735689600, 1735689600000])
+async def test_a_date_is_read_however_it_is_stored(world_of: OpenWorld, changed: object) -> None:
+    sender = Recorder()
+    await world_of(row(1, changed)).run(sender)
+    assert len(sender.mails) == 1
+
+
+async def test_a_changed_maximum_age_mails_nobody_twice(world_of: OpenWorld) -> None:
+    these = world_of(row(1), row(2, "2026-01-02"))
+    sender = Recorder()
+    for days in (90, 89, 91, 1, 90):
+        await these.run(sender, days=days)
+    assert sender.recipients == ["user1@example.com", "user2@example.com"]
+
+
+async def test_who_changed_the_password_is_mailed_again_when_that_one_expires(
+    world_of: OpenWorld,
+) -> None:
+    these, sender = world_of(row(1)), Recorder()
+    await these.run(sender)
+    these.execute("UPDATE users SET password_changed_at = '2025-06-01'")
+    await these.run(sender)
+    assert len(sender.mails) == 2
+
+
+async def test_bad_rows_are_counted_and_stop_nobody(
+    world_of: OpenWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad = [row(number, "soon") for number in range(10, 40)]
+    these, sender = world_of(row(1), *bad, row(99)), Recorder()
+    report = await these.run(sender)
+    assert (report.bad_rows, len(sender.mails)) == (30, 2)
+    complaints = [line for line in caplog.messages if "gets no notice" in line]
+    assert complaints[0] == "user '10' gets no notice: its date cannot be read"
+    assert len(complaints) == 10
+
+
+@pytest.mark.parametrize("email", [None, "", "nobody", "x@example.com\r\nRCPT TO:<y@z.zz>", 7])
+async def test_an_address_that_is_none_is_dead_and_stops_nobody(
+    world_of: OpenWorld, email: object
+) -> None:
+    these, sender = world_of((1, email, "Anna", LONG_AGO), row(2)), Recorder()
+    await these.run(sender)
+    assert these.states() == {"1": "DEAD", "2": "SENT"}
+    assert these.reason("1").startswith("bad_address: ")
+
+
+async def test_no_address_is_logged(world_of: OpenWorld, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    await world_of(row(1), (2, "no-address", "", LONG_AGO), row(3, "soon")).run(Recorder())
+    assert caplog.messages
+    assert "@example.com" not in caplog.text
+    assert "no-address" not in caplog.text
+
+
+async def test_a_name_with_a_line_break_is_on_one_line(world_of: OpenWorld) -> None:
+    these = world_of((1, "anna@example.com", "Anna\r\nBcc: eve@example.com", LONG_AGO))
+    sender = Recorder()
+    await these.run(sender)
+    assert b"\r\n\r\nHello Anna Bcc: eve@example.com,\r\n" in sender.mails[0].content
+
+
+@pytest.mark.parametrize(
+    ("change", "state"),
+    [
+        ("UPDATE users SET password_changed_at = '2026-03-31'", "CANCELLED"),
+        ("UPDATE users SET password_changed_at = 'soon'", "CANCELLED"),
+        ("UPDATE users SET password_changed_at = NULL", "CANCELLED"),
+        ("DELETE FROM users", "CANCELLED"),
+        ("UPDATE users SET name = 'Anna'", "SENT"),
+    ],
+)
+async def test_the_user_is_looked_at_again_just_before_the_hand_off(
+    world_of: OpenWorld, change: str, state: str
+) -> None:
+    these = world_of(row(1))
+    sender = Recorder(before=lambda: these.execute(change))
+    await these.run(sender)
+    assert these.states() == {"1": state}
+    assert len(sender.mails) == (state == "SENT")
+
+
+async def test_an_address_changed_at_the_last_moment_gets_the_mail(world_of: OpenWorld) -> None:
+    these = world_of(row(1))
+    sender = Recorder(before=lambda: these.execute("UPDATE users SET email = 'new@example.com'"))
+    await these.run(sender)
+    assert sender.recipients == ["new@example.com"]
+
+
+async def test_who_is_no_longer_due_when_the_turn_comes_is_not_mailed(world_of: OpenWorld) -> None:
+    these, sender = world_of(row(1)), Recorder()
+    await these.run(sender, dry=True)
+    these.execute("UPDATE users SET password_changed_at = '2026-03-31'")
+    await these.run(sender)
+    assert (these.states(), sender.mails) == ({"1": "CANCELLED"}, [])
+
+
+async def test_who_was_spared_by_a_greater_age_is_mailed_when_due_after_all(
+    world_of: OpenWorld,
+) -> None:
+    these, sender = world_of(row(1)), Recorder()
+    await these.run(sender, dry=True)
+    await these.run(sender, days=900)
+    assert these.states() == {"1": "CANCELLED"}
+    await these.run(sender)
+    assert these.states() == {"1": "SENT"}
+
+
+async def test_dry_nothing_is_sent_and_it_is_on_record_what_would_be(
+    world_of: OpenWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    these, sender = world_of(row(1), row(2)), Recorder()
+    await these.run(sender, dry=True)
+    assert (sender.mails, these.states()) == ([], {"1": "PENDING", "2": "PENDING"})
+    assert (
+        "dry run, nothing is sent: 2 users read, 2 due, 2 new notices; 2 to be sent" in caplog.text
+    )
+
+
+async def test_a_run_sends_no_more_than_it_may_and_the_next_goes_on(world_of: OpenWorld) -> None:
+    these, sender = world_of(*(row(number) for number in range(1, 9))), Recorder()
+    report = await these.run(sender, most=5)
+    assert (len(sender.mails), report.waiting) == (5, 3)
+    await these.run(sender, most=5)
+    assert len(sender.mails) == 8
+
+
+async def test_users_beyond_the_first_page_are_found(world_of: OpenWorld) -> None:
+    these, sender = world_of(*(row(n, NOW.isoformat()) for n in range(PAGE)), row(PAGE)), Recorder()
+    report = await these.run(sender)
+    assert (report.users, sender.recipients) == (PAGE + 1, [f"user{PAGE}@example.com"])
+
+
+async def test_many_who_are_due_are_noted_in_several_steps(world_of: OpenWorld) -> None:
+    these = world_of(*(row(number) for number in range(PAGE + 1)))
+    report = await these.run(Recorder(), dry=True)
+    assert (report.made, report.waiting) == (PAGE + 1, PAGE + 1)
+
+
+async def test_an_answer_that_somebody_else_has_settled_meanwhile_is_told(
+    world_of: OpenWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    these = world_of(row(1))
+
+    class Slow(Recorder):
+        async def send(self, mail: Mail, hand_off: HandOff) -> SendResult:
+            result = await super().send(mail, hand_off)
+            put_in(these.outbox, NoticeKey("1", ""), NoticeState.DEAD)
+            return result
+
+    await these.run(Slow())
+    assert "user '1': the lease of the notice ran out" in caplog.messages
+    assert these.states() == {"1": "DEAD"}
+
+
+async def test_an_answer_is_written_even_when_the_run_is_cancelled_at_that_moment(
+    world_of: OpenWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    these, sender = world_of(row(1)), Recorder()
+    writing, go_on = asyncio.Event(), threading.Event()
+    loop, settle = asyncio.get_running_loop(), Outbox.settle
+
+    def slow(outbox: Outbox, lease: Lease, to: NoticeState, reason: str = "") -> bool:
+        loop.call_soon_threadsafe(writing.set)
+        go_on.wait()
+        return settle(outbox, lease, to, reason)
+
+    monkeypatch.setattr(Outbox, "settle", slow)
+    running = asyncio.create_task(these.run(sender))
+    await writing.wait()
+    running.cancel()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert (these.states(), len(sender.mails)) == ({"1": "SENT"}, 1)
+
+
+async def test_a_notice_leased_while_the_run_is_cancelled_is_given_back(
+    world_of: OpenWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    these = world_of(row(1))
+    leasing, go_on = asyncio.Event(), threading.Event()
+    loop, lease = asyncio.get_running_loop(), Outbox.lease
+
+    def slow(outbox: Outbox, token: int) -> Lease | None:
+        loop.call_soon_threadsafe(leasing.set)
+        go_on.wait()
+        return lease(outbox, token)
+
+    monkeypatch.setattr(Outbox, "lease", slow)
+    running = asyncio.create_task(these.run(Recorder()))
+    await leasing.wait()
+    running.cancel()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert these.states() == {"1": "PENDING"}
+
+
+async def test_a_database_that_goes_away_ends_the_run_in_one_line(world_of: OpenWorld) -> None:
+    these = world_of(row(1))
+    these.execute("DROP TABLE users")
+    with pytest.raises(DatabaseError, match=r"^USERS_DATABASE_URL sqlite:.*no such table: users$"):
+        await these.run(Recorder())
+
+
+async def test_runs_at_the_same_time_share_the_mails(tmp_path: Path) -> None:
+    make_users(tmp_path / "users.db", [row(number) for number in range(1, 31)])
+    sender = Recorder()
+    with ExitStack() as opened:
+        worlds = [opened.enter_context(world(tmp_path / "users.db")) for _ in range(3)]
+        await asyncio.gather(*(each.run(sender, token=n) for n, each in enumerate(worlds)))
+    assert sender.recipients == sorted(f"user{number}@example.com" for number in range(1, 31))
+
+
+def _run_in_a_process(file: Path, token: int, log: Path) -> None:
+    class Noting(MailboxSender):
+        async def send(self, mail: Mail, hand_off: HandOff) -> SendResult:
+            result = await super().send(mail, hand_off)
+            if result.answer is Answer.ACCEPTED:
+                with log.open("a") as lines:  # One short line is appended whole.
+                    lines.write(f"{mail.recipient}\n")
+            return result
+
+    with world(file) as mine:
+        asyncio.run(mine.run(Noting(file.parent / "mailbox"), token=token))
+
+
+@pytest.mark.timeout(60)
+def test_processes_at_the_same_time_send_each_mail_once(tmp_path: Path) -> None:
+    make_users(tmp_path / "users.db", [row(number) for number in range(1, 41)])
+    spawn = multiprocessing.get_context("spawn")
+    processes = [
+        spawn.Process(target=_run_in_a_process, args=(tmp_path / "users.db", n, tmp_path / "log"))
+        for n in range(3)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    sent = Counter((tmp_path / "log").read_text().splitlines())
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert sent == {f"user{number}@example.com": 1 for number in range(1, 41)}
+    assert len(list((tmp_path / "mailbox").glob("*.eml"))) == 40

@@ -1,0 +1,328 @@
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from aiosmtplib import SMTP, SMTPException
+
+from cronfleet.apps.password_expiry.message import Letterhead, Mail
+from cronfleet.apps.password_expiry.sample import _ODD
+from cronfleet.apps.password_expiry.senders import Answer, SenderUnavailableError, SendResult
+from cronfleet.apps.password_expiry.senders.smtp import SmtpSender, SmtpTimes
+from tests.apps.mail_server import DROP, QUICK, SILENCE, MailServer, mail_server
+
+MADE = datetime(2026, 4, 1, tzinfo=UTC)
+
+
+def mail(recipient: str = "anna@example.com", name: str = "Anna") -> Mail:
+    return Letterhead("it@example.com").write("0" * 32, recipient, name, MADE, MADE)
+
+
+class HandOff:
+    """Says yes, and whether it was asked."""
+
+    def __init__(self, then: Callable[[], object] = lambda: None, *, says: bool = True) -> None:
+        self.asked = 0
+        self._then = then
+        self._says = says
+
+    async def __call__(self) -> bool:
+        self.asked += 1
+        self._then()
+        for _ in range(100):  # What the server does meanwhile arrives.
+            await asyncio.sleep(0)
+        return self._says
+
+
+@pytest.fixture
+async def server() -> AsyncGenerator[MailServer]:
+    made = MailServer()
+    async with mail_server(tls=made.identity(), server=made):
+        yield made
+
+
+async def send(server: MailServer, hand_off: HandOff, times: SmtpTimes = QUICK) -> SendResult:
+    sender = SmtpSender(server.client(times))
+    try:
+        return await sender.send(mail(), hand_off)
+    finally:
+        await sender.close()
+
+
+async def test_a_mail_arrives_as_it_was_written(server: MailServer) -> None:
+    hand_off = HandOff()
+    assert (await send(server, hand_off)).answer is Answer.ACCEPTED
+    assert server.mails == [("it@example.com", "anna@example.com", mail().content)]
+    assert hand_off.asked == 1
+
+
+async def test_a_line_that_begins_with_a_dot_arrives_as_it_was_written(server: MailServer) -> None:
+    dotted = replace(mail(), content=b"Subject: x\r\n\r\n.\r\n..\r\n.x\r\n")
+    sender = SmtpSender(server.client())
+    await sender.send(dotted, HandOff())
+    await sender.close()
+    assert server.mails[0][2] == dotted.content
+
+
+async def test_mails_share_a_connection_and_a_login(server: MailServer) -> None:
+    sender = SmtpSender(server.client())
+    for _ in range(3):
+        await sender.send(mail(), HandOff())
+    await sender.close()
+    assert (len(server.mails), server.connections, server.logins) == (3, 1, [True])
+
+
+async def test_mails_at_a_time_have_connections_of_their_own(server: MailServer) -> None:
+    sender = SmtpSender(server.client())
+    await asyncio.gather(*(sender.send(mail(), HandOff()) for _ in range(3)))
+    await sender.close()
+    assert (len(server.mails), server.connections) == (3, 3)
+
+
+async def test_a_sender_may_be_used_again_after_it_was_closed(server: MailServer) -> None:
+    sender = SmtpSender(server.client())
+    for _ in range(2):
+        await sender.send(mail(), HandOff())
+        await sender.close()
+    assert len(server.mails) == 2
+
+
+async def test_a_kept_connection_that_was_lost_is_replaced(server: MailServer) -> None:
+    sender = SmtpSender(server.client())
+    await sender.send(mail(), HandOff())
+    for connection in sender._idle:
+        connection.close()
+    assert (await sender.send(mail(), HandOff())).answer is Answer.ACCEPTED
+    await sender.close()
+
+
+BEFORE_THE_DOT = [
+    ("MAIL", "451 not now", Answer.LATER),
+    ("MAIL", DROP, Answer.LATER),
+    ("RCPT", "451 not now", Answer.LATER),
+    ("RCPT", "550 no such user", Answer.REFUSED),
+    ("RCPT", "421 closing", Answer.LATER),
+    ("RCPT", "252 perhaps", Answer.LATER),
+    ("RCPT", DROP, Answer.LATER),
+    ("DATA", "451 not now", Answer.LATER),
+    ("DATA", "554 no", Answer.REFUSED),
+    ("DATA", "250 what?", Answer.LATER),
+    ("DATA", DROP, Answer.LATER),
+    ("354", DROP, Answer.LATER),
+]
+
+
+@pytest.mark.parametrize(("stage", "act", "answer"), BEFORE_THE_DOT)
+async def test_what_fails_before_the_354_was_surely_not_accepted(
+    server: MailServer, stage: str, act: str, answer: Answer
+) -> None:
+    server.at(stage, act)
+    hand_off = HandOff()
+    assert (await send(server, hand_off)).answer is answer
+    assert (hand_off.asked, server.mails) == (0, [])
+
+
+@pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA", "354"])
+async def test_silence_before_the_354_is_tried_again(server: MailServer, stage: str) -> None:
+    server.at(stage, SILENCE)
+    hand_off = HandOff()
+    result = await send(server, hand_off, SmtpTimes(5, command_s=1.5, after_dot_s=5))
+    assert result.answer is Answer.LATER
+    assert hand_off.asked == 0
+
+
+async def test_a_connection_lost_between_the_354_and_the_dot_is_tried_again(
+    server: MailServer,
+) -> None:
+    sender = SmtpSender(server.client())
+    lost: list[SendResult] = []
+    with _watched_connections(sender) as drop_all:
+        lost.append(await sender.send(mail(), HandOff(drop_all)))
+    assert lost[0].answer is Answer.LATER
+    assert server.mails == []
+
+
+@contextmanager
+def _watched_connections(sender: SmtpSender) -> Generator[Callable[[], None]]:
+    """Cuts every connection that the sender makes meanwhile."""
+    made: list[object] = []
+    connect = sender._connect
+
+    async def watched() -> object:
+        made.append(connection := await connect())
+        return connection
+
+    def drop_all() -> None:
+        for connection in made:
+            transport = getattr(connection, "transport", None)
+            assert isinstance(transport, asyncio.WriteTransport)
+            transport.abort()
+
+    sender.__dict__["_connect"] = watched
+    yield drop_all
+
+
+@pytest.mark.parametrize(
+    ("act", "answer"),
+    [
+        ("250 OK", Answer.ACCEPTED),
+        ("451 not now", Answer.LATER),
+        ("552 too big", Answer.REFUSED),
+        ("354 what?", Answer.UNKNOWN),
+        ("what?", Answer.UNKNOWN),
+        (DROP, Answer.UNKNOWN),
+    ],
+)
+async def test_after_the_dot_only_an_answer_says_what_became_of_it(
+    server: MailServer, act: str, answer: Answer
+) -> None:
+    server.at("DOT", act)
+    hand_off = HandOff()
+    assert (await send(server, hand_off)).answer is answer
+    assert (hand_off.asked, len(server.mails)) == (1, 1)
+
+
+async def test_silence_after_the_dot_is_unknown(server: MailServer) -> None:
+    server.at("DOT", SILENCE)
+    result = await send(server, HandOff(), SmtpTimes(5, command_s=5, after_dot_s=0.1))
+    assert result.answer is Answer.UNKNOWN
+    assert len(server.mails) == 1
+
+
+async def test_a_mail_not_wanted_at_the_last_moment_is_not_sent(server: MailServer) -> None:
+    assert (await send(server, HandOff(says=False))).answer is Answer.NOT_WANTED
+    assert server.mails == []
+
+
+async def test_a_hand_off_that_fails_sends_nothing_and_keeps_no_connection(
+    server: MailServer,
+) -> None:
+    def fail() -> None:
+        raise RuntimeError
+
+    sender = SmtpSender(server.client())
+    with pytest.raises(RuntimeError):
+        await sender.send(mail(), HandOff(fail))
+    assert (server.mails, sender._idle) == ([], [])
+
+
+async def test_a_refused_mail_does_not_spoil_the_next_on_its_connection(server: MailServer) -> None:
+    server.at("RCPT", "550 no such user")
+    sender = SmtpSender(server.client())
+    answers = [(await sender.send(mail(), HandOff())).answer for _ in range(2)]
+    await sender.close()
+    assert answers == [Answer.REFUSED, Answer.ACCEPTED]
+    assert server.connections == 1
+
+
+async def test_what_the_server_says_is_one_line_without_the_address(server: MailServer) -> None:
+    server.at("RCPT", "550-<Anna@Example.com> is\r\n550 unknown\x1b[31m here" + "!" * 500)
+    result = await send(server, HandOff())
+    assert result.said.startswith("550 <(the address)> is unknown [31m here")
+    assert len(result.said) <= 160
+
+
+async def test_a_refused_sender_stops_the_sending(server: MailServer) -> None:
+    server.at("MAIL", "550 not yours")
+    with pytest.raises(SenderUnavailableError, match=r"refuses it@example.com as sender.*550 not"):
+        await send(server, HandOff())
+
+
+async def test_a_wrong_password_is_a_clear_error_without_the_password(server: MailServer) -> None:
+    sender = SmtpSender(server.client(password="wrong-secret"))
+    with pytest.raises(SenderUnavailableError, match=r"refuses the login.*EMAIL_PASSWORD") as error:
+        await sender.send(mail(), HandOff())
+    assert "wrong-secret" not in str(error.value)
+    assert not any(server.logins)
+
+
+async def test_a_server_without_starttls_gets_no_password_and_no_mail() -> None:
+    async with mail_server() as server:
+        with pytest.raises(SenderUnavailableError, match="STARTTLS"):
+            await send(server, HandOff())
+    assert (server.logins, server.mails) == ([], [])
+
+
+async def test_a_certificate_from_a_stranger_is_refused() -> None:
+    server = MailServer()
+    async with mail_server(tls=MailServer().identity(), server=server):
+        with pytest.raises(SenderUnavailableError, match="its certificate is not trusted"):
+            await send(server, HandOff())
+    assert (server.logins, server.mails) == ([], [])
+
+
+async def test_a_certificate_for_another_name_is_refused() -> None:
+    server = MailServer()
+    async with mail_server(tls=server.identity("example.com"), server=server):
+        with pytest.raises(SenderUnavailableError, match="its certificate is not trusted"):
+            await send(server, HandOff())
+    assert (server.logins, server.mails) == ([], [])
+
+
+async def test_tls_from_the_start_is_verified_too() -> None:
+    server = MailServer()
+    async with mail_server(
+        tls=server.identity("example.com"), is_tls_from_the_start=True, server=server
+    ):
+        sender = SmtpSender(replace(server.client(), tls="tls"))
+        with pytest.raises(SenderUnavailableError, match="its certificate is not trusted"):
+            await sender.send(mail(), HandOff())
+
+
+async def test_a_mail_arrives_over_tls_from_the_start() -> None:
+    server = MailServer()
+    async with mail_server(tls=server.identity(), is_tls_from_the_start=True, server=server):
+        sender = SmtpSender(replace(server.client(), tls="tls"))
+        await sender.send(mail(), HandOff())
+        await sender.close()
+    assert (server.logins, len(server.mails)) == ([True], 1)
+
+
+async def test_without_a_user_there_is_no_login() -> None:
+    server = MailServer()
+    async with mail_server(tls=server.identity(), is_tls_from_the_start=True, server=server):
+        sender = SmtpSender(replace(server.client(), tls="tls", user=None))
+        await sender.send(mail(), HandOff())
+        await sender.close()
+    assert (server.logins, len(server.mails)) == ([], 1)
+
+
+async def test_no_connection_without_tls_gets_the_password() -> None:
+    async with mail_server() as server, SMTP(hostname="localhost", port=server.port) as plain:
+        with pytest.raises(SMTPException, match="no password is sent without TLS"):
+            await SmtpSender(server.client())._log_in(plain)
+    assert server.logins == []
+
+
+async def test_no_server_at_all_is_a_clear_error() -> None:
+    async with mail_server() as server:
+        gone = server.client()
+    with pytest.raises(SenderUnavailableError, match=r"localhost:.*check SMTP_HOST, SMTP_PORT"):
+        await SmtpSender(gone).send(mail(), HandOff())
+
+
+def test_the_certificates_of_the_system_are_asked_and_nothing_else() -> None:
+    sender = SmtpSender(replace(MailServer().client(), trust=None))
+    assert sender._trust.verify_mode is ssl.CERT_REQUIRED
+    assert sender._trust.check_hostname
+
+
+def test_the_password_is_not_in_what_is_shown() -> None:
+    server = MailServer().client()
+    assert "hunter2" not in f"{server!r} {SmtpSender(server).describe()}"
+
+
+async def test_odd_names_and_addresses_arrive_where_they_belong(server: MailServer) -> None:
+    from cronfleet.apps.password_expiry.message import checked_address
+
+    sender = SmtpSender(server.client())
+    recipients = [checked_address(address) for _, address in _ODD]
+    for (name, _), recipient in zip(_ODD, recipients, strict=True):
+        assert (await sender.send(mail(recipient, name or ""), HandOff())).answer is Answer.ACCEPTED
+    await sender.close()
+    assert server.recipients == sorted(recipients)

@@ -1,0 +1,86 @@
+"""Users on a real database with their outbox, and runs of the job over them."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Generator, Iterable
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cronfleet.apps.password_expiry.databases import Database
+from cronfleet.apps.password_expiry.delivery import Ask, Parts
+from cronfleet.apps.password_expiry.job import ExpiryJob, RunReport
+from cronfleet.apps.password_expiry.message import Letterhead
+from cronfleet.apps.password_expiry.notices import Outbox
+from cronfleet.apps.password_expiry.policy import ExpiryRule
+from cronfleet.apps.password_expiry.senders import Sender
+from cronfleet.apps.password_expiry.users import UserColumns, UserTable
+
+NOW = datetime(2026, 4, 1, 12, tzinfo=UTC)
+LONG_AGO = "2025-01-01"
+
+Row = tuple[object, object, object, object]
+"""id, email, name, password_changed_at."""
+
+
+def row(number: int, changed: object = LONG_AGO) -> Row:
+    return number, f"user{number}@example.com", f"User {number}", changed
+
+
+@dataclass
+class World:
+    """A users' database and its outbox, opened once. A run is one of this world."""
+
+    file: Path
+    users: UserTable
+    outbox: Outbox
+
+    def execute(self, statement: str, values: Iterable[object] = ()) -> None:
+        with closing(sqlite3.connect(self.file, timeout=30)) as connection, connection:
+            connection.execute(statement, tuple(values))
+
+    def parts(self, sender: Sender, days: int = 90) -> Parts:
+        rule = ExpiryRule(timedelta(days=days))
+        return Parts(self.users, self.outbox, sender, rule, Letterhead("it@example.com"))
+
+    async def run(
+        self, sender: Sender, *, days: int = 90, token: int = 7, most: int = 500, dry: bool = False
+    ) -> RunReport:
+        job = ExpiryJob(self.parts(sender, days), most=most, is_dry=dry)
+        return await job.run(ask(token))
+
+    def states(self) -> dict[str, str]:
+        """Where each user's notice stands."""
+        return {notice.key.user: notice.state.value for notice in self.outbox.recent(1000)}
+
+    def reason(self, user: str) -> str:
+        (reason,) = [n.reason for n in self.outbox.recent(1000) if n.key.user == user]
+        return reason
+
+
+def ask(token: int = 7, now: datetime = NOW) -> Ask:
+    return Ask(token, now, logging.LoggerAdapter(logging.getLogger("test.password_expiry"), {}))
+
+
+def make_users(file: Path, rows: Iterable[Row]) -> None:
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute(
+            "CREATE TABLE users (id INTEGER PRIMARY KEY, email, name, password_changed_at)"
+        )
+        connection.executemany("INSERT INTO users VALUES (?, ?, ?, ?)", rows)
+
+
+@contextmanager
+def world(file: Path) -> Generator[World]:
+    """Over users that are there."""
+    url = f"sqlite:///{file}"
+    users = UserTable(Database(url, "USERS_DATABASE_URL", writes=False), UserColumns())
+    users.check()
+    outbox = Outbox(Database(url, "USERS_DATABASE_URL", writes=True))
+    outbox.prepare()
+    yield World(file, users, outbox)
+    users.database.close()
+    outbox.database.close()

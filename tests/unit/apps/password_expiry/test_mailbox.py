@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import asyncio
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from cronfleet.apps.password_expiry.message import Letterhead, Mail
+from cronfleet.apps.password_expiry.page import mails_in
+from cronfleet.apps.password_expiry.senders import Answer, SenderUnavailableError
+from cronfleet.apps.password_expiry.senders.mailbox import MailboxSender
+
+MADE = datetime(2026, 4, 1, tzinfo=UTC)
+
+
+def mail(number: int = 0, name: str = "Anna") -> Mail:
+    letterhead = Letterhead("it@example.com")
+    return letterhead.write(f"{number:032x}", "anna@example.com", name, MADE, MADE)
+
+
+def files_in(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir())
+
+
+async def yes() -> bool:
+    return True
+
+
+async def no() -> bool:
+    return False
+
+
+async def test_a_mail_is_a_file_for_this_user_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "var" / "mailbox"
+    result = await MailboxSender(folder).send(mail(), yes)
+    (file,) = files_in(folder)
+    assert result.answer is Answer.ACCEPTED
+    assert file.name == f"{mail().id}.eml"
+    assert file.read_bytes() == mail().content
+    assert (file.stat().st_mode & 0o777, folder.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
+async def test_a_repeated_mail_is_the_same_file(tmp_path: Path) -> None:
+    sender = MailboxSender(tmp_path)
+    await asyncio.gather(*(sender.send(mail(), yes) for _ in range(5)))
+    assert [file.read_bytes() for file in files_in(tmp_path)] == [mail().content]
+
+
+async def test_the_hand_off_comes_before_the_mail_is_there(tmp_path: Path) -> None:
+    seen: list[list[Path]] = []
+
+    async def look() -> bool:
+        seen.append([file for file in files_in(tmp_path) if file.suffix == ".eml"])
+        return True
+
+    await MailboxSender(tmp_path).send(mail(), look)
+    assert seen == [[]]
+
+
+async def test_a_mail_not_wanted_leaves_nothing(tmp_path: Path) -> None:
+    result = await MailboxSender(tmp_path).send(mail(), no)
+    assert result.answer is Answer.NOT_WANTED
+    assert files_in(tmp_path) == []
+
+
+async def test_a_hand_off_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    async def fail() -> bool:
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await MailboxSender(tmp_path).send(mail(), fail)
+    assert files_in(tmp_path) == []
+
+
+async def test_a_folder_that_cannot_be_written_to_stops_the_sending(tmp_path: Path) -> None:
+    folder = tmp_path / "mailbox"
+    folder.symlink_to("/proc/self")  # Nobody, root neither, makes files there.
+    with pytest.raises(SenderUnavailableError, match=r"cannot be written to.*MAILBOX_DIR"):
+        await MailboxSender(folder).send(mail(), yes)
+
+
+async def test_a_file_that_cannot_be_put_in_place_is_unknown(tmp_path: Path) -> None:
+    (tmp_path / f"{mail().id}.eml").mkdir()
+    result = await MailboxSender(tmp_path).send(mail(), yes)
+    assert result.answer is Answer.UNKNOWN
+
+
+async def test_the_newest_mails_are_shown_as_text(tmp_path: Path) -> None:
+    for number in range(3):
+        await MailboxSender(tmp_path).send(mail(number, "<b>Zoë</b>"), yes)
+        os.utime(tmp_path / f"{number:032x}.eml", ns=(number, number))
+    shown = mails_in(tmp_path, limit=2)
+    assert [each.file for each in shown] == [f"{number:032x}.eml" for number in (2, 1)]
+    assert shown[0].text.startswith("Hello <b>Zoë</b>,\n\n")
+    assert (shown[0].to, shown[0].subject) == ("anna@example.com", "Your password has expired")
+
+
+def test_a_file_that_is_no_mail_is_shown_as_far_as_it_can_be(tmp_path: Path) -> None:
+    (tmp_path / "x.eml").write_bytes(b"\xff\x00 no: mail\n\n\xff")
+    assert mails_in(tmp_path)[0].to == ""
+
+
+def test_no_folder_holds_no_mails(tmp_path: Path) -> None:
+    assert mails_in(tmp_path / "mailbox") == []

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email import message_from_bytes
+from email.message import Message
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cronfleet.apps.password_expiry.message import (
+    BadAddressError,
+    Letterhead,
+    Mail,
+    checked_address,
+    readable_name,
+)
+from cronfleet.errors import ConfigurationError
+
+EXPIRY = datetime(2026, 3, 1, tzinfo=UTC)
+MADE = datetime(2026, 4, 1, 12, 30, tzinfo=UTC)
+HEADERS = [
+    "From",
+    "To",
+    "Subject",
+    "Date",
+    "Message-ID",
+    "Auto-Submitted",
+    "Content-Type",
+    "Content-Transfer-Encoding",
+    "MIME-Version",
+]
+BREAKS = ["\r\n", "\n", "\r", "\0", "\x0b", "\x0c", "\x85", "\u2028", "\u2029", "\r\n\r\n"]
+INJECTIONS = [f"x{br}Bcc: eve@example.com{br}" for br in BREAKS] + [
+    "=?utf-8?b?DQpCY2M6IGV2ZUBleGFtcGxlLmNvbQ==?=",
+    "=?utf-8?q?=0d=0aBcc:_eve@example.com?=",
+    "x%0d%0aBcc:eve@example.com",
+    'x" <eve@example.com>, "y',
+    "\ud800",
+]
+
+
+def mail(name: str = "Anna", address: str = "anna@example.com") -> Mail:
+    return Letterhead("it@example.com").write("0" * 32, address, name, EXPIRY, MADE)
+
+
+def parsed(written: Mail) -> Message:
+    return message_from_bytes(written.content)
+
+
+def text_of(written: Mail) -> str:
+    payload = parsed(written).get_payload(decode=True)
+    assert isinstance(payload, bytes)
+    return payload.decode()
+
+
+def test_a_mail_says_who_when_and_that_a_machine_wrote_it() -> None:
+    message = parsed(mail())
+    assert message["From"] == "it@example.com"
+    assert message["To"] == "anna@example.com"
+    assert message["Date"] == "Wed, 01 Apr 2026 12:30:00 +0000"
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert "Hello Anna," in text_of(mail())
+    assert "expired on 2026-03-01 (UTC)" in text_of(mail())
+
+
+def test_a_notice_is_the_same_mail_again() -> None:
+    assert mail() == mail()
+    assert parsed(mail())["Message-ID"] == f"<{'0' * 32}@example.com>"
+
+
+def test_without_a_name_it_says_hello() -> None:
+    assert text_of(mail(name=" ")).startswith("Hello,\r\n")
+
+
+@pytest.mark.parametrize("name", INJECTIONS)
+def test_no_name_gets_into_a_header(name: str) -> None:
+    assert parsed(mail(name)).items() == parsed(mail()).items()
+    assert text_of(mail(name)).count("\n") == text_of(mail()).count("\n")
+
+
+@given(st.text())
+def test_whatever_a_name_is_the_headers_are_the_same_and_all_is_ascii(name: str) -> None:
+    written = mail(name)
+    assert written.content.isascii()
+    assert parsed(written).items() == parsed(mail()).items()
+
+
+@pytest.mark.parametrize("address", [f"anna{injection}@example.com" for injection in INJECTIONS])
+def test_no_injection_is_an_address(address: str) -> None:
+    with pytest.raises(BadAddressError):
+        checked_address(address)
+
+
+@given(st.text(max_size=60), st.sampled_from(["@example.com", "@", "@x@example.com", ""]))
+def test_whatever_passes_as_an_address_is_one_line_of_ascii_and_its_own_header(
+    local: str, rest: str
+) -> None:
+    try:
+        address = checked_address(local + rest)
+    except BadAddressError:
+        return
+    message = parsed(mail(address=address))
+    assert address.isascii()
+    assert address.isprintable()
+    assert "".join(str(message["To"]).split()) == address
+    assert message.keys() == HEADERS
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "anna",
+        "anna@",
+        "@example.com",
+        "anna@example..com",
+        "anna@@example.com",
+        "<anna@example.com>",
+        "Anna <anna@example.com>",
+        "a@example.com,b@example.com",
+        "jörg@example.com",
+        "anna@[127.0.0.1]",
+        "anna@" + "x." * 130 + "com",
+    ],
+)
+def test_what_is_no_address_is_refused(address: str) -> None:
+    with pytest.raises(BadAddressError):
+        checked_address(address)
+
+
+@pytest.mark.parametrize(
+    ("address", "checked"),
+    [
+        ("o'brien+tag@example.com", "o'brien+tag@example.com"),
+        ("zoe@bücher.example.com", "zoe@xn--bcher-kva.example.com"),
+        ("anna@example.com   ", "anna@example.com"),
+    ],
+)
+def test_an_odd_address_is_one_all_the_same(address: str, checked: str) -> None:
+    assert checked_address(address) == checked
+
+
+def test_a_bad_address_is_not_repeated_in_its_error() -> None:
+    with pytest.raises(BadAddressError) as caught:
+        checked_address("jörg@example.com")
+    assert "ö" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "readable"),
+    [
+        ("  Anna\t\r\nBcc:  x ", "Anna Bcc: x"),
+        ("\u202egnp.exe", "gnp.exe"),
+        ("👩\u200d👧", "👩\u200d👧"),
+        ("x" * 101, "x" * 99 + "…"),
+    ],
+)
+def test_a_name_is_one_readable_line(name: str, readable: str) -> None:
+    assert readable_name(name) == readable
+
+
+def test_the_sender_may_have_a_name() -> None:
+    letterhead = Letterhead('"IT, Müller" <it@example.com>')
+    written = letterhead.write("0" * 32, "anna@example.com", "", EXPIRY, MADE)
+    assert written.sender == "it@example.com"
+    assert str(parsed(written)["From"]).endswith(" <it@example.com>")
+
+
+@pytest.mark.parametrize("email_from", ["", "it", "IT <it>", "it@example.com\r\nBcc: x@y.zz"])
+def test_a_sender_that_is_none_is_a_configuration_error(email_from: str) -> None:
+    with pytest.raises(ConfigurationError, match="EMAIL_FROM"):
+        Letterhead(email_from)

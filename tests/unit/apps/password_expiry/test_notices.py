@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from cronfleet.apps.password_expiry.databases import Database
+from cronfleet.apps.password_expiry.notices import HANDOFF_LEASE, LEASE, Lease, Outbox
+from cronfleet.apps.password_expiry.policy import NoticeKey
+from cronfleet.apps.password_expiry.states import TRANSITIONS, NoticeState
+from cronfleet.errors import ConfigurationError
+from tests.apps.outboxes import ANNA, BEN, let_pass, open_outbox, put_in, state_of
+
+MOMENT = timedelta(milliseconds=1)
+
+
+def leased(outbox: Outbox, key: NoticeKey = ANNA, token: int = 7) -> Lease:
+    outbox.add([key])
+    lease = outbox.lease(token)
+    assert lease is not None
+    return lease
+
+
+def handed_off(outbox: Outbox) -> Lease:
+    lease = leased(outbox)
+    assert outbox.hand_off(lease)
+    return lease
+
+
+def test_a_notice_is_made_once(outbox: Outbox) -> None:
+    assert outbox.add([ANNA, BEN]) == 2
+    assert outbox.add([ANNA]) == 0
+    assert outbox.counts()[NoticeState.PENDING] == 2
+
+
+def test_another_stored_date_makes_another_notice(outbox: Outbox) -> None:
+    outbox.add([ANNA])
+    assert outbox.add([replace(ANNA, stored_date="2026-03-03T00:00:00+00:00")]) == 1
+
+
+def test_users_that_differ_in_case_are_two(outbox: Outbox) -> None:
+    assert outbox.add([ANNA, replace(ANNA, user="Anna")]) == 2
+
+
+def test_an_outbox_keeps_its_id_and_two_have_two(tmp_path: Path) -> None:
+    with open_outbox(tmp_path / "one.db") as one, open_outbox(tmp_path / "other.db") as other:
+        assert one.prepare() == one.id != other.id
+
+
+def test_of_many_that_begin_at_once_each_finds_the_same_outbox(tmp_path: Path) -> None:
+    def begin(file: Path) -> str:
+        with open_outbox(file) as outbox:
+            return outbox.id
+
+    with ThreadPoolExecutor(8) as threads:
+        ids = set(threads.map(begin, [tmp_path / "notices.db"] * 8))
+    assert len(ids) == 1
+
+
+def test_of_many_that_lease_each_notice_goes_to_one(tmp_path: Path) -> None:
+    keys = [replace(ANNA, user=str(number)) for number in range(30)]
+
+    def lease_all(token: int) -> list[str]:
+        with open_outbox(tmp_path / "notices.db") as outbox:
+            return [lease.key.user for lease in iter(lambda: outbox.lease(token), None)]
+
+    with open_outbox(tmp_path / "notices.db") as outbox, ThreadPoolExecutor(4) as threads:
+        outbox.add(keys)
+        shares = list(threads.map(lease_all, range(4)))
+    assert sorted(user for share in shares for user in share) == sorted(key.user for key in keys)
+
+
+def test_a_leased_notice_is_nobody_elses(outbox: Outbox) -> None:
+    leased(outbox)
+    assert outbox.lease(token=8) is None
+
+
+def test_a_lease_that_ran_out_goes_back(outbox: Outbox) -> None:
+    leased(outbox)
+    let_pass(outbox, LEASE + MOMENT)
+    assert outbox.reap().returned == 1
+    assert state_of(outbox, ANNA) is NoticeState.PENDING
+
+
+def test_a_lease_that_has_not_run_out_stays(outbox: Outbox) -> None:
+    leased(outbox)
+    let_pass(outbox, LEASE - timedelta(seconds=30))
+    assert outbox.reap().returned == 0
+    assert state_of(outbox, ANNA) is NoticeState.LEASED
+
+
+def test_nothing_is_handed_off_under_a_lease_that_ran_out(outbox: Outbox) -> None:
+    lease = leased(outbox)
+    let_pass(outbox, LEASE + MOMENT)
+    assert not outbox.hand_off(lease)
+    assert state_of(outbox, ANNA) is NoticeState.LEASED
+
+
+def test_nothing_is_handed_off_under_an_older_lease_of_the_same_run(outbox: Outbox) -> None:
+    old = leased(outbox, token=7)
+    let_pass(outbox, LEASE + MOMENT)
+    outbox.reap()
+    assert outbox.lease(token=7)
+    assert not outbox.hand_off(old)
+
+
+def test_what_was_handed_off_without_an_answer_is_uncertain_for_good(outbox: Outbox) -> None:
+    handed_off(outbox)
+    let_pass(outbox, HANDOFF_LEASE + MOMENT)
+    assert outbox.reap().uncertain == ["anna"]
+    let_pass(outbox, timedelta(days=30))
+    assert outbox.lease(token=8) is None
+    assert outbox.add([ANNA]) == 0
+
+
+def test_what_was_handed_off_has_its_time_for_an_answer(outbox: Outbox) -> None:
+    handed_off(outbox)
+    let_pass(outbox, LEASE + timedelta(minutes=8))
+    assert outbox.reap().uncertain == []
+
+
+def test_a_late_answer_settles_what_is_uncertain(outbox: Outbox) -> None:
+    lease = handed_off(outbox)
+    let_pass(outbox, HANDOFF_LEASE + MOMENT)
+    outbox.reap()
+    assert outbox.settle(lease, NoticeState.SENT)
+    assert state_of(outbox, ANNA) is NoticeState.SENT
+
+
+def test_a_sent_notice_is_never_leased_again(outbox: Outbox) -> None:
+    outbox.settle(handed_off(outbox), NoticeState.SENT)
+    let_pass(outbox, timedelta(days=365))
+    outbox.reap()
+    assert outbox.add([ANNA]) == 0
+    assert outbox.lease(token=9) is None
+
+
+def test_a_cancelled_notice_is_made_again_when_due_again(outbox: Outbox) -> None:
+    outbox.settle(leased(outbox), NoticeState.CANCELLED)
+    assert outbox.lease(token=8) is None
+    assert outbox.add([ANNA]) == 1
+    assert outbox.lease(token=8)
+
+
+def test_a_failure_puts_off_by_1_5_15_60_minutes_then_hourly_for_a_day(outbox: Outbox) -> None:
+    outbox.add([ANNA])
+    delays: list[int] = []
+    to: NoticeState | None = NoticeState.PENDING
+    while to is NoticeState.PENDING:
+        lease = outbox.lease(token=7)
+        assert lease
+        to = outbox.put_off(lease, "451 not now")
+        delays.append(_wait_until_due(outbox) if to is NoticeState.PENDING else 0)
+    assert delays[:6] == [1, 5, 15, 60, 60, 60]
+    assert to is NoticeState.DEAD
+    assert 24 * 60 <= sum(delays) < 25 * 60
+
+
+def _wait_until_due(outbox: Outbox) -> int:
+    (notice,) = outbox.recent(1)
+    wait = notice.not_before - notice.changed_at
+    let_pass(outbox, wait - timedelta(seconds=30))
+    assert outbox.lease(token=8) is None
+    let_pass(outbox, timedelta(seconds=30))
+    return round(wait / timedelta(minutes=1))
+
+
+def test_a_failure_after_the_hand_off_is_put_off_too(outbox: Outbox) -> None:
+    assert outbox.put_off(handed_off(outbox), "451 not now") is NoticeState.PENDING
+
+
+def test_a_failure_under_another_lease_changes_nothing(outbox: Outbox) -> None:
+    lease = leased(outbox)
+    assert outbox.put_off(replace(lease, token=6), "451 not now") is None
+    assert state_of(outbox, ANNA) is NoticeState.LEASED
+
+
+@pytest.mark.parametrize("state", NoticeState)
+def test_only_what_the_table_says_may_follow(outbox: Outbox, state: NoticeState) -> None:
+    lease = leased(outbox)
+    for to in NoticeState:
+        put_in(outbox, ANNA, state)
+        may_follow = to in TRANSITIONS[state]
+        assert outbox.settle(lease, to) is may_follow
+        assert state_of(outbox, ANNA) is (to if may_follow else state)
+
+
+@pytest.mark.parametrize("state", NoticeState)
+def test_another_lease_settles_nothing_anywhere(outbox: Outbox, state: NoticeState) -> None:
+    lease = leased(outbox)
+    put_in(outbox, ANNA, state)
+    for to in NoticeState:
+        assert not outbox.settle(replace(lease, attempt=lease.attempt + 1), to)
+
+
+def test_a_reason_of_any_length_is_cut(outbox: Outbox) -> None:
+    outbox.settle(leased(outbox), NoticeState.DEAD, "5" * 1000)
+    assert outbox.recent(1)[0].reason == "5" * 200
+
+
+def test_the_notices_that_changed_last_come_first(outbox: Outbox) -> None:
+    outbox.add([ANNA, BEN])
+    let_pass(outbox, timedelta(seconds=1))
+    lease = outbox.lease(token=7)
+    assert lease
+    assert [notice.key.user for notice in outbox.recent(1)] == [lease.key.user]
+
+
+def test_the_id_of_a_notice_is_the_same_again_and_differs_between_outboxes(
+    tmp_path: Path, outbox: Outbox
+) -> None:
+    with open_outbox(tmp_path / "other.db") as other:
+        other.add([ANNA])
+        outbox.add([ANNA])
+        assert other.recent(1)[0].id != outbox.recent(1)[0].id
+
+
+def test_a_database_that_has_no_clock_we_know_cannot_hold_an_outbox(outbox: Outbox) -> None:
+    outbox.database.dialect = "oracle"
+    with pytest.raises(
+        ConfigurationError, match="cannot be kept in oracle; set NOTICES_DATABASE_URL"
+    ):
+        Outbox(outbox.database)
+
+
+def test_a_table_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
+    file = tmp_path / "notices.db"
+    file.touch()
+    database = Database(f"sqlite:///{file}", "NOTICES_DATABASE_URL", writes=False)
+    with pytest.raises(ConfigurationError, match=r"password_notices cannot be made.*readonly"):
+        Outbox(database).prepare()
+    database.close()

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cronfleet.apps.password_expiry.policy import (
+    BadRowError,
+    ExpiryRule,
+    NoticeKey,
+    User,
+    next_delay,
+    stored_instant,
+)
+
+NOW = datetime(2026, 4, 1, 12, tzinfo=UTC)
+RULE = ExpiryRule(timedelta(days=90))
+
+
+def user(stored_date: str | None, key: str = "anna") -> User:
+    return User(key, "anna@example.com", "Anna", stored_date)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-01-01T10:00:00+00:00",
+        "2026-01-01T10:00:00Z",
+        "2026-01-01 10:00:00",
+        "2026-01-01 10:00:00.000000",
+        "2026-01-01 12:00:00+02",
+        "2026-01-01 05:00:00-05:00",
+        " 2026-01-01 10:00:00 ",
+        "20260101T100000",
+        "1767261600",
+        "1767261600.0",
+        "1767261600000",
+        "1767261600000000",
+    ],
+)
+def test_one_instant_is_read_from_each_way_to_store_it(text: str) -> None:
+    assert stored_instant(text) == datetime(2026, 1, 1, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["2026-01-01", "20260101"])
+def test_a_date_alone_is_its_midnight_in_utc(text: str) -> None:
+    assert stored_instant(text) == datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["", "  ", "infinity"])
+def test_a_blank_date_and_never_are_none(text: str) -> None:
+    assert stored_instant(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "soon",
+        "0000-00-00 00:00:00",
+        "2026-13-01",
+        "-infinity",
+        "10000-01-01",
+        "-1",
+        "1e9",
+        "9" * 18,
+    ],
+)
+def test_what_is_no_date_is_a_bad_row(text: str) -> None:
+    with pytest.raises(BadRowError):
+        stored_instant(text)
+
+
+@given(st.text(max_size=40))
+def test_no_text_does_worse_than_be_a_bad_row(text: str) -> None:
+    with suppress(BadRowError):
+        assert stored_instant(text) is None or text.strip()
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_a_key_holds_an_instant_that_reads_back(moment: datetime) -> None:
+    assert stored_instant(moment.isoformat()) == moment
+
+
+def test_a_password_expires_when_its_age_is_the_maximum() -> None:
+    changed = NOW - timedelta(days=90)
+    assert RULE.due_notice(user(changed.isoformat()), NOW)
+    assert not RULE.due_notice(user((changed + timedelta(seconds=1)).isoformat()), NOW)
+
+
+def test_a_stored_expiry_needs_no_age() -> None:
+    rule = ExpiryRule(max_age=None)
+    assert rule.due_notice(user(NOW.isoformat()), NOW)
+    assert not rule.due_notice(user((NOW + timedelta(seconds=1)).isoformat()), NOW)
+
+
+def test_a_user_without_a_date_is_due_nothing() -> None:
+    assert RULE.due_notice(user(None), NOW) is None
+    assert RULE.due_notice(user(" "), NOW) is None
+
+
+def test_a_date_in_the_last_year_there_is_means_never() -> None:
+    assert RULE.due_notice(user("9999-12-31 23:59:59"), NOW) is None
+
+
+def test_a_changed_maximum_age_names_the_same_notice() -> None:
+    stored = user("2025-01-01")
+    assert RULE.due_notice(stored, NOW) == ExpiryRule(timedelta(days=91)).due_notice(stored, NOW)
+
+
+def test_one_instant_stored_in_two_ways_names_the_same_notice() -> None:
+    assert RULE.due_notice(user("2025-01-01"), NOW) == RULE.due_notice(user("1735689600"), NOW)
+
+
+def test_a_password_changed_again_names_another_notice() -> None:
+    assert RULE.due_notice(user("2025-01-01"), NOW) != RULE.due_notice(user("2025-01-02"), NOW)
+
+
+def test_the_expiry_is_the_stored_date_and_the_age() -> None:
+    key = NoticeKey("anna", "2026-01-01T00:00:00+00:00")
+    assert RULE.expiry(key) == datetime(2026, 4, 1, tzinfo=UTC)
+    assert ExpiryRule(None).expiry(key) == datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("key", ["x" * 256, "x\0"])
+def test_an_id_that_no_table_can_hold_is_a_bad_row(key: str) -> None:
+    with pytest.raises(BadRowError):
+        RULE.due_notice(user("2025-01-01", key), NOW)
+
+
+def test_a_bad_row_is_not_repeated_in_its_error() -> None:
+    with pytest.raises(BadRowError) as caught:
+        RULE.due_notice(user("hunter2"), NOW)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_mail_is_put_off_longer_and_longer_and_given_up_after_a_day() -> None:
+    minutes = [next_delay(failures, timedelta()) for failures in range(1, 7)]
+    assert minutes == [timedelta(minutes=m) for m in (1, 5, 15, 60, 60, 60)]
+    assert next_delay(2, timedelta(hours=24)) is None

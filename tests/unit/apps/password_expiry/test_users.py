@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Generator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from cronfleet.apps.password_expiry.databases import Database, DatabaseError
+from cronfleet.apps.password_expiry.policy import User
+from cronfleet.apps.password_expiry.users import UserColumns, UserTable
+from cronfleet.errors import ConfigurationError
+
+OpenUsers = Callable[..., UserTable]
+
+PLAIN = "CREATE TABLE users (id INTEGER PRIMARY KEY, email, name, password_changed_at)"
+
+
+@pytest.fixture
+def users_of(tmp_path: Path) -> Generator[OpenUsers]:
+    """The users in a database that a script makes."""
+    opened: list[Database] = []
+
+    def open_users(script: str, **columns: str) -> UserTable:
+        file = tmp_path / "users.db"
+        with closing(sqlite3.connect(file)) as connection:
+            connection.executescript(script)
+        opened.append(Database(f"sqlite:///{file}", "USERS_DATABASE_URL", writes=False))
+        users = UserTable(opened[-1], UserColumns(**columns))
+        users.check()
+        return users
+
+    yield open_users
+    for database in opened:
+        database.close()
+
+
+def all_users(users: UserTable, limit: int) -> list[User]:
+    found: list[User] = []
+    after: object = None
+    while (page := users.page(after, limit)).users:
+        assert len(page.users) <= limit
+        found += page.users
+        after = page.last_id
+    return found
+
+
+@pytest.mark.parametrize("limit", [1, 3, 7, 100])
+def test_pages_of_any_size_hold_every_user_once(users_of: OpenUsers, limit: int) -> None:
+    rows = ", ".join(f"({n * 3}, 'u{n}@example.com', 'U{n}', '2026-01-01')" for n in range(7))
+    users = users_of(f"{PLAIN}; INSERT INTO users VALUES {rows}")
+    assert [user.key for user in all_users(users, limit)] == [str(n * 3) for n in range(7)]
+
+
+def test_ids_may_be_text_and_one_that_is_null_is_no_user(users_of: OpenUsers) -> None:
+    users = users_of(
+        "CREATE TABLE users (id TEXT, email, name, password_changed_at);"
+        "INSERT INTO users (id) VALUES ('b'), (NULL), ('ä'), ('B')"
+    )
+    assert [user.key for user in all_users(users, 2)] == ["B", "b", "ä"]
+
+
+@pytest.mark.parametrize(
+    ("id_type", "stored", "key"),
+    [
+        ("INTEGER", "42", "42"),
+        ("BIGINT", "42", "42"),
+        ("TEXT", "'42'", "42"),
+        ("CHAR(36)", "'6ba7b810-9dad-11d1-80b4-00c04fd430c8'", None),
+        ("BLOB", "x'00ff'", "00ff"),
+        ("", "42", "42"),
+        ("NUMERIC(10, 2)", "42", "42"),
+        ("INTEGER", "'not a number'", "not a number"),
+    ],
+)
+def test_a_user_is_found_again_by_the_key_whatever_type_its_id_has(
+    users_of: OpenUsers, id_type: str, stored: str, key: str | None
+) -> None:
+    users = users_of(
+        f"CREATE TABLE users (id {id_type}, email, name, password_changed_at);"
+        f"INSERT INTO users VALUES ({stored}, 'anna@example.com', 'Anna', '2026-01-01')"
+    )
+    (user,) = all_users(users, 10)
+    assert user.key == (key or stored.strip("'"))
+    assert users.find(user.key) == user
+
+
+def test_a_user_who_is_gone_is_not_found(users_of: OpenUsers) -> None:
+    assert users_of(PLAIN).find("1") is None
+
+
+@pytest.mark.parametrize(
+    ("stored", "text"),
+    [
+        ("'2026-01-01 10:00:00'", "2026-01-01 10:00:00"),
+        ("1767261600", "1767261600"),
+        ("1767261600.5", "1767261600.5"),
+        ("'soon'", "soon"),
+        ("NULL", None),
+    ],
+)
+@pytest.mark.parametrize("column_type", ["DATETIME", "TIMESTAMP", "INTEGER", "TEXT", ""])
+def test_a_date_comes_as_text_whatever_its_column_says(
+    users_of: OpenUsers, column_type: str, stored: str, text: str | None
+) -> None:
+    users = users_of(
+        f"CREATE TABLE users (id INTEGER, email, name, password_changed_at {column_type});"
+        f"INSERT INTO users VALUES (1, 'anna@example.com', 'Anna', {stored})"
+    )
+    (user,) = all_users(users, 10)
+    assert user.stored_date == text
+
+
+def test_a_name_that_is_no_utf_8_spoils_no_page(users_of: OpenUsers) -> None:
+    users = users_of(
+        f"{PLAIN}; INSERT INTO users VALUES (1, 'a@example.com', CAST(x'ff41' AS TEXT), NULL);"
+        "INSERT INTO users VALUES (2, 'b@example.com', 'Ben', NULL)"
+    )
+    assert [user.name for user in all_users(users, 10)] == ["\ufffdA", "Ben"]
+
+
+def test_names_with_quotes_and_blanks_are_only_names(users_of: OpenUsers) -> None:
+    users = users_of(
+        'CREATE TABLE "my "";users" ("the id" INTEGER, "e-mail", "select", "pwd\'s date");'
+        """INSERT INTO "my "";users" VALUES (1, 'anna@example.com', 'Anna', '2026-01-01')""",
+        table='my ";users',
+        id="the id",
+        email="e-mail",
+        name="select",
+        date="pwd's date",
+    )
+    assert all_users(users, 1) == [User("1", "anna@example.com", "Anna", "2026-01-01")]
+
+
+def test_a_view_will_do_and_one_column_may_serve_twice(users_of: OpenUsers) -> None:
+    users = users_of(
+        f"{PLAIN}; INSERT INTO users VALUES (1, 'anna@example.com', NULL, NULL);"
+        "CREATE VIEW people AS SELECT * FROM users",
+        table="main.people",
+        name="email",
+    )
+    assert all_users(users, 1)[0].name == "anna@example.com"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "complaint"),
+    [
+        ({"table": "people"}, "USERS_TABLE: .* has no table 'people'; it has groups, users$"),
+        ({"table": "hr.users"}, "USERS_TABLE: .* has no schema 'hr'; it has main"),
+        ({"email": "mail"}, "USERS_EMAIL_COLUMN: users has no column 'mail'; it has email, id, "),
+        ({"date": "x; DROP TABLE users"}, "USERS_PASSWORD_CHANGED_COLUMN.*has no column 'x; DROP"),
+    ],
+)
+def test_what_is_not_there_is_refused_with_what_is(
+    users_of: OpenUsers, wrong: dict[str, str], complaint: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=complaint):
+        users_of(f"{PLAIN}; CREATE TABLE groups (id)", **wrong)
+
+
+def test_the_users_database_cannot_be_changed(users_of: OpenUsers) -> None:
+    users = users_of(PLAIN)
+    with pytest.raises(DatabaseError, match="readonly"), users.database.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM users")

@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cronfleet.config import Settings, load_settings, masked
+from cronfleet.errors import ConfigurationError
+
+Set = Callable[[str, str], None]
+
+EXAMPLE = Path(__file__).parents[2] / ".env.example"
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for field in Settings.model_fields:
+        monkeypatch.delenv(field.upper(), raising=False)
+
+
+@pytest.fixture(name="set_")
+def _set(monkeypatch: pytest.MonkeyPatch) -> Set:
+    return monkeypatch.setenv
+
+
+def write_env(text: str, mode: int = 0o600) -> None:
+    file = Path(".env")
+    file.write_text(text, encoding="utf-8")
+    file.chmod(mode)
+
+
+def complaint() -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+    return str(caught.value)
+
+
+def test_a_bare_machine_has_defaults_for_everything() -> None:
+    settings = load_settings()
+    assert (settings.cron_schedule, settings.cron_timezone) == ("0 * * * *", "UTC")
+    assert (settings.host, settings.port) == ("127.0.0.1", 3000)
+    assert settings.mailbox_folder == Path("var/mailbox")
+    assert settings.store_url() == "sqlite:///var/cronfleet.db"
+
+
+def test_the_file_is_read_and_the_environment_wins(set_: Set) -> None:
+    write_env("PORT=3001\nCRON_SCHEDULE='*/5 * * * *'\nSOMETHING_ELSE=x\n")
+    set_("PORT", "3002")
+    settings = load_settings()
+    assert (settings.port, settings.cron_schedule) == (3002, "*/5 * * * *")
+
+
+def test_an_empty_value_means_not_set(set_: Set) -> None:
+    write_env("REDIS_HOST=\nEMAIL_USER=\nDRY_RUN=\n")
+    set_("PORT", "")
+    settings = load_settings()
+    assert (settings.port, settings.email_user, settings.dry_run) == (3000, None, None)
+    assert settings.store_url().startswith("sqlite:")
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        load_settings().port = 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("CRON_SCHEDULE", r"0 \* \* \* \*", "backslash"),
+        ("CRON_SCHEDULE", "60 * * * *", "CRON_SCHEDULE '60 * * * *': minute '60'"),
+        ("CRON_TIMEZONE", "Europe/Berln", "did you mean Europe/Berlin?"),
+        ("PORT", "abc", "PORT 'abc': write a whole number from 1 to 65535"),
+        ("PORT", "70000", "PORT '70000': write a whole number"),
+        ("HOST", "0.0.0.0", "HOST '0.0.0.0': only this machine is served for now"),
+        ("HOST", "example.com", "write 127.0.0.1, ::1 or localhost"),
+        ("PASSWORD_MAX_AGE_DAYS", "0", "write a whole number of days from 1 to 36500"),
+        ("MAIL_SENDER", "ses", "MAIL_SENDER 'ses': comes later: write smtp or mailbox"),
+        ("MAIL_SENDER", "pigeon", "MAIL_SENDER 'pigeon': write smtp or mailbox"),
+        ("SMTP_TLS", "none", "SMTP_TLS 'none': write starttls or tls"),
+        ("DRY_RUN", "perhaps", "DRY_RUN 'perhaps': write true or false"),
+        ("MAX_MAILS_PER_RUN", "-1", "write a whole number from 1"),
+        ("USERS_TABLE", "x" * 129, "write a name of 1 to 128 characters"),
+        ("REDIS_URL", "http://x", "REDIS_URL: write redis://host:port/0"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_one_line_that_says_what_to_write(
+    set_: Set, name: str, value: str, told: str
+) -> None:
+    set_(name, value)
+    assert told in complaint()
+    assert complaint().startswith(name)
+    assert "\n" not in complaint()
+
+
+def test_several_have_a_line_each(set_: Set) -> None:
+    set_("PORT", "abc")
+    set_("CRON_SCHEDULE", "never")
+    set_("DRY_RUN", "perhaps")
+    assert len(complaint().splitlines()) == 3
+
+
+def test_no_secret_is_told(set_: Set) -> None:
+    set_("REDIS_URL", "hunter2@example.com")
+    set_("EMAIL_PASSWORD", "hunter2")
+    assert "hunter2" not in complaint()
+    set_("REDIS_URL", "redis://:hunter2@example.com")
+    assert "hunter2" not in repr(load_settings())
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.9.1", "::1"])
+def test_this_machine_has_several_names(set_: Set, host: str) -> None:
+    set_("HOST", host)
+    assert load_settings().host == host
+
+
+def test_the_store_is_the_first_that_is_named(set_: Set) -> None:
+    set_("CRONFLEET_DATA_DIR", "/srv/cronfleet")
+    assert load_settings().store_url() == "sqlite:////srv/cronfleet/cronfleet.db"
+    set_("REDIS_HOST", "redis.example.com")
+    assert load_settings().store_url() == "redis://redis.example.com:6379/0"
+    set_("REDIS_URL", "rediss://other.example.com:6380/1")
+    assert load_settings().store_url() == "rediss://other.example.com:6380/1"
+    set_("CRONFLEET_STORE", "sqlite:///own.db")
+    assert load_settings().store_url() == "sqlite:///own.db"
+    assert load_settings().store_url("memory:") == "memory:"
+    assert load_settings().store_url("") == "sqlite:///own.db"
+
+
+def test_a_redis_password_may_hold_anything(set_: Set) -> None:
+    set_("REDIS_HOST", "::1")
+    set_("REDIS_PORT", "6380")
+    set_("REDIS_PASSWORD", "a/b@c:d é")
+    assert load_settings().store_url() == "redis://:a%2Fb%40c%3Ad%20%C3%A9@[::1]:6380/0"
+
+
+@pytest.mark.parametrize(("tls", "port"), [("starttls", 587), ("tls", 465)])
+def test_the_mail_port_follows_the_kind_of_tls(set_: Set, tls: str, port: int) -> None:
+    set_("SMTP_TLS", tls)
+    assert load_settings().mail_port == port
+    set_("SMTP_PORT", "2525")
+    assert load_settings().mail_port == 2525
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://:hunter2@host:6379/0", "redis://:***@host:6379/0"),
+        ("postgresql+psycopg://anna:hunter2@host/db", "postgresql+psycopg://anna:***@host/db"),
+        ("redis://anna:hun/t@er2@host", "redis://anna:***@host"),
+        (
+            "postgresql://host/db?user=a&password=hunter2",
+            "postgresql://host/db?user=a&password=***",
+        ),
+        ("mysql://host/db?SSLPassword=hunter2&x=y", "mysql://host/db?SSLPassword=***&x=y"),
+        ("sqlite:///var/cronfleet.db", "sqlite:///var/cronfleet.db"),
+        ("redis://host:6379/0", "redis://host:6379/0"),
+        ("postgresql://anna@host/db", "postgresql://anna@host/db"),
+        ("memory:", "memory:"),
+    ],
+)
+def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
+    assert masked(url) == shown
+
+
+@pytest.mark.parametrize(("mode", "warns"), [(0o600, False), (0o640, True), (0o604, True)])
+def test_a_file_that_others_can_read_is_a_warning_with_what_to_type(
+    caplog: pytest.LogCaptureFixture, mode: int, *, warns: bool
+) -> None:
+    write_env("PORT=3001\n", mode)
+    load_settings()
+    assert ("chmod 600 .env" in caplog.text) is warns
+
+
+def test_a_file_that_is_no_text_is_a_configuration_error() -> None:
+    Path(".env").write_bytes(b"PORT=\xff\n")
+    assert ".env cannot be read" in complaint()
+
+
+def test_the_example_has_every_setting_once_and_a_copy_of_it_is_what_is_there_without() -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    named = re.findall(r"^#?([A-Z_]+)=", text, re.MULTILINE)
+    assert sorted(named) == sorted(field.upper() for field in Settings.model_fields)
+    bare = load_settings()
+    write_env(text)
+    assert load_settings() == bare
+
+
+def test_the_example_sets_the_port_and_the_schedule_alone() -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    assert re.findall(r"^([A-Z_]+)=", text, re.MULTILINE) == ["PORT", "CRON_SCHEDULE"]
+
+
+def test_every_line_of_the_example_can_be_uncommented() -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    write_env(re.sub(r"^#([A-Z_]+=)", r"\1", text, flags=re.MULTILINE))
+    assert load_settings()
