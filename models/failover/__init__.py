@@ -1,0 +1,1 @@
+"""What asynchronous replication does to claim and start."""
