@@ -7,7 +7,6 @@ environment wins over the file.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
@@ -27,15 +26,6 @@ ENV_FILE = Path(".env")
 _SENDERS_TO_COME = ("ses", "sendgrid")
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 _READABLE_BY_OTHERS = 0o044
-
-
-def masked(url: str) -> str:
-    """A URL as it may be shown: a password in it, before the @ or in the query, becomes `***`.
-
-    In doubt it hides too much: a password with a bare slash or @ in it is hidden whole.
-    """
-    shown = re.sub(r"://([^:@/]*):.*@", r"://\1:***@", url)
-    return re.sub(r"(?i)([?&][^=&]*(?:pass|pwd|secret|token)[^=&]*=)[^&#]*", r"\1***", shown)
 
 
 def _readable_schedule(expression: str) -> str:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cronfleet.config import Settings, load_settings, masked
+from cronfleet.config import Settings, load_settings
+from cronfleet.masking import masked
 from cronfleet.errors import ConfigurationError
 
 Set = Callable[[str, str], None]

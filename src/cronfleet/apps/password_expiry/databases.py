@@ -16,8 +16,8 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
-from cronfleet.config import masked
 from cronfleet.errors import ConfigurationError, CronfleetError
+from cronfleet.masking import masked
 
 _DRIVERS = {
     "postgres": ("postgresql+psycopg", "psycopg[binary]"),

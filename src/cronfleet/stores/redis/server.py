@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from urllib.parse import urlsplit, urlunsplit
 
 from redis import exceptions
 
@@ -15,15 +14,6 @@ log = logging.getLogger(__name__)
 OLDEST = {"redis": (6, 2), "valkey": (8, 0)}
 
 _CREDENTIALS_HINT = "set REDIS_PASSWORD, or write the password into the URL"
-
-
-def masked(url: str) -> str:
-    """The URL without its password."""
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{host}"))
 
 
 def in_our_words(name: str, error: exceptions.RedisError | OSError) -> StoreError:

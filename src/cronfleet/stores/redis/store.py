@@ -11,6 +11,7 @@ from redis.exceptions import NoScriptError, RedisError
 from cronfleet.clock import Clock
 from cronfleet.definition import manifest_of
 from cronfleet.errors import StoreRefusedError
+from cronfleet.masking import masked
 from cronfleet.model import (
     AuditRecord,
     Claim,
@@ -91,7 +92,7 @@ class RedisStore:
 
     @property
     def name(self) -> str:
-        return server.masked(self._url)
+        return masked(self._url)
 
     # --- connections
 
