@@ -36,6 +36,9 @@ TOKENS_PER_MS = 1_024
 
 
 def claim(records: Records, session_id: SessionId, items: Sequence[ClaimItem]) -> list[ClaimAnswer]:
+    for item in items:
+        if isinstance(item, TickClaim):
+            _ = item.settles  # One out of order is an error before anything is written.
     session = records.session(session_id)
     if session is None or session.is_expired(records.now):
         return [NotGranted.LOST] * len(items)

@@ -1,42 +1,24 @@
-"""The store contract: what every store does, atomically, for the whole fleet.
-
-Stores store; they do not decide. Lists go in and lists come out, one answer an item and in
-order; no callback runs inside an atomic step. Every operation is one atomic step *per item*:
-a store may cut a long list into several steps.
-
-All instants are the store's own time, `now`, in milliseconds UTC: the greater of its clock and
-of the greatest time that a `renew` has seen, while the two differ by at most
-`CLOCK_STEP_BACK_MS`; after a longer step back it is the clock. No instance's clock is asked.
-
-Every operation raises `StoreUnavailableError` when no answer came; whether the step was taken
-is then unknown. Losing a race is an answer, never an error.
-"""
+"""What a store is asked and what it answers, as frozen values; and the bounds it keeps."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 from cronfleet.model import (
-    AuditRecord,
     Claim,
     Digest,
     Fire,
     Gap,
-    GapRecord,
-    History,
-    InstanceRecord,
     Instant,
     JobName,
-    JobRecord,
     OnLost,
     Outcome,
     ProgramName,
     Reason,
     RunId,
-    RunRecord,
     RunState,
     SessionId,
     StartId,
@@ -357,193 +339,3 @@ class Moved:
     expected: Instant | None
     following: Fire | None
     gap: Gap | None
-
-
-class Renewer(Protocol):
-    """A blocking connection of its own, for the thread that renews."""
-
-    def renew(self, session: SessionId) -> Renewal | None:
-        """Prolong the session by its TTL and raise its counter.
-
-        Revives an expired session that is not closed. None: it is closed, for ever.
-        """
-        ...
-
-    def close(self) -> None:
-        """Give the connection back."""
-        ...
-
-
-class Store(Protocol):
-    """Shared durable state. See the module's first lines for what holds of all of it."""
-
-    @property
-    def name(self) -> str:
-        """The store's URL for people, its password masked."""
-        ...
-
-    async def open(self) -> StoreInfo:
-        """Connect, create or migrate. Safe when all instances start at once; repeatable.
-
-        Raises StoreRefusedError when the server cannot be used as it is.
-        """
-        ...
-
-    async def aclose(self) -> None:
-        """Give all connections back. Repeatable."""
-        ...
-
-    def renewer(self) -> Renewer:
-        """A new connection for the renewal thread; the store must be open."""
-        ...
-
-    # --- sessions
-
-    async def join(self, session: NewSession) -> None:
-        """Open a session that ends `ttl_ms` from now unless renewed.
-
-        Each id joins once. After an unanswered `join`, join with a fresh id.
-        """
-        ...
-
-    async def leave(self, session: SessionId) -> None:
-        """End one's own session. What it still holds is swept like a dead one's."""
-        ...
-
-    async def held(self, session: SessionId) -> list[HeldRun]:
-        """The runs that the session holds."""
-        ...
-
-    async def close(self, session: SessionId, counter: int, epoch: int) -> bool:
-        """End another's session, once and finally.
-
-        Only if counter and epoch are still those and the session has expired; an expiry more
-        than its TTL ahead (the clock was set back) counts as expired.
-        """
-        ...
-
-    async def sweep(self, limit: int = 200) -> list[Swept]:
-        """Take back runs of closed or missing sessions: by anyone, repeatable.
-
-        Claimed runs become pending. Started runs become lost; or pending with the next attempt
-        if the run says `rerun`, up to `LOSSES_ALLOWED` times in a row.
-        """
-        ...
-
-    # --- jobs
-
-    async def sync_jobs(
-        self, session: SessionId, program: ProgramName, declarations: Sequence[Declaration]
-    ) -> list[DeclareAnswer]:
-        """Declare all jobs of an instance; its manifest is in force when all are declared.
-
-        A definition never seen before wins. A superseded one comes back only when no other open
-        session declares the one in force. The same definition changes nothing; one with the
-        same `schedule_digest` keeps the expected fire time; another schedule leaves an expected
-        fire time that is due already and moves a future one to `first`. Every change raises
-        the generation.
-        """
-        ...
-
-    async def note(self, name: str, value: str) -> str:
-        """Set a named value once; answers the value that stands."""
-        ...
-
-    # --- ticks
-
-    async def peek(self, program: ProgramName, limit: int, skip: int = 0) -> Seen:
-        """What is due, soonest first, at most `limit` of each kind. Reserves nothing.
-
-        `skip` passes over as many of each kind, to look further.
-        """
-        ...
-
-    async def claim(self, session: SessionId, items: Sequence[ClaimItem]) -> list[ClaimAnswer]:
-        """Claim ticks and pending runs.
-
-        An item is granted if the session is open and unexpired, the job's expected fire time
-        and generation are those of the item, it is due, and the job is neither paused nor at
-        its limit. The same step advances the expected fire time and the watermark. Once one
-        item of a job is refused, so are its later ones. Never repeat an unanswered claim: ask
-        `held`.
-        """
-        ...
-
-    async def start(self, session: SessionId, starts: Sequence[Start]) -> list[bool]:
-        """CLAIMED to STARTED, while the session is open and unexpired.
-
-        The same start id may be repeated; any other is refused.
-        """
-        ...
-
-    async def complete(self, completions: Sequence[Completion]) -> list[Recorded]:
-        """Record outcomes, under the token alone: an expired session may still complete.
-
-        The same outcome again is `DONE`. A run that ends makes room: its job's oldest waiting
-        run becomes pending.
-        """
-        ...
-
-    async def release(self, claims: Sequence[Claim]) -> list[bool]:
-        """CLAIMED to PENDING: nobody ran it."""
-        ...
-
-    # --- the operator's verbs
-
-    async def trigger(self, job: JobName, order: Order) -> Triggered | Ordered:
-        """Make a run now: pending, or waiting while the job is at its limit."""
-        ...
-
-    async def pause(self, job: JobName, order: Order) -> Ordered:
-        """Make no more ticks of the job. Runs there already go on."""
-        ...
-
-    async def resume(self, job: JobName, moved: Moved, order: Order) -> Ordered:
-        """Make ticks again, from `moved.following` on. Resuming a job at work changes nothing."""
-        ...
-
-    async def skip_next(self, job: JobName, moved: Moved, order: Order) -> Ordered:
-        """Settle the expected tick by hand, without a run."""
-        ...
-
-    # --- reading
-
-    async def job(self, name: JobName) -> JobRecord | None:
-        """One job."""
-        ...
-
-    async def jobs(self, limit: int = 200, after: JobName = "") -> list[JobRecord]:
-        """Jobs by name, those above `after`."""
-        ...
-
-    async def definition(self, digest: Digest) -> str | None:
-        """A definition's JSON."""
-        ...
-
-    async def run(self, run: RunId) -> RunRecord | None:
-        """One run."""
-        ...
-
-    async def runs(self, job: JobName, limit: int = 50, skip: int = 0) -> list[RunRecord]:
-        """A job's runs, the newest made first."""
-        ...
-
-    async def gaps(self, job: JobName, limit: int = 50, skip: int = 0) -> list[GapRecord]:
-        """A job's gaps, the newest first. Adjoining gaps with one reason are one."""
-        ...
-
-    async def instances(self) -> list[InstanceRecord]:
-        """The open sessions."""
-        ...
-
-    async def audit(self, limit: int = 50, skip: int = 0) -> list[AuditRecord]:
-        """What operators did, the newest first."""
-        ...
-
-    async def prune(self, job: JobName, history: History, limit: int = 200) -> int:
-        """Delete ended runs beyond the job's history; answers how many.
-
-        Succeeded and skipped runs are counted apart from the others, so that successes never
-        push a failure out.
-        """
-        ...

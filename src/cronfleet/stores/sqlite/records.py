@@ -1,0 +1,224 @@
+"""The tables of one fleet, lent to the steps inside one transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from cronfleet.clock import Clock
+from cronfleet.model import (
+    AuditRecord,
+    Digest,
+    GapRecord,
+    Instant,
+    JobName,
+    JobRecord,
+    ProgramName,
+    RunId,
+    RunRecord,
+    SessionId,
+)
+from cronfleet.stores.sqlite.rows import (
+    gap_from,
+    gap_values,
+    job_from,
+    job_values,
+    run_from,
+    run_id_from,
+    run_values,
+)
+from cronfleet.stores.sqlite.statements import named_statements
+from cronfleet.stores.steps.records import FleetRecord, SessionRecord, time_of
+
+_SQL = named_statements()
+
+
+class SqliteRecords:
+    """`Records` over a connection, whose transaction somebody else begins and commits."""
+
+    def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
+        self._connection = connection
+        self._clock = clock
+        self._now: Instant = 0
+
+    @property
+    def now(self) -> Instant:
+        return self._now
+
+    def read_clock(self) -> None:
+        greatest_ms = self.fleet().greatest_ms  # First: a reader has its lock only now.
+        self._now = time_of(self._clock.wall_ms(), greatest_ms)
+
+    # --- the fleet
+
+    def fleet(self) -> FleetRecord:
+        return FleetRecord(**self._rows("fleet")[0])
+
+    def put_fleet(self, fleet: FleetRecord) -> None:
+        self._do(
+            "put_fleet",
+            epoch=fleet.epoch,
+            greatest_ms=fleet.greatest_ms,
+            last_token=fleet.last_token,
+        )
+
+    def note(self, name: str) -> str | None:
+        return self._value("note", name=name)
+
+    def put_note(self, name: str, value: str) -> None:
+        self._do("put_note", name=name, value=value)
+
+    # --- sessions
+
+    def session(self, session: SessionId) -> SessionRecord | None:
+        row = self._row("session", id=session)
+        return SessionRecord(**row) if row else None
+
+    def put_session(self, session: SessionRecord) -> None:
+        self._do("put_session", **asdict(session))
+
+    def drop_session(self, session: SessionId) -> None:
+        self._do("drop_session", id=session)
+
+    def sessions(self) -> Sequence[SessionRecord]:
+        return [SessionRecord(**row) for row in self._rows("sessions")]
+
+    def put_manifest(self, manifest: Digest, digests: Iterable[Digest]) -> None:
+        self._connection.executemany(
+            _SQL["put_in_manifest"],
+            [{"manifest": manifest, "digest": digest} for digest in digests],
+        )
+
+    def manifest_names(self, manifest: Digest, digest: Digest) -> bool:
+        return self._row("in_manifest", manifest=manifest, digest=digest) is not None
+
+    def drop_manifests_but(self, manifests: Iterable[Digest]) -> None:
+        kept = set(manifests)
+        manifest: Digest | None = ""
+        while (manifest := self._value("next_manifest", manifest=manifest)) is not None:
+            if manifest not in kept:
+                self._do("drop_manifest", manifest=manifest)
+
+    # --- jobs
+
+    def definition(self, digest: Digest) -> str | None:
+        return self._value("definition", digest=digest)
+
+    def put_definition(self, digest: Digest, json: str) -> None:
+        self._do("put_definition", digest=digest, json=json)
+
+    def job(self, name: JobName) -> JobRecord | None:
+        row = self._row("job", name=name)
+        return job_from(row) if row else None
+
+    def put_job(self, job: JobRecord) -> None:
+        self._do("put_job", **job_values(job))
+
+    def jobs(self, limit: int, after: JobName) -> Sequence[JobRecord]:
+        return [job_from(row) for row in self._rows("jobs", after=after, limit=limit)]
+
+    def jobs_due(
+        self, program: ProgramName, low: Instant, high: Instant, limit: int, skip: int
+    ) -> Sequence[JobRecord]:
+        rows = self._rows("jobs_due", program=program, low=low, high=high, limit=limit, skip=skip)
+        return [job_from(row) for row in rows]
+
+    def next_due(self, program: ProgramName, after: Instant) -> Instant | None:
+        return self._value("next_due", program=program, after=after)
+
+    # --- runs
+
+    def run(self, run: RunId) -> RunRecord | None:
+        row = self._row("run", id=str(run))
+        return run_from(row) if row else None
+
+    def put_run(self, run: RunRecord) -> None:
+        self._do("put_run", **run_values(run))
+
+    def drop_run(self, run: RunId) -> None:
+        self._do("drop_run", id=str(run))
+
+    def runs(self, job: JobName, limit: int, skip: int) -> Sequence[RunRecord]:
+        return [run_from(row) for row in self._rows("runs", job=job, limit=limit, skip=skip)]
+
+    def runs_pending(
+        self, program: ProgramName, until: Instant, limit: int, skip: int
+    ) -> Sequence[RunRecord]:
+        rows = self._rows("runs_pending", program=program, until=until, limit=limit, skip=skip)
+        return [run_from(row) for row in rows]
+
+    def oldest_waiting(self, job: JobName) -> RunRecord | None:
+        row = self._row("oldest_waiting", job=job)
+        return run_from(row) if row else None
+
+    def count_waiting(self, job: JobName) -> int:
+        return self._value("count_waiting", job=job)
+
+    def runs_held(self, session: SessionId) -> Sequence[RunRecord]:
+        return [run_from(row) for row in self._rows("runs_held", session=session)]
+
+    def count_held(self, session: SessionId) -> int:
+        return self._value("count_held", session=session)
+
+    def runs_orphaned(self, limit: int) -> Sequence[RunRecord]:
+        return [run_from(row) for row in self._rows("runs_orphaned", limit=limit)]
+
+    def runs_beyond(
+        self, job: JobName, *, succeeded: bool, keep: int, before: Instant, limit: int
+    ) -> Sequence[RunId]:
+        rows = self._rows(
+            "runs_beyond",
+            job=job,
+            succeeded=int(succeeded),
+            keep=keep,
+            before=before,
+            limit=limit,
+        )
+        return [run_id_from(row) for row in rows]
+
+    # --- gaps, answers, audit
+
+    def gaps(self, job: JobName, limit: int, skip: int) -> Sequence[GapRecord]:
+        return [gap_from(row) for row in self._rows("gaps", job=job, limit=limit, skip=skip)]
+
+    def put_gap(self, gap: GapRecord) -> None:
+        self._do("put_gap", **gap_values(gap))
+
+    def drop_gaps_beyond(self, job: JobName, keep: int) -> None:
+        self._do("drop_gaps_beyond", job=job, keep=keep)
+
+    def answer_to(self, key: str) -> str | None:
+        return self._value("answer", key=key)
+
+    def put_answer(self, key: str, answer: str) -> None:
+        self._do("put_answer", key=key, answer=answer, answered_at=self._now)
+
+    def drop_answers_before(self, instant: Instant) -> None:
+        self._do("drop_answers_before", before=instant)
+
+    def audit(self, limit: int, skip: int) -> Sequence[AuditRecord]:
+        return [AuditRecord(**row) for row in self._rows("audit", limit=limit, skip=skip)]
+
+    def put_audit(self, audit: AuditRecord) -> None:
+        self._do("put_audit", **asdict(audit))
+
+    def drop_audit_beyond(self, keep: int) -> None:
+        self._do("drop_audit_beyond", keep=keep)
+
+    # --- statements
+
+    def _do(self, statement: str, **values: str | int | None) -> None:
+        self._connection.execute(_SQL[statement], values)
+
+    def _rows(self, statement: str, **values: str | int | None) -> list[sqlite3.Row]:
+        return self._connection.execute(_SQL[statement], values).fetchall()
+
+    def _row(self, statement: str, **values: str | int | None) -> sqlite3.Row | None:
+        row: sqlite3.Row | None = self._connection.execute(_SQL[statement], values).fetchone()
+        return row
+
+    def _value(self, statement: str, **values: str | int | None) -> Any:
+        row = self._row(statement, **values)
+        return None if row is None else row[0]

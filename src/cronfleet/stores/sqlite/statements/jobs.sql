@@ -1,0 +1,68 @@
+-- definition: the JSON that :digest stands for.
+SELECT json FROM definition WHERE digest = :digest;
+
+-- put_definition: store a definition once.
+INSERT OR IGNORE INTO definition VALUES (:digest, :json);
+
+-- job: the job :name.
+SELECT * FROM job WHERE name = :name;
+
+-- put_job: create or replace a job, whose program never changes. :expected_fire_time,
+-- :expected_due and :watermark are instants.
+INSERT INTO job VALUES (
+    :name, :program, :digest, :schedule_digest, :limit, :on_lost, :generation,
+    :expected_fire_time, :expected_due, :watermark, :active,
+    :paused, :paused_reason, :paused_by, :paused_why
+)
+ON CONFLICT (name) DO UPDATE SET
+    digest = excluded.digest,
+    schedule_digest = excluded.schedule_digest,
+    "limit" = excluded."limit",
+    on_lost = excluded.on_lost,
+    generation = excluded.generation,
+    expected_fire_time = excluded.expected_fire_time,
+    expected_due = excluded.expected_due,
+    watermark = excluded.watermark,
+    active = excluded.active,
+    paused = excluded.paused,
+    paused_reason = excluded.paused_reason,
+    paused_by = excluded.paused_by,
+    paused_why = excluded.paused_why;
+
+-- jobs: at most :limit jobs with names above :after, by name.
+SELECT * FROM job WHERE name > :after ORDER BY name LIMIT :limit;
+
+-- jobs_due: jobs of :program, not paused, due in :low < due <= :high (instants), soonest first.
+SELECT * FROM job
+WHERE program = :program AND paused = 0 AND expected_due > :low AND expected_due <= :high
+ORDER BY expected_due, name
+LIMIT :limit OFFSET :skip;
+
+-- next_due: the earliest instant above :after at which a tick is due or a pending run is ready;
+-- NULL if there is none.
+SELECT min(instant) FROM (
+    SELECT min(expected_due) AS instant FROM job
+    WHERE program = :program AND paused = 0 AND expected_due > :after
+    UNION ALL
+    SELECT min(not_before) FROM run
+    WHERE program = :program AND state = 'pending' AND not_before > :after
+);
+
+-- gaps: gaps of :job, the last fire time first.
+SELECT * FROM gap WHERE job = :job ORDER BY "last" DESC LIMIT :limit OFFSET :skip;
+
+-- put_gap: add a gap, or replace the one that begins with the same fire time. :first, :last
+-- and :recorded_at are instants.
+INSERT INTO gap VALUES (:job, :first, :last, :count, :reason, :generation, :recorded_at)
+ON CONFLICT (job, "first") DO UPDATE SET
+    "last" = excluded."last",
+    count = excluded.count,
+    reason = excluded.reason,
+    generation = excluded.generation,
+    recorded_at = excluded.recorded_at;
+
+-- drop_gaps_beyond: forget all gaps of :job but the last :keep.
+DELETE FROM gap
+WHERE job = :job AND "last" <= (
+    SELECT "last" FROM gap WHERE job = :job ORDER BY "last" DESC LIMIT 1 OFFSET :keep
+);

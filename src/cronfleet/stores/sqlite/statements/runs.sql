@@ -1,0 +1,86 @@
+-- run: the run :id.
+SELECT * FROM run WHERE id = :id;
+
+-- put_run: create a run or replace what changes of it. :created_at, :not_before, :claimed_at,
+-- :started_at and :ended_at are instants.
+INSERT INTO run VALUES (
+    :id, :job, :fire_time, :number, (SELECT program FROM job WHERE name = :job), :kind, :state,
+    :attempt, :token, :on_lost, :losses, :created_at, :not_before, :session, :instance,
+    :start_id, :claimed_at, :started_at, :ended_at, :outcome, :late_outcome, :error
+)
+ON CONFLICT (id) DO UPDATE SET
+    state = excluded.state,
+    attempt = excluded.attempt,
+    token = excluded.token,
+    losses = excluded.losses,
+    not_before = excluded.not_before,
+    session = excluded.session,
+    instance = excluded.instance,
+    start_id = excluded.start_id,
+    claimed_at = excluded.claimed_at,
+    started_at = excluded.started_at,
+    ended_at = excluded.ended_at,
+    outcome = excluded.outcome,
+    late_outcome = excluded.late_outcome,
+    error = excluded.error;
+
+-- drop_run: forget the run :id.
+DELETE FROM run WHERE id = :id;
+
+-- runs: runs of :job, the newest made first; of one instant, the greatest id first.
+SELECT * FROM run WHERE job = :job
+ORDER BY created_at DESC, fire_time DESC, number DESC
+LIMIT :limit OFFSET :skip;
+
+-- runs_pending: pending runs of :program that may run by the instant :until, the longest ready
+-- first.
+SELECT * FROM run
+WHERE program = :program AND state = 'pending' AND not_before <= :until
+ORDER BY not_before, id
+LIMIT :limit OFFSET :skip;
+
+-- oldest_waiting: the waiting run of :job that was made first.
+SELECT * FROM run WHERE job = :job AND state = 'waiting'
+ORDER BY created_at, fire_time, number
+LIMIT 1;
+
+-- count_waiting: how many runs of :job wait.
+SELECT count(*) FROM run WHERE job = :job AND state = 'waiting';
+
+-- runs_held: the runs that :session holds, by id.
+SELECT * FROM run WHERE session = :session ORDER BY job, fire_time, number;
+
+-- count_held: how many runs :session holds.
+SELECT count(*) FROM run WHERE session = :session;
+
+-- runs_orphaned: at most :limit runs that are held by sessions without a row. It leaps from
+-- holder to holder, so that the runs of the living are not looked at.
+WITH RECURSIVE holder (session) AS (
+    SELECT min(session) FROM run WHERE session IS NOT NULL
+    UNION ALL
+    SELECT (SELECT min(run.session) FROM run WHERE run.session > holder.session)
+    FROM holder WHERE holder.session IS NOT NULL
+)
+SELECT run.* FROM holder CROSS JOIN run ON run.session = holder.session
+WHERE NOT EXISTS (SELECT 1 FROM session WHERE session.id = holder.session)
+ORDER BY run.job, run.fire_time, run.number
+LIMIT :limit;
+
+-- runs_beyond: at most :limit ended runs of :job past the newest :keep, or ended before the
+-- instant :before. :succeeded is 1 for succeeded and skipped runs, 0 for all others.
+SELECT job, fire_time, number FROM (
+    SELECT job, fire_time, number FROM run
+    WHERE job = :job AND (state IN ('succeeded', 'skipped')) = :succeeded
+        AND ended_at IS NOT NULL
+    ORDER BY ended_at DESC, fire_time DESC, number DESC
+    LIMIT :limit OFFSET :keep
+)
+UNION
+SELECT job, fire_time, number FROM (
+    SELECT job, fire_time, number FROM run
+    WHERE job = :job AND (state IN ('succeeded', 'skipped')) = :succeeded
+        AND ended_at < :before
+    ORDER BY ended_at
+    LIMIT :limit
+)
+LIMIT :limit;
