@@ -16,13 +16,16 @@ import httpx
 from tests.servers import DIE_WITH_PARENT, free_port
 
 
+RUN = ("-m", "cronfleet", "run")
+
+
 class Process:
-    """One instance. It is told to stop at the end of the block, and must end well."""
+    """One instance, told to stop at the end of the block. `arguments` are Python's."""
 
     def __init__(self, folder: Path, *arguments: str, **settings: str) -> None:
         self.port = free_port()
         self.said: list[str] = []
-        command = [*DIE_WITH_PARENT, sys.executable, "-m", "cronfleet", *(arguments or ("run",))]
+        command = [*DIE_WITH_PARENT, sys.executable, *(arguments or RUN)]
         self._process = subprocess.Popen(
             command,
             cwd=folder,

@@ -141,7 +141,8 @@ def test_a_redis_that_refuses_the_password_is_named_without_it(
     shell: Shell, monkeypatch: pytest.MonkeyPatch, own_redis: OwnServer, url: str
 ) -> None:
     with redis.Redis(own_redis.host, own_redis.port) as client:
-        client.execute_command("CONFIG", "SET", "requirepass", "another")
+        # redis-py leaves its answers untyped
+        client.config_set("requirepass", "another")  # pyright: ignore[reportUnknownMemberType]
     monkeypatch.setenv("REDIS_URL", url.format(own_redis.host, own_redis.port))
     said = shell("run")
     assert is_refused(said, f"{own_redis.host}:{own_redis.port}")

@@ -18,17 +18,20 @@ from tests.servers import OwnServer, Server
 
 pytestmark = [pytest.mark.fleet, pytest.mark.timeout(120)]
 
-SLOW_TARGET = """
+TARGET = """
 import asyncio
 from cronfleet import RunContext, Scheduler, every
 from datetime import timedelta
 
-scheduler = Scheduler(program="slow")
+scheduler = Scheduler()
 
 @scheduler.job(every(timedelta(seconds=1)))
 async def sleepy(run: RunContext) -> None:
     print("asleep", flush=True)
-    await asyncio.sleep(3600)
+    await asyncio.sleep({seconds})
+
+if __name__ == "__main__":
+    scheduler.run()
 """
 
 
@@ -155,22 +158,32 @@ def test_a_killed_instance_is_followed_by_one_that_goes_on(tmp_path: Path) -> No
 
 
 def test_a_target_is_run_from_the_folder_beside_its_server(tmp_path: Path) -> None:
-    (tmp_path / "app.py").write_text(SLOW_TARGET)
-    with Process(tmp_path, "run", "app:scheduler") as instance:
+    (tmp_path / "app.py").write_text(TARGET.format(seconds=3600))
+    with Process(tmp_path, "-m", "cronfleet", "run", "app:scheduler") as instance:
         instance.until("asleep")
         (job,) = instance.ask("/api/v1/jobs").json()["jobs"]
-        assert (job["name"], job["program"]) == ("sleepy", "slow")
+        assert (job["name"], job["program"]) == ("sleepy", "app")
         assert cronfleet(tmp_path, "jobs")["jobs"][0]["active"] == 1
         instance.signal(signal.SIGTERM)
         instance.until("stopping")
         assert instance.ask("/health-check").text == "OK"
+        assert instance.ask("/healthz/ready").text == "not ready: it is stopping"
         assert instance.stop() == 0
     (run, *_) = cronfleet(tmp_path, "runs", "sleepy")["runs"]
     assert run["outcome"] == "lost"
 
 
+def test_a_modules_jobs_belong_to_the_same_program_however_it_is_started(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(TARGET.format(seconds=0))
+    store = {"CRONFLEET_STORE": f"sqlite:///{tmp_path}/var/cronfleet.db"}
+    for start in (("-m", "cronfleet", "run", "app:scheduler"), ("app.py",), ("-m", "app")):
+        with Process(tmp_path, *start, **store) as instance:
+            instance.until("asleep")
+            assert instance.stop() == 0
+
+
 def test_without_a_server_it_listens_on_no_port(tmp_path: Path) -> None:
-    with Process(tmp_path, "run", "--no-server") as instance:
+    with Process(tmp_path, "-m", "cronfleet", "run", "--no-server") as instance:
         assert instance.until(": ").startswith("store: ")
         instance.until("to be sent")
         with pytest.raises(httpx.ConnectError):

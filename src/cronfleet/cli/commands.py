@@ -1,0 +1,44 @@
+"""The command and its groups, each imported when it is asked for: `--version` needs none."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+_MODULES = {
+    "run": "running",
+    "jobs": "looking",
+    "runs": "looking",
+    "next": "looking",
+    "trigger": "ordering",
+    "pause": "ordering",
+    "resume": "ordering",
+    "skip-next": "ordering",
+}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _MODULES:
+            return None
+        module = import_module(f"cronfleet.cli.{_MODULES[cmd_name]}")
+        command: click.Command = module.COMMANDS[cmd_name]
+        return command
+
+
+@click.group(cls=_LazyGroup)
+@click.version_option(package_name="cronfleet", message="%(prog)s %(version)s")
+@click.option(
+    "--store",
+    metavar="URL",
+    help="The store: sqlite:///file.db or redis://host:6379/0. Without it, the first found of "
+    "CRONFLEET_STORE, REDIS_URL, REDIS_HOST, and the file cronfleet.db in CRONFLEET_DATA_DIR.",
+)
+@click.pass_context
+def cronfleet(context: click.Context, store: str | None) -> None:
+    """Periodic jobs on a fleet of equal instances, every tick started at most once."""
+    context.obj = store

@@ -1,0 +1,121 @@
+"""`cronfleet jobs`, `runs` and `next`: what there is, what happened, and what will."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+import click
+
+from cronfleet import GapInfo, JobInfo, RunInfo
+from cronfleet.cli.opened import opened
+from cronfleet.cli.printing import moment, print_json, print_line, print_table
+
+_MOST_COUNTED = 10_000
+
+as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+
+
+@click.command()
+@as_json
+@click.pass_obj
+def jobs(store: str | None, *, as_json: bool) -> None:
+    """List the jobs of all programs."""
+    found = asyncio.run(_jobs(store))
+    if as_json:
+        print_json({"jobs": found})
+    elif found:
+        headers = ("JOB", "SCHEDULE", "NEXT FIRE TIME", "ACTIVE", "STATE", "PROGRAM")
+        print_table(headers, map(_job_row, found))
+    else:
+        print_line("There are no jobs yet.")
+
+
+async def _jobs(store: str | None) -> list[JobInfo]:
+    async with opened(store) as scheduler:
+        return await scheduler.jobs()
+
+
+def _job_row(job: JobInfo) -> tuple[str, ...]:
+    by = f" by {job.paused_by}: {job.paused_why}" if job.paused_by or job.paused_why else ""
+    state = job.state + by
+    return job.name, job.schedule, moment(job.next_fire), str(job.active), state, job.program
+
+
+@click.command()
+@click.argument("job")
+@click.option("-n", "--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@click.option("--skip", type=click.IntRange(0, 1_000_000), default=0, help="How many to leave out.")
+@as_json
+@click.pass_obj
+def runs(store: str | None, job: str, limit: int, skip: int, *, as_json: bool) -> None:
+    """Show a job's runs and its skipped ticks, the newest first."""
+    made, gaps = asyncio.run(_runs(store, job, limit, skip))
+    if as_json:
+        print_json({"runs": made, "gaps": gaps})
+    elif made or gaps:
+        rows = [(run.fire_time, _run_row(run)) for run in made]
+        rows += [(gap.last, _gap_row(gap)) for gap in gaps]
+        rows.sort(key=lambda row: row[0], reverse=True)
+        headers = ("FIRE TIME", "KIND", "OUTCOME", "ATTEMPT", "TOOK", "INSTANCE", "NOTE")
+        print_table(headers, [cells for _, cells in rows[:limit]])
+    else:
+        print_line("Nothing has run yet, and nothing was skipped.")
+
+
+async def _runs(
+    store: str | None, job: str, limit: int, skip: int
+) -> tuple[list[RunInfo], list[GapInfo]]:
+    async with opened(store) as scheduler:
+        return await scheduler.runs(job, limit, skip), await scheduler.gaps(job, limit, skip)
+
+
+def _run_row(run: RunInfo) -> tuple[str, ...]:
+    took = "-"
+    if run.started_at and run.ended_at:
+        took = f"{(run.ended_at - run.started_at).total_seconds():.3f} s"
+    notes = [run.error, f"came late: {run.late_outcome}" if run.late_outcome else ""]
+    return (
+        moment(run.fire_time),
+        run.kind,
+        run.outcome or run.state,
+        str(run.attempt),
+        took,
+        run.instance or "-",
+        "; ".join(filter(None, notes)),
+    )
+
+
+def _gap_row(gap: GapInfo) -> tuple[str, ...]:
+    count = str(gap.count) if gap.count <= _MOST_COUNTED else f"more than {_MOST_COUNTED}"
+    note = f"{gap.reason}: {count} from {moment(gap.first)}" if gap.count > 1 else gap.reason
+    return moment(gap.last), "gap", "skipped", "-", "-", "-", note
+
+
+@click.command("next")
+@click.argument("expression")
+@click.option("--tz", default="UTC", show_default=True, help="An IANA time zone.")
+@click.option("-n", "--count", type=click.IntRange(1, 1000), default=10, show_default=True)
+@as_json
+def next_(expression: str, tz: str, count: int, *, as_json: bool) -> None:
+    """Tell when a cron EXPRESSION fires next, and what clock changes do to it."""
+    from cronfleet.schedule import cron
+
+    schedule = cron(expression, tz=tz)
+    fires = schedule.upcoming(datetime.now(UTC), count)
+    if as_json:
+        fire_times = [
+            {"fire_time": fire.fire_time, "local": fire.local.isoformat(), "mark": fire.mark}
+            for fire in fires
+        ]
+        print_json({"description": schedule.describe(), "fire_times": fire_times})
+        return
+    print_line(schedule.describe())
+    rows = [(moment(fire.fire_time), fire.local.isoformat(" "), fire.mark or "") for fire in fires]
+    if rows:
+        print_table(("FIRE TIME", f"IN {tz}", "CLOCK CHANGE"), rows)
+    else:
+        print_line("It fires no more.")
+
+
+COMMANDS = {"jobs": jobs, "runs": runs, "next": next_}

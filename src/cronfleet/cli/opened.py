@@ -1,0 +1,40 @@
+"""The store that a command looks at or gives orders to."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import AsyncGenerator
+from datetime import timedelta
+from pathlib import Path
+
+from cronfleet import ConfigurationError, Scheduler
+from cronfleet.cli.logs import log_to_stderr
+
+_SQLITE = "sqlite:///"
+
+
+@contextlib.asynccontextmanager
+async def opened(store: str | None) -> AsyncGenerator[Scheduler]:
+    """A scheduler that does not work. Raises ConfigurationError, StoreError."""
+    from cronfleet.config import load_settings
+
+    log_to_stderr(logging.WARNING)
+    settings = load_settings()
+    url = settings.store_url(store)
+    _check_file(url)
+    scheduler = Scheduler(url, fleet=settings.cronfleet_fleet, patience=timedelta())
+    try:
+        yield scheduler
+    finally:
+        await scheduler.aclose()
+
+
+def _check_file(url: str) -> None:
+    """Whoever only looks makes no file: in the wrong folder it would say that there are no jobs."""
+    path = Path(url.removeprefix(_SQLITE))
+    if url.startswith(_SQLITE) and not path.exists():
+        raise ConfigurationError(
+            f"there is no store {path}: start `cronfleet run` in this folder, or name another "
+            "store, as in cronfleet --store redis://host:6379/0"
+        )

@@ -1,0 +1,94 @@
+"""`cronfleet trigger`, `pause`, `resume` and `skip-next`: the operator's verbs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+
+import click
+
+from cronfleet import JobInfo, Scheduler, TriggeredRun
+from cronfleet.cli.opened import opened
+from cronfleet.cli.printing import moment, print_json, print_line
+
+as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+why = click.option("--why", default="", help="A reason, for those who look later.")
+
+
+@click.command()
+@click.argument("job")
+@click.option("--key", help="The same key within a day makes no second run.")
+@why
+@as_json
+@click.pass_obj
+def trigger(store: str | None, job: str, key: str | None, why: str, *, as_json: bool) -> None:
+    """Run a job now."""
+    made = asyncio.run(_trigger(store, job, key, why))
+    if as_json:
+        print_json(made)
+        return
+    paused = "; the job is paused, and this run goes on all the same" if made.paused else ""
+    print_line(f"{made.run} is {made.state}{paused}")
+
+
+async def _trigger(store: str | None, job: str, key: str | None, why: str) -> TriggeredRun:
+    async with opened(store) as scheduler:
+        return await scheduler.trigger(job, key=key, who=_who(), why=why)
+
+
+@click.command()
+@click.argument("job")
+@why
+@as_json
+@click.pass_obj
+def pause(store: str | None, job: str, why: str, *, as_json: bool) -> None:
+    """Make no more ticks of a job; runs that exist go on."""
+    _order(store, lambda scheduler: scheduler.pause(job, who=_who(), why=why), as_json=as_json)
+
+
+@click.command()
+@click.argument("job")
+@why
+@as_json
+@click.pass_obj
+def resume(store: str | None, job: str, why: str, *, as_json: bool) -> None:
+    """Make ticks of a job again, from now on."""
+    _order(store, lambda scheduler: scheduler.resume(job, who=_who(), why=why), as_json=as_json)
+
+
+@click.command("skip-next")
+@click.argument("job")
+@why
+@as_json
+@click.pass_obj
+def skip_next(store: str | None, job: str, why: str, *, as_json: bool) -> None:
+    """Settle a job's next tick without running it."""
+    _order(store, lambda scheduler: scheduler.skip_next(job, who=_who(), why=why), as_json=as_json)
+
+
+def _order(
+    store: str | None, give: Callable[[Scheduler], Awaitable[JobInfo]], *, as_json: bool
+) -> None:
+    async def given() -> JobInfo:
+        async with opened(store) as scheduler:
+            return await give(scheduler)
+
+    job = asyncio.run(given())
+    if as_json:
+        print_json(job)
+    else:
+        print_line(f"{job.name} is {job.state}, next fire time {moment(job.next_fire)}")
+
+
+def _who() -> str:
+    """The user of this process; in a container it may have no name."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"user {os.getuid()}"
+
+
+COMMANDS = {"trigger": trigger, "pause": pause, "resume": resume, "skip-next": skip_next}

@@ -1,0 +1,35 @@
+"""The application that comes with cronfleet, as `cronfleet run` without a target runs it."""
+
+from __future__ import annotations
+
+from cronfleet import Scheduler
+from cronfleet.apps.password_expiry import JOB, register
+from cronfleet.apps.password_expiry.web import PasswordExpiryWebPage
+from cronfleet.cli.programs import Program
+from cronfleet.config import Settings
+
+
+class PasswordExpiryProgram(Program):
+    """Raises ConfigurationError for settings that do not fit together."""
+
+    def __init__(self, settings: Settings, store: str | None) -> None:
+        scheduler = Scheduler(
+            settings.store_url(store), program="password-expiry", fleet=settings.cronfleet_fleet
+        )
+        super().__init__(scheduler)
+        self._application = register(scheduler, settings)
+        self.pages = [PasswordExpiryWebPage(self._application)]
+
+    async def prepare(self) -> None:
+        await self._application.prepare()
+
+    async def begin(self) -> None:
+        """With sample users, so that there is something to see within seconds."""
+        if self._application.uses_sample:
+            await self.scheduler.trigger(JOB, who="start", why="sample users")
+
+    def describe(self) -> list[str]:
+        return self._application.describe()
+
+    async def close(self) -> None:
+        await self._application.close()

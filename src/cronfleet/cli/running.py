@@ -1,0 +1,54 @@
+"""`cronfleet run`: one instance, with its server."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import click
+
+from cronfleet import MissingExtraError
+from cronfleet.cli.logs import log_to_stderr
+from cronfleet.cli.programs import Program, target_program
+from cronfleet.cli.working import Listener, work
+from cronfleet.config import Settings, load_settings
+
+
+@click.command()
+@click.argument("target", required=False, metavar="[MODULE:SCHEDULER]")
+@click.option("--no-server", is_flag=True, help="Listen on no port.")
+@click.pass_obj
+def run(store: str | None, target: str | None, *, no_server: bool) -> None:
+    """Run an instance until SIGTERM or SIGINT.
+
+    It works for the scheduler in a module; without one, for the password-expiry application.
+
+    Settings come from the environment and the file .env. The page and /health-check are on
+    HOST 127.0.0.1, PORT 3000.
+    """
+    log_to_stderr(logging.INFO)
+    settings = load_settings()
+    program = _program(settings, store, target)
+    try:
+        listener = None if no_server else _listener(settings)
+        asyncio.run(work(program, listener))
+    except asyncio.CancelledError:
+        return  # Told to stop before it had begun.
+
+
+def _program(settings: Settings, store: str | None, target: str | None) -> Program:
+    if target is not None:
+        return target_program(target, settings, store)
+    from cronfleet.cli.password_expiry import PasswordExpiryProgram
+
+    return PasswordExpiryProgram(settings, store)
+
+
+def _listener(settings: Settings) -> Listener:
+    try:
+        return Listener(settings)
+    except ModuleNotFoundError:
+        raise MissingExtraError("the server (or else --no-server)", "server") from None
+
+
+COMMANDS = {"run": run}

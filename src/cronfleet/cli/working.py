@@ -1,0 +1,102 @@
+"""An instance at work, with its server: from the bound port to the last drained handler."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+
+from cronfleet import Scheduler
+from cronfleet.cli.printing import moment, print_line
+from cronfleet.cli.programs import Program
+from cronfleet.config import Settings
+
+log = logging.getLogger(__name__)
+
+_JOBS_NAMED = 10
+
+
+class Listener:
+    """The server's port, bound: whoever connects is answered as soon as there is an answer."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises ConfigurationError, MissingExtraError."""
+        from cronfleet.server.serving import bind
+
+        self._host = settings.host
+        self._socket: socket.socket = bind(settings.host, settings.port)
+        self._port = int(self._socket.getsockname()[1])
+
+    @property
+    def url(self) -> str:
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{'localhost' if host == '127.0.0.1' else host}:{self._port}"
+
+    def serving(self, program: Program) -> contextlib.AbstractAsyncContextManager[None]:
+        from cronfleet.server.app import create_app
+        from cronfleet.server.serving import Serving
+
+        app = create_app(program.scheduler, pages=program.pages, host=self._host, port=self._port)
+        return Serving(app, self._socket)
+
+
+async def work(program: Program, listener: Listener | None) -> None:
+    """Work until SIGTERM or SIGINT, then drain; the server answers from the first to the last.
+
+    Raises CronfleetError when it cannot begin.
+    """
+    stop = _StopSignals(program.scheduler)
+    async with contextlib.AsyncExitStack() as stack:
+        if listener is not None:
+            await stack.enter_async_context(listener.serving(program))
+        stack.push_async_callback(program.scheduler.aclose)
+        stack.push_async_callback(program.close)
+        await program.prepare()
+        async with program.scheduler:
+            stop.has_joined()
+            await _introduce(program, listener)
+            await program.begin()
+            await stop.wait()
+
+
+class _StopSignals:
+    """The first signal ends the start or begins the drain; any other hurries the drain."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+        self._starting = asyncio.current_task()
+        self._stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for each in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(each, self._heard)
+
+    def has_joined(self) -> None:
+        self._starting = None
+
+    async def wait(self) -> None:
+        await self._stop.wait()
+
+    def _heard(self) -> None:
+        if self._starting is not None:
+            self._starting.cancel()
+        elif self._stop.is_set():
+            self._scheduler.hurry()
+        else:
+            log.info("stopping: nothing more is claimed; a second signal cancels what still runs")
+            self._stop.set()
+
+
+async def _introduce(program: Program, listener: Listener | None) -> None:
+    """Say what is used, and where."""
+    if listener is not None:
+        print_line(f"page: {listener.url}")
+    print_line(f"store: {(await program.scheduler.health()).store}")
+    for line in program.describe():
+        print_line(line)
+    for job in (await program.scheduler.jobs())[:_JOBS_NAMED]:
+        print_line(
+            f"job {job.name}: {job.schedule} ({job.description}), {job.state}, "
+            f"next fire time {moment(job.next_fire)}"
+        )

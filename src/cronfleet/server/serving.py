@@ -1,0 +1,75 @@
+"""uvicorn inside our own event loop: the port, the signals and the log are ours."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import Generator
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from cronfleet.errors import ConfigurationError
+
+_LAST_ANSWERS_S = 2
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Listen on the port, so that clients may connect from now on; port 0 takes a free one.
+
+    Raises ConfigurationError that says which port, and what to write instead.
+    """
+    address = "127.0.0.1" if host == "localhost" else host
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        return socket.create_server((address, port), family=family, backlog=128)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise ConfigurationError(
+                f"port {port} on {host} is in use: stop what listens there, or choose another "
+                f"port, as in PORT={port % 65_535 + 1} cronfleet run"
+            ) from None
+        raise ConfigurationError(
+            f"port {port} on {host} cannot be listened on ({error.strerror}): "
+            "choose another HOST or PORT, as in PORT=3001 cronfleet run"
+        ) from None
+
+
+class Serving:
+    """An application served on a listener for the length of an `async with` block."""
+
+    def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
+        self._listener = listener
+        self._server = _Server(
+            uvicorn.Config(
+                app,
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=_LAST_ANSWERS_S,
+            )
+        )
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> None:
+        serving = self._server.serve(sockets=[self._listener])
+        self._task = asyncio.create_task(serving, name="cronfleet-server")
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        if self._task is not None:
+            await self._task
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Leave the signals alone: the scheduler drains first, with its pages still up."""
+        yield

@@ -1,0 +1,23 @@
+// Shows every few seconds what is new, without taking away what is being read or reached by keys.
+const EVERY_MS = 5000
+
+const content = document.querySelector("main")
+const away = document.querySelector(".away")
+
+function isInUse() {
+  return document.hidden || !getSelection().isCollapsed || content.contains(document.activeElement)
+}
+
+async function refresh() {
+  if (isInUse()) return
+  try {
+    const answer = await fetch(location.href)
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html")
+    content.replaceChildren(...fresh.querySelector("main").childNodes)
+    away.hidden = true
+  } catch {
+    away.hidden = false
+  }
+}
+
+setInterval(refresh, EVERY_MS)

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+
+from cronfleet import Scheduler
+from tests.unit.cli.commands import Shell
+from tests.unit.server.sites import ended_run
+
+
+async def nothing(_: Scheduler) -> None:
+    pass
+
+
+def test_jobs_are_listed_with_what_is_to_come(shell: Shell) -> None:
+    shell.work(nothing)
+    header, broken, report = shell("jobs").out.splitlines()
+    assert header.split()[:2] == ["JOB", "SCHEDULE"]
+    assert broken.startswith("broken ")
+    assert "0 0 1 1 *" in report
+
+
+def test_jobs_are_one_document_for_programs(shell: Shell) -> None:
+    shell.work(nothing)
+    broken, report = shell("jobs", "--json").json["jobs"]
+    assert (broken["name"], report["name"], report["state"]) == ("broken", "report", "scheduled")
+    assert report["next_fire"].endswith("-01-01T00:00:00Z")
+
+
+def test_a_paused_job_says_who_paused_it_and_why(shell: Shell) -> None:
+    shell.work(lambda scheduler: scheduler.pause("report", who="anna", why="\x1b[2Jholidays"))
+    assert "paused by anna: holidays" in shell("jobs").out
+
+
+def test_runs_and_skipped_ticks_stand_together_the_newest_first(shell: Shell) -> None:
+    async def act(scheduler: Scheduler) -> None:
+        await ended_run(scheduler, "report")
+        await scheduler.skip_next("report")
+
+    shell.work(act)
+    _, gap, run = shell("runs", "report").out.splitlines()
+    assert gap.split()[1:3] == ["gap", "skipped"]
+    assert gap.rstrip().endswith("by_hand")
+    assert run.split()[1:3] == ["manual", "succeeded"]
+
+
+def test_runs_are_one_document_for_programs(shell: Shell) -> None:
+    shell.work(lambda scheduler: ended_run(scheduler, "broken"))
+    document = shell("runs", "broken", "--json").json
+    (run,) = document["runs"]
+    assert (run["outcome"], document["gaps"]) == ("failed", [])
+    assert run["error"].startswith("RuntimeError: the \x1b[31mprinter")
+
+
+def test_an_error_stays_on_its_line(shell: Shell) -> None:
+    shell.work(lambda scheduler: ended_run(scheduler, "broken"))
+    _, run = shell("runs", "broken").out.splitlines()
+    assert "RuntimeError: the printer is on fire" in run
+
+
+def test_no_more_rows_than_asked_for(shell: Shell) -> None:
+    async def act(scheduler: Scheduler) -> None:
+        for _ in range(3):
+            await ended_run(scheduler, "report")
+
+    shell.work(act)
+    assert len(shell("runs", "report", "-n", "2").out.splitlines()) == 1 + 2
+    assert len(shell("runs", "report", "-n", "2", "--skip", "2").out.splitlines()) == 1 + 1
+
+
+def test_a_job_that_never_ran_is_told_as_such(shell: Shell) -> None:
+    shell.work(nothing)
+    assert shell("runs", "report").out == "Nothing has run yet, and nothing was skipped.\n"
+
+
+def test_an_unknown_job_is_answered_with_those_known(shell: Shell) -> None:
+    shell.work(nothing)
+    said = shell("runs", "mystery")
+    assert (said.status, said.out) == (2, "")
+    assert said.err == "cronfleet: there is no job 'mystery'; the store has: broken, report\n"
+
+
+def test_next_tells_fire_times_in_utc_and_in_the_zone(shell: Shell) -> None:
+    title, header, *rows = shell(
+        "next", "0 9 * * *", "--tz", "Asia/Tokyo", "-n", "3"
+    ).out.splitlines()
+    assert title == "at 09:00 every day (Asia/Tokyo)"
+    assert "IN Asia/Tokyo" in header
+    assert [row.split()[0][10:] for row in rows] == ["T00:00:00Z"] * 3
+    assert all("09:00:00+09:00" in row for row in rows)
+
+
+def test_next_marks_what_a_clock_change_moves(shell: Shell) -> None:
+    fires = shell("next", "30 2 * * *", "--tz", "Europe/Berlin", "-n", "400", "--json").json
+    moved = [fire for fire in fires["fire_times"] if fire["mark"] == "moved"]
+    assert moved
+    assert {datetime.fromisoformat(fire["local"]).strftime("%H:%M") for fire in moved} == {"03:00"}
+
+
+def test_next_says_when_there_is_nothing_to_come(shell: Shell) -> None:
+    assert shell("next", "0 0 0 1 1 * 2020").out.splitlines()[-1] == "It fires no more."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("next", "0 9 * *"), "write 5 fields"),
+        (("next", "60 * * * *"), "60"),
+        (("next", r"0 \* \* \* \*"), "backslash"),
+        (("next", "0 9 * * *", "--tz", "Europe/Bärlin"), "Bärlin"),
+        (("next", "0 9 * * *", "-n", "0"), "not in the range"),
+        (("next",), "Missing argument"),
+        (("nonsense",), "No such command"),
+        (("jobs", "--nonsense"), "No such option"),
+    ],
+)
+def test_what_cannot_be_understood_is_status_two_and_a_clear_line(
+    shell: Shell, arguments: tuple[str, ...], hint: str
+) -> None:
+    said = shell(*arguments)
+    assert (said.status, said.out) == (2, "")
+    assert hint in said.err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("verb", [("jobs",), ("runs", "report"), ("pause", "report")])
+def test_whoever_looks_in_the_wrong_folder_makes_no_store_there(
+    shell: Shell, verb: tuple[str, ...]
+) -> None:
+    said = shell(*verb)
+    assert (said.status, said.out) == (2, "")
+    assert said.err.startswith("cronfleet: there is no store var/cronfleet.db: start")
+    assert not shell.store.parent.exists()
+
+
+def test_the_store_that_is_named_comes_before_the_environments(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell.work(nothing)
+    monkeypatch.setenv("CRONFLEET_STORE", "sqlite:///elsewhere.db")
+    assert shell("jobs").status == 2
+    assert shell("--store", f"sqlite:///{shell.store}", "jobs").status == 0
+
+
+def test_a_password_in_the_stores_url_is_not_repeated(shell: Shell) -> None:
+    said = shell("--store", "redis://:hunter2@127.0.0.1:1/0", "jobs")
+    assert (said.status, said.out, "hunter2" in said.err) == (1, "", False)
+    assert len(said.err.splitlines()) == 1

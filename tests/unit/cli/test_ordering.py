@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import os
+import pwd
+
+import pytest
+
+from cronfleet import Scheduler
+from tests.unit.cli.commands import Shell
+
+ME = pwd.getpwuid(os.getuid()).pw_name
+
+
+@pytest.fixture
+def idle(shell: Shell) -> Shell:
+    """Its jobs are known, and no instance is at work."""
+
+    async def nothing(_: Scheduler) -> None:
+        pass
+
+    shell.work(nothing)
+    return shell
+
+
+def test_a_trigger_makes_a_run_for_whoever_works_next(idle: Shell) -> None:
+    said = idle("trigger", "report", "--why", "to see")
+    assert said.status == 0
+    assert said.out.endswith(" is pending\n")
+    (run,) = idle("runs", "report", "--json").json["runs"]
+    assert said.out.startswith(run["id"])
+
+
+def test_the_same_key_makes_no_second_run(idle: Shell) -> None:
+    first, second = (idle("trigger", "report", "--key", "k", "--json").json for _ in range(2))
+    assert first["run"] == second["run"]
+    assert len(idle("runs", "report", "--json").json["runs"]) == 1
+
+
+def test_a_trigger_of_a_paused_job_says_so(idle: Shell) -> None:
+    idle("pause", "report")
+    assert idle("trigger", "report").out.endswith(
+        " is pending; the job is paused, and this run goes on all the same\n"
+    )
+
+
+def test_a_pause_and_a_resume_tell_how_the_job_stands(idle: Shell) -> None:
+    assert idle("pause", "report", "--why", "holidays").out == (
+        "report is paused, next fire time -\n"
+    )
+    paused = idle("jobs", "--json").json["jobs"][1]
+    assert (paused["paused_by"], paused["paused_why"]) == (ME, "holidays")
+    assert idle("resume", "report", "--json").json["state"] == "scheduled"
+
+
+def test_a_skipped_tick_is_not_the_next_one_any_more(idle: Shell) -> None:
+    before = idle("jobs", "--json").json["jobs"][1]["next_fire"]
+    after = idle("skip-next", "report", "--json").json["next_fire"]
+    assert int(after[:4]) == int(before[:4]) + 1
+
+
+@pytest.mark.parametrize("verb", ["trigger", "pause", "resume", "skip-next"])
+def test_an_order_about_an_unknown_job_is_answered_with_those_known(idle: Shell, verb: str) -> None:
+    said = idle(verb, "mystery")
+    assert (said.status, said.out) == (2, "")
+    assert said.err == "cronfleet: there is no job 'mystery'; the store has: broken, report\n"
+
+
+def test_a_user_without_a_name_gives_orders_by_number(
+    idle: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unnamed(_: int) -> None:
+        raise KeyError
+
+    monkeypatch.setattr(pwd, "getpwuid", unnamed)
+    assert idle("pause", "report", "--json").json["paused_by"] == f"user {os.getuid()}"

@@ -1,0 +1,90 @@
+"""An instance on a store in memory, with its application, as a browser on this machine sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from pathlib import Path
+
+import httpx
+from starlette.types import ASGIApp
+
+from cronfleet import RunInfo, Scheduler
+from cronfleet.server.app import create_app
+from cronfleet.server.pages.page import Page
+
+PORT = 3000
+
+
+def client_of(app: ASGIApp) -> httpx.AsyncClient:
+    """A browser. What the application raises comes to the test as it would to uvicorn."""
+    transport = httpx.ASGITransport(app)
+    return httpx.AsyncClient(transport=transport, base_url=f"http://localhost:{PORT}")
+
+
+@asynccontextmanager
+async def site(
+    scheduler: Scheduler, pages: Sequence[Page] = ()
+) -> AsyncGenerator[httpx.AsyncClient]:
+    """A browser before the pages of an instance at work."""
+    app = create_app(scheduler, pages=pages, host="127.0.0.1", port=PORT)
+    async with scheduler, client_of(app) as client:
+        yield client
+
+
+async def ended_run(scheduler: Scheduler, job: str) -> RunInfo:
+    """A run of the job, triggered and waited for."""
+    await scheduler.trigger(job)
+    while True:
+        (run, *_) = await scheduler.runs(job)
+        if run.ended_at is not None:
+            return run
+        await asyncio.sleep(0)
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A page that an application brings: `values` shown by a template in `templates`."""
+
+    templates: Path
+    values: Mapping[str, object]
+    path: str = "/sheet"
+    title: str = "Sheet"
+
+    async def render(self, below: str) -> tuple[str, Mapping[str, object]] | None:
+        return ("sheet.html", self.values) if below in ("", "below/it") else None
+
+
+def sheet(folder: Path, **values: object) -> Sheet:
+    """A sheet that shows each value in a paragraph."""
+    content = "".join(f"<p>{{{{ {name} }}}}</p>" for name in values)
+    (folder / "sheet.html").write_text(
+        '{% extends "layout.html" %}{% block title %}Sheet{% endblock %}'
+        f"{{% block content %}}{content}{{% endblock %}}"
+    )
+    return Sheet(folder, values)
+
+
+class Seen(HTMLParser):
+    """What a browser would make of a page: its elements with their attributes, and its text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    @property
+    def shape(self) -> list[tuple[str, tuple[str, ...]]]:
+        """The elements and the names of their attributes: no text of others' may change it."""
+        return [(tag, tuple(attributes)) for tag, attributes in self.elements]

@@ -1,0 +1,275 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from pathlib import Path
+
+import httpx
+import pytest
+
+from cronfleet import CronfleetError, RunContext, Scheduler, cron
+from cronfleet.server.pages.looking import GAPS_SHOWN, JOBS_SHOWN, RUNS_SHOWN
+from cronfleet.server.pages.rendering import Renderer, clock, distance, iso, span
+from cronfleet.server.routes import html
+from cronfleet.server.text import printable
+from tests.unit.server.sites import Seen, Sheet, ended_run, sheet, site
+
+NEVER = cron("0 0 1 1 *")
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+MISCHIEF = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onmouseover='alert(1)",
+    "</td></table></main><h1>elsewhere</h1>",
+    "</pre><iframe src=//evil.example></iframe>",
+    "</textarea><svg/onload=alert(1)>",
+    "<!--",
+    "<style>*{display:none}</style>",
+    "javascript:alert(1)",
+    "{{ 7 * 7 }}{% raw %}",
+    "&lt;b&gt; &amp; &#60;",
+    "\x1b[31mred\x1b[0m \x00\x07",
+    "\u202eneddih",
+    "<\x00script>",
+)
+
+
+@pytest.fixture
+def scheduler() -> Scheduler:
+    return Scheduler("memory:", program="test")
+
+
+def register_failing(scheduler: Scheduler, words: str) -> None:
+    async def fail(_: RunContext) -> None:
+        raise RuntimeError(words)
+
+    scheduler.add_job(fail, NEVER, "report")
+
+
+async def seen(client: httpx.AsyncClient, path: str) -> Seen:
+    answer = await client.get(path)
+    assert answer.status_code == 200
+    return Seen(answer.text)
+
+
+@pytest.mark.parametrize("words", MISCHIEF)
+@pytest.mark.parametrize("path", ["/", "/job?name=report"])
+async def test_an_error_is_text_whatever_it_says(
+    scheduler: Scheduler, words: str, path: str
+) -> None:
+    plain = Scheduler("memory:", program="test")
+    register_failing(plain, "plain words")
+    register_failing(scheduler, words)
+    async with site(plain) as client:
+        await ended_run(plain, "report")
+        wanted = await seen(client, path)
+    async with site(scheduler) as client:
+        await ended_run(scheduler, "report")
+        page = await seen(client, path)
+    assert page.shape == wanted.shape
+    assert printable(words) in page.text
+
+
+@pytest.mark.parametrize("words", MISCHIEF)
+async def test_what_an_operator_wrote_is_text(scheduler: Scheduler, words: str) -> None:
+    scheduler.add_job(lambda _: None, NEVER, "report")
+    async with site(scheduler) as client:
+        await scheduler.pause("report", who="anna", why="plain words")
+        wanted = (await seen(client, "/")).shape
+        await scheduler.resume("report")
+        await scheduler.pause("report", who=words, why=words)
+        page = await seen(client, "/")
+    assert page.shape == wanted
+    assert f"by {printable(words)}: {printable(words)}" in page.text
+
+
+@pytest.mark.parametrize("words", MISCHIEF)
+async def test_what_an_application_shows_is_text(
+    scheduler: Scheduler, tmp_path: Path, words: str
+) -> None:
+    async with site(scheduler, [sheet(tmp_path, name="plain words")]) as client:
+        wanted = (await seen(client, "/sheet")).shape
+    async with site(Scheduler("memory:"), [sheet(tmp_path, name=words)]) as client:
+        page = await seen(client, "/sheet")
+    assert page.shape == wanted
+    assert printable(words) in page.text
+
+
+@pytest.mark.parametrize("words", MISCHIEF)
+@pytest.mark.parametrize("path", ["/job", "/api/v1/jobs/{}/runs"])
+async def test_what_was_asked_for_is_text_in_the_answer(
+    scheduler: Scheduler, words: str, path: str
+) -> None:
+    async with site(scheduler) as client:
+        wanted = Seen((await client.get("/job", params={"name": "plain"})).text).shape
+        if path == "/job":
+            answer = await client.get(path, params={"name": words})
+            assert Seen(answer.text).shape == wanted
+        else:
+            answer = await client.get(path.format(httpx.QueryParams({"": words}))[1:])
+            assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.status_code == 404
+
+
+async def test_no_page_has_scripts_or_styles_within(scheduler: Scheduler) -> None:
+    register_failing(scheduler, "oops")
+    async with site(scheduler) as client:
+        await ended_run(scheduler, "report")
+        for path in ("/", "/job?name=report"):
+            elements = (await seen(client, path)).elements
+            scripts = [attributes for tag, attributes in elements if tag == "script"]
+            assert scripts == [{"type": "module", "src": "/static/refresh.js"}]
+            assert not [tag for tag, _ in elements if tag in ("style", "iframe", "form", "object")]
+            assert not [
+                name for _, attributes in elements for name in attributes if name == "style"
+            ]
+
+
+async def test_the_overview_tells_what_ran_what_did_not_and_what_will(
+    scheduler: Scheduler,
+) -> None:
+    register_failing(scheduler, "the printer is on fire")
+    async with site(scheduler) as client:
+        await ended_run(scheduler, "report")
+        job = await scheduler.skip_next("report")
+        text = (await seen(client, "/")).text
+        (instance,) = await scheduler.instances()
+    assert job.next_fire is not None
+    for told in ("report", clock(job.next_fire), NEVER.describe(), "failed"):
+        assert told in text
+    for told in ("the printer is on fire", "by hand", instance.label, "memory:"):
+        assert told in text
+
+
+async def test_an_empty_fleet_is_told_as_such(scheduler: Scheduler) -> None:
+    async with site(scheduler) as client:
+        text = (await seen(client, "/")).text
+    assert "There are no jobs yet." in text
+    assert "Nothing has run yet." in text
+
+
+async def test_a_job_with_slashes_in_its_name_has_a_page_too(scheduler: Scheduler) -> None:
+    for name in ("team/report:daily", ".."):
+        scheduler.add_job(lambda _: None, NEVER, name)
+    async with site(scheduler) as client:
+        links = [
+            str(attributes["href"])
+            for tag, attributes in (await seen(client, "/")).elements
+            if tag == "a" and str(attributes["href"]).startswith("/job?")
+        ]
+        texts = [(await seen(client, link)).text for link in links]
+    assert [
+        name in text for name, text in zip(["..", "team/report:daily"], texts, strict=True)
+    ] == [
+        True,
+        True,
+    ]
+
+
+async def test_an_overview_is_bounded(scheduler: Scheduler) -> None:
+    for number in range(JOBS_SHOWN + 3):
+        scheduler.add_job(lambda _: None, NEVER, f"job-{number:03}")
+    async with site(scheduler) as client:
+        text = (await seen(client, "/")).text
+    assert "and 3 more" in text
+    assert f"job-{JOBS_SHOWN:03}" not in text
+
+
+async def test_older_runs_are_a_link_away(scheduler: Scheduler) -> None:
+    scheduler.add_job(lambda _: None, NEVER, "report", overlap="allow")
+    async with site(scheduler) as client:
+        for _ in range(RUNS_SHOWN + 1):
+            await scheduler.trigger("report")
+        first = await seen(client, "/job?name=report")
+        second = await seen(client, f"/job?name=report&skip={RUNS_SHOWN}")
+    assert ("Older" in first.text, "Newer" in first.text) == (True, False)
+    assert ("Older" in second.text, "Newer" in second.text) == (False, True)
+
+
+async def test_an_application_has_its_page_and_what_stands_below(
+    scheduler: Scheduler, tmp_path: Path
+) -> None:
+    async with site(scheduler, [sheet(tmp_path, name="anna")]) as client:
+        overview = await seen(client, "/")
+        for path in ("/sheet", "/sheet/below/it"):
+            assert "anna" in (await seen(client, path)).text
+        for path in ("/sheet/nothing", "/sheet/../../etc/passwd", "/sheet/%2e%2e"):
+            assert (await client.get(path)).status_code == 404
+    assert ("a", {"href": "/sheet"}) in overview.elements
+
+
+async def test_a_page_that_cannot_be_told_now_is_one_clear_line(
+    scheduler: Scheduler, tmp_path: Path
+) -> None:
+    class Broken(Sheet):
+        async def render(self, below: str) -> tuple[str, Mapping[str, object]] | None:
+            raise CronfleetError("the database is away: start it")
+
+    async with site(scheduler, [Broken(tmp_path, {})]) as client:
+        answer = await client.get("/sheet")
+    assert answer.status_code == 503
+    assert "the database is away: start it" in unescape(answer.text)
+
+
+async def test_nobody_waits_for_a_page_for_ever(
+    scheduler: Scheduler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Endless(Sheet):
+        async def render(self, below: str) -> tuple[str, Mapping[str, object]] | None:
+            await asyncio.Event().wait()
+            return None
+
+    monkeypatch.setattr(html, "PAGE_TIMEOUT_S", 0.01)
+    async with site(scheduler, [Endless(tmp_path, {})]) as client:
+        answer = await client.get("/sheet")
+    assert (answer.status_code, "no answer within" in answer.text) == (503, True)
+
+
+def test_a_value_that_a_template_has_not_got_is_an_error(tmp_path: Path) -> None:
+    from jinja2 import UndefinedError
+
+    renderer = Renderer([sheet(tmp_path, name="")])
+    with pytest.raises(UndefinedError):
+        renderer.render("sheet.html", {}, NOON)
+
+
+@pytest.mark.parametrize(
+    ("length", "told"),
+    [
+        (timedelta(milliseconds=340), "340 ms"),
+        (timedelta(seconds=2.14), "2.1 s"),
+        (timedelta(seconds=10), "10 s"),
+        (timedelta(seconds=60), "1 min"),
+        (timedelta(seconds=303), "5 min 3 s"),
+        (timedelta(hours=2), "2 h"),
+        (timedelta(hours=2, seconds=3), "2 h"),
+        (timedelta(days=2, hours=4, minutes=5), "2 d 4 h"),
+        (timedelta(days=400), "400 d"),
+    ],
+)
+def test_a_span_is_told_in_its_two_largest_units(length: timedelta, told: str) -> None:
+    assert span(length) == told
+
+
+def test_a_time_is_told_in_relation_to_now() -> None:
+    assert distance(NOON + timedelta(minutes=5), NOON) == "in 5 min"
+    assert distance(NOON - timedelta(hours=2), NOON) == "2 h ago"
+    assert distance(NOON + timedelta(milliseconds=900), NOON) == "now"
+
+
+def test_a_time_is_written_for_people_and_for_programs() -> None:
+    assert (clock(NOON), iso(NOON)) == ("2026-03-01 12:00:00", "2026-03-01T12:00:00Z")
+
+
+async def test_gaps_are_the_newest_of_all_jobs(scheduler: Scheduler) -> None:
+    for name in ("a", "b"):
+        scheduler.add_job(lambda _: None, NEVER, name)
+    async with site(scheduler) as client:
+        for _ in range(GAPS_SHOWN):
+            await scheduler.skip_next("a")
+        await scheduler.skip_next("b")
+        table = (await seen(client, "/")).text.partition("Skipped ticks")[2]
+    assert table.count("by hand") == GAPS_SHOWN

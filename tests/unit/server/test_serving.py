@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+
+import httpx
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from cronfleet import ConfigurationError
+from cronfleet.server.serving import Serving, bind
+
+
+async def greet(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"hello"})
+
+
+async def test_it_answers_for_the_length_of_the_block() -> None:
+    listener = bind("127.0.0.1", 0)
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    async with Serving(greet, listener), httpx.AsyncClient() as client:
+        assert (await client.get(url)).text == "hello"
+    async with httpx.AsyncClient() as client:
+        with pytest.raises(httpx.ConnectError):
+            await client.get(url)
+
+
+async def test_an_answer_under_way_does_not_hold_up_the_end_for_long() -> None:
+    asked = asyncio.Event()
+
+    async def never(scope: Scope, receive: Receive, send: Send) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    listener = bind("127.0.0.1", 0)
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    async with httpx.AsyncClient() as client:
+        async with Serving(never, listener):
+            asking = asyncio.create_task(client.get(url))
+            await asked.wait()
+        assert (await asking).status_code == 500
+
+
+async def test_the_signals_are_left_to_the_scheduler() -> None:
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    listener = bind("127.0.0.1", 0)
+    async with Serving(greet, listener), httpx.AsyncClient() as client:
+        await client.get(f"http://127.0.0.1:{listener.getsockname()[1]}/")
+        during = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    assert during == before
+
+
+def test_a_port_in_use_is_named_with_another_to_try() -> None:
+    with bind("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(
+            ConfigurationError, match=f"port {port} on localhost is in use"
+        ) as raised:
+            bind("localhost", port)
+    assert f"PORT={port + 1} cronfleet run" in str(raised.value)
+
+
+def test_an_address_that_is_not_here_is_named() -> None:
+    with pytest.raises(ConfigurationError, match="cannot be listened on"):
+        bind("203.0.113.1", 0)
+
+
+def test_localhost_is_this_machine_alone() -> None:
+    with bind("localhost", 0) as listener:
+        assert listener.getsockname()[0] == "127.0.0.1"
+
+
+def test_six_is_listened_on_alone() -> None:
+    try:
+        listener = bind("::1", 0)
+    except ConfigurationError as error:
+        pytest.skip(f"this machine has no IPv6: {error}")
+    with listener:
+        assert listener.family is socket.AF_INET6
