@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias
 from urllib.parse import quote
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
@@ -19,7 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cronfleet.errors import ConfigurationError, InvalidScheduleError
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 ENV_FILE = Path(".env")
 
@@ -79,7 +79,7 @@ Port: TypeAlias = Annotated[
 class Settings(BaseSettings):
     """Every setting, under its name in small letters. `load_settings` makes one."""
 
-    model_config = SettingsConfigDict(
+    model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
         env_file=ENV_FILE,
         env_file_encoding="utf-8",
         env_ignore_empty=True,

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from cronfleet.definition import decode
+from cronfleet.definition import decode_schedule
+from cronfleet.errors import InvalidScheduleError, StoreError
 from cronfleet.model import (
     AuditRecord,
     GapRecord,
@@ -15,7 +16,9 @@ from cronfleet.model import (
     JobRecord,
     RunRecord,
 )
-from cronfleet.schedule import schedule_from_definition
+from cronfleet.schedule import Schedule, schedule_from_definition
+
+UNREADABLE = "a schedule that this version of cronfleet cannot read"
 
 
 def moment(instant: Instant) -> datetime:
@@ -47,21 +50,28 @@ class JobInfo:
     paused_why: str
 
     @classmethod
-    def of(cls, job: JobRecord, definition: str) -> JobInfo:
-        """Raises StoreError for a definition that cannot be read."""
-        schedule = schedule_from_definition(decode(definition).schedule)
+    def of(cls, job: JobRecord, definition: str | None) -> JobInfo:
+        """One job that cannot be read, such as a newer version's, never hides the others."""
+        schedule = _schedule(definition)
         return cls(
             name=job.name,
             program=job.program,
             state=job.state.value,
-            schedule=_written(schedule.to_definition()),
-            description=schedule.describe(),
+            schedule=_written(schedule.to_definition()) if schedule else "",
+            description=schedule.describe() if schedule else UNREADABLE,
             next_fire=None if job.paused else _moment(job.expected and job.expected.fire_time),
             watermark=_moment(job.watermark),
             active=job.active,
             paused_by=job.paused_by,
             paused_why=job.paused_why,
         )
+
+
+def _schedule(definition: str | None) -> Schedule | None:
+    try:
+        return schedule_from_definition(decode_schedule(definition or ""))
+    except (StoreError, InvalidScheduleError):
+        return None
 
 
 def _written(definition: Mapping[str, str | int]) -> str:

@@ -26,6 +26,7 @@ StartId = NewType("StartId", str)
 """32 hexadecimal digits, fresh for each `start`; only the same one may be repeated."""
 
 JOB_NAME = re.compile(r"[A-Za-z0-9._:/-]{1,128}", re.ASCII)
+_RUN_ID = re.compile(rf"({JOB_NAME.pattern})@(0|[1-9][0-9]*)(?:\+([1-9][0-9]*))?", re.ASCII)
 
 MAX_COUNTED = 10_000
 """A gap's count is exact up to here; above, it says only "more"."""
@@ -159,10 +160,10 @@ class RunId(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> RunId:
         """The id that `str` wrote. Raises ValueError for any other text."""
-        job, _, rest = text.rpartition("@")
-        fire_time, _, number = rest.partition("+")
-        if not JOB_NAME.fullmatch(job):
+        match = _RUN_ID.fullmatch(text)
+        if match is None:
             raise ValueError(f"{text!r} is not a run id; write it as job@fire_time_ms")
+        job, fire_time, number = match.groups()
         return cls(job, int(fire_time), int(number or 0))
 
 

@@ -121,13 +121,13 @@ def count_fires(schedule: Schedule, first: Instant, last: Instant) -> int:
     return 1 + len(schedule.between(first, last, MAX_COUNTED))
 
 
-def paused_gap(plan: Plan, expected: Instant | None, now: Instant) -> Gap | None:
-    """What a pause swallowed of a job that expected this fire time."""
-    if expected is None or expected > now:
+def paused_gap(plan: Plan, expected: Fire | None, now: Instant) -> Gap | None:
+    """What a pause swallowed of a job that expected this tick."""
+    if expected is None or expected.due > now:
         return None
-    newest = plan.schedule.previous_before(now + 1)
-    last = expected if newest is None else max(expected, newest)
-    return Gap(expected, last, count_fires(plan.schedule, expected, last), Reason.PAUSED)
+    first = expected.fire_time
+    last = _newest_due(plan, first, now)
+    return Gap(first, last, count_fires(plan.schedule, first, last), Reason.PAUSED)
 
 
 def retry_in_ms(retry: Retry | None, attempt: int, chance: float) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import os
 import signal
@@ -12,6 +13,7 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from types import FrameType
 from typing import TypeVar, Unpack
 
 from cronfleet import verbs
@@ -37,7 +39,7 @@ from cronfleet.schedule import Schedule
 from cronfleet.store import Store, StoreInfo
 from cronfleet.stores import open_store
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 AnyHandler = TypeVar("AnyHandler", bound=Handler)
 
@@ -52,8 +54,9 @@ class Scheduler:
 
     `store` is a URL (`sqlite:///path`, `redis://host:6379/0`, `memory:`) or a `Store`; without
     one it is CRONFLEET_STORE, or `cronfleet.db` in the current folder. `program` names the code
-    base that declares the jobs (default: the main module's name), `fleet` all instances and
-    jobs that share a name on the store (default: CRONFLEET_FLEET, or `default`).
+    base that declares the jobs (default: the name of the module that makes the scheduler),
+    `fleet` all instances and jobs that share a name on the store (default: CRONFLEET_FLEET, or
+    `default`).
 
     Raises ConfigurationError or MissingExtraError for a store that cannot be had.
     """
@@ -70,7 +73,7 @@ class Scheduler:
     ) -> None:
         self._fleet = fleet or os.environ.get("CRONFLEET_FLEET") or "default"
         url = store or os.environ.get("CRONFLEET_STORE") or "sqlite:///cronfleet.db"
-        self._program = program or _main_module()
+        self._program = program or _calling_program(inspect.currentframe())
         self._times = Times(ttl_ms=_ms(session_ttl), drain_ms=_ms(drain_timeout))
         self._store = (
             open_store(url, self._fleet, self._times.call_ms) if isinstance(url, str) else url
@@ -281,7 +284,7 @@ class Scheduler:
     # --- inside
 
     async def _told(self, store: Store, job: JobRecord) -> JobInfo:
-        return JobInfo.of(job, await store.definition(job.digest) or "")
+        return JobInfo.of(job, await store.definition(job.digest))
 
     def _wake(self) -> None:
         if self._instance is not None:
@@ -351,8 +354,15 @@ def _label() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def _main_module() -> str:
-    """The main module's name; for a script its file name without `.py`."""
+def _calling_program(here: FrameType | None) -> str:
+    """The module that makes the scheduler, whatever starts it: `python`, `cronfleet run`, a server.
+
+    For the main module its own name; for a script its file name without `.py`.
+    """
+    caller = here.f_back if here else None
+    module = str(caller.f_globals.get("__name__")) if caller else "__main__"
+    if module != "__main__":
+        return module
     main = sys.modules.get("__main__")
     spec = getattr(main, "__spec__", None)
     if spec is not None:

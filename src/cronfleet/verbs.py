@@ -7,7 +7,12 @@ import secrets
 from collections.abc import Awaitable, Callable
 
 from cronfleet.definition import decode
-from cronfleet.errors import StoreError, StoreUnavailableError, UnknownJobError
+from cronfleet.errors import (
+    InvalidScheduleError,
+    StoreError,
+    StoreUnavailableError,
+    UnknownJobError,
+)
 from cronfleet.model import Fire, Gap, JobName, JobRecord, Reason
 from cronfleet.policy import Plan, paused_gap
 from cronfleet.schedule import schedule_from_definition
@@ -26,12 +31,18 @@ def order(key: str | None, who: str, why: str) -> Order:
 
 
 async def plan_of(store: Store, job: JobRecord) -> Plan:
-    """The job's definition in force, whoever registered it. Raises StoreError if it is gone."""
+    """The job's definition in force, whoever registered it.
+
+    Raises StoreError if it is gone, or was written by a newer version and cannot be read.
+    """
     text = await store.definition(job.digest)
     if text is None:
         raise StoreError(f"job {job.name!r}: its definition {job.digest} is not in the store")
     definition = decode(text)
-    return Plan(definition, schedule_from_definition(definition.schedule))
+    try:
+        return Plan(definition, schedule_from_definition(definition.schedule))
+    except InvalidScheduleError as error:
+        raise StoreError(f"job {job.name!r}: its schedule cannot be read: {error}") from error
 
 
 async def job_named(store: Store, name: JobName) -> JobRecord:
@@ -72,10 +83,9 @@ async def _resumed(store: Store, job: JobRecord) -> Moved:
         return Moved(job.generation, None, None, None)
     plan = await plan_of(store, job)
     now = (await store.peek(job.program, limit=1)).now
-    expected = job.expected.fire_time
-    gap = paused_gap(plan, expected, now)
+    gap = paused_gap(plan, job.expected, now)
     following = plan.first_after(gap.last) if gap else job.expected
-    return Moved(job.generation, expected, following, gap)
+    return Moved(job.generation, job.expected.fire_time, following, gap)
 
 
 async def skip_next(store: Store, name: JobName, order: Order) -> None:

@@ -305,6 +305,7 @@ def test_a_tick_is_due_before_the_following_fire_time(fire: int, gap: int, jitte
     due = due_ms("report", fire, fire + gap, jitter)
     assert fire <= due < fire + gap
     assert due == fire or due < fire + jitter
+    assert due_ms("report", fire, fire + 1, jitter) == fire
 
 
 def test_the_last_tick_has_all_of_the_jitter() -> None:

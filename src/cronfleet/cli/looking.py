@@ -9,11 +9,10 @@ import click
 
 from cronfleet import GapInfo, JobInfo, RunInfo
 from cronfleet.cli.opened import opened
+from cronfleet.cli.options import as_json
 from cronfleet.cli.printing import moment, print_json, print_line, print_table
 
 _MOST_COUNTED = 10_000
-
-as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 
 
 @click.command()

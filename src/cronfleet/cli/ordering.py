@@ -10,10 +10,8 @@ import click
 
 from cronfleet import JobInfo, Scheduler, TriggeredRun
 from cronfleet.cli.opened import opened
+from cronfleet.cli.options import as_json, why
 from cronfleet.cli.printing import moment, print_json, print_line
-
-as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
-why = click.option("--why", default="", help="A reason, for those who look later.")
 
 
 @click.command()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cronfleet import Scheduler
 from cronfleet.apps.password_expiry import JOB, register
 from cronfleet.apps.password_expiry.web import PasswordExpiryWebPage
 from cronfleet.cli.programs import Program
 from cronfleet.config import Settings
+from cronfleet.server.pages.page import Page
 
 
 class PasswordExpiryProgram(Program):
@@ -18,7 +21,7 @@ class PasswordExpiryProgram(Program):
         )
         super().__init__(scheduler)
         self._application = register(scheduler, settings)
-        self.pages = [PasswordExpiryWebPage(self._application)]
+        self.pages: Sequence[Page] = [PasswordExpiryWebPage(self._application)]
 
     async def prepare(self) -> None:
         await self._application.prepare()

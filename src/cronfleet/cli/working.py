@@ -13,7 +13,7 @@ from cronfleet.cli.printing import moment, print_line
 from cronfleet.cli.programs import Program
 from cronfleet.config import Settings
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 _JOBS_NAMED = 10
 

@@ -103,7 +103,6 @@ class _Days:
         """The last that is `day` or earlier; -_NO_DAY if there is none."""
         if day < 0:
             return -_NO_DAY
-        day = min(day, _LAST_DAY)
         month = bisect_right(_STARTS, day) - 1
         up_to_day = (2 << day - _STARTS[month]) - 1
         rest = self._masks[_KINDS[month]] & up_to_day if self._months[month] else 0

@@ -9,7 +9,7 @@ from cronfleet.errors import ForeignJobError
 from cronfleet.model import Instant, ProgramName, SessionId
 from cronfleet.store import Behind, DeclareAnswer, Declared, Foreign, Store
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 
 async def declare(

@@ -38,6 +38,9 @@ class Gathered(Generic[Item, Answer]):
                 await self._send_batch(batch)
         finally:
             self._sender = None
+            for _, waiter in self._waiting:
+                waiter.cancel()  # Only after an error that is no store's: nobody would send them.
+            self._waiting.clear()
 
     async def _send_batch(self, batch: list[tuple[Item, asyncio.Future[Answer]]]) -> None:
         try:

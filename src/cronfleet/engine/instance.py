@@ -8,7 +8,6 @@ when the store is away.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Sequence
 
@@ -20,13 +19,14 @@ from cronfleet.engine.known import KnownJobs
 from cronfleet.engine.runner import Ended, Runner
 from cronfleet.engine.seats import Seats
 from cronfleet.engine.session import Identity, SessionKeeper
+from cronfleet.engine.steadiness import Reading
 from cronfleet.engine.times import Times, rest
 from cronfleet.engine.writes import Entry, GatheredWrites
 from cronfleet.errors import StoreError
 from cronfleet.model import Claim, Instant, Outcome, SessionId
 from cronfleet.store import ClaimItem, Granted, NotGranted, Recorded, Seen, Store
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 AGAIN_MS = 20
 """How soon to look again when everything that was asked for went to others."""
@@ -54,11 +54,12 @@ class Instance:
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
         self._hurry = asyncio.Event()
-        self.joined = asyncio.Event()
+        self.joined: asyncio.Event = asyncio.Event()
         self._seen: Seen | None = None
+        self._again_ms = AGAIN_MS
         self._reconcile_at: Instant | None = None
         self._exceeded = 0
-        self._peeked_at: Instant | None = None
+        self._looked_at: Instant | None = None
 
     # --- for the scheduler
 
@@ -73,9 +74,11 @@ class Instance:
                     await self._rest(until=await self._work(handlers))
                 await self._drain(handlers)
             finally:
-                janitor.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await janitor
+                self._runner.stop_all()
+                ends = [janitor, *handlers]
+                for task in ends:
+                    task.cancel()  # The store is away: its sweep will find these runs.
+                await asyncio.wait(ends)
 
     def stop(self) -> None:
         """Claim nothing more; called again, do not wait for the handlers either."""
@@ -91,11 +94,13 @@ class Instance:
     @property
     def trouble(self) -> str:
         """Why no claims are being made; empty when they are."""
+        if self._stopping.is_set():
+            return "it is stopping"
         return self._session.away_because or self._session.trouble or self._silence()
 
     def _silence(self) -> str:
         now = self._clock.boot_ms()
-        if self._peeked_at is None or now - self._peeked_at > self._times.ttl_ms:
+        if self._looked_at is None or now - self._looked_at > self._times.ttl_ms:
             return "nothing has been looked for yet, or not for a while"
         return ""
 
@@ -103,15 +108,19 @@ class Instance:
 
     async def _work(self, handlers: set[asyncio.Task[None]]) -> Instant | None:
         """Claim what is ripe; answers when to look again, by the store's time, if known."""
-        free = self._seats.free
-        if free.total <= 0 or not self._session.may_claim:
-            return None  # A seat that frees, or the poll, will wake us.
+        if not self._session.may_claim:
+            return None  # The poll will wake us.
         try:
             await self._reconcile()
+            free = self._seats.free
+            if free.total <= 0:
+                self._looked_at = self._clock.boot_ms()
+                return None  # A seat that frees will wake us.
             seen = self._foreseen() or await self._peek(limit=PEEKED_PER_SEAT * free.total)
             choice = self._chooser.choose(seen, free)
             if not choice.items:
                 self._seen = seen
+                self._again_ms = AGAIN_MS
                 return choice.look_again_at
             return await self._claim(choice.items, handlers)
         except StoreError as error:
@@ -135,9 +144,10 @@ class Instance:
         """Look at what is due, past what this instance does not know."""
         limit, skip = min(limit, MOST_PEEKED), 0
         while True:
+            sent_at = self._clock.boot_ms()
             seen = await self._store.peek(self._program, limit, skip)
-            self._peeked_at = self._clock.boot_ms()
-            self._session.back()
+            self._looked_at = self._clock.boot_ms()
+            self._session.read(Reading(seen.now, sent_at, self._looked_at))
             is_full = max(len(seen.due), len(seen.pending)) == limit
             if not is_full or self._chooser.knows_any(seen):
                 return seen
@@ -158,9 +168,15 @@ class Instance:
             if isinstance(answer, Granted):
                 self._carry_on(answer.claim, session, handlers)
         if all(isinstance(answer, NotGranted) for answer in answers):
-            return self._session.store_now() + AGAIN_MS  # Others were first. This is normal.
+            return self._next_try()  # Others were first. This is normal.
+        self._again_ms = AGAIN_MS
         self._wake.set()
         return None
+
+    def _next_try(self) -> Instant:
+        again_ms = self._again_ms
+        self._again_ms = min(2 * again_ms, self._times.poll_ms)
+        return self._session.store_now() + again_ms
 
     def _carry_on(
         self, claim: Claim, session: SessionId, handlers: set[asyncio.Task[None]]
@@ -179,6 +195,9 @@ class Instance:
         """
         job = self._jobs[claim.run.job]
         try:
+            if self._stopping.is_set() or claim.digest != job.digest:
+                await self._writes.release([claim])  # The one goes, or another must run it.
+                return
             match await self._writes.start(claim, session):
                 case Entry.GRANTED:
                     ended = await self._runner.run(job, claim, session)
@@ -216,9 +235,10 @@ class Instance:
         """Ask which runs are ours. Runs between claims: none of ours is under way here."""
         if self._reconcile_at is None or self._clock.boot_ms() < self._reconcile_at:
             return
-        self._reconcile_at = None
-        self._exceeded = 0
+        due, self._exceeded = self._reconcile_at, 0
         await self._writes.reconcile(await self._store.held(self._session.id))
+        if self._reconcile_at == due:  # Else a call has gone unanswered meanwhile.
+            self._reconcile_at = None
 
     # --- told by the session
 
@@ -231,9 +251,13 @@ class Instance:
 
     def session_lost(self, session: SessionId) -> None:
         self._runner.lose(session)
+        self._writes.forget()
+
+    def held_asked(self) -> None:
+        self._writes.count_held()
 
     def held_seen(self, held: int) -> None:
-        self._exceeded = self._exceeded + 1 if held > self._writes.most_held() else 0
+        self._exceeded = self._exceeded + 1 if held > self._writes.most_held else 0
         if self._exceeded >= 2 and self._reconcile_at is None:
             self._reconcile_at = self._clock.boot_ms()
 
@@ -250,9 +274,8 @@ class Instance:
             self._runner.stop_all()
             last_ms = self._times.cancel_grace_ms + self._times.call_ms
             await asyncio.wait(handlers, timeout=last_ms / 1000)
-        for task in list(handlers):
-            task.cancel()  # The store is away: its sweep will find these runs.
 
     async def _until_ended(self, handlers: set[asyncio.Task[None]]) -> None:
-        await asyncio.wait(handlers)
+        if handlers:  # The last may have ended before this began.
+            await asyncio.wait(handlers)
         self._hurry.set()

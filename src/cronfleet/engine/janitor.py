@@ -11,7 +11,7 @@ from cronfleet.errors import StoreError
 from cronfleet.model import JobName
 from cronfleet.store import Store
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 BETWEEN_ROUNDS_MS = 60_000
 AT_ONCE = 200

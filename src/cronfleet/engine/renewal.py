@@ -15,7 +15,7 @@ from cronfleet.errors import StoreError
 from cronfleet.model import Instant, SessionId
 from cronfleet.store import Renewal, Renewer, Store
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,11 @@ class Lease:
 
     session: SessionId
     deadline: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A renewal is about to be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ class Lost:
     session: SessionId
 
 
-News: TypeAlias = Answered | Unanswered | Lost
+News: TypeAlias = Asked | Answered | Unanswered | Lost
 
 
 class RenewalThread:
@@ -67,6 +72,7 @@ class RenewalThread:
         self._lease = Lease(SessionId(""), 0)
         self._renew_at: Instant = 0
         self._pinged_at: Instant | None = None
+        self._is_alarmed = False
         self._stopping = threading.Event()
         self._renewer: Renewer | None = None
         self._thread = threading.Thread(target=self._run, name="cronfleet-renewal", daemon=True)
@@ -97,8 +103,12 @@ class RenewalThread:
     def _run(self) -> None:
         while not self._stopping.wait(self._wait_ms() / 1000):
             stuck_ms = self._ping()
-            if stuck_ms < self._times.stuck_ms and self._clock.boot_ms() >= self._renew_at:
+            if self._clock.boot_ms() < self._renew_at:
+                continue
+            if stuck_ms < self._times.stuck_ms:
                 self._renew()
+            else:
+                self._renew_at = self._clock.boot_ms() + self._times.loop_alarm_ms
         self._drop_connection()
 
     def _wait_ms(self) -> int:
@@ -113,7 +123,8 @@ class RenewalThread:
             self._in_loop(self._pong)
             return 0
         stuck_ms = now - self._pinged_at
-        if self._times.loop_alarm_ms <= stuck_ms < 2 * self._times.loop_alarm_ms:
+        if stuck_ms >= self._times.loop_alarm_ms and not self._is_alarmed:
+            self._is_alarmed = True
             log.warning(
                 "the event loop has stood still for %d ms: a handler blocks it; "
                 "write it as plain def, so that it gets a thread",
@@ -123,9 +134,11 @@ class RenewalThread:
 
     def _pong(self) -> None:
         self._pinged_at = None
+        self._is_alarmed = False
 
     def _renew(self) -> None:
         session = self.lease.session
+        self._in_loop(self._tell, Asked())
         sent_at = self._clock.boot_ms()
         self._renew_at = sent_at + self._times.renewal_ms
         try:

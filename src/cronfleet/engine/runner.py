@@ -19,7 +19,7 @@ from cronfleet.engine.threads import in_thread
 from cronfleet.model import Claim, OnLost, Outcome, SessionId
 from cronfleet.policy import retry_in_ms
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +49,12 @@ class Runner:
     def __init__(self, cancel_grace_ms: int) -> None:
         self._cancel_grace_s = cancel_grace_ms / 1000
         self._entered: dict[Claim, _Entered] = {}
+        self._is_stopped = False
 
     async def run(self, job: KnownJob, claim: Claim, session: SessionId) -> Ended:
         """Enter the handler and wait for its end, however it ends."""
+        if self._is_stopped:
+            return Ended(Outcome.LOST, error="its instance stopped; its handler was not entered")
         context = _context(job, claim)
         entered = _Entered(session, job, context.lost, _call(job, context))
         self._entered[claim] = entered
@@ -79,10 +82,13 @@ class Runner:
                 self._cancel(entered, Outcome.LOST)
 
     def stop_all(self) -> None:
-        """The drain is over."""
-        for entered in list(self._entered.values()):
+        """The drain is over: enter no more, and do not wait for threads."""
+        self._is_stopped = True
+        for entered in self._entered.values():
             entered.lost.set()
             self._cancel(entered, Outcome.LOST)
+            if not entered.job.is_coroutine:
+                entered.given_up.set()
 
     def _of(self, session: SessionId) -> list[_Entered]:
         return [entered for entered in self._entered.values() if entered.session == session]
@@ -97,8 +103,9 @@ class Runner:
     def _cancel(self, entered: _Entered, outcome: Outcome) -> None:
         if entered.cancelled_as is None:
             entered.cancelled_as = outcome
-            entered.call.cancel()
-            # A handler may swallow its cancellation; its seat is not held for it for ever.
+            if entered.job.is_coroutine:
+                entered.call.cancel()  # A thread is only told, by `lost`.
+            # A handler may take no notice; its seat is not held for it for ever.
             loop = asyncio.get_running_loop()
             loop.call_later(self._cancel_grace_s, entered.given_up.set)
 
@@ -150,6 +157,8 @@ def _caught(job: KnownJob, context: RunContext) -> BaseException | None:
         answer = job.handler(context)
     except BaseException as error:  # noqa: BLE001 - whatever it raises is an outcome
         return error
+    if inspect.iscoroutine(answer):
+        answer.close()
     if inspect.isawaitable(answer):
         return TypeError(f"the handler of job {context.job!r} returned {answer!r}: write async def")
     return None
@@ -168,8 +177,9 @@ def _ended(entered: _Entered, claim: Claim) -> Ended:
     if not call.done():
         log.error("%s: its handler goes on although it was cancelled", claim.run)
         return Ended(entered.cancelled_as or Outcome.CANCELLED, error="did not end when cancelled")
-    error = None if call.cancelled() else call.result()
-    if not call.cancelled() and error is None:
+    if call.cancelled():
+        error = None if entered.cancelled_as else asyncio.CancelledError("its task was cancelled")
+    elif (error := call.result()) is None:
         return Ended(Outcome.SUCCEEDED)  # It got to its end, whatever was asked meanwhile.
     outcome = entered.cancelled_as or Outcome.FAILED
     if error is not None:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from cronfleet.clock import Clock
 from cronfleet.engine.ranking import Ranking
-from cronfleet.engine.renewal import Answered, Lost, News, RenewalThread, Unanswered
+from cronfleet.engine.renewal import Answered, Asked, Lost, News, RenewalThread, Unanswered
 from cronfleet.engine.steadiness import Reading, Steadiness
 from cronfleet.engine.times import Times, rest
 from cronfleet.engine.watch import Watch
@@ -21,7 +21,7 @@ from cronfleet.errors import ForeignJobError, StoreError
 from cronfleet.model import Digest, Instant, ProgramName, SessionId
 from cronfleet.store import NewSession, Peer, Renewal, Store, StoreInfo
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,10 @@ class Fate(Protocol):
         """It is closed: its runs are another's."""
         ...
 
+    def held_asked(self) -> None:
+        """The store is about to be asked how many runs the session holds."""
+        ...
+
     def held_seen(self, held: int) -> None:
         """How many runs the store says that the session holds."""
         ...
@@ -69,6 +73,7 @@ class SessionKeeper:
         self._info: StoreInfo | None = None
         self._id = SessionId("")
         self._is_joined = False
+        self._is_declared = False
         self._warned_session: SessionId | None = None
         self._stopped_because = ""
         self._away_because = ""
@@ -76,8 +81,8 @@ class SessionKeeper:
         self._others: frozenset[Digest] = frozenset()
         self._news: deque[News] = deque()
         self._heard = asyncio.Event()
-        self.ranking = Ranking(self._id, ())
-        self.has_old_tzdata = False
+        self.ranking: Ranking = Ranking(self._id, ())
+        self.has_old_tzdata: bool = False
 
     # --- what the instance asks
 
@@ -123,6 +128,11 @@ class SessionKeeper:
             log.warning("waiting for the store, will go on when it is back: %s", error)
         self._away_because = str(error)
 
+    def read(self, reading: Reading) -> None:
+        """A call was answered, and said what time it is."""
+        self._reading = reading
+        self.back()
+
     def back(self) -> None:
         """A call was answered."""
         if self._away_because:
@@ -133,16 +143,31 @@ class SessionKeeper:
 
     async def __aenter__(self) -> SessionKeeper:
         self._thread = RenewalThread(self._store, self._clock, self._times, self._tell)
-        await self._join()
+        try:
+            await self._join()
+            await self._declare()
+        except BaseException:
+            await self._leave()
+            raise
+        self._guarding = asyncio.create_task(self._guard(), name="cronfleet-lease")
         self._tending = asyncio.create_task(self._tend(), name="cronfleet-session")
+        self._tending.add_done_callback(self._tended)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._tending.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._tending
+        try:
+            for task in (self._guarding, self._tending):
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+        finally:
+            await self._leave()
+
+    async def _leave(self) -> None:
         await self._thread.stop()
         self._is_joined = False
+        if not self._id:
+            return
         try:
             await self._store.leave(self._id)
         except StoreError as error:
@@ -161,11 +186,16 @@ class SessionKeeper:
         await self._store.join(
             NewSession(session, who.program, who.label, self._times.ttl_ms, who.tzdata)
         )
-        self._id, self._is_joined = session, True
+        self._id, self._is_joined, self._is_declared = session, True, False
         self._thread.hold(session, sent_at)
         self._watch = Watch(session, self._times.ttl_ms)
         self.ranking = Ranking(session, ())
-        await self._fate.declare(session, self.store_now())
+
+    async def _declare(self) -> None:
+        """Declare the jobs, if there is need to; after a failure that is still so."""
+        if self._is_joined and not self._is_declared:
+            await self._fate.declare(self._id, self.store_now())
+            self._is_declared = True
 
     def _is_same_store(self, info: StoreInfo) -> bool:
         known, self._info = self._info, self._info or info
@@ -197,26 +227,36 @@ class SessionKeeper:
             self._heard.clear()
             try:
                 while self._news:
-                    await self._hear(self._news.popleft())
-                if not self._is_joined and not self._stopped_because:
-                    await self._join()
-                    self.back()
+                    self._hear(self._news.popleft())
+                if not self._stopped_because:
+                    await self._be_a_member()
                 await self._bury()
             except ForeignJobError as error:
                 self._stop(str(error))
             except StoreError as error:
                 self.away(error)
-            self._warn_before_the_end()
+
+    async def _be_a_member(self) -> None:
+        if not self._is_joined:
+            await self._join()
+            self.back()
+        await self._declare()
+
+    def _tended(self, tending: asyncio.Task[None]) -> None:
+        if not tending.cancelled() and (error := tending.exception()):
+            self._stop(f"nobody looks after the session any more: {error!r}")
 
     def _rest_ms(self) -> int:
-        ends = [self._sweep_at, self._thread.lease.deadline, self._watch.wakes_at()]
+        ends = [self._sweep_at, self._watch.wakes_at()]
         now = self._clock.boot_ms()
         return min((end - now for end in ends if end and end > now), default=self._times.poll_ms)
 
-    async def _hear(self, news: News) -> None:
+    def _hear(self, news: News) -> None:
         match news:
+            case Asked():
+                self._fate.held_asked()
             case Answered():
-                await self._renewed(news)
+                self._renewed(news)
             case Unanswered(error):
                 self._watch.forget()
                 self.away(error)
@@ -227,12 +267,11 @@ class SessionKeeper:
             case Lost():
                 pass  # Of a session before this one.
 
-    async def _renewed(self, news: Answered) -> None:
+    def _renewed(self, news: Answered) -> None:
         renewal = news.renewal
         if not self._is_same_store(renewal.info):
             return
-        self.back()
-        self._reading = Reading(renewal.info.now, news.sent_at, news.received_at)
+        self.read(Reading(renewal.info.now, news.sent_at, news.received_at))
         leap_ms = self._steadiness.take(self._reading)
         if leap_ms:
             log.error(
@@ -243,9 +282,9 @@ class SessionKeeper:
         self.has_old_tzdata = self._identity.tzdata < renewal.tzdata
         self._watch.saw(renewal, news.received_at)
         self._fate.held_seen(renewal.held)
-        await self._meet(renewal)
+        self._meet(renewal)
 
-    async def _meet(self, renewal: Renewal) -> None:
+    def _meet(self, renewal: Renewal) -> None:
         """Rank the sessions that declare what we declare; notice when others went away."""
         mine = [peer for peer in renewal.peers if peer.program == self._identity.program]
         manifest = next((peer.manifest for peer in mine if peer.session == self._id), "")
@@ -254,7 +293,7 @@ class SessionKeeper:
         self._others = frozenset(peer.manifest for peer in mine) - {manifest}
         if before - self._others:
             # Whoever kept our definitions superseded may be gone: they may come back.
-            await self._fate.declare(self._id, self.store_now())
+            self._is_declared = False
 
     def _ranked(self, peers: Sequence[Peer]) -> Ranking:
         sessions = [peer.session for peer in peers]
@@ -274,6 +313,13 @@ class SessionKeeper:
             while swept := await self._store.sweep():
                 for each in swept:
                     log.warning("%s: taken back, now %s", each.run, each.state)
+
+    async def _guard(self) -> None:
+        """Warn when the lease runs out, whatever `_tend` waits for just then."""
+        while True:
+            self._warn_before_the_end()
+            left_ms = self._thread.lease.deadline - self._clock.boot_ms()
+            await asyncio.sleep((left_ms if left_ms > 0 else self._times.renewal_ms) / 1000)
 
     def _warn_before_the_end(self) -> None:
         if self._is_joined and not self.holds(self._id) and self._warned_session != self._id:

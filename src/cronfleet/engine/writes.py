@@ -15,7 +15,7 @@ from cronfleet.errors import StoreError
 from cronfleet.model import Claim, Outcome, RunState, SessionId, StartId
 from cronfleet.store import Completion, HeldRun, Recorded, Start, Store
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 FIRST_WAIT_S = 0.05
 LONGEST_WAIT_S = 1.0
@@ -52,10 +52,18 @@ class GatheredWrites:
     def drop(self, claim: Claim) -> None:
         self._held.discard(claim)
 
+    def forget(self) -> None:
+        """The session is lost: what it held is no longer ours."""
+        self._held.clear()
+
+    def count_held(self) -> None:
+        """Count anew for `most_held`."""
+        self._most_held = len(self._held)
+
+    @property
     def most_held(self) -> int:
-        """The most claims held since this was last asked."""
-        most, self._most_held = self._most_held, len(self._held)
-        return most
+        """The most claims held at once since `count_held`."""
+        return self._most_held
 
     # --- writes
 
@@ -108,13 +116,21 @@ class GatheredWrites:
     async def reconcile(self, held: Iterable[HeldRun]) -> None:
         """Give up what the store says is ours and we know nothing of.
 
-        Such runs were granted or started by a call whose answer never came.
+        Such runs were granted or started by a call whose answer never came. Raises StoreError;
+        then ask for them again.
         """
         ours = {(claim.run, claim.token) for claim in self._held}
         strays = [each for each in held if (each.claim.run, each.claim.token) not in ours]
-        await self.release(each.claim for each in strays if each.state is RunState.CLAIMED)
-        for each in strays:
-            if each.state is RunState.STARTED:
-                log.warning("%s: started by an unanswered call, never entered", each.claim.run)
-                error = "its start was never answered, so its handler was not entered"
-                await self.complete(each.claim, Ended(Outcome.LOST, error=error))
+        claimed = [each.claim for each in strays if each.state is RunState.CLAIMED]
+        started = [each.claim for each in strays if each.state is RunState.STARTED]
+        if claimed:
+            await self._store.release(claimed)
+        if started:
+            log.warning(
+                "started by unanswered calls, never entered: %s",
+                ", ".join(str(claim.run) for claim in started),
+            )
+            error = "its start was never answered, so its handler was not entered"
+            await self._store.complete(
+                [Completion(claim.run, claim.token, Outcome.LOST, error=error) for claim in started]
+            )

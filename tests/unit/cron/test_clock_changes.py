@@ -60,6 +60,14 @@ def test_r12_next_and_previous_leave_the_start_itself_out() -> None:
     assert fires_before("0 12 * * *", noon, 1) == ["2026-11-23 12:00"]
 
 
+def test_r12_a_carry_goes_from_the_second_to_the_minute_and_on() -> None:
+    day = "2026-11-24 "
+    assert fires_after("30 15 * * * *", day + "10:15:40", 1) == [day + "11:15:30"]
+    assert fires_before("30 15 * * * *", day + "10:15:10", 1) == [day + "09:15:30"]
+    assert fires_after("30 59 23 31 12 *", "2026-12-31 23:59:40", 1) == ["2027-12-31 23:59:30"]
+    assert fires_before("30 0 0 1 1 *", "2026-01-01 00:00:10", 1) == ["2025-01-01 00:00:30"]
+
+
 @pytest.mark.parametrize("day", [SPRING, AUTUMN])
 @pytest.mark.parametrize("expression", ["30 2 * * *", "*/30 2 * * *", "0-59/7 1-3 * * *"])
 def test_r12_where_a_search_starts_changes_nothing(expression: str, day: str) -> None:
@@ -183,10 +191,18 @@ def test_r17_a_start_is_compared_to_the_microsecond() -> None:
     assert fires_before("0 12 * * *", "2026-11-24 11:59:59.999999", 1) == ["2026-11-23 12:00"]
 
 
+def test_r13_a_search_backwards_sees_the_first_pass_of_a_rare_wildcard_job() -> None:
+    found = fires_before("* 45 2 25 10 *", "2026-10-25 02:10+01:00", 1, BERLIN)
+    assert found == ["2026-10-25 02:45:59 +0200"]
+
+
 def test_r20_fire_times_begin_with_1970_and_end_with_2199_on_the_wall() -> None:
     assert fires_after("0 0 1 1 *", "1900-01-01 00:00", 1, BERLIN) == ["1970-01-01 00:00 +0100"]
     assert fires_before("0 0 1 1 *", "1970-01-01 00:00", 1, BERLIN) == []
     assert fires_after("59 23 31 12 *", "2199-12-31 23:59", 1, BERLIN) == []
+    assert fires_after("59 23 31 12 *", "2199-12-31 20:00", 9, "Pacific/Pago_Pago") == [
+        "2199-12-31 23:59 -1100"
+    ]
     assert fires_before("59 23 31 12 *", "9999-01-01 00:00", 1, BERLIN) == [
         "2199-12-31 23:59 +0100"
     ]

@@ -120,6 +120,11 @@ def test_r9_what_fired_once_is_finished_and_no_error() -> None:
     assert cron("0 0 0 1 1 * 2020").previous_before(1_790_000_000_000) == 1_577_836_800_000
 
 
+def test_r9_what_only_begins_later_has_no_past() -> None:
+    assert cron("0 0 0 1 6 * 2030").previous_before(1_790_000_000_000) is None
+    assert cron("0 0 1 1 *").previous_before(-86_400_000) is None
+
+
 def test_r9_a_rare_day_is_waited_for() -> None:
     """29 February is a Monday in 2044 again, and in 2112 after the year without leap day."""
     found = fires_after("0 0 */29,29 2 MON", "2017-01-01 00:00", 99)

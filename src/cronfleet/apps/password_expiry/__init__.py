@@ -10,9 +10,9 @@ from cronfleet.errors import MissingExtraError
 try:
     from cronfleet.apps.password_expiry.app import JOB, PasswordExpiry, register
     from cronfleet.apps.password_expiry.page import MailboxMail, PasswordExpiryPage
-except ModuleNotFoundError as error:
-    if (error.name or "").partition(".")[0] == "cronfleet":
+except ModuleNotFoundError as _error:
+    if (_error.name or "").partition(".")[0] == "cronfleet":
         raise
-    raise MissingExtraError("the password-expiry application", "password-expiry") from error
+    raise MissingExtraError("the password-expiry application", "password-expiry") from _error
 
 __all__ = ["JOB", "MailboxMail", "PasswordExpiry", "PasswordExpiryPage", "register"]

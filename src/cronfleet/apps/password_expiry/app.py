@@ -28,7 +28,7 @@ JOB = "password-expiry"
 _NOTE = "password_notices"
 _NOBODY = "password-expiry@example.com"
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 
 class PasswordExpiry:
@@ -40,7 +40,7 @@ class PasswordExpiry:
     def __init__(self, scheduler: Scheduler, settings: Settings) -> None:
         self._scheduler = scheduler
         self._settings = settings
-        self.uses_sample = settings.users_database_url is None
+        self.uses_sample: bool = settings.users_database_url is None
         self._sender = _sender(settings, is_sample=self.uses_sample)
         self._letterhead = Letterhead(_email_from(settings, self._sender))
         self._parts: Parts | None = None

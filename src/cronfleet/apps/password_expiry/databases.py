@@ -64,13 +64,13 @@ class Database:
 
     def __init__(self, url: str, setting: str, *, writes: bool) -> None:
         self.setting = setting
-        self.shown = masked(url)
+        self.shown: str = masked(url)
         parsed = _parsed(url, setting)
         self._password = parsed.password
         if parsed.get_backend_name() == "sqlite":
             _check_sqlite_file(parsed, setting, self.shown)
         self._engine = _engine(parsed, setting)
-        self.dialect = self._engine.dialect.name
+        self.dialect: str = self._engine.dialect.name
         _set_up(self._engine, writes=writes)
 
     @contextmanager

@@ -55,7 +55,7 @@ class Letterhead:
     def __init__(self, email_from: str) -> None:
         name, _, address = email_from.strip().removesuffix(">").rpartition("<")
         try:
-            self.address = checked_address(address)
+            self.address: str = checked_address(address)
         except BadAddressError as error:
             raise ConfigurationError(
                 f"EMAIL_FROM {email_from!r}: {error}; write name@example.com, "

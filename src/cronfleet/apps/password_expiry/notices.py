@@ -91,7 +91,7 @@ class Outbox:
             connection.execute(
                 insert_new(self.database.dialect, OUTBOX).values(one=1, id=secrets.token_hex(16))
             )
-            self.id = str(connection.scalar(select(OUTBOX.c.id)))
+            self.id: str = str(connection.scalar(select(OUTBOX.c.id)))
         return self.id
 
     def add(self, keys: Sequence[NoticeKey]) -> int:

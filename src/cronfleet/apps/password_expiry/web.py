@@ -13,7 +13,7 @@ class PasswordExpiryWebPage:
 
     path = "/password-expiry"
     title = "Password expiry"
-    templates = Path(__file__).parent / "templates"
+    templates: Path = Path(__file__).parent / "templates"
 
     def __init__(self, application: PasswordExpiry) -> None:
         self._application = application

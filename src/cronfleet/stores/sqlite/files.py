@@ -37,7 +37,7 @@ class StoreFile:
     """Where a store's file is, and which file was there when it was opened."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path.absolute()
+        self.path: Path = path.absolute()
         self._identity: _Identity | None = None
         self._process = os.getpid()
 

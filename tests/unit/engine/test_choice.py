@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cronfleet import RunContext, at, cron, every
+from cronfleet.engine.choice import Choice, Chooser, foreseen
+from cronfleet.engine.known import Handler, KnownJob, KnownJobs
+from cronfleet.engine.ranking import GRACE_MS, Ranking
+from cronfleet.engine.seats import Free
+from cronfleet.model import Fire, Reason, RunId, SessionId
+from cronfleet.registry import JobOptions, known_job
+from cronfleet.schedule import Schedule
+from cronfleet.store import DueTick, PendingClaim, PendingRun, Seen, TickClaim
+
+NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
+NOON_MS = round(NOON.timestamp() * 1000)
+MINUTE_MS = 60_000
+ANNA, BERT = SessionId("anna"), SessionId("bert")
+FIRST = Ranking(ANNA, ())
+MANY = Free(100, 100)
+EACH_MINUTE = every(timedelta(minutes=1))
+
+
+async def coroutine(run: RunContext) -> None: ...
+
+
+def plain(run: RunContext) -> None: ...
+
+
+def job(
+    name: str,
+    schedule: Schedule = EACH_MINUTE,
+    handler: Handler = coroutine,
+    options: JobOptions | None = None,
+) -> KnownJob:
+    return known_job(handler, schedule, name, options or {})
+
+
+def known(*jobs: KnownJob) -> KnownJobs:
+    return {each.definition.name: each for each in jobs}
+
+
+def tick(job: KnownJob, due: int = NOON_MS) -> DueTick:
+    return DueTick(job.definition.name, 3, job.digest, Fire(due, due), 0)
+
+
+def pending(job: KnownJob, number: int = 1) -> PendingRun:
+    return PendingRun(RunId(job.definition.name, NOON_MS, number), job.digest)
+
+
+def seen(
+    *due: DueTick,
+    soon: Sequence[DueTick] = (),
+    pending: Sequence[PendingRun] = (),
+    next_due: int | None = None,
+    now: int = NOON_MS,
+) -> Seen:
+    return Seen(now, list(due), list(soon), tuple(pending), next_due)
+
+
+def second_of(*jobs: KnownJob) -> Ranking:
+    """A ranking by which all these go to another session first."""
+    for n in range(10_000):
+        peer = SessionId(f"peer-{n}")
+        ranking = Ranking(ANNA, {ANNA, peer})
+        if all(ranking.rank(each.definition.name) == 1 for each in jobs):
+            return ranking
+    raise AssertionError("no such peer")
+
+
+REPORT, BACKUP = job("report"), job("backup")
+PRINTER = job("printer", handler=plain)
+
+
+def choose(
+    jobs: KnownJobs,
+    what: Seen,
+    *,
+    ranking: Ranking = FIRST,
+    free: Free = MANY,
+    only_utc: bool = False,
+) -> Choice:
+    return Chooser(jobs, ranking, only_utc).choose(what, Free(free.coroutines, free.threads))
+
+
+# --- whose turn it is
+
+
+def test_who_goes_first_claims_what_is_due_at_once() -> None:
+    choice = choose(known(REPORT), seen(tick(REPORT)))
+    following = NOON_MS + MINUTE_MS
+    assert choice.items == [
+        TickClaim("report", 3, NOON_MS, NOON_MS, Fire(following, following), None)
+    ]
+
+
+def test_who_goes_second_leaves_it_for_a_grace_and_looks_again_when_that_ends() -> None:
+    choice = choose(known(REPORT), seen(tick(REPORT)), ranking=second_of(REPORT))
+    assert (choice.items, choice.look_again_at) == ([], NOON_MS + GRACE_MS)
+
+
+def test_when_the_grace_has_ended_who_goes_second_claims_it() -> None:
+    late = seen(tick(REPORT), now=NOON_MS + GRACE_MS)
+    assert len(choose(known(REPORT), late, ranking=second_of(REPORT)).items) == 1
+
+
+def test_what_is_due_soon_is_looked_at_when_this_instances_turn_comes() -> None:
+    soon = seen(soon=[tick(REPORT, NOON_MS + 700)], next_due=NOON_MS + 700)
+    assert choose(known(REPORT), soon).look_again_at == NOON_MS + 700
+    other = seen(soon=[tick(REPORT, NOON_MS + 700)])
+    ranked = choose(known(REPORT), other, ranking=second_of(REPORT))
+    assert ranked.look_again_at == NOON_MS + 700 + GRACE_MS
+
+
+def test_it_looks_again_when_the_next_thing_is_due_if_that_is_known() -> None:
+    assert choose(known(REPORT), seen(next_due=NOON_MS + 9)).look_again_at == NOON_MS + 9
+    assert choose(known(REPORT), seen()).look_again_at is None
+
+
+# --- what it knows
+
+
+def test_a_job_or_a_definition_that_it_does_not_know_is_left_to_others() -> None:
+    newer = job("report", options={"max_active": 2})
+    unknown = seen(
+        tick(newer),
+        tick(BACKUP),
+        soon=[tick(newer, NOON_MS + 5)],
+        pending=[pending(newer), pending(BACKUP)],
+    )
+    assert choose(known(REPORT), unknown) == Choice([], None)
+    assert not Chooser(known(REPORT), FIRST).knows_any(unknown)
+
+
+def test_it_knows_a_page_by_one_tick_or_one_pending_run() -> None:
+    chooser = Chooser(known(REPORT), FIRST)
+    assert chooser.knows_any(seen(tick(BACKUP), tick(REPORT)))
+    assert chooser.knows_any(seen(tick(BACKUP), pending=[pending(REPORT)]))
+    assert not chooser.knows_any(seen())
+
+
+def test_with_old_tzdata_it_leaves_zoned_jobs_to_the_others() -> None:
+    zoned, utc = job("zoned", cron("* * * * *", tz="Europe/Berlin")), job("utc", cron("* * * * *"))
+    both = seen(tick(zoned), tick(utc), pending=[pending(zoned), pending(utc)])
+    choice = choose(known(zoned, utc, REPORT), both, only_utc=True)
+    assert [_name(item) for item in choice.items] == ["utc", "utc"]
+    assert len(choose(known(zoned, utc), both).items) == 4
+
+
+def _name(item: object) -> str:
+    assert isinstance(item, TickClaim | PendingClaim)
+    return item.job if isinstance(item, TickClaim) else item.run.job
+
+
+# --- seats
+
+
+def test_nothing_is_claimed_without_a_seat_of_its_sort() -> None:
+    both = seen(tick(REPORT), tick(PRINTER), pending=[pending(REPORT), pending(PRINTER)])
+    jobs = known(REPORT, PRINTER)
+    assert [_name(item) for item in choose(jobs, both, free=Free(0, 1)).items] == ["printer"]
+    assert [_name(item) for item in choose(jobs, both, free=Free(2, 0)).items] == ["report"] * 2
+    assert choose(jobs, both, free=Free(0, 0)).items == []
+
+
+def test_with_few_seats_the_soonest_go_first() -> None:
+    both = seen(tick(REPORT), tick(BACKUP, NOON_MS - 5), now=NOON_MS)
+    assert [_name(each) for each in choose(known(REPORT, BACKUP), both, free=Free(1, 0)).items] == [
+        "report"
+    ]
+
+
+def test_ticks_that_are_only_skipped_need_no_seat() -> None:
+    expired = job("expired", at(NOON), options={"misfire_grace": timedelta(seconds=1)})
+    late = seen(tick(expired), now=NOON_MS + MINUTE_MS)
+    (item,) = choose(known(expired), late, free=Free(0, 0)).items
+    assert isinstance(item, TickClaim)
+    assert item.fire_time is None
+    assert item.gap is not None
+    assert item.gap.reason is Reason.MISFIRE
+
+
+def test_a_job_that_catches_up_takes_a_seat_a_tick_and_goes_on_later() -> None:
+    eager = job("eager", options={"misfire": "all", "overlap": "allow"})
+    late = seen(tick(eager), now=NOON_MS + 5 * MINUTE_MS)
+    items = choose(known(eager), late, free=Free(3, 0)).items
+    assert [item.fire_time for item in items if isinstance(item, TickClaim)] == [
+        NOON_MS + n * MINUTE_MS for n in range(3)
+    ]
+
+
+@given(
+    st.lists(st.sampled_from([REPORT, BACKUP, PRINTER]), max_size=30),
+    st.lists(st.sampled_from([REPORT, BACKUP, PRINTER]), max_size=30),
+    st.integers(0, 9),
+    st.integers(0, 9),
+)
+def test_it_never_asks_for_more_than_it_can_seat(
+    due: list[KnownJob], waiting: list[KnownJob], coroutines: int, threads: int
+) -> None:
+    what = seen(*map(tick, due), pending=[pending(each, n) for n, each in enumerate(waiting)])
+    names = [
+        _name(item)
+        for item in choose(
+            known(REPORT, BACKUP, PRINTER), what, free=Free(coroutines, threads)
+        ).items
+    ]
+    in_threads = names.count("printer")
+    wanted_threads = [*due, *waiting].count(PRINTER)
+    assert in_threads == min(threads, wanted_threads)
+    assert len(names) - in_threads == min(coroutines, len(due) + len(waiting) - wanted_threads)
+
+
+# --- pending runs
+
+
+def test_pending_runs_wait_for_no_grace_but_each_takes_first_what_it_ranks_highest_for() -> None:
+    ranking = next(
+        ranking
+        for ranking in (Ranking(ANNA, {ANNA, SessionId(f"peer-{n}")}) for n in range(10_000))
+        if (ranking.rank("report"), ranking.rank("backup")) == (1, 0)
+    )
+    both = seen(pending=[pending(REPORT), pending(BACKUP)])
+    items = choose(known(REPORT, BACKUP), both, ranking=ranking).items
+    assert [_name(item) for item in items] == ["backup", "report"]
+
+
+# --- foresight
+
+
+def test_what_was_seen_coming_is_due_when_its_instant_has_come() -> None:
+    before = seen(
+        soon=[tick(REPORT, NOON_MS + 5), tick(BACKUP, NOON_MS + 9)],
+        pending=[pending(PRINTER)],
+        next_due=NOON_MS + 5,
+    )
+    after = foreseen(before, NOON_MS + 5)
+    assert after == seen(
+        tick(REPORT, NOON_MS + 5),
+        soon=[tick(BACKUP, NOON_MS + 9)],
+        next_due=NOON_MS + 9,
+        now=NOON_MS + 5,
+    )
+
+
+def test_foresight_leaves_out_what_was_due_or_pending_then_for_others_may_have_it() -> None:
+    before = seen(tick(REPORT), pending=[pending(REPORT)])
+    assert foreseen(before, NOON_MS + 5) == seen(now=NOON_MS + 5)

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cronfleet.model import (
+    ACTIVE,
+    HELD,
+    TERMINAL,
+    TRANSITIONS,
+    Fire,
+    JobDefinition,
+    JobRecord,
+    JobState,
+    OnLost,
+    Outcome,
+    Overlap,
+    RunId,
+    RunState,
+)
+
+JOB = JobDefinition("report", {"kind": "at", "fire_time_ms": 0}, max_active=3)
+names = st.from_regex(r"[A-Za-z0-9._:/-]{1,128}", fullmatch=True)
+
+
+def record(*, expected: Fire | None, paused: bool = False) -> JobRecord:
+    return JobRecord(
+        name="report",
+        program="app",
+        digest="d",
+        schedule_digest="s",
+        limit=1,
+        on_lost=OnLost.ABANDON,
+        generation=1,
+        expected=expected,
+        watermark=-1,
+        active=0,
+        paused=paused,
+    )
+
+
+def test_every_state_can_be_reached_and_every_run_can_end() -> None:
+    reached: set[RunState] = {to for _, to in TRANSITIONS}
+    assert reached == set(RunState)
+    assert {state for state, _ in TRANSITIONS if state} == set(RunState) - TERMINAL
+
+
+def test_nothing_leaves_a_terminal_state() -> None:
+    assert not [step for step in TRANSITIONS if step[0] in TERMINAL]
+
+
+def test_only_a_pending_run_is_claimed_and_only_a_claimed_one_started() -> None:
+    assert {of for of, to in TRANSITIONS if to is RunState.CLAIMED} == {None, RunState.PENDING}
+    assert {of for of, to in TRANSITIONS if to is RunState.STARTED} == {RunState.CLAIMED}
+
+
+def test_what_a_session_holds_counts_as_active_and_what_waits_does_not() -> None:
+    assert HELD < ACTIVE
+    assert RunState.WAITING not in ACTIVE
+    assert not ACTIVE & TERMINAL
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_an_outcome_is_the_name_of_a_terminal_state_that_a_started_run_may_reach(
+    outcome: Outcome,
+) -> None:
+    assert RunState(outcome.value) in TERMINAL
+    assert (RunState.STARTED, RunState(outcome.value)) in TRANSITIONS
+
+
+@given(names, st.integers(0, 2**53), st.integers(0, 10_000))
+def test_a_run_id_is_read_as_it_was_written(job: str, fire_time: int, number: int) -> None:
+    run = RunId(job, fire_time, number)
+    assert RunId.parse(str(run)) == run
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "report", "@5", "report@", "report@x", "re port@5", "report@5+", "report@5+0", "a@b@5"]
+    + ["report@ 5", "report@1_0", "report@05", "report@5+x", "report@٥", "report@5\n"],
+)
+def test_any_other_text_is_no_run_id(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a run id"):
+        RunId.parse(text)
+
+
+def test_a_ticks_id_is_its_job_and_fire_time_alone() -> None:
+    assert str(RunId("report", 5)) == "report@5"
+    assert str(RunId("report", 5, 2)) == "report@5+2"
+
+
+def test_with_overlap_allowed_any_number_may_be_active() -> None:
+    allowed = JobDefinition("report", {}, overlap=Overlap.ALLOW, max_active=3)
+    assert (JOB.limit, allowed.limit) == (3, 0)
+
+
+@pytest.mark.parametrize(
+    ("expected", "paused", "state"),
+    [
+        (Fire(1, 1), False, JobState.SCHEDULED),
+        (None, False, JobState.FINISHED),
+        (Fire(1, 1), True, JobState.PAUSED),
+        (None, True, JobState.PAUSED),
+    ],
+)
+def test_a_paused_job_says_so_even_when_its_schedule_has_ended(
+    expected: Fire | None, paused: bool, state: JobState
+) -> None:
+    assert record(expected=expected, paused=paused).state is state
