@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +23,10 @@ from tests.servers import (
 settings.register_profile("cronfleet", deadline=None)  # a busy machine is no failure
 settings.load_profile("cronfleet")
 
-SETTINGS = ("CRON_", "CRONFLEET_", "EMAIL_", "REDIS_", "SMTP_", "USERS_")
+SETTINGS = re.compile(
+    "(CRON|CRONFLEET|EMAIL|NOTICES|PASSWORD|REDIS|SMTP|USERS)_.*"
+    "|DRY_RUN|HOST|MAIL_SENDER|MAILBOX_DIR|MAX_MAILS_PER_RUN|PORT"
+)
 SERVERS_USED = pytest.StashKey[set[str]]()
 AnyServer = TypeVar("AnyServer", bound=Server)
 
@@ -50,7 +54,7 @@ def anyio_backend() -> str:
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the settings of whoever runs the tests out of them."""
     for name in os.environ:
-        if name.startswith(SETTINGS) and not name.startswith("CRONFLEET_TEST_"):
+        if SETTINGS.fullmatch(name) and not name.startswith("CRONFLEET_TEST_"):
             monkeypatch.delenv(name)
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import logging
 import os
-import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
-from typing import TypeVar, Unpack
+from typing import Any, TypeVar, Unpack
 
 from cronfleet import verbs
 from cronfleet.clock import SystemClock
@@ -36,6 +36,7 @@ from cronfleet.info import (
 from cronfleet.model import JobRecord
 from cronfleet.registry import JobOptions, known_job
 from cronfleet.schedule import Schedule
+from cronfleet.signals import StopSignals
 from cronfleet.store import Store, StoreInfo
 from cronfleet.stores import open_store
 
@@ -121,7 +122,8 @@ class Scheduler:
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT, then drain; a second signal cancels the handlers."""
-        asyncio.run(self._run_until_signal())
+        with contextlib.suppress(asyncio.CancelledError):  # Told to stop before it had begun.
+            asyncio.run(self._run_until_signal())
 
     async def __aenter__(self) -> Scheduler:
         """Start to work. Raises StoreError, ForeignJobError when it cannot."""
@@ -131,40 +133,52 @@ class Scheduler:
         self._working = asyncio.create_task(instance.run(), name="cronfleet-instance")
         self._instance = instance
         joined = asyncio.create_task(instance.joined.wait())
-        await asyncio.wait({self._working, joined}, return_when=asyncio.FIRST_COMPLETED)
-        joined.cancel()
+        try:
+            await asyncio.wait({self._working, joined}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            self._working.cancel()
+            await asyncio.wait({self._working})
+            raise
+        finally:
+            joined.cancel()
+            if self._working.done():
+                self._instance = None
+                await self.aclose()
         if self._working.done():
-            self._instance = None
-            await self._store.aclose()
             self._working.result()  # Raises what kept it from joining.
+        self._working.add_done_callback(_tell_if_failed)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Drain, and leave the fleet."""
-        if self._instance is not None and self._working is not None:
-            self._instance.stop()
-            await self._working
+        """Drain, and leave the fleet. Raises what ended the instance before its time."""
+        try:
+            if self._instance is not None and self._working is not None:
+                self._instance.stop()
+                await self._working
+        finally:
             self._instance = None
-        await self.aclose()
+            await self.aclose()
 
     def hurry(self) -> None:
         """While it drains: wait for the handlers no longer."""
         if self._instance is not None:
             self._instance.stop()
 
+    async def work_until(self, stop: asyncio.Event) -> None:
+        """Wait for the event, at work. Raises what ended this instance if it ends before that."""
+        if self._working is None:
+            raise CronfleetError("the scheduler is not at work: use `async with scheduler:`")
+        waiting = asyncio.create_task(stop.wait())
+        await asyncio.wait({self._working, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if self._working.done():
+            self._working.result()
+
     async def _run_until_signal(self) -> None:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-
-        def heard() -> None:
-            if stop.is_set():
-                self.hurry()
-            stop.set()
-
-        for each in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(each, heard)
+        signals = StopSignals(self.hurry)
         async with self:
-            await stop.wait()
+            signals.has_joined()
+            await self.work_until(signals.stop)
 
     def start(self) -> None:
         """Work in a thread of its own, for programs that are not asynchronous.
@@ -182,9 +196,9 @@ class Scheduler:
 
     def stop(self) -> None:
         """Drain what `start` began, and wait for that."""
-        if self._thread is not None:
-            self._thread.end()
-            self._thread = None
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.end()
 
     async def aclose(self) -> None:
         """Give the store's connections back. For those who only look or order."""
@@ -318,36 +332,41 @@ class _SchedulerThread:
 
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
-        self._begun = threading.Event()
-        self._error: BaseException | None = None
         self._loop = asyncio.new_event_loop()
-        self._stop = asyncio.Event()
+        self._is_over = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="cronfleet", daemon=True)
 
     def begin(self) -> None:
         self._thread.start()
-        self._begun.wait()
-        if self._error is not None:
-            self._thread.join()
-            raise self._error
+        try:
+            self._wait_for(self._scheduler.__aenter__())
+        except BaseException:
+            self._end_loop()
+            raise
 
     def end(self) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
+        try:
+            self._wait_for(self._scheduler.__aexit__())
+        finally:
+            self._end_loop()
+
+    def _wait_for(self, call: Coroutine[Any, Any, object]) -> None:
+        """Whatever it raises is raised here, in the thread that asked."""
+        asyncio.run_coroutine_threadsafe(call, self._loop).result()
+
+    def _end_loop(self) -> None:
+        self._loop.call_soon_threadsafe(self._is_over.set)
         self._thread.join()
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            try:
-                runner.run(self._work())
-            except CronfleetError as error:
-                self._error = error
-            finally:
-                self._begun.set()
+            runner.run(self._is_over.wait())
 
-    async def _work(self) -> None:
-        async with self._scheduler:
-            self._begun.set()
-            await self._stop.wait()
+
+def _tell_if_failed(working: asyncio.Task[None]) -> None:
+    """At once: the block that it works in may last long."""
+    if not working.cancelled() and (error := working.exception()):
+        log.error("this instance has ended, it claims nothing any more: %r", error)
 
 
 def _label() -> str:

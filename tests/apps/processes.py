@@ -15,7 +15,6 @@ import httpx
 
 from tests.servers import DIE_WITH_PARENT, free_port
 
-
 RUN = ("-m", "cronfleet", "run")
 
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import logging
-import signal
 import socket
 
-from cronfleet import Scheduler
 from cronfleet.cli.printing import moment, print_line
 from cronfleet.cli.programs import Program
 from cronfleet.config import Settings
-
-log: logging.Logger = logging.getLogger(__name__)
+from cronfleet.signals import StopSignals
 
 _JOBS_NAMED = 10
 
@@ -47,7 +42,7 @@ async def work(program: Program, listener: Listener | None) -> None:
 
     Raises CronfleetError when it cannot begin.
     """
-    stop = _StopSignals(program.scheduler)
+    signals = StopSignals(program.scheduler.hurry)
     async with contextlib.AsyncExitStack() as stack:
         if listener is not None:
             await stack.enter_async_context(listener.serving(program))
@@ -55,37 +50,10 @@ async def work(program: Program, listener: Listener | None) -> None:
         stack.push_async_callback(program.close)
         await program.prepare()
         async with program.scheduler:
-            stop.has_joined()
+            signals.has_joined()
             await _introduce(program, listener)
             await program.begin()
-            await stop.wait()
-
-
-class _StopSignals:
-    """The first signal ends the start or begins the drain; any other hurries the drain."""
-
-    def __init__(self, scheduler: Scheduler) -> None:
-        self._scheduler = scheduler
-        self._starting = asyncio.current_task()
-        self._stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for each in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(each, self._heard)
-
-    def has_joined(self) -> None:
-        self._starting = None
-
-    async def wait(self) -> None:
-        await self._stop.wait()
-
-    def _heard(self) -> None:
-        if self._starting is not None:
-            self._starting.cancel()
-        elif self._stop.is_set():
-            self._scheduler.hurry()
-        else:
-            log.info("stopping: nothing more is claimed; a second signal cancels what still runs")
-            self._stop.set()
+            await program.scheduler.work_until(signals.stop)
 
 
 async def _introduce(program: Program, listener: Listener | None) -> None:

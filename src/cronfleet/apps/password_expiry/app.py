@@ -8,7 +8,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cronfleet import RunContext, Scheduler, cron
-from cronfleet.apps.password_expiry.databases import Database, DatabaseError, private_file, wait_for
+from cronfleet.apps.password_expiry.databases import (
+    Database,
+    DatabaseError,
+    private_file,
+    wait_for,
+    writable_folder,
+)
 from cronfleet.apps.password_expiry.delivery import Ask, Parts
 from cronfleet.apps.password_expiry.job import ExpiryJob
 from cronfleet.apps.password_expiry.message import Letterhead
@@ -193,7 +199,8 @@ def _sender(settings: Settings, *, is_sample: bool) -> Sender:
     has_login = settings.email_user is not None and settings.email_password is not None
     wanted = settings.mail_sender or ("smtp" if has_login and not is_sample else "mailbox")
     if wanted == "mailbox":
-        return MailboxSender(settings.mailbox_folder)
+        # Made now: a folder that cannot be is better known at the start than at the first mail.
+        return MailboxSender(writable_folder(settings.mailbox_folder))
     if is_sample:
         raise ConfigurationError(
             "MAIL_SENDER 'smtp': sample users are never mailed; set USERS_DATABASE_URL to your "

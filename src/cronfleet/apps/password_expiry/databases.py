@@ -118,6 +118,9 @@ async def wait_for(
         await sleep(1)
 
 
+_CHOOSE_ANOTHER = "set CRONFLEET_DATA_DIR (or MAILBOX_DIR) to a folder that can be written to"
+
+
 def private_folder(path: Path) -> Path:
     """The folder, made if it is not there, with its missing parents, for this user alone.
 
@@ -129,7 +132,16 @@ def private_folder(path: Path) -> Path:
             # Another instance may be making it at this moment.
             folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
-        raise ConfigurationError(f"the folder {path} cannot be made: {error.strerror}") from None
+        raise ConfigurationError(
+            f"the folder {path} cannot be made: {error.strerror}; {_CHOOSE_ANOTHER}"
+        ) from None
+    return path
+
+
+def writable_folder(path: Path) -> Path:
+    """A private folder that files can be put into. Raises `ConfigurationError`."""
+    if not os.access(private_folder(path), os.W_OK | os.X_OK):
+        raise ConfigurationError(f"the folder {path} cannot be written to; {_CHOOSE_ANOTHER}")
     return path
 
 
@@ -144,7 +156,9 @@ def private_file(path: Path) -> Path:
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     except OSError as error:
-        raise ConfigurationError(f"the file {path} cannot be made: {error.strerror}") from None
+        raise ConfigurationError(
+            f"the file {path} cannot be made: {error.strerror}; {_CHOOSE_ANOTHER}"
+        ) from None
     return path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
@@ -28,7 +29,6 @@ from cronfleet.model import (
     SessionId,
 )
 from cronfleet.store import (
-    MOST_ERROR_CHARACTERS,
     MOST_WAITING,
     SOON_MS,
     ClaimAnswer,
@@ -66,6 +66,9 @@ Item = TypeVar("Item")
 MOST_ITEMS = 200
 """A script holds the server for as long as it runs: long lists are cut."""
 
+MOST_LABEL_CHARACTERS = 64
+"""Every run carries the label; one longer field would triple the memory of each."""
+
 SCHEMA = 1
 
 
@@ -98,7 +101,11 @@ class RedisStore:
 
     async def open(self) -> StoreInfo:
         if self._client is None:
-            self._client = await self._connected()
+            client = await self._connected()
+            if self._client is None:
+                self._client = client
+            else:
+                await client.aclose()  # Another call opened it meanwhile.
         info = codec.store_info(await self._call("open", secrets.token_hex(16)))
         if info.schema > SCHEMA:
             raise StoreRefusedError(
@@ -134,15 +141,15 @@ class RedisStore:
         return [self._base, "" if self._clock is None else self._clock.wall_ms(), *arguments]
 
     async def _call(self, name: str, *arguments: Argument) -> Reply:
-        wanted = script(name)
-        if self._client is None:
+        wanted, client = script(name), self._client
+        if client is None:
             raise StoreRefusedError(f"the store {self.name} is not open: await its open() first")
         packed = self.arguments(arguments)
         try:
             try:
-                return await self._client.evalsha(wanted.sha, 1, *packed)
+                return await client.evalsha(wanted.sha, 1, *packed)
             except NoScriptError:
-                return await self._client.eval(wanted.text, 1, *packed)
+                return await client.eval(wanted.text, 1, *packed)
         except (RedisError, OSError) as error:
             raise server.in_our_words(self.name, error) from error
 
@@ -154,17 +161,23 @@ class RedisStore:
         pack: Callable[[Item], Sequence[Argument]],
     ) -> list[Reply]:
         """One call for each `MOST_ITEMS` items, one after the other; their answers in one list."""
+        packed = [pack(each) for each in items]  # All, so that a bad one stops them all.
         answers: list[Reply] = []
-        for start in range(0, len(items), MOST_ITEMS):
-            packed = [word for each in items[start : start + MOST_ITEMS] for word in pack(each)]
-            answers += await self._call(name, *first, *packed)
+        for start in range(0, len(packed), MOST_ITEMS):
+            part = itertools.chain.from_iterable(packed[start : start + MOST_ITEMS])
+            answers += await self._call(name, *first, *part)
         return answers
 
     # --- sessions
 
     async def join(self, session: NewSession) -> None:
         await self._call(
-            "join", session.id, session.program, session.label, session.ttl_ms, session.tzdata
+            "join",
+            session.id,
+            session.program,
+            session.label[:MOST_LABEL_CHARACTERS],
+            session.ttl_ms,
+            session.tzdata,
         )
 
     async def leave(self, session: SessionId) -> None:
@@ -305,5 +318,4 @@ def _order(order: Order) -> tuple[str, str, str]:
 
 def _completion(each: Completion) -> Sequence[Argument]:
     retry_in = "" if each.retry_in_ms is None else each.retry_in_ms
-    error = each.error[:MOST_ERROR_CHARACTERS]
-    return str(each.run), each.token, each.outcome, retry_in, error
+    return str(each.run), each.token, each.outcome, retry_in, each.kept_error

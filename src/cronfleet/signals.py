@@ -1,0 +1,39 @@
+"""SIGTERM and SIGINT, as a program that drains takes them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable
+
+log: logging.Logger = logging.getLogger(__name__)
+
+
+class StopSignals:
+    """The first signal ends the start or begins the drain; any other hurries the drain.
+
+    Made in the main thread by the task that starts: until `has_joined` it is that task which a
+    signal cancels, and after it `stop` that a signal sets.
+    """
+
+    def __init__(self, hurry: Callable[[], None]) -> None:
+        self.stop: asyncio.Event = asyncio.Event()
+        self._hurry = hurry
+        self._starting = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        for each in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(each, self._heard)
+
+    def has_joined(self) -> None:
+        """From now on there is something to drain."""
+        self._starting = None
+
+    def _heard(self) -> None:
+        if self._starting is not None:
+            self._starting.cancel()
+        elif self.stop.is_set():
+            self._hurry()
+        else:
+            log.info("stopping: nothing more is claimed; a second signal cancels what still runs")
+            self.stop.set()
