@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from cronfleet.config import Settings, load_settings
-from cronfleet.masking import masked
 from cronfleet.errors import ConfigurationError
+from cronfleet.masking import masked
 
 Set = Callable[[str, str], None]
 

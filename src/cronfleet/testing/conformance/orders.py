@@ -36,9 +36,9 @@ A_DAY = timedelta(days=1)
 
 class TriggerTests(StoreTests):
     async def test_a_trigger_makes_a_pending_run_now(self, store: Store, anna: SessionId) -> None:
-        answer = await store.trigger("report", order())
-        assert answer == Triggered(RunId("report", NOON, 1), RunState.PENDING, paused=False)
-        run = await the_run(store, answer.run)
+        expected = Triggered(RunId("report", NOON, 1), RunState.PENDING, paused=False)
+        assert await store.trigger("report", order()) == expected
+        run = await the_run(store, expected.run)
         assert (run.kind, run.attempt, run.created_at) == (Kind.MANUAL, 1, NOON)
         assert (await the_job(store)).active == 1
 
