@@ -14,14 +14,13 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 START_MS = 1_790_002_800_000
 """What wall clocks show when a loop begins: a whole hour."""
 
 Backend: TypeAlias = tuple[str, dict[str, Any]]
-Answer = TypeVar("Answer")
 
 
 MOST_STEPS_AT_ONCE = 20_000
@@ -78,10 +77,6 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._leaping.now_s
 
-    def block(self, span_s: float) -> None:
-        """Let time pass while nothing else runs, as `time.sleep` in a coroutine does."""
-        self._leaping.now_s += span_s
-
 
 def virtual_time() -> Backend:
     return "asyncio", {"loop_factory": VirtualLoop}
@@ -99,7 +94,6 @@ class VirtualClock:
     def __init__(self) -> None:
         self._loop = virtual_loop()
         self._leapt_ms = START_MS
-        self._frozen_at: int | None = None
 
     def wall_ms(self) -> int:
         return self.boot_ms() + self._leapt_ms
@@ -110,21 +104,3 @@ class VirtualClock:
     def leap(self, span_ms: int) -> None:
         """Set the wall clock, forward or back, while no time passes."""
         self._leapt_ms += span_ms
-
-
-async def until(condition: Callable[[], bool], within_s: float = 60) -> float:
-    """Let things happen until it is so; answers how long that took.
-
-    Looks often enough to tell milliseconds apart.
-    """
-    loop = virtual_loop()
-    began = loop.time()
-    while not condition():
-        assert loop.time() - began < within_s, f"not so after {within_s} s"
-        await asyncio.sleep(0.001)
-    return loop.time() - began
-
-
-async def passed(span_s: float) -> None:
-    """Let so much time pass."""
-    await asyncio.sleep(span_s)

@@ -57,7 +57,7 @@ def test_a_definition_is_read_as_it_was_written(definition: JobDefinition) -> No
 def test_equal_definitions_have_one_text_whatever_the_order_of_their_args(
     definition: JobDefinition,
 ) -> None:
-    turned = replace(definition, args=dict(reversed(definition.args.items())))
+    turned = replace(definition, args=dict(reversed(list(definition.args.items()))))
     assert digest(encode(turned)) == digest(encode(definition))
 
 
@@ -100,7 +100,7 @@ def raw() -> dict[str, Any]:
 
 
 def test_fields_that_a_newer_version_wrote_are_passed_over() -> None:
-    newer = {**raw(), "shards": 4}
+    newer: dict[str, Any] = {**raw(), "shards": 4}
     newer["history"]["waiting"] = 7
     newer["retry"]["first_alert"] = 2
     assert decode(json.dumps(newer)) == decode(json.dumps(raw()))

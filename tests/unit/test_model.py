@@ -77,8 +77,11 @@ def test_a_run_id_is_read_as_it_was_written(job: str, fire_time: int, number: in
 
 @pytest.mark.parametrize(
     "text",
-    ["", "report", "@5", "report@", "report@x", "re port@5", "report@5+", "report@5+0", "a@b@5"]
-    + ["report@ 5", "report@1_0", "report@05", "report@5+x", "report@٥", "report@5\n"],
+    [
+        *("", "report", "@5", "report@", "report@x", "re port@5", "a@b@5", "report@-5"),
+        *("report@5+", "report@5+0", "report@5+x", "report@05", "report@5+01"),
+        *("report@ 5", "report@1_0", "report@\N{ARABIC-INDIC DIGIT FIVE}", "report@5\n"),
+    ],
 )
 def test_any_other_text_is_no_run_id(text: str) -> None:
     with pytest.raises(ValueError, match="is not a run id"):

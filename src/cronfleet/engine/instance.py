@@ -66,6 +66,7 @@ class Instance:
     async def run(self) -> None:
         """Work until `stop` is called, then drain. Raises StoreError if it cannot join."""
         async with self._session:
+            await self._session.met()
             self.joined.set()
             janitor = asyncio.create_task(self._janitor.work(), name="cronfleet-janitor")
             handlers: set[asyncio.Task[None]] = set()

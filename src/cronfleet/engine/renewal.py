@@ -86,7 +86,7 @@ class RenewalThread:
         """Renew this session from now on; its `join` was sent at that instant."""
         with self._lock:
             self._lease = Lease(session, self._deadline(sent_at))
-        self._renew_at = sent_at + self._times.renewal_ms
+        self._renew_at = self._clock.boot_ms()  # At once: the answer tells who else is there.
         if not self._thread.is_alive():
             self._thread.start()
 

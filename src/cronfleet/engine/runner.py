@@ -86,7 +86,7 @@ class Runner:
         self._is_stopped = True
         for entered in self._entered.values():
             entered.lost.set()
-            self._cancel(entered, Outcome.LOST)
+            self._cancel(entered, _end_of_drain(entered.job))
             if not entered.job.is_coroutine:
                 entered.given_up.set()
 
@@ -176,7 +176,9 @@ def _ended(entered: _Entered, claim: Claim) -> Ended:
     call = entered.call
     if not call.done():
         log.error("%s: its handler goes on although it was cancelled", claim.run)
-        return Ended(entered.cancelled_as or Outcome.CANCELLED, error="did not end when cancelled")
+        timed_out = entered.cancelled_as is Outcome.TIMED_OUT
+        outcome = Outcome.TIMED_OUT if timed_out else Outcome.LOST
+        return Ended(outcome, error="did not end when cancelled")
     if call.cancelled():
         error = None if entered.cancelled_as else asyncio.CancelledError("its task was cancelled")
     elif (error := call.result()) is None:
@@ -187,11 +189,19 @@ def _ended(entered: _Entered, claim: Claim) -> Ended:
     return Ended(outcome, _retry(entered.job, claim, outcome, error), _said(error))
 
 
+def _end_of_drain(job: KnownJob) -> Outcome:
+    """Handed on to another instance, if it may run again: that is no loss."""
+    is_repeatable = job.definition.on_lost is OnLost.RERUN
+    return Outcome.CANCELLED if is_repeatable else Outcome.LOST
+
+
 def _retry(
     job: KnownJob, claim: Claim, outcome: Outcome, error: BaseException | None
 ) -> int | None:
     if outcome is Outcome.LOST:
         return None
+    if outcome is Outcome.CANCELLED:
+        return 0
     if outcome is Outcome.FAILED and not isinstance(error, job.retry_on):
         return None
     return retry_in_ms(job.definition.retry, claim.attempt, random.random())  # noqa: S311 - spread

@@ -82,7 +82,8 @@ class SessionKeeper:
         self._news: deque[News] = deque()
         self._heard = asyncio.Event()
         self.ranking: Ranking = Ranking(self._id, ())
-        self.has_old_tzdata: bool = False
+        self.has_old_tzdata: bool = True  # For all it knows until it has met the others.
+        self._met = asyncio.Event()
 
     # --- what the instance asks
 
@@ -153,6 +154,10 @@ class SessionKeeper:
         self._tending = asyncio.create_task(self._tend(), name="cronfleet-session")
         self._tending.add_done_callback(self._tended)
         return self
+
+    async def met(self) -> None:
+        """Wait until it knows who else is there, but no longer than for an answer."""
+        await rest(self._met, self._times.call_ms)
 
     async def __aexit__(self, *_: object) -> None:
         try:
@@ -283,6 +288,7 @@ class SessionKeeper:
         self._watch.saw(renewal, news.received_at)
         self._fate.held_seen(renewal.held)
         self._meet(renewal)
+        self._met.set()
 
     def _meet(self, renewal: Renewal) -> None:
         """Rank the sessions that declare what we declare; notice when others went away."""
@@ -304,10 +310,11 @@ class SessionKeeper:
         now = self._clock.boot_ms()
         closed = False
         for dead in self._watch.dead(now):
+            # A refusal may mean that it has yet to expire by the store's clock, a moment later.
             if await self._store.close(dead.session, dead.counter, dead.epoch):
                 log.warning("session %s is dead: closed", dead.session[:8])
                 closed = True
-            self._watch.drop(dead.session)
+                self._watch.drop(dead.session)
         if closed or now >= self._sweep_at:
             self._sweep_at = now + self._times.ttl_ms
             while swept := await self._store.sweep():

@@ -59,7 +59,7 @@ class Watch:
         self._sights.clear()
 
     def drop(self, session: SessionId) -> None:
-        """It was closed, or is not dead after all: watch it from the start if it is seen again."""
+        """It was closed."""
         self._sights.pop(session, None)
 
     def dead(self, now: Instant) -> list[Dead]:

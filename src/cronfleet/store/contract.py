@@ -158,7 +158,7 @@ class Store(Protocol):
         and generation are those of the item, it is due, and the job is neither paused nor at
         its limit. The same step advances the expected fire time and the watermark. Once one
         item of a job is refused, so are its later ones. Never repeat an unanswered claim: ask
-        `held`.
+        `held`. Raises ValueError, with nothing claimed, when a tick is out of order.
         """
         ...
 

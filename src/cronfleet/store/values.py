@@ -286,6 +286,11 @@ class Completion:
     retry_in_ms: int | None = None
     error: str = ""
 
+    @property
+    def kept_error(self) -> str:
+        """The error as it is stored: cut, and with `?` for what UTF-8 cannot say."""
+        return self.error[:MOST_ERROR_CHARACTERS].encode("utf-8", "replace").decode()
+
 
 class Recorded(StrEnum):
     """What a completion came to."""

@@ -32,14 +32,15 @@ EACH_SECOND = every(timedelta(seconds=1))
 class TimedRenewal(RenewalThread):
     """Renews by the event loop's timers, so that virtual time moves it too."""
 
-    _timer: asyncio.TimerHandle | None = None
+    _timer: asyncio.Handle | None = None
 
     def hold(self, session: SessionId, sent_at: Instant) -> None:
         with self._lock:
             self._lease = self._lease_of(session, sent_at)
-        self._renew_at = sent_at + self._times.renewal_ms
-        if self._timer is None:
-            self._step()
+        self._renew_at = self._clock.boot_ms()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_soon(self._step)
 
     def _lease_of(self, session: SessionId, sent_at: Instant) -> Any:
         return type(self._lease)(session, self._deadline(sent_at))

@@ -109,6 +109,7 @@ class ScriptedStore(MemoryStore):
         self.calls: Counter[str] = Counter()
         self.is_away = False
         self.broken: dict[str, Exception] = {}
+        self.renewals_fail = 0
         self.renewals_fail_for: set[SessionId] = set()
         self._faults: defaultdict[str, deque[Fault]] = defaultdict(deque)
 
@@ -133,7 +134,7 @@ class ScriptedStore(MemoryStore):
 
     async def open(self) -> StoreInfo:
         parent = super()
-        return await self._told("open", lambda: parent.open())
+        return await self._told("open", parent.open)
 
     async def join(self, session: NewSession) -> None:
         parent = super()
@@ -219,7 +220,12 @@ class _ScriptedRenewer:
 
     def renew(self, session: SessionId) -> Renewal | None:
         self._store.calls["renew"] += 1
-        if self._store.is_away or session in self._store.renewals_fail_for:
+        self._store.renewals_fail -= 1
+        if (
+            self._store.is_away
+            or self._store.renewals_fail >= 0
+            or session in self._store.renewals_fail_for
+        ):
             raise gone("renew")
         return self._renewer.renew(session)
 

@@ -9,7 +9,7 @@ import pytest
 from cronfleet.engine.instance import Instance
 from cronfleet.model import RunState
 from tests.unit.engine.rig import TIMES, Rig, job, leave_a_stray
-from tests.unit.engine.scripted_store import late_answer, late_request, lost_answer
+from tests.unit.engine.scripted_store import late_answer, lost_answer, zombie
 from tests.virtual_time import virtual_loop
 
 CANCEL_GRACE_S = TIMES.cancel_grace_ms / 1000
@@ -59,9 +59,9 @@ async def test_it_claims_nothing_more(rig: Rig) -> None:
     before = rig.store.calls["claim"]
     await asyncio.sleep(10)
     assert rig.store.calls["claim"] == before
+    assert (await rig.runs("other"))[0].state is RunState.PENDING
     rig.handlers.gate.set()
     await working
-    assert (await rig.run("other")).state is RunState.PENDING if False else True
 
 
 async def test_its_session_lives_as_long_as_its_handlers(rig: Rig) -> None:
@@ -98,6 +98,32 @@ async def test_a_repeatable_run_that_it_had_to_cancel_is_another_instances_at_on
     await working
     run = await rig.run()
     assert (run.state, run.attempt) == (RunState.PENDING, 2)
+
+
+async def test_to_be_drained_often_is_no_reason_to_pause_a_job_as_poisoned(rig: Rig) -> None:
+    """Each roll-out cancels it, and none of its instances has been lost."""
+    for attempt in range(1, 6):
+        instance = rig.make(job(rig.handlers.gated, on_lost="rerun"))
+        working = await begun(rig, instance)
+        await rig.until(lambda attempt=attempt: len(rig.handlers.entered) == attempt)
+        instance.stop()
+        instance.stop()
+        await working
+    run = (await rig.runs())[-1]
+    assert (run.state, run.attempt, run.losses) == (RunState.PENDING, 6, 0)
+    assert [each.paused for each in await rig.store.jobs()] == [False]
+
+
+async def test_a_repeatable_handler_that_would_not_end_is_a_loss(rig: Rig) -> None:
+    instance = rig.make(job(rig.handlers.stubborn, on_lost="rerun"))
+    working = await begun(rig, instance)
+    await rig.until_run(RunState.STARTED)
+    instance.stop()
+    instance.stop()
+    await working
+    assert (await rig.run()).losses == 1
+    rig.handlers.gate.set()
+    await asyncio.sleep(0.01)
 
 
 async def test_a_second_stop_is_immediate(rig: Rig) -> None:
@@ -211,9 +237,9 @@ async def test_an_error_that_is_no_stores_ends_the_instance_and_its_handlers(rig
 async def test_a_claim_that_arrives_after_it_left_is_refused(rig: Rig) -> None:
     instance = rig.make(job(rig.handlers.quick))
     working = await begun(rig, instance)
-    await asyncio.sleep(59)
-    rig.store.next("claim", late_request(30))
+    rig.store.next("claim", zombie(after_s=30))
     await rig.until(lambda: rig.store.calls["claim"] == 1)
     instance.stop()
     await working
-    assert await rig.runs() == [] or rig.handlers.entered == []
+    await asyncio.sleep(31)
+    assert await rig.runs() == []

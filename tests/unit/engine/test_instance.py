@@ -13,7 +13,7 @@ from cronfleet.engine.seats import Seats
 from cronfleet.model import RunState
 from cronfleet.schedule import EPOCH
 from cronfleet.store import Order
-from tests.unit.engine.rig import EACH_SECOND, Rig, job
+from tests.unit.engine.rig import EACH_SECOND, TTL_S, Rig, job
 from tests.unit.engine.scripted_store import first
 
 HOURLY = every(timedelta(hours=1))
@@ -47,6 +47,17 @@ async def test_a_triggered_run_is_found_within_a_poll_and_at_once_when_hinted(ri
         assert await rig.until(lambda: len(rig.handlers.entered) == 2) <= 0.02
 
 
+async def test_it_looks_past_what_it_does_not_know(rig: Rig) -> None:
+    """A thousand jobs of another version are overdue, and come first."""
+    others = [job(rig.handlers.quick, f"job-{n:04}") for n in range(1_000)]
+    session = await rig.stranger()
+    declarations = [each.declaration(rig.clock.wall_ms()) for each in others]
+    await rig.store.sync_jobs(session, "app", declarations)
+    async with rig.at_work(job(rig.handlers.quick)):
+        await asyncio.sleep(61)
+        assert rig.handlers.ticks == [str((await rig.run()).id)]
+
+
 async def test_a_tick_that_is_due_while_its_job_is_active_is_on_record(rig: Rig) -> None:
     async with rig.at_work(job(rig.handlers.gated)):
         await asyncio.sleep(190)
@@ -68,6 +79,25 @@ async def test_a_run_whose_definition_changed_under_its_claim_is_given_back(rig:
         assert rig.handlers.entered == []
         assert rig.store.calls["claim"] == 1
         await rig.until_run(RunState.SUCCEEDED)  # The other is dead, and its definition with it.
+
+
+async def test_an_instance_says_why_it_makes_no_claims(rig: Rig) -> None:
+    async with rig.at_work(job(rig.handlers.quick)) as instance:
+        await asyncio.sleep(1)
+        assert instance.trouble == ""
+        instance._looked_at = None
+        assert "nothing has been looked for" in instance.trouble
+        instance.stop()
+        assert instance.trouble == "it is stopping"
+
+
+async def test_an_instance_whose_seats_are_all_taken_is_not_in_trouble(rig: Rig) -> None:
+    async with rig.at_work(job(rig.handlers.gated)) as instance:
+        instance._seats = Seats(1, 0)
+        await asyncio.sleep(60 + 2 * TTL_S)
+        assert len(rig.handlers.entered) == 1
+        assert instance.trouble == ""
+        rig.handlers.gate.set()
 
 
 # --- what it costs

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from cronfleet.engine.ranking import Ranking
-from cronfleet.model import RunState
+from cronfleet.model import JobName, RunState
 from tests.unit.engine.rig import EACH_SECOND, TTL_S, Rig, job
 from tests.unit.engine.scripted_store import (
     Fault,
@@ -48,7 +48,11 @@ def faults(chance: random.Random) -> list[Fault]:
 def random_ranks(monkeypatch: pytest.MonkeyPatch) -> random.Random:
     """Every look at a rank gives another, so that two go first and nobody does."""
     chance = random.Random(1)
-    monkeypatch.setattr(Ranking, "rank", lambda self, job: chance.randrange(4))
+
+    def rank(_: Ranking, __: JobName) -> int:
+        return chance.randrange(4)
+
+    monkeypatch.setattr(Ranking, "rank", rank)
     return chance
 
 

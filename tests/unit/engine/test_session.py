@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from cronfleet import cron
+from cronfleet.engine.seats import Seats
 from cronfleet.errors import ForeignJobError, StoreUnavailableError
 from cronfleet.model import RunState, SessionId
 from cronfleet.store import Granted, PendingClaim
@@ -193,8 +194,7 @@ async def test_a_session_that_nobody_renews_is_closed_when_a_ttl_was_watched(rig
     async with rig.at_work(job(rig.handlers.quick)) as instance:
         stranger = await rig.stranger()
         died_at = rig.clock.boot_ms()
-        while stranger in await sessions(rig):
-            await asyncio.sleep(0.01)
+        await rig.until(lambda: stranger not in rig.store._records._sessions)
         watched_for = rig.clock.boot_ms() - died_at
         assert await sessions(rig) == [instance._session.id]
     assert TIMES.ttl_ms <= watched_for <= TIMES.ttl_ms + TIMES.renewal_ms + 10
@@ -221,6 +221,17 @@ async def test_a_close_that_goes_unanswered_is_tried_again(rig: Rig) -> None:
         rig.store.next("close", lost_request)
         await asyncio.sleep(2 * TTL_S)
         assert stranger not in await sessions(rig)
+
+
+async def test_a_close_that_comes_a_moment_too_soon_is_tried_again_soon(rig: Rig) -> None:
+    """The store's clock went a little slower than the watcher's."""
+    async with rig.at_work(job(rig.handlers.quick)):
+        await asyncio.sleep(RENEWAL_S / 2)
+        stranger = await rig.stranger()
+        died_at = rig.clock.boot_ms()
+        rig.clock.leap(-TIMES.renewal_ms)
+        await rig.until(lambda: stranger not in rig.store._records._sessions)
+        assert rig.clock.boot_ms() - died_at <= TIMES.ttl_ms + 2 * TIMES.renewal_ms + 10
 
 
 async def test_a_session_that_lives_after_all_is_not_closed(rig: Rig) -> None:
@@ -319,11 +330,34 @@ async def test_an_instance_that_nobody_tends_any_more_claims_nothing(rig: Rig) -
 
 
 async def test_an_older_tzdata_leaves_zoned_jobs_to_newer_ones(rig: Rig) -> None:
-    zoned = job(rig.handlers.quick, "zoned", cron("* * * * *", tz="Europe/Berlin"))
-    utc = job(rig.handlers.quick, "utc", cron("* * * * *"))
-    async with rig.at_work(zoned, utc, tzdata="2025b"), rig.at_work(tzdata="2026a", program="x"):
-        await asyncio.sleep(200)
+    """From its first moment on, when it has not met them yet."""
+    zoned = job(rig.handlers.quick, "zoned", cron("* * * * * *", tz="Europe/Berlin"))
+    utc = job(rig.handlers.quick, "utc", cron("* * * * * *"))
+    async with (
+        rig.at_work(zoned, utc, tzdata="2026a", program="app") as newer,
+        rig.at_work(tzdata="2026a", program="x"),
+    ):
+        await rig.until(lambda: len(rig.handlers.entered) == 2)
+        newer._seats = Seats(0, 0)
+        rig.handlers.entered.clear()
+        async with rig.at_work(zoned, utc, tzdata="2025b"):
+            await asyncio.sleep(200)
     assert {run.job for run in rig.handlers.entered} == {"utc"}
+
+
+async def test_what_is_overdue_at_the_start_runs_at_once(rig: Rig) -> None:
+    """It is ready when it has met the others: then it knows what it may take."""
+    zoned = job(rig.handlers.quick, "zoned", cron("* * * * *", tz="Europe/Berlin"))
+    await rig.declare(zoned)
+    await asyncio.sleep(61)
+    async with rig.at_work(zoned):
+        assert await rig.until(lambda: bool(rig.handlers.entered)) <= 0.01
+
+
+async def test_one_that_cannot_meet_the_others_works_all_the_same(rig: Rig) -> None:
+    rig.store.renewals_fail = 1
+    async with rig.at_work(job(rig.handlers.quick)):
+        await rig.until_run(RunState.SUCCEEDED, within_s=62)
 
 
 # --- who goes first

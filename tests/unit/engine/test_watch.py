@@ -148,7 +148,8 @@ def test_the_dead_stood_still_for_a_ttl_in_which_the_store_answered(
     history: list[tuple[int, str]],
 ) -> None:
     watch, now, counter, epoch = Watch(ANNA, TTL_MS), 0, 0, 1
-    undisturbed_since, answered_at = None, None
+    undisturbed_since: int | None = None
+    answered_at = 0
     for span_ms, what in history:
         now += span_ms
         if what == "away":

@@ -13,6 +13,7 @@ from cronfleet.registry import Retry
 from tests.unit.engine.rig import EACH_SECOND, TIMES, TTL_S, Rig, job, leave_a_stray
 from tests.unit.engine.scripted_store import (
     Fault,
+    first,
     late_answer,
     late_request,
     lost_answer,
@@ -208,6 +209,17 @@ async def test_a_start_that_arrives_when_its_run_was_given_up_is_told_as_lost(ri
         run = await rig.until_run(RunState.LOST, within_s=TTL_S * 2)
     assert rig.handlers.entered == []
     assert run.outcome is Outcome.LOST
+
+
+async def test_a_start_that_is_refused_enters_nothing_and_its_run_goes_elsewhere(rig: Rig) -> None:
+    """Its session was closed while the request was under way; nor can the claim be given back."""
+    rig.store.next("start", first(rig.close_all))
+    rig.store.next("release", lost_request)
+    async with rig.at_work(job(rig.handlers.quick)):
+        await rig.until(lambda: rig.store.calls["release"] == 1)
+        assert rig.handlers.entered == []
+        run = await rig.until_run(RunState.SUCCEEDED)
+    assert (run.attempt, len(rig.handlers.entered)) == (1, 1)
 
 
 async def test_of_starts_in_one_batch_each_has_its_own_answer(rig: Rig) -> None:

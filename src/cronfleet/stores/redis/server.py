@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 
 from redis import exceptions
@@ -12,6 +13,9 @@ from cronfleet.errors import StoreError, StoreRefusedError, StoreUnavailableErro
 log: logging.Logger = logging.getLogger(__name__)
 
 OLDEST = {"redis": (6, 2), "valkey": (8, 0)}
+
+# Older servers word it as one, newer ones as the other.
+_DENIED_IN_SCRIPT = re.compile("NOPERM|ACL failure in script|executing the script can't")
 
 _CREDENTIALS_HINT = "set REDIS_PASSWORD, or write the password into the URL"
 
@@ -25,7 +29,12 @@ def in_our_words(name: str, error: exceptions.RedisError | OSError) -> StoreErro
         return StoreRefusedError(
             f"the store {name} refuses the password: {said}; {_CREDENTIALS_HINT}"
         )
-    if isinstance(error, exceptions.NoPermissionError) or said.startswith("NOPERM"):
+    if isinstance(error, exceptions.MovedError):
+        return StoreRefusedError(
+            f"the store {name} is a node of a cluster that keeps this fleet on another one "
+            f"({said}): name that node, or use a server of its own"
+        )
+    if isinstance(error, exceptions.NoPermissionError) or _DENIED_IN_SCRIPT.search(said):
         return StoreRefusedError(
             f"the store {name} does not allow what cronfleet needs: {said}; "
             "let its user run EVAL, EVALSHA, INFO, CONFIG GET and the commands on cronfleet:* keys"

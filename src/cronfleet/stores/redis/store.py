@@ -55,6 +55,7 @@ from cronfleet.stores.redis.codec import Argument, Reply
 from cronfleet.stores.redis.connections import (
     Connection,
     Connections,
+    check_url,
     connection,
     connections,
     described,
@@ -76,7 +77,7 @@ class RedisStore:
     """The contract on one server. All keys of a fleet carry one hash tag.
 
     `call_timeout` is in seconds. The driver's own retries are off: it would send a command twice
-    whose answer was lost.
+    whose answer was lost. Raises ConfigurationError for an URL that cannot be read.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class RedisStore:
         clock: Clock | None = None,
         call_timeout: float = 2.5,
     ) -> None:
+        check_url(url)
         self._url = url
         self._base = f"cronfleet:{{{fleet}}}:"
         self._clock = clock
@@ -152,6 +154,9 @@ class RedisStore:
                 return await client.eval(wanted.text, 1, *packed)
         except (RedisError, OSError) as error:
             raise server.in_our_words(self.name, error) from error
+        finally:
+            if client is not self._client:
+                await client.aclose()  # Closed under this call, which may have connected since.
 
     async def _call_in_parts(
         self,

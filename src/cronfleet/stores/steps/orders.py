@@ -52,7 +52,9 @@ def _same_again(records: Records, earlier: str, job: JobRecord) -> Triggered:
 
 
 def _new_manual(records: Records, job: JobRecord, state: RunState) -> RunRecord:
-    number = 1
+    # The newest run tells where to begin: of one millisecond, the greatest number is the newest.
+    newest = next(iter(records.runs(job.name, limit=1, skip=0)), None)
+    number = newest.id.number + 1 if newest and newest.id.fire_time == records.now else 1
     while records.run(RunId(job.name, records.now, number)):
         number += 1
     return RunRecord(

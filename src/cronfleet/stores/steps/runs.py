@@ -16,13 +16,7 @@ from cronfleet.model import (
     RunState,
     SessionId,
 )
-from cronfleet.store import (
-    LOSSES_ALLOWED,
-    MOST_ERROR_CHARACTERS,
-    Completion,
-    Recorded,
-    Start,
-)
+from cronfleet.store import LOSSES_ALLOWED, Completion, Recorded, Start
 from cronfleet.stores.steps.records import Records
 
 
@@ -66,7 +60,7 @@ def _complete(records: Records, said: Completion) -> Recorded:
     if run is None or run.token != said.token:
         return Recorded.REFUSED
     if run.state is RunState.STARTED:
-        _end_attempt(records, replace(run, error=said.error[:MOST_ERROR_CHARACTERS]), said)
+        _end_attempt(records, replace(run, error=said.kept_error), said)
         return Recorded.DONE
     if run.outcome is said.outcome:
         return Recorded.DONE  # Said before; its first answer was lost.
@@ -149,6 +143,7 @@ def _end(records: Records, run: RunRecord, outcome: Outcome) -> RunRecord:
         outcome=outcome,
         ended_at=records.now,
         session=None,
+        start_id=None,
     )
     if ended.state not in TERMINAL:
         raise ValueError(f"{outcome} does not end a run")

@@ -1,5 +1,7 @@
--- Ends another's session, once and finally, if it is as it was watched and has expired.
+-- Ends another's session, once and finally, if it is as it was watched and has expired. The first
+-- to come after a failover is refused: what it watched may have been lost.
 -- ARGV[2] session, [3] counter, [4] epoch. Returns 1 if it was closed, else 0.
+notice_failover()
 local dead = read(key('session', ARGV[2]))
 if not dead or dead.counter ~= ARGV[3] or redis.call('HGET', FLEET, 'epoch') ~= ARGV[4] then
   return 0

@@ -3,15 +3,15 @@
 -- Returns for each 'new', 'kept', 'changed', 'superseded', {'foreign', program} or
 -- {'behind', watermark}.
 local session, program = ARGV[2], ARGV[3]
-local others = {}
+local others = {} -- The manifests of the other sessions, each once: most share one.
 for _, other in ipairs(redis.call('SMEMBERS', BASE .. 'sessions')) do
   if other ~= session then
-    others[#others + 1] = redis.call('HGET', key('session', other), 'manifest')
+    others[redis.call('HGET', key('session', other), 'manifest')] = true
   end
 end
 
 local function is_declared(digest)
-  for _, manifest in ipairs(others) do
+  for manifest in pairs(others) do
     if redis.call('SISMEMBER', key('manifest', manifest), digest) == 1 then
       return true
     end

@@ -177,7 +177,7 @@ local SUCCEEDED = {succeeded = true, skipped = true}
 
 local function end_run(run, record, outcome, job)
   redis.call('HSET', key('run', run), 'state', outcome, 'outcome', outcome, 'ended', int(now))
-  redis.call('HDEL', key('run', run), 'session')
+  redis.call('HDEL', key('run', run), 'session', 'start')
   let_go(record.session, run)
   local shelf = SUCCEEDED[outcome] and 'good' or 'bad'
   redis.call('ZADD', key(shelf, job.name), int(now), run)
@@ -234,11 +234,13 @@ end
 
 -- Manifests and the ends of sessions ----------------------------------------------------
 
--- Drops the manifests that no open session has in force.
+-- Drops the manifests that no open session has in force, nor is in the middle of telling.
 local function drop_manifests()
   local kept = {}
   for _, session in ipairs(redis.call('SMEMBERS', BASE .. 'sessions')) do
-    kept[redis.call('HGET', key('session', session), 'manifest')] = true
+    local named = redis.call('HMGET', key('session', session), 'manifest', 'coming')
+    kept[named[1]] = true
+    kept[named[2]] = true
   end
   for _, manifest in ipairs(redis.call('SMEMBERS', BASE .. 'manifests')) do
     if not kept[manifest] then
@@ -259,9 +261,14 @@ end
 local KEY_KEPT_MS = 24 * 3600 * 1000
 local MOST_AUDIT = 1000
 
+-- No job's name has a space in it, so no two orders share a key.
+local function answer_key(verb, name, order_key)
+  return key('answer', verb .. ' ' .. name .. ' ' .. order_key)
+end
+
 -- What an order of this verb, job and idempotency key was answered before, or nil.
 local function earlier_answer(verb, name, order_key)
-  local said = redis.call('GET', key('answer', verb .. ':' .. name .. ':' .. order_key))
+  local said = redis.call('GET', answer_key(verb, name, order_key))
   if not said then
     return nil
   end
@@ -273,7 +280,7 @@ local function earlier_answer(verb, name, order_key)
 end
 
 local function remember(verb, name, order, answer)
-  redis.call('SET', key('answer', verb .. ':' .. name .. ':' .. order.key), int(now) .. ' ' .. answer,
+  redis.call('SET', answer_key(verb, name, order.key), int(now) .. ' ' .. answer,
     'PX', int(2 * KEY_KEPT_MS))
   redis.call('LPUSH', BASE .. 'audit', cjson.encode({int(now), verb, name, order.who, order.why}))
   redis.call('LTRIM', BASE .. 'audit', 0, MOST_AUDIT - 1)

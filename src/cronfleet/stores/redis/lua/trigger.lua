@@ -19,7 +19,13 @@ if job.limit > 0 and job.active >= job.limit then
     return 'full'
   end
 end
+-- The newest run tells where to begin: of one millisecond, the greatest number is the newest.
+local newest = redis.call('ZREVRANGE', key('runs', job.name), 0, 0)[1] or ''
+local at, last_number = string.match(newest, '@(%d+)%+(%d+)$')
 local number = 1
+if at == int(now) then
+  number = tonumber(last_number) + 1
+end
 while redis.call('EXISTS', key('run', job.name .. '@' .. int(now) .. '+' .. int(number))) == 1 do
   number = number + 1
 end

@@ -1,0 +1,380 @@
+"""The scheduler from outside: in real time, on a store in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from cronfleet import (
+    ConfigurationError,
+    CronfleetError,
+    ForeignJobError,
+    InvalidJobError,
+    RunContext,
+    Scheduler,
+    StoreUnavailableError,
+    UnknownJobError,
+    every,
+)
+from cronfleet.clock import SystemClock
+from cronfleet.stores.memory import MemoryStore
+from tests.unit.engine.scripted_store import ScriptedStore, gone, late_answer, lost_request
+
+HOURLY = every(timedelta(hours=1))
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    for thread in set(threading.enumerate()) - before:
+        if not thread.name.startswith("asyncio_"):
+            thread.join(5)
+            assert not thread.is_alive(), f"{thread} is still there"
+
+
+@pytest.fixture
+def store() -> ScriptedStore:
+    return ScriptedStore(SystemClock())
+
+
+class Report:
+    """A handler that tells when it was entered."""
+
+    def __init__(self) -> None:
+        self.entered = asyncio.Event()
+        self.runs: list[RunContext] = []
+
+    async def __call__(self, run: RunContext) -> None:
+        self.runs.append(run)
+        self.entered.set()
+
+
+async def nothing(run: RunContext) -> None: ...
+
+
+def with_report(store: MemoryStore, handler: Callable[[RunContext], object] = nothing) -> Scheduler:
+    scheduler = Scheduler(store, program="app")
+    scheduler.add_job(handler, HOURLY, "report")
+    return scheduler
+
+
+# --- registering
+
+
+def test_a_decorated_handler_stays_what_it_is() -> None:
+    scheduler = Scheduler("memory:")
+    assert scheduler.job(HOURLY)(nothing) is nothing
+
+
+def test_a_name_is_registered_once() -> None:
+    scheduler = with_report(MemoryStore())
+    with pytest.raises(InvalidJobError, match="is registered already"):
+        scheduler.add_job(nothing, HOURLY, "report")
+
+
+async def test_jobs_are_registered_before_the_scheduler_starts() -> None:
+    async with with_report(MemoryStore()) as scheduler:
+        with pytest.raises(InvalidJobError, match="before the scheduler starts"):
+            scheduler.add_job(nothing, HOURLY, "late")
+
+
+def test_a_store_that_nobody_knows_is_a_matter_of_configuration() -> None:
+    with pytest.raises(ConfigurationError, match="write sqlite:///"):
+        Scheduler("mysql://localhost/db")
+
+
+async def test_the_store_may_be_named_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRONFLEET_STORE", "memory:")
+    assert (await Scheduler().health()).store == "memory:"
+
+
+async def test_a_program_is_named_after_the_module_that_makes_the_scheduler(
+    store: ScriptedStore,
+) -> None:
+    scheduler = Scheduler(store)
+    async with scheduler:
+        (instance,) = await scheduler.instances()
+    assert instance.program == __name__
+
+
+@pytest.mark.parametrize(
+    ("started", "program"),
+    [
+        (["-c", "import app_main"], "app_main"),
+        (["-m", "app_main"], "app_main"),
+        (["app_main.py"], "app_main"),
+        (["-c", "{code}"], "python"),
+    ],
+)
+def test_a_program_has_one_name_however_it_is_started(
+    tmp_path: Path, started: list[str], program: str
+) -> None:
+    code = "from cronfleet import Scheduler; print(Scheduler('memory:')._program)"
+    (tmp_path / "app_main.py").write_text(code)
+    command = [sys.executable, *(word.format(code=code) for word in started)]
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == program
+
+
+# --- working
+
+
+async def test_a_triggered_run_is_entered_at_once_and_told_of() -> None:
+    report = Report()
+    async with with_report(MemoryStore(), report) as scheduler:
+        made = await scheduler.trigger("report", who="anna")
+        await report.entered.wait()
+    (run,) = report.runs
+    assert (made.run, made.state, made.paused) == (run.run_id, "pending", False)
+
+
+async def test_what_was_run_can_be_read_when_it_has_ended() -> None:
+    store = MemoryStore()
+    report = Report()
+    async with with_report(store, report) as scheduler:
+        await scheduler.trigger("report")
+        await report.entered.wait()
+    (run,) = await scheduler.runs("report")
+    assert (run.state, run.kind, run.attempt) == ("succeeded", "manual", 1)
+    assert await scheduler.gaps("report") == []
+    assert await scheduler.instances() == []
+
+
+async def test_it_works_only_inside_its_block() -> None:
+    scheduler = with_report(MemoryStore())
+    with pytest.raises(CronfleetError, match="is not at work"):
+        await scheduler.work_until(asyncio.Event())
+
+
+async def test_a_scheduler_may_be_entered_again(store: ScriptedStore) -> None:
+    scheduler = with_report(store)
+    for _ in range(2):
+        async with scheduler:
+            assert len(await scheduler.instances()) == 1
+    assert await scheduler.instances() == []
+
+
+async def test_one_that_cannot_join_raises_why_and_leaves_nothing(store: ScriptedStore) -> None:
+    async with with_report(store):
+        theirs = Scheduler(store, program="theirs")
+        theirs.add_job(nothing, HOURLY, "report")
+        with pytest.raises(ForeignJobError):
+            await theirs.__aenter__()
+        assert len(await theirs.instances()) == 1
+        assert not (await theirs.health()).ready
+
+
+async def test_one_that_is_cancelled_while_it_joins_leaves_nothing(store: ScriptedStore) -> None:
+    store.next("sync_jobs", late_answer(60))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05), with_report(store):
+            pass
+    assert await store.instances() == []
+
+
+# --- until a signal
+
+
+def test_a_signal_drains_and_what_runs_is_finished() -> None:
+    scheduler = Scheduler("memory:")
+    finished: list[str] = []
+
+    @scheduler.job(every(timedelta(seconds=1)))
+    async def stopper(run: RunContext) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(0)
+        finished.append(run.run_id)
+
+    scheduler.run()
+    assert len(finished) == 1
+
+
+def test_a_second_signal_cancels_what_runs() -> None:
+    scheduler = Scheduler("memory:")
+    cancelled: list[str] = []
+
+    @scheduler.job(every(timedelta(seconds=1)))
+    async def stopper(run: RunContext) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(0)
+        os.kill(os.getpid(), signal.SIGINT)
+        try:
+            await asyncio.sleep(3_600)
+        finally:
+            cancelled.append(run.run_id)
+
+    scheduler.run()
+    assert len(cancelled) == 1
+
+
+def test_an_instance_that_fails_ends_the_program(store: ScriptedStore) -> None:
+    """Rather than leave a process at work that does nothing."""
+
+    async def breaks(run: RunContext) -> None:
+        store.broken["peek"] = ZeroDivisionError("a bug")
+
+    scheduler = Scheduler(store)
+    scheduler.add_job(breaks, every(timedelta(seconds=1)))
+    with pytest.raises(ZeroDivisionError):
+        scheduler.run()
+
+
+async def test_an_instance_that_fails_says_so_at_once_and_is_not_ready(
+    store: ScriptedStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    scheduler = await with_report(store).__aenter__()
+    store.broken["peek"] = ZeroDivisionError("a bug")
+    await scheduler.trigger("report")
+    assert scheduler._working is not None
+    await asyncio.wait({scheduler._working})
+    assert not (await scheduler.health()).ready
+    assert "it claims nothing any more: ZeroDivisionError('a bug')" in caplog.text
+    with pytest.raises(ZeroDivisionError):
+        await scheduler.__aexit__()
+    assert scheduler._info is None
+
+
+# --- in a thread
+
+
+def test_a_program_that_is_not_asynchronous_has_it_in_a_thread() -> None:
+    entered = threading.Event()
+
+    def handler(run: RunContext) -> None:
+        entered.set()
+
+    scheduler = Scheduler("memory:")
+    scheduler.add_job(handler, every(timedelta(seconds=1)), "report")
+    scheduler.start()
+    with pytest.raises(CronfleetError, match="started already"):
+        scheduler.start()
+    assert entered.wait(5)
+    scheduler.stop()
+    scheduler.stop()
+
+
+@pytest.mark.parametrize("error", [gone("nobody there"), ZeroDivisionError("a bug")])
+def test_a_thread_that_cannot_start_raises_why(store: ScriptedStore, error: Exception) -> None:
+    store.broken["join"] = error
+    scheduler = with_report(store)
+    with pytest.raises(type(error)):
+        scheduler.start()
+    del store.broken["join"]
+    scheduler.start()
+    scheduler.stop()
+
+
+def test_a_thread_whose_instance_failed_says_so_when_it_is_stopped(store: ScriptedStore) -> None:
+    has_failed = threading.Event()
+
+    async def breaks(run: RunContext) -> None:
+        store.broken["peek"] = ZeroDivisionError("a bug")
+        assert scheduler._working is not None
+        scheduler._working.add_done_callback(lambda _: has_failed.set())
+
+    scheduler = Scheduler(store)
+    scheduler.add_job(breaks, every(timedelta(seconds=1)))
+    scheduler.start()
+    assert has_failed.wait(5)
+    with pytest.raises(ZeroDivisionError):
+        scheduler.stop()
+    scheduler.stop()
+
+
+# --- a store that is not up yet
+
+
+async def test_a_store_that_is_not_up_yet_is_waited_for(
+    store: ScriptedStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.next("open", lost_request, lost_request)
+    assert await with_report(store).jobs() == []
+    assert store.calls["open"] == 3
+    assert [line.levelno for line in caplog.records] == [logging.WARNING]
+
+
+async def test_a_store_that_does_not_come_up_is_an_error(store: ScriptedStore) -> None:
+    store.is_away = True
+    scheduler = Scheduler(store, patience=timedelta(0))
+    with pytest.raises(StoreUnavailableError):
+        await scheduler.jobs()
+
+
+# --- looking and ordering
+
+
+async def test_who_only_looks_is_no_instance(store: ScriptedStore) -> None:
+    async with with_report(store):
+        looker = Scheduler(store, program="looker")
+        (job,) = await looker.jobs()
+        assert (job.name, job.program, job.schedule) == ("report", "app", "every 1:00:00")
+        assert len(await looker.instances()) == 1
+        assert (await looker.health()).detail == "this is no instance at work"
+        await looker.aclose()
+
+
+async def test_all_jobs_are_told_page_by_page(store: ScriptedStore) -> None:
+    scheduler = Scheduler(store)
+    for n in range(250):
+        scheduler.add_job(nothing, HOURLY, f"job-{n:03}")
+    async with scheduler:
+        assert [job.name for job in await scheduler.jobs()] == [f"job-{n:03}" for n in range(250)]
+
+
+async def test_a_job_is_paused_resumed_and_skipped_by_name(store: ScriptedStore) -> None:
+    async with with_report(store) as scheduler:
+        before = await scheduler.job_info("report")
+        paused = await scheduler.pause("report", who="anna", why="holiday")
+        assert (paused.state, paused.paused_by, paused.paused_why) == ("paused", "anna", "holiday")
+        assert (await scheduler.resume("report", who="anna")).next_fire == before.next_fire
+        skipped = await scheduler.skip_next("report", who="bert")
+        assert before.next_fire is not None
+        assert skipped.next_fire == before.next_fire + timedelta(hours=1)
+        (gap,) = await scheduler.gaps("report")
+        assert (gap.first, gap.count, gap.reason) == (before.next_fire, 1, "by_hand")
+        assert [each.verb for each in await scheduler.audit()] == ["skip_next", "resume", "pause"]
+
+
+@pytest.mark.parametrize("look", ["runs", "gaps", "job_info", "trigger", "pause", "resume"])
+async def test_a_job_that_is_not_there_is_named(store: ScriptedStore, look: str) -> None:
+    with pytest.raises(UnknownJobError, match="reprot"):
+        await getattr(with_report(store), look)("reprot")
+
+
+async def test_a_note_is_set_once(store: ScriptedStore) -> None:
+    scheduler = Scheduler(store)
+    assert await scheduler.note("outbox", "a") == "a"
+    assert await scheduler.note("outbox", "b") == "a"
+
+
+async def test_an_instance_is_ready_when_it_has_looked_for_work(store: ScriptedStore) -> None:
+    report = Report()
+    async with with_report(store, report) as scheduler:
+        await scheduler.trigger("report")
+        await report.entered.wait()
+        health = await scheduler.health()
+        info = await store.open()
+        assert (health.ready, health.detail) == (True, "")
+        assert (health.store_id, health.epoch) == (info.id, info.epoch)
+
+
+async def test_without_the_store_nobody_is_ready_and_says_why(store: ScriptedStore) -> None:
+    async with with_report(store) as scheduler:
+        await scheduler.trigger("report")
+        store.is_away = True
+        assert scheduler._instance is not None
+        while "gave no answer" not in (await scheduler.health()).detail:
+            scheduler._instance.wake()
+            await asyncio.sleep(0)
+        store.is_away = False
