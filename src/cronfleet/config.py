@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal, TypeAlias
 from urllib.parse import quote
 
+from dotenv.parser import parse_stream
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -178,6 +179,7 @@ def load_settings() -> Settings:
     """
     _warn_if_others_can_read(ENV_FILE)
     try:
+        _check_lines(ENV_FILE)
         return Settings()
     except ValidationError as error:
         raise ConfigurationError("\n".join(_complaints(error))) from None
@@ -185,6 +187,19 @@ def load_settings() -> Settings:
         raise ConfigurationError(
             f"{ENV_FILE} cannot be read ({error}): make it a UTF-8 text file that this user may read"
         ) from None
+
+
+def _check_lines(env_file: Path) -> None:
+    """Refuse a line that would be passed over: its setting would silently be the default."""
+    if not env_file.is_file():
+        return
+    with env_file.open(encoding="utf-8") as lines:
+        broken = [each.original.line for each in parse_stream(lines) if each.error]
+    if broken:
+        numbers = ", ".join(str(number) for number in broken)
+        raise ConfigurationError(
+            f"{env_file} line {numbers} cannot be read: write NAME=value, and close what is quoted"
+        )
 
 
 def _warn_if_others_can_read(env_file: Path) -> None:

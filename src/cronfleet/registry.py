@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, Literal, TypedDict, TypeVar
+from types import NoneType
+from typing import Any, Literal, TypedDict, TypeVar, cast
 
 from cronfleet import model
 from cronfleet.definition import digest, encode
@@ -75,6 +76,7 @@ def known_job(
 ) -> KnownJob:
     """Check all of it. Raises InvalidJobError that says what to write instead."""
     job = name if name is not None else str(getattr(handler, "__name__", ""))
+    _check_types(job, handler, schedule, options)
     is_coroutine = inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
         getattr(handler, "__call__", None)  # noqa: B004 - an object may be a handler
     )
@@ -90,6 +92,37 @@ def known_job(
         is_coroutine=is_coroutine,
         retry_on=retry.on if retry else (),
     )
+
+
+_OPTION_TYPES: Mapping[str, tuple[type, ...]] = {
+    "args": (Mapping, NoneType),
+    "max_active": (int,),
+    "misfire_grace": (timedelta,),
+    "max_catch_up": (int,),
+    "retry": (Retry, NoneType),
+    "timeout": (timedelta, NoneType),
+    "jitter": (timedelta, NoneType),
+    "history": (History,),
+}
+
+
+def _check_types(job: str, handler: object, schedule: object, options: JobOptions) -> None:
+    """For those who write without a type checker."""
+    if not isinstance(schedule, Schedule):
+        raise InvalidJobError(
+            job, f"{schedule!r} is no schedule: write cron(...), every(...), at(...)"
+        )
+    for name, value in options.items():
+        types = _OPTION_TYPES.get(name, (str,))
+        if name not in JobOptions.__annotations__:
+            raise InvalidJobError(job, f"there is no option {name!r}")
+        if not isinstance(value, types):
+            wanted = " or ".join("None" if each is NoneType else each.__name__ for each in types)
+            raise InvalidJobError(job, f"{name}={value!r} must be a {wanted}")
+    try:
+        inspect.signature(cast("Callable[..., object]", handler)).bind(object())
+    except (TypeError, ValueError):
+        raise InvalidJobError(job, "its handler must take one argument, the RunContext") from None
 
 
 def _definition(job: str, schedule: Schedule, options: JobOptions) -> JobDefinition:

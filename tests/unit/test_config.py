@@ -12,6 +12,19 @@ from cronfleet.masking import masked
 
 Set = Callable[[str, str], None]
 
+
+@pytest.mark.parametrize("line", ['CRON_SCHEDULE="*/5 * * * *', "=5", "CRON SCHEDULE=1"])
+def test_a_line_of_the_env_file_that_cannot_be_read_is_refused_by_its_number(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    env_file = tmp_path / ".env"
+    env_file.write_text(f"PORT=3005\n{line}\n")
+    env_file.chmod(0o600)
+    with pytest.raises(ConfigurationError, match=r"\.env line 2 cannot be read"):
+        load_settings()
+
+
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
 
 

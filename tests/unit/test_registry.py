@@ -140,3 +140,34 @@ def test_a_declaration_begins_after_the_instant_that_it_is_asked_for() -> None:
     first = registered().declaration(after=hour).first
     assert first is not None
     assert first.fire_time == 2 * hour
+
+
+@pytest.mark.parametrize(
+    ("option", "hint"),
+    [
+        ({"timeout": 5}, "timeout=5 must be a timedelta or None"),
+        ({"jitter": "1s"}, "jitter='1s' must be a timedelta or None"),
+        ({"retry": 3}, "retry=3 must be a Retry or None"),
+        ({"history": 5}, "history=5 must be a History"),
+        ({"max_active": "2"}, "max_active='2' must be a int"),
+        ({"retires": None}, "there is no option 'retires'"),
+    ],
+)
+def test_an_option_of_another_type_is_an_error_that_names_it(
+    option: dict[str, Any], hint: str
+) -> None:
+    with pytest.raises(InvalidJobError) as refused:
+        registered(**option)
+    assert hint in str(refused.value)
+
+
+def test_what_is_no_schedule_is_refused() -> None:
+    with pytest.raises(InvalidJobError, match="is no schedule: write cron"):
+        known_job(send_report, "* * * * *", None, JobOptions())  # pyright: ignore[reportArgumentType] - the rule
+
+
+def test_a_handler_that_takes_no_run_is_refused_at_once() -> None:
+    async def noargs() -> None: ...
+
+    with pytest.raises(InvalidJobError, match="must take one argument"):
+        registered(noargs)  # pyright: ignore[reportArgumentType] - the rule

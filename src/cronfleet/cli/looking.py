@@ -13,6 +13,7 @@ from cronfleet.cli.options import as_json
 from cronfleet.cli.printing import moment, print_json, print_line, print_table
 
 _MOST_COUNTED = 10_000
+_LONGEST_NOTE = 100
 
 
 @click.command()
@@ -73,7 +74,7 @@ def _run_row(run: RunInfo) -> tuple[str, ...]:
     took = "-"
     if run.started_at and run.ended_at:
         took = f"{(run.ended_at - run.started_at).total_seconds():.3f} s"
-    notes = [run.error, f"came late: {run.late_outcome}" if run.late_outcome else ""]
+    notes = [_short(run.error), f"came late: {run.late_outcome}" if run.late_outcome else ""]
     return (
         moment(run.fire_time),
         run.kind,
@@ -83,6 +84,12 @@ def _run_row(run: RunInfo) -> tuple[str, ...]:
         run.instance or "-",
         "; ".join(filter(None, notes)),
     )
+
+
+def _short(error: str) -> str:
+    """The first line of an error; `--json` has all of it."""
+    first = error.partition("\n")[0]
+    return first if len(first) <= _LONGEST_NOTE else first[: _LONGEST_NOTE - 1] + "…"
 
 
 def _gap_row(gap: GapInfo) -> tuple[str, ...]:

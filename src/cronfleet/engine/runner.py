@@ -16,6 +16,7 @@ from typing import cast
 from cronfleet.context import LogAdapter, RunContext
 from cronfleet.engine.known import KnownJob
 from cronfleet.engine.threads import in_thread
+from cronfleet.errors import CronfleetError
 from cronfleet.model import Claim, OnLost, Outcome, SessionId
 from cronfleet.policy import retry_in_ms
 
@@ -210,6 +211,8 @@ def _retry(
 def _said(error: BaseException | None) -> str:
     if error is None:
         return ""
+    if isinstance(error, CronfleetError):
+        return str(error)  # Its message is for people, and says what to do.
     said = "".join(traceback.format_exception_only(error)).strip()
     frames = traceback.extract_tb(error.__traceback__)
     where = f"\nin {frames[-1].name}, {frames[-1].filename}:{frames[-1].lineno}" if frames else ""

@@ -215,6 +215,18 @@ async def claim_pending(rig: Rig, session: SessionId) -> None:
     assert isinstance(answer, Granted)
 
 
+async def test_a_renewal_that_went_unanswered_begins_the_watch_anew(rig: Rig) -> None:
+    """However short the store was away: the other could not be heard from either."""
+    async with rig.at_work(job(rig.handlers.quick)):
+        stranger = await rig.stranger()
+        await asyncio.sleep(RENEWAL_S)
+        rig.store.renewals_fail = 1
+        await rig.until(lambda: rig.store.renewals_fail == 0)
+        failed_at = rig.clock.boot_ms()
+        await rig.until(lambda: stranger not in rig.store._records._sessions)
+        assert rig.clock.boot_ms() - failed_at >= TIMES.ttl_ms
+
+
 async def test_a_close_that_goes_unanswered_is_tried_again(rig: Rig) -> None:
     async with rig.at_work(job(rig.handlers.quick)):
         stranger = await rig.stranger()

@@ -81,8 +81,11 @@ def close(records: Records, session: SessionId, counter: int, epoch: int) -> boo
 def sweep(records: Records, limit: int) -> list[Swept]:
     swept: list[Swept] = []
     for run in records.runs_orphaned(limit):
-        now = put_back(records, run) if run.state is RunState.CLAIMED else lose(records, run)
-        swept.append(Swept(run.id, now.state))
+        if run.state is RunState.CLAIMED:
+            swept.append(Swept(run.id, put_back(records, run).state))
+        else:
+            told = replace(run, error=f"its instance {run.instance} was gone")
+            swept.append(Swept(run.id, lose(records, told).state))
     return swept
 
 

@@ -15,6 +15,7 @@ for _, session in ipairs(holders) do
       if record.state == 'claimed' then
         put_back(run, record, job)
       else
+        redis.call('SET', key('error', run), 'its instance ' .. record.instance .. ' was gone')
         state = lose(run, record, job)
       end
       answer[#answer + 1] = {run, state}
