@@ -242,7 +242,7 @@ def allow(server: OwnServer, *rules: str) -> str:
     return server.url.replace("redis://", "redis://fleet:secret@")
 
 
-@pytest.mark.parametrize("command", ["info", "evalsha", "hset"])
+@pytest.mark.parametrize("command", ["evalsha", "hset"])
 async def test_a_user_who_may_not_do_what_we_need_is_told_so(
     own_redis: OwnServer, command: str
 ) -> None:
@@ -252,12 +252,21 @@ async def test_a_user_who_may_not_do_what_we_need_is_told_so(
     await store.aclose()
 
 
-async def test_a_server_that_hides_its_configuration_is_used_with_a_warning(
-    own_redis: OwnServer, opened: Opener, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("command", ["config", "info"])
+async def test_a_server_that_hides_what_it_is_like_is_used_all_the_same(
+    own_redis: OwnServer, opened: Opener, command: str
 ) -> None:
-    store = await opened(allow(own_redis, "-config"))
-    assert "not checked: eviction" in caplog.text
+    store = await opened(allow(own_redis, f"-{command}"))
     assert await store.jobs() == []
+
+
+async def test_a_server_that_evicts_is_refused_although_it_hides_its_configuration(
+    own_redis: OwnServer,
+) -> None:
+    tell(own_redis, "CONFIG", "SET", "maxmemory", "100mb")
+    tell(own_redis, "CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    with pytest.raises(StoreRefusedError, match="noeviction"):
+        await RedisStore(allow(own_redis, "-config")).open()
 
 
 def test_a_node_of_a_cluster_that_has_not_this_fleet_is_refused() -> None:

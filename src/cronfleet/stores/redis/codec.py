@@ -1,10 +1,9 @@
-"""Arguments for the scripts, and what their replies say."""
+"""Words for the scripts, and what their replies say."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterable
 
 from cronfleet.model import (
     AuditRecord,
@@ -29,6 +28,7 @@ from cronfleet.store import (
     Behind,
     ClaimAnswer,
     ClaimItem,
+    Completion,
     Declaration,
     DeclareAnswer,
     Declared,
@@ -38,27 +38,25 @@ from cronfleet.store import (
     HeldRun,
     Moved,
     NotGranted,
+    Order,
+    Ordered,
     Peer,
     PendingClaim,
     PendingRun,
     Renewal,
     Seen,
     Skipped,
+    Start,
     StoreInfo,
+    Triggered,
 )
+from cronfleet.stores.redis.connections import Reply, Word
 
-Argument: TypeAlias = str | int
-Reply: TypeAlias = Any
-"""What a script answered: strings, integers and lists of them."""
-
-ITEM_WIDTH = 12
+# --- words --------------------------------------------------------------------------------------
 
 
-# --- arguments ----------------------------------------------------------------------------------
-
-
-def declaration(each: Declaration) -> list[Argument]:
-    return [
+def declaration(each: Declaration) -> Iterable[Word]:
+    return (
         each.name,
         each.digest,
         each.schedule_digest,
@@ -66,69 +64,85 @@ def declaration(each: Declaration) -> list[Argument]:
         each.on_lost,
         *_fire(each.first),
         each.json,
-    ]
+    )
 
 
-def item(each: ClaimItem) -> list[Argument]:
+def item(each: ClaimItem) -> Iterable[Word]:
+    """Raises ValueError for a tick whose instants are out of order."""
     if isinstance(each, PendingClaim):
-        return ["p", str(each.run), *[""] * (ITEM_WIDTH - 2)]
-    fire_time = "" if each.fire_time is None else each.fire_time
-    return [
-        "t",
+        return ("run", str(each.run))
+    return (
+        "tick",
         each.job,
         each.generation,
         each.expected,
-        fire_time,
+        "" if each.fire_time is None else each.fire_time,
+        each.settles,
         *_fire(each.following),
         *_gap(each.gap),
-        each.settles,
-    ]
+    )
 
 
-def moved(each: Moved) -> list[Argument]:
+def start(each: Start) -> Iterable[Word]:
+    return (str(each.run), each.token, each.start_id)
+
+
+def completion(each: Completion) -> Iterable[Word]:
+    retry_in = "" if each.retry_in_ms is None else each.retry_in_ms
+    return (str(each.run), each.token, each.outcome, retry_in, each.kept_error)
+
+
+def claim(each: Claim) -> Iterable[Word]:
+    return (str(each.run), each.token)
+
+
+def order(verb: str, job: JobName, each: Order) -> Iterable[Word]:
+    audit = json.dumps([verb, job, each.who, each.why])
+    return (job, _text(each.key), _text(each.who), _text(each.why), audit)
+
+
+def moved(each: Moved) -> Iterable[Word]:
     expected = "" if each.expected is None else each.expected
-    return [each.generation, expected, *_fire(each.following), *_gap(each.gap)]
+    return (each.generation, expected, *_fire(each.following), *_gap(each.gap))
 
 
-def _fire(fire: Fire | None) -> list[Argument]:
-    return ["", ""] if fire is None else [fire.fire_time, fire.due]
+def _text(anything: str) -> bytes:
+    """What people write may hold what is no character, as a file's name may."""
+    return anything.encode("utf-8", "surrogatepass")
 
 
-def _gap(gap: Gap | None) -> list[Argument]:
-    return [""] * 4 if gap is None else [gap.first, gap.last, gap.count, gap.reason]
+def _fire(fire: Fire | None) -> Iterable[Word]:
+    return ("", "") if fire is None else fire
+
+
+def _gap(gap: Gap | None) -> Iterable[Word]:
+    return ("",) * 4 if gap is None else (gap.first, gap.last, gap.count, gap.reason)
 
 
 # --- replies ------------------------------------------------------------------------------------
 
 
-def store_info(reply: Reply) -> StoreInfo:
-    return StoreInfo(reply[0], int(reply[1]), int(reply[2]), int(reply[3]))
-
-
 def renewal(reply: Reply) -> Renewal:
+    store_id, epoch, now, schema, held, tzdata, peers = reply
     return Renewal(
-        info=store_info(reply),
-        held=int(reply[4]),
-        tzdata=reply[5],
-        peers=[
-            Peer(SessionId(session), int(counter), int(ttl), program, manifest)
-            for session, counter, ttl, program, manifest in reply[6:]
-        ],
+        info=StoreInfo(store_id, epoch, now, schema),
+        held=held,
+        tzdata=tzdata,
+        peers=[Peer(SessionId(session), *rest) for session, *rest in peers],
     )
 
 
 def held_run(reply: Reply) -> HeldRun:
-    run, state, kind, token, attempt, digest = reply
-    claim = Claim(RunId.parse(run), Kind(kind), int(token), int(attempt), digest)
-    return HeldRun(claim, RunState(state))
+    run, kind, token, attempt, digest, state = reply
+    return HeldRun(Claim(RunId.parse(run), Kind(kind), token, attempt, digest), RunState(state))
 
 
-def declared(reply: Reply) -> DeclareAnswer:
+def declare_answer(reply: Reply) -> DeclareAnswer:
     match reply:
         case ["foreign", owner]:
             return Foreign(owner)
         case ["behind", watermark]:
-            return Behind(int(watermark))
+            return Behind(watermark)
         case _:
             return Declared(reply)
 
@@ -136,109 +150,102 @@ def declared(reply: Reply) -> DeclareAnswer:
 def seen(reply: Reply) -> Seen:
     now, next_due, due, soon, pending = reply
     return Seen(
-        now=int(now),
-        due=[_tick(each) for each in due],
-        soon=[_tick(each) for each in soon],
+        now=now,
+        due=[_due_tick(each) for each in due],
+        soon=[_due_tick(each) for each in soon],
         pending=[PendingRun(RunId.parse(run), digest) for run, digest in pending],
-        next_due=int(next_due) if next_due else None,
+        next_due=next_due,
     )
 
 
-def _tick(reply: Reply) -> DueTick:
-    name, generation, digest, fire_time, due, active = reply
-    expected = Fire(int(fire_time), int(due))
-    return DueTick(name, int(generation), digest, expected, int(active))
+def _due_tick(reply: Reply) -> DueTick:
+    job, generation, digest, fire_time, due, active = reply
+    return DueTick(job, generation, digest, Fire(fire_time, due), active)
 
 
-def claim_answer(reply: Reply) -> ClaimAnswer:
+def claim_answer(asked: ClaimItem, reply: Reply) -> ClaimAnswer:
     match reply:
-        case ["granted", run, kind, token, attempt, digest]:
-            claim = Claim(RunId.parse(run), Kind(kind), int(token), int(attempt), digest)
-            return Granted(claim)
+        case ["granted", kind, token, attempt, digest]:
+            return Granted(Claim(_run_of(asked), Kind(kind), token, attempt, digest))
         case ["skipped", reason]:
             return Skipped(Reason(reason))
         case _:
             return NotGranted(reply)
 
 
+def _run_of(asked: ClaimItem) -> RunId:
+    if isinstance(asked, PendingClaim):
+        return asked.run
+    return RunId(asked.job, asked.fire_time if asked.fire_time is not None else asked.expected)
+
+
+def triggered(reply: Reply) -> Triggered | Ordered:
+    if isinstance(reply, str):
+        return Ordered(reply)
+    run, state, is_paused = reply
+    return Triggered(RunId.parse(run), RunState(state), bool(is_paused))
+
+
 # --- records ------------------------------------------------------------------------------------
 
 
 def job(reply: Reply) -> JobRecord:
-    name, why, *flat = reply
-    field = _fields(flat)
-    fire_time = field.get("fire")
-    reason = field.get("reason")
+    name, program, digest, schedule_digest, limit, on_lost, *rest = reply
+    generation, fire_time, due, watermark, active, reason, by, why = rest
     return JobRecord(
         name=name,
-        program=field["program"],
-        digest=field["digest"],
-        schedule_digest=field["sdigest"],
-        limit=int(field["limit"]),
-        on_lost=OnLost(field["on_lost"]),
-        generation=int(field["gen"]),
-        expected=Fire(int(fire_time), int(field["due"])) if fire_time else None,
-        watermark=int(field["mark"]),
-        active=int(field["active"]),
-        paused="paused" in field,
-        paused_reason=Reason(reason) if reason else None,
-        paused_by=field.get("by", ""),
+        program=program,
+        digest=digest,
+        schedule_digest=schedule_digest,
+        limit=limit,
+        on_lost=OnLost(on_lost),
+        generation=generation,
+        expected=None if fire_time is None else Fire(fire_time, due),
+        watermark=watermark,
+        active=active,
+        paused=reason is not None,
+        paused_reason=None if reason is None else Reason(reason),
+        paused_by=by,
         paused_why=why,
     )
 
 
 def run(reply: Reply) -> RunRecord:
-    run_id, error, *flat = reply
-    field = _fields(flat)
-    session, start_id = field.get("session"), field.get("start")
+    run_id, kind, state, attempt, token, on_lost, losses, created_at, not_before, *rest = reply
+    session, instance, start_id, claimed_at, started_at, ended_at, outcome, late, error = rest
     return RunRecord(
         id=RunId.parse(run_id),
-        kind=Kind(field["kind"]),
-        state=RunState(field["state"]),
-        attempt=int(field["attempt"]),
-        token=int(field["token"]),
-        on_lost=OnLost(field["on_lost"]),
-        losses=int(field["losses"]),
-        created_at=int(field["created"]),
-        not_before=int(field["nb"]),
-        session=SessionId(session) if session else None,
-        instance=field.get("instance", ""),
-        start_id=StartId(start_id) if start_id else None,
-        claimed_at=_instant(field, "claimed"),
-        started_at=_instant(field, "started"),
-        ended_at=_instant(field, "ended"),
-        outcome=_outcome(field, "outcome"),
-        late_outcome=_outcome(field, "late"),
+        kind=Kind(kind),
+        state=RunState(state),
+        attempt=attempt,
+        token=token,
+        on_lost=OnLost(on_lost),
+        losses=losses,
+        created_at=created_at,
+        not_before=not_before,
+        session=None if session is None else SessionId(session),
+        instance=instance,
+        start_id=None if start_id is None else StartId(start_id),
+        claimed_at=claimed_at,
+        started_at=started_at,
+        ended_at=ended_at,
+        outcome=None if outcome is None else Outcome(outcome),
+        late_outcome=None if late is None else Outcome(late),
         error=error,
     )
 
 
-def _fields(flat: Sequence[str]) -> Mapping[str, str]:
-    values: Iterator[str] = iter(flat)
-    return dict(zip(values, values, strict=True))
-
-
-def _instant(field: Mapping[str, str], name: str) -> int | None:
-    return int(field[name]) if name in field else None
-
-
-def _outcome(field: Mapping[str, str], name: str) -> Outcome | None:
-    return Outcome(field[name]) if name in field else None
-
-
-def gap(name: JobName, member: str) -> GapRecord:
-    first, last, count, reason, generation, recorded_at = member.split(":")
+def gap(name: JobName, text: str) -> GapRecord:
+    first, last, count, reason, generation, recorded_at = text.split(" ")
     gap = Gap(int(first), int(last), int(count), Reason(reason))
     return GapRecord(name, gap, int(generation), int(recorded_at))
 
 
 def instance(reply: Reply) -> InstanceRecord:
-    session, label, program, joined_at, expires_at, held = reply
-    return InstanceRecord(
-        SessionId(session), label, program, int(joined_at), int(expires_at), int(held)
-    )
+    session, *rest = reply
+    return InstanceRecord(SessionId(session), *rest)
 
 
 def audit(text: str) -> AuditRecord:
-    at, verb, name, who, why = json.loads(text)
-    return AuditRecord(int(at), verb, name, who, why)
+    at, _, order = text.partition(" ")
+    return AuditRecord(int(at), *json.loads(order))

@@ -1,4 +1,4 @@
-"""The Lua scripts: one an operation, each with the prelude before it."""
+"""The Lua scripts, one an operation, each with what all share before it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,35 @@ import hashlib
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+
+from cronfleet.model import MAX_COUNTED
+from cronfleet.store import (
+    CLOCK_STEP_BACK_MS,
+    KEY_KEPT_MS,
+    LOSSES_ALLOWED,
+    MOST_AUDIT,
+    MOST_GAPS,
+    MOST_WAITING,
+    SOON_MS,
+)
+from cronfleet.stores.steps.claims import TOKENS_PER_MS
+
+_LUA = files("cronfleet.stores.redis") / "lua"
+
+_SHARED = ("fleet", "records", "runs", "sessions", "orders")
+
+_NUMBERS = {
+    "CLOCK_STEP_BACK_MS": CLOCK_STEP_BACK_MS,
+    "KEY_KEPT_MS": KEY_KEPT_MS,
+    "LOSSES_ALLOWED": LOSSES_ALLOWED,
+    "MAX_COUNTED": MAX_COUNTED,
+    "MOST_AUDIT": MOST_AUDIT,
+    "MOST_GAPS": MOST_GAPS,
+    "MOST_WAITING": MOST_WAITING,
+    "SOON_MS": SOON_MS,
+    "TOKENS_PER_MS": TOKENS_PER_MS,
+}
+"""The contract's numbers, which the scripts know by these names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +48,12 @@ class Script:
 @cache
 def script(name: str) -> Script:
     """The script of an operation."""
-    folder = files("cronfleet.stores.redis") / "lua"
-    text = "\n".join((folder / f"{each}.lua").read_text("utf-8") for each in ("prelude", name))
+    text = _shared() + (_LUA / f"{name}.lua").read_text("utf-8")
     return Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+@cache
+def _shared() -> str:
+    numbers = [f"local {name} = {value}\n" for name, value in _NUMBERS.items()]
+    parts = [(_LUA / "shared" / f"{name}.lua").read_text("utf-8") for name in _SHARED]
+    return "".join([*numbers, *parts])

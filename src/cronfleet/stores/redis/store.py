@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AsyncExitStack
+from itertools import chain
 from typing import TypeVar
-
-from redis.exceptions import NoScriptError, RedisError
 
 from cronfleet.clock import Clock
 from cronfleet.definition import manifest_of
 from cronfleet.errors import StoreRefusedError
-from cronfleet.masking import masked
 from cronfleet.model import (
     AuditRecord,
     Claim,
@@ -29,16 +27,16 @@ from cronfleet.model import (
     SessionId,
 )
 from cronfleet.store import (
-    MOST_WAITING,
-    SOON_MS,
     ClaimAnswer,
     ClaimItem,
     Completion,
     Declaration,
     DeclareAnswer,
+    Declared,
     HeldRun,
     Moved,
     NewSession,
+    NotGranted,
     Order,
     Ordered,
     Recorded,
@@ -48,36 +46,36 @@ from cronfleet.store import (
     Start,
     StoreInfo,
     Swept,
+    TickClaim,
     Triggered,
 )
-from cronfleet.stores.redis import codec, server
-from cronfleet.stores.redis.codec import Argument, Reply
-from cronfleet.stores.redis.connections import (
-    Connection,
-    Connections,
-    check_url,
-    connection,
-    connections,
-    described,
-)
+from cronfleet.stores.redis import codec
+from cronfleet.stores.redis.connections import Address, Connection, Connections, Reply, Word
+from cronfleet.stores.redis.keys import base_key
 from cronfleet.stores.redis.scripts import script
+from cronfleet.stores.redis.server import check
+from cronfleet.stores.steps.sessions import SCHEMA
 
 Item = TypeVar("Item")
 
 MOST_ITEMS = 200
-"""A script holds the server for as long as it runs: long lists are cut."""
+"""A script holds up the whole server while it runs, so long lists of writes are cut here."""
+
+MOST_SEEN = 1_000
+"""The same for lists that are only read."""
 
 MOST_LABEL_CHARACTERS = 64
-"""Every run carries the label; one longer field would triple the memory of each."""
-
-SCHEMA = 1
+"""Every run carries the label; one field longer than that would triple the memory of each."""
 
 
 class RedisStore:
-    """The contract on one server. All keys of a fleet carry one hash tag.
+    """Shared by all instances that name the same server, database and fleet.
 
-    `call_timeout` is in seconds. The driver's own retries are off: it would send a command twice
-    whose answer was lost. Raises ConfigurationError for an URL that cannot be read.
+    A call that takes longer than `call_timeout` seconds raises StoreUnavailableError; it should
+    be at most a quarter of a session's TTL. Time is the server's, unless a clock is given.
+
+    Raises ConfigurationError for a URL that cannot be read, or a fleet's name that cannot stand
+    in a key.
     """
 
     def __init__(
@@ -88,133 +86,116 @@ class RedisStore:
         clock: Clock | None = None,
         call_timeout: float = 2.5,
     ) -> None:
-        check_url(url)
-        self._url = url
-        self._base = f"cronfleet:{{{fleet}}}:"
+        self._address = Address(url, call_timeout)
+        self._address.check()
+        self._base = base_key(fleet)
         self._clock = clock
-        self._call_timeout = call_timeout
-        self._client: Connections | None = None
+        self._connections: Connections | None = None
+        # Whether scripts may ask the server about its replication: '1' or ''.
+        self._may_ask = ""
 
     @property
     def name(self) -> str:
-        return masked(self._url)
-
-    # --- connections
+        return self._address.name
 
     async def open(self) -> StoreInfo:
-        if self._client is None:
-            client = await self._connected()
-            if self._client is None:
-                self._client = client
-            else:
-                await client.aclose()  # Another call opened it meanwhile.
-        info = codec.store_info(await self._call("open", secrets.token_hex(16)))
+        if self._connections is not None:
+            return await self._open(self._connections)
+        async with AsyncExitStack() as undo:
+            connections = Connections(self._address)
+            undo.push_async_callback(connections.aclose)
+            server = await connections.describe()
+            check(self.name, server)
+            self._may_ask = "" if server.replication is None else "1"
+            info = await self._open(connections)
+            if self._connections is None:  # Another task may have been quicker.
+                undo.pop_all()
+                self._connections = connections
+        return info
+
+    async def _open(self, connections: Connections) -> StoreInfo:
+        words = self._begun_with([secrets.token_hex(16), SCHEMA, self._may_ask])
+        info = StoreInfo(*await connections.call(script("open"), words))
         if info.schema > SCHEMA:
             raise StoreRefusedError(
-                f"the store {self.name} was written by a newer cronfleet (schema {info.schema}, "
+                f"the store {self.name} was made by a newer cronfleet (schema {info.schema}, and "
                 f"this one knows {SCHEMA}): update cronfleet here"
             )
         return info
 
-    async def _connected(self) -> Connections:
-        client = connections(self._url, self._call_timeout)
-        try:
-            server.check(self.name, *await described(client))
-        except (RedisError, OSError) as error:
-            await client.aclose()
-            raise server.in_our_words(self.name, error) from error
-        except StoreRefusedError:
-            await client.aclose()
-            raise
-        return client
-
     async def aclose(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        connections, self._connections = self._connections, None
+        if connections is not None:
+            await connections.aclose()
 
     def renewer(self) -> Renewer:
-        return _RedisRenewer(self, connection(self._url, self._call_timeout))
+        return _RedisRenewer(self, Connection(self._address))
 
     # --- calling scripts
 
-    def arguments(self, arguments: Iterable[Argument]) -> list[Argument]:
-        """Every script's keys and arguments: the base key, a clock for tests, and its own."""
-        return [self._base, "" if self._clock is None else self._clock.wall_ms(), *arguments]
+    async def _call(self, name: str, *words: Word) -> Reply:
+        if self._connections is None:
+            raise StoreRefusedError(f"the store {self.name} is not open: open it first")
+        return await self._connections.call(script(name), self._begun_with(words))
 
-    async def _call(self, name: str, *arguments: Argument) -> Reply:
-        wanted, client = script(name), self._client
-        if client is None:
-            raise StoreRefusedError(f"the store {self.name} is not open: await its open() first")
-        packed = self.arguments(arguments)
-        try:
-            try:
-                return await client.evalsha(wanted.sha, 1, *packed)
-            except NoScriptError:
-                return await client.eval(wanted.text, 1, *packed)
-        except (RedisError, OSError) as error:
-            raise server.in_our_words(self.name, error) from error
-        finally:
-            if client is not self._client:
-                await client.aclose()  # Closed under this call, which may have connected since.
+    def _begun_with(self, words: Iterable[Word]) -> list[Word]:
+        """The key and the first argument of every script, and its own."""
+        return [self._base, "" if self._clock is None else self._clock.wall_ms(), *words]
+
+    def renewal_words(self, session: SessionId) -> Sequence[Word]:
+        return self._begun_with([session, self._may_ask])
 
     async def _call_in_parts(
         self,
         name: str,
-        first: Sequence[Argument],
-        items: Sequence[Item],
-        pack: Callable[[Item], Sequence[Argument]],
+        first: Sequence[Word],
+        packed: Sequence[Iterable[Word]],
     ) -> list[Reply]:
-        """One call for each `MOST_ITEMS` items, one after the other; their answers in one list."""
-        packed = [pack(each) for each in items]  # All, so that a bad one stops them all.
-        answers: list[Reply] = []
-        for start in range(0, len(packed), MOST_ITEMS):
-            part = itertools.chain.from_iterable(packed[start : start + MOST_ITEMS])
-            answers += await self._call(name, *first, *part)
-        return answers
+        """One call for each `MOST_ITEMS` items; a call answered with nothing answers None to each."""
+        replies: list[Reply] = []
+        for part in _parts(packed):
+            said = await self._call(name, *first, *chain(*part))
+            replies += [None] * len(part) if said is None else said
+        return replies
 
     # --- sessions
 
     async def join(self, session: NewSession) -> None:
-        await self._call(
-            "join",
-            session.id,
-            session.program,
-            session.label[:MOST_LABEL_CHARACTERS],
-            session.ttl_ms,
-            session.tzdata,
-        )
+        label = session.label[:MOST_LABEL_CHARACTERS]
+        await self._call("join", session.id, session.program, label, session.ttl_ms, session.tzdata)
 
     async def leave(self, session: SessionId) -> None:
         await self._call("leave", session)
 
     async def held(self, session: SessionId) -> list[HeldRun]:
-        runs = [codec.held_run(each) for each in await self._call("held", session)]
-        return sorted(runs, key=lambda each: each.claim.run)
+        return [codec.held_run(each) for each in await self._call("held", session)]
 
     async def close(self, session: SessionId, counter: int, epoch: int) -> bool:
-        return bool(await self._call("close", session, counter, epoch))
+        return bool(await self._call("close", session, counter, epoch, self._may_ask))
 
     async def sweep(self, limit: int = 200) -> list[Swept]:
-        swept = await self._call("sweep", min(limit, MOST_ITEMS))
-        return [Swept(RunId.parse(run), RunState(state)) for run, state in swept]
+        most = min(limit, MOST_ITEMS)
+        reply = await self._call("sweep", most)
+        swept = [Swept(RunId.parse(run), RunState(state)) for run, state in reply]
+        is_all = len(swept) < most or most == limit
+        return swept if is_all else swept + await self.sweep(limit - most)
 
     # --- jobs
 
     async def sync_jobs(
         self, session: SessionId, program: ProgramName, declarations: Sequence[Declaration]
     ) -> list[DeclareAnswer]:
-        replies = await self._call_in_parts(
-            "declare", [session, program], declarations, codec.declaration
-        )
-        digests = [each.digest for each in declarations]
-        manifest = manifest_of(digests)
-        starts = range(0, max(len(digests), 1), MOST_ITEMS)
-        for start in starts:
-            is_last = int(start == starts[-1])
-            part = digests[start : start + MOST_ITEMS]
-            await self._call("manifest", session, manifest, is_last, *part)
-        return [codec.declared(each) for each in replies]
+        manifest = manifest_of(each.digest for each in declarations)
+        parts = list(_parts(declarations)) or [declarations]
+        answers: list[DeclareAnswer] = []
+        for number, part in enumerate(parts, 1):
+            first, last = "first" * (number == 1), "last" * (number == len(parts))
+            words = chain(*(codec.declaration(each) for each in part))
+            said = await self._call("sync_jobs", session, program, manifest, first, last, *words)
+            if said is None:  # The session is not open.
+                return answers + [Declared.SUPERSEDED] * (len(declarations) - len(answers))
+            answers += [codec.declare_answer(each) for each in said]
+        return answers
 
     async def note(self, name: str, value: str) -> str:
         return str(await self._call("note", name, value))
@@ -222,63 +203,86 @@ class RedisStore:
     # --- ticks
 
     async def peek(self, program: ProgramName, limit: int, skip: int = 0) -> Seen:
-        return codec.seen(await self._call("peek", program, limit, skip, SOON_MS))
+        seen = codec.seen(await self._call("peek", program, min(limit, MOST_SEEN), skip))
+        if limit <= MOST_SEEN or max(len(seen.due), len(seen.soon), len(seen.pending)) < MOST_SEEN:
+            return seen
+        more = await self.peek(program, limit - MOST_SEEN, skip + MOST_SEEN)
+        return Seen(
+            now=seen.now,
+            due=[*seen.due, *more.due],
+            soon=[*seen.soon, *more.soon],
+            pending=[*seen.pending, *more.pending],
+            next_due=seen.next_due,
+        )
 
     async def claim(self, session: SessionId, items: Sequence[ClaimItem]) -> list[ClaimAnswer]:
-        replies = await self._call_in_parts("claim", [session], items, codec.item)
-        return [codec.claim_answer(each) for each in replies]
+        answers: list[ClaimAnswer] = []
+        refused: set[JobName] = set()
+        packed = [codec.item(each) for each in items]  # All, before a bad one can come too late.
+        for part, words in zip(_parts(items), _parts(packed), strict=True):
+            said = await self._call("claim", session, len(refused), *refused, *chain(*words))
+            if said is None:  # The session is not open and unexpired.
+                answers += [NotGranted.LOST] * len(part)
+                continue
+            answered = [codec.claim_answer(*each) for each in zip(part, said, strict=True)]
+            refused.update(
+                item.job
+                for item, answer in zip(part, answered, strict=True)
+                if isinstance(item, TickClaim) and isinstance(answer, NotGranted)
+            )
+            answers += answered
+        return answers
 
     async def start(self, session: SessionId, starts: Sequence[Start]) -> list[bool]:
-        replies = await self._call_in_parts(
-            "start", [session], starts, lambda each: (str(each.run), each.token, each.start_id)
-        )
+        packed = [codec.start(each) for each in starts]
+        replies = await self._call_in_parts("start", [session], packed)
         return [bool(each) for each in replies]
 
     async def complete(self, completions: Sequence[Completion]) -> list[Recorded]:
-        replies = await self._call_in_parts("complete", [], completions, _completion)
+        packed = [codec.completion(each) for each in completions]
+        replies = await self._call_in_parts("complete", [], packed)
         return [Recorded(each) for each in replies]
 
     async def release(self, claims: Sequence[Claim]) -> list[bool]:
-        replies = await self._call_in_parts(
-            "release", [], claims, lambda each: (str(each.run), each.token)
-        )
+        packed = [codec.claim(each) for each in claims]
+        replies = await self._call_in_parts("release", [], packed)
         return [bool(each) for each in replies]
 
     # --- the operator's verbs
 
     async def trigger(self, job: JobName, order: Order) -> Triggered | Ordered:
-        reply = await self._call("trigger", job, *_order(order), MOST_WAITING)
-        if isinstance(reply, str):
-            return Ordered(reply)
-        state, run, paused = reply
-        return Triggered(RunId.parse(run), RunState(state), bool(paused))
+        return codec.triggered(await self._call("trigger", *codec.order("trigger", job, order)))
 
     async def pause(self, job: JobName, order: Order) -> Ordered:
-        return Ordered(await self._call("pause", job, *_order(order)))
+        return Ordered(await self._call("pause", *codec.order("pause", job, order)))
 
     async def resume(self, job: JobName, moved: Moved, order: Order) -> Ordered:
-        return Ordered(await self._call("resume", job, *_order(order), *codec.moved(moved)))
+        words = (*codec.order("resume", job, order), *codec.moved(moved))
+        return Ordered(await self._call("resume", *words))
 
     async def skip_next(self, job: JobName, moved: Moved, order: Order) -> Ordered:
-        return Ordered(await self._call("skip_next", job, *_order(order), *codec.moved(moved)))
+        words = (*codec.order("skip_next", job, order), *codec.moved(moved))
+        return Ordered(await self._call("skip_next", *words))
 
     # --- reading
 
     async def job(self, name: JobName) -> JobRecord | None:
-        return next((codec.job(each) for each in await self._call("jobs", 1, "", name)), None)
+        return next((codec.job(each) for each in await self._call("jobs", "", name)), None)
 
     async def jobs(self, limit: int = 200, after: JobName = "") -> list[JobRecord]:
-        return [codec.job(each) for each in await self._call("jobs", limit, after, "")]
+        page = [codec.job(each) for each in await self._call("jobs", min(limit, MOST_SEEN), after)]
+        if limit <= MOST_SEEN or len(page) < MOST_SEEN:
+            return page
+        return page + await self.jobs(limit - MOST_SEEN, page[-1].name)
 
     async def definition(self, digest: Digest) -> str | None:
         return await self._call("definition", digest)
 
     async def run(self, run: RunId) -> RunRecord | None:
-        found = await self._call("runs", run.job, 1, 0, str(run))
-        return next((codec.run(each) for each in found), None)
+        return next((codec.run(each) for each in await self._call("runs", "", str(run))), None)
 
     async def runs(self, job: JobName, limit: int = 50, skip: int = 0) -> list[RunRecord]:
-        return [codec.run(each) for each in await self._call("runs", job, limit, skip, "")]
+        return [codec.run(each) for each in await self._call("runs", job, limit, skip)]
 
     async def gaps(self, job: JobName, limit: int = 50, skip: int = 0) -> list[GapRecord]:
         return [codec.gap(job, each) for each in await self._call("gaps", job, limit, skip)]
@@ -290,37 +294,27 @@ class RedisStore:
         return [codec.audit(each) for each in await self._call("audit", limit, skip)]
 
     async def prune(self, job: JobName, history: History, limit: int = 200) -> int:
-        keep = (history.successes, history.failures, history.age_ms)
-        return int(await self._call("prune", job, *keep, min(limit, MOST_ITEMS)))
+        kept = (history.successes, history.failures, history.age_ms)
+        most = min(limit, MOST_ITEMS)
+        pruned = int(await self._call("prune", job, *kept, most))
+        is_all = pruned < most or most == limit
+        return pruned if is_all else pruned + await self.prune(job, history, limit - most)
 
 
 class _RedisRenewer:
     """A blocking connection for the renewal thread."""
 
-    def __init__(self, store: RedisStore, client: Connection) -> None:
+    def __init__(self, store: RedisStore, connection: Connection) -> None:
         self._store = store
-        self._client = client
+        self._connection = connection
 
     def renew(self, session: SessionId) -> Renewal | None:
-        wanted = script("renew")
-        packed = self._store.arguments([session])
-        try:
-            try:
-                reply = self._client.evalsha(wanted.sha, 1, *packed)
-            except NoScriptError:
-                reply = self._client.eval(wanted.text, 1, *packed)
-        except (RedisError, OSError) as error:
-            raise server.in_our_words(self._store.name, error) from error
+        reply = self._connection.call(script("renew"), self._store.renewal_words(session))
         return None if reply is None else codec.renewal(reply)
 
     def close(self) -> None:
-        self._client.close()
+        self._connection.close()
 
 
-def _order(order: Order) -> tuple[str, str, str]:
-    return order.key, order.who, order.why
-
-
-def _completion(each: Completion) -> Sequence[Argument]:
-    retry_in = "" if each.retry_in_ms is None else each.retry_in_ms
-    return str(each.run), each.token, each.outcome, retry_in, each.kept_error
+def _parts(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    return (items[at : at + MOST_ITEMS] for at in range(0, len(items), MOST_ITEMS))

@@ -1,3 +1,5 @@
--- What operators did, the newest first: ARGV[2] limit, [3] skip.
--- Returns JSON lists of instant, verb, job, who, why.
-return redis.call('LRANGE', BASE .. 'audit', ARGV[3], ARGV[3] + ARGV[2] - 1)
+-- What operators did, the newest first.
+-- ARGV: how many at the most, how many to pass over.
+-- Returns for each, in one string: the instant, and the JSON of verb, job, who, why.
+local limit, skip = number(), number()
+return page('LRANGE', BASE .. 'audit', skip, limit)

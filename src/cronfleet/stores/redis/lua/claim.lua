@@ -1,84 +1,92 @@
--- Claims ticks and pending runs. ARGV[2] session, then for each item twelve:
---   't', job, generation, expected, fire time ('' for none), following fire time ('' for none),
---        its due instant, gap's first ('' for none), last, count, reason, last settled fire time
---   'p', run, ten times ''
--- Returns for each {'granted', run, kind, token, attempt, digest}, {'skipped', reason},
--- 'not_due' or 'lost'.
-local session = ARGV[2]
-local label = redis.call('HGET', key('session', session), 'label')
-local may_claim = is_open(session)
-local TOKENS_PER_MS = 1024
-local last_token = tonumber(redis.call('HGET', FLEET, 'token') or '0')
-
-local function grant(run, job, kind, attempt)
-  last_token = math.max(last_token + 1, now * TOKENS_PER_MS)
-  redis.call('HSET', FLEET, 'token', int(last_token))
-  redis.call('HSET', key('run', run), 'state', 'claimed', 'token', int(last_token),
-    'session', session, 'instance', label, 'claimed', int(now))
-  redis.call('HDEL', key('run', run), 'outcome')
-  hold(session, run)
-  return {'granted', run, kind, int(last_token), attempt, job.digest}
+-- Claims ticks and pending runs.
+-- ARGV: session; the number of jobs of which an item was refused before, and their names; then for
+-- each item either 'run' and the run, or 'tick' and: job, generation, expected fire time, fire time,
+-- the last fire time that it settles, following fire time and its due instant, gap's first, last,
+-- count, reason. '' stands for none.
+-- Returns nothing if the session is not open and unexpired, else for each item: 'lost', 'not_due',
+-- {'skipped', reason} or {'granted', kind, token, attempt, digest}.
+local session = find_unexpired_session(word())
+if not session then
+  return nil
 end
-
-local function claim_pending(run)
-  local record = redis.call('HMGET', key('run', run), 'state', 'nb', 'kind', 'attempt')
-  if record[1] ~= 'pending' then
-    return 'lost'
-  end
-  if tonumber(record[2]) > now then
-    return 'not_due'
-  end
-  local job = read_job(job_of(run))
-  redis.call('ZREM', key('pending', job.program), run)
-  return grant(run, job, record[3], record[4])
-end
-
-local function claim_tick(at)
-  local job = read_job(ARGV[at + 1])
-  local expected, fire = tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4])
-  if not job or job.paused or job.fire ~= expected or ARGV[at + 2] ~= int(job.gen)
-    or expected <= job.mark then
-    return 'lost'
-  end
-  local settled = tonumber(ARGV[at + 11])
-  if job.due > now or settled > now then
-    return 'not_due'
-  end
-  local run = fire and job.name .. '@' .. int(fire)
-  local is_known = run and redis.call('EXISTS', key('run', run)) == 1
-  if ARGV[at + 7] ~= '' then
-    add_gap(job, job.mark, {first = tonumber(ARGV[at + 7]), last = tonumber(ARGV[at + 8]),
-      count = tonumber(ARGV[at + 9]), reason = ARGV[at + 10]})
-  end
-  local is_full = job.limit > 0 and job.active >= job.limit
-  local said
-  if not fire then
-    said = {'skipped', ARGV[at + 10]}
-  elseif is_known then
-    said = 'lost' -- The record proves that somebody settled it.
-  elseif is_full then
-    add_gap(job, job.mark, {first = fire, last = fire, count = 1, reason = 'overlap'})
-    said = {'skipped', 'overlap'}
-  else
-    new_run(run, job, 'tick', 'pending')
-    said = grant(run, job, 'tick', '1')
-    set_active(job, job.active + 1)
-  end
-  redis.call('HSET', key('job', job.name), 'mark', int(settled))
-  set_expected(job, tonumber(ARGV[at + 5]), tonumber(ARGV[at + 6]))
-  return said
-end
-
 local refused = {}
-local answer = {}
-for at = 3, #ARGV, 12 do
-  local said = 'lost'
-  if may_claim and ARGV[at] == 'p' then
-    said = claim_pending(ARGV[at + 1])
-  elseif may_claim and not refused[ARGV[at + 1]] then
-    said = claim_tick(at)
-    refused[ARGV[at + 1]] = type(said) == 'string'
-  end
-  answer[#answer + 1] = said
+for _ = 1, number() do
+  refused[word()] = true
 end
-return answer
+
+local function grant(run, job)
+  -- Tokens follow the clock: a store that lost its last writes issues none of them again.
+  fleet.token = math.max(fleet.token + 1, now * TOKENS_PER_MS)
+  run.state, run.token, run.outcome, run.claimed_at = 'claimed', fleet.token, false, now
+  run.session, run.instance = session.id, session.label
+  return {'granted', run.kind, run.token, run.attempt, job.digest}
+end
+
+local function claim_run(id)
+  local run = find_run(id)
+  local job = run and find_job(run.job)
+  if not job or run.state ~= 'pending' then
+    return 'lost'
+  elseif run.not_before > now then
+    return 'not_due'
+  end
+  return grant(run, job)
+end
+
+local function is_as_seen(job, item)
+  return job and not job.paused_reason and job.generation == item.generation
+    and job.fire == item.expected and item.expected > job.watermark
+end
+
+-- A tick that is due: runs it, or records why not.
+local function settle(job, item)
+  if item.gap then
+    add_gap(job, item.gap)
+  end
+  if not item.fire then
+    return {'skipped', item.gap.reason}
+  end
+  local fire = int(item.fire)
+  if is_run(run_id(job.name, fire, '')) then
+    return 'lost' -- The record proves that somebody settled it.
+  elseif is_full(job) then
+    add_gap(job, {first = item.fire, last = item.fire, count = 1, reason = 'overlap'})
+    return {'skipped', 'overlap'}
+  end
+  job.active = job.active + 1
+  return grant(new_run(job, fire, '', 'tick'), job)
+end
+
+local function claim_tick(item)
+  local job = find_job(item.job)
+  if not is_as_seen(job, item) then
+    return 'lost'
+  elseif math.max(job.due, item.settled) > now then
+    return 'not_due'
+  end
+  local answer = settle(job, item)
+  job.fire, job.due, job.watermark = item.following, item.due, item.settled
+  return answer
+end
+
+local function read_tick()
+  return {
+    job = word(), generation = number(), expected = number(), fire = number(), settled = number(),
+    following = number(), due = number(), gap = read_gap(),
+  }
+end
+
+local answers = {}
+while has_words() do
+  local answer
+  if word() == 'run' then
+    answer = claim_run(word())
+  else
+    local item = read_tick()
+    answer = refused[item.job] and 'lost' or claim_tick(item)
+    refused[item.job] = type(answer) == 'string'
+  end
+  answers[#answers + 1] = answer
+end
+save()
+return answers

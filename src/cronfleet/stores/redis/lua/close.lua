@@ -1,16 +1,12 @@
--- Ends another's session, once and finally, if it is as it was watched and has expired. The first
--- to come after a failover is refused: what it watched may have been lost.
--- ARGV[2] session, [3] counter, [4] epoch. Returns 1 if it was closed, else 0.
+-- Ends another's session, once and finally, if it is as it was watched and has expired.
+-- ARGV: session, counter, epoch, '1' if scripts may ask the server. Returns 1 if it was closed, else 0.
+local dead, counter, epoch = find_session(word()), number(), number()
 notice_failover()
-local dead = read(key('session', ARGV[2]))
-if not dead or dead.counter ~= ARGV[3] or redis.call('HGET', FLEET, 'epoch') ~= ARGV[4] then
-  return 0
+local is_as_seen = dead and dead.counter == counter and fleet.epoch == epoch
+-- An expiry further ahead than a renewal reaches: the clock was set back.
+local is_over = dead and (dead.expires_at <= now or dead.expires_at > now + dead.ttl)
+if is_as_seen and is_over then
+  drop_session(dead.id)
 end
-local expires = tonumber(dead.expires)
--- Further ahead than a renewal reaches: the clock was set back.
-local is_stale = expires > now + tonumber(dead.ttl)
-if expires > now and not is_stale then
-  return 0
-end
-drop_session(ARGV[2])
-return 1
+save()
+return is_as_seen and is_over and 1 or 0

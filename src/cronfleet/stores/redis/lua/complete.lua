@@ -1,44 +1,36 @@
--- Records outcomes. ARGV[2]..: for each run, token, outcome, retry delay in ms ('' for none),
--- error text. Returns 'done', 'late' or 'refused' for each.
-local function set_error(run, text)
-  if text == '' then
-    redis.call('DEL', key('error', run))
+-- Records outcomes.
+-- ARGV: for each run: run, token, outcome, delay of the retry in ms ('' for none), error text.
+-- Returns 'done', 'late' or 'refused' for each.
+local function end_attempt(run, outcome, retry_in, text)
+  set_error(run, text)
+  if outcome == 'lost' then
+    lose(run)
+  elseif retry_in then
+    run.outcome, run.losses = outcome, 0
+    next_attempt(run, now + retry_in)
   else
-    redis.call('SET', key('error', run), text)
+    finish(run, outcome)
   end
 end
 
-local function complete(run, token, outcome, retry_in, error_text)
-  local record = read(key('run', run))
-  if not record or record.token ~= token then
+local function complete(run, token, outcome, retry_in, text)
+  if not run or run.token ~= token then
     return 'refused'
-  end
-  if record.state == 'started' then
-    local job = read_job(job_of(run))
-    set_error(run, error_text)
-    if outcome == 'lost' then
-      lose(run, record, job)
-    elseif retry_in ~= '' then
-      redis.call('HSET', key('run', run), 'losses', '0')
-      next_attempt(run, record, outcome, now + tonumber(retry_in), job)
-    else
-      end_run(run, record, outcome, job)
-    end
+  elseif run.state == 'started' then
+    end_attempt(run, outcome, retry_in, text)
     return 'done'
-  end
-  if record.outcome == outcome then
+  elseif run.outcome == outcome then
     return 'done' -- Said before; its first answer was lost.
-  end
-  if record.state == 'lost' then
-    redis.call('HSETNX', key('run', run), 'late', outcome)
+  elseif run.state == 'lost' then
+    run.late_outcome = run.late_outcome or outcome
     return 'late'
   end
   return 'refused'
 end
 
-local answer = {}
-for at = 2, #ARGV, 5 do
-  answer[#answer + 1] =
-    complete(ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4])
+local answers = {}
+while has_words() do
+  answers[#answers + 1] = complete(find_run(word()), number(), word(), number(), word())
 end
-return answer
+save()
+return answers

@@ -1,2 +1,3 @@
--- A definition's JSON: ARGV[2] its digest. Returns nil for an unknown one.
-return redis.call('GET', key('definition', ARGV[2]))
+-- A definition.
+-- ARGV: its digest. Returns its JSON, or nothing.
+return call('HGET', BASE .. 'definitions', word())

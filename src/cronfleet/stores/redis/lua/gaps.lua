@@ -1,2 +1,5 @@
--- Gaps of a job, the newest first: ARGV[2] job, [3] limit, [4] skip. Returns members as they are.
-return redis.call('ZREVRANGE', key('gaps', ARGV[2]), ARGV[4], ARGV[4] + ARGV[3] - 1)
+-- Gaps of a job, the newest first.
+-- ARGV: job, how many at the most, how many to pass over.
+-- Returns for each, in one string: first, last, count, reason, generation, instant of the record.
+local job, limit, skip = word(), number(), number()
+return page('LRANGE', key('gaps', job), skip, limit)

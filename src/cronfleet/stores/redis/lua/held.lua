@@ -1,8 +1,8 @@
--- The runs that a session holds: ARGV[2]. Returns {run, state, kind, token, attempt, digest}...
-local answer = {}
-for _, run in ipairs(redis.call('SMEMBERS', key('held', ARGV[2]))) do
-  local record = redis.call('HMGET', key('run', run), 'state', 'kind', 'token', 'attempt')
-  local digest = redis.call('HGET', key('job', job_of(run)), 'digest')
-  answer[#answer + 1] = {run, record[1], record[2], record[3], record[4], digest}
+-- The runs that a session holds, by run id.
+-- ARGV: session. Returns for each: run, kind, token, attempt, digest, state.
+local held = {}
+for _, member in ipairs(call('ZRANGE', key('held', word()), 0, -1)) do
+  local run = find_run(held_id(member))
+  held[#held + 1] = {run.id, run.kind, run.token, run.attempt, job_of(run).digest, run.state}
 end
-return answer
+return held

@@ -1,17 +1,24 @@
--- Jobs by name. ARGV[2] limit, [3] above this name, [4] only this name, or ''.
--- Returns {name, why it is paused, field, value...}...
-local names = {ARGV[4]}
-if ARGV[4] == '' then
-  local low = ARGV[3] == '' and '-' or '(' .. ARGV[3]
-  names = redis.call('ZRANGEBYLEX', BASE .. 'jobs', low, '+', 'LIMIT', 0, ARGV[2])
+-- Jobs by name.
+-- ARGV: either '' and a name, or how many at the most and the name above which they begin.
+-- Returns for each: name, program, digest, schedule digest, limit, on_lost, generation, expected
+-- fire time and its due instant, watermark, active count, why it is paused: reason, by, why.
+local limit, name = word(), word()
+local names = {name}
+if limit ~= '' then
+  local low = name == '' and '-' or '(' .. name
+  names = call('ZRANGEBYLEX', BASE .. 'jobs', low, '+', 'LIMIT', 0, limit)
 end
-local answer = {}
-for _, name in ipairs(names) do
-  local fields = redis.call('HGETALL', key('job', name))
-  if #fields > 0 then
-    table.insert(fields, 1, redis.call('GET', key('why', name)) or '')
-    table.insert(fields, 1, name)
-    answer[#answer + 1] = fields
+
+local found = {}
+for _, each in ipairs(names) do
+  local job = find_job(each)
+  if job then
+    local pause = call('HMGET', key('pause', each), 'by', 'why')
+    found[#found + 1] = {
+      each, job.program, job.digest, job.schedule_digest, job.limit, job.on_lost, job.generation,
+      job.fire, job.due, job.watermark, job.active, job.paused_reason,
+      pause[1] or '', pause[2] or '',
+    }
   end
 end
-return answer
+return found

@@ -1,6 +1,12 @@
--- Opens a session. ARGV[2] id, [3] program, [4] label, [5] TTL in ms, [6] tzdata version.
-redis.call('HSET', key('session', ARGV[2]), 'program', ARGV[3], 'label', ARGV[4], 'ttl', ARGV[5],
-  'tzdata', ARGV[6], 'joined', int(now), 'expires', int(now + tonumber(ARGV[5])), 'counter', '0',
-  'manifest', '')
-redis.call('SADD', BASE .. 'sessions', ARGV[2])
-return 1
+-- Opens a session.
+-- ARGV: id, program, label, TTL in ms, tzdata version.
+local id = word()
+local session = new_record(SESSION)
+session.id = id
+session.program, session.label, session.ttl, session.tzdata = word(), word(), number(), word()
+session.joined_at, session.expires_at = now, now + session.ttl
+
+call('DEL', key('session', id)) -- Of an id that joins again nothing is left but its runs.
+call('SREM', BASE .. 'orphaned', id)
+call('ZADD', BASE .. 'sessions', 0, id)
+write_session(session)

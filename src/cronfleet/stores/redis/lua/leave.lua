@@ -1,3 +1,3 @@
--- Ends a session: ARGV[2]. Returns 1.
-drop_session(ARGV[2])
-return 1
+-- Ends a session. What it still holds is swept like a dead one's.
+-- ARGV: session.
+drop_session(word())

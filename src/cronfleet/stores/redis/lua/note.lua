@@ -1,3 +1,5 @@
--- Sets a named value once: ARGV[2] name, [3] value. Returns the value that stands.
-redis.call('HSETNX', BASE .. 'notes', ARGV[2], ARGV[3])
-return redis.call('HGET', BASE .. 'notes', ARGV[2])
+-- Sets a named value once.
+-- ARGV: name, value. Returns the value that stands.
+local name, value = word(), word()
+call('HSETNX', BASE .. 'notes', name, value)
+return call('HGET', BASE .. 'notes', name)

@@ -1,8 +1,10 @@
 -- Opens the store; the first to come makes it.
--- ARGV[2] a fresh store id. Returns id, epoch, now, schema.
-redis.call('HSETNX', FLEET, 'id', ARGV[2])
-redis.call('HSETNX', FLEET, 'epoch', '1')
-redis.call('HSETNX', FLEET, 'schema', '1')
+-- ARGV: a fresh store id, the schema that is known here, '1' if scripts may ask the server.
+-- Returns id, epoch, now, schema.
+local id, schema = word(), number()
+if not fleet.id then
+  fleet.id, fleet.epoch, fleet.schema = id, 1, schema
+end
 notice_failover()
-local fleet = redis.call('HMGET', FLEET, 'id', 'epoch', 'schema')
-return {fleet[1], fleet[2], int(now), fleet[3]}
+save()
+return {fleet.id, fleet.epoch, now, fleet.schema}

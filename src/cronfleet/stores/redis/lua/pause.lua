@@ -1,13 +1,13 @@
--- Makes no more ticks of a job. ARGV[2] job, [3] key, [4] who, [5] why.
--- Returns 'unknown' or 'done'.
-local job = read_job(ARGV[2])
+-- Makes no more ticks of a job.
+-- ARGV: an order. Returns 'unknown' or 'done'.
+local order = read_order('pause')
+local job = find_job(order.job)
 if not job then
   return 'unknown'
 end
-local order = read_order()
-if not job.paused and not earlier_answer('pause', job.name, order.key) then
-  redis.call('HSET', key('job', job.name), 'gen', int(job.gen + 1))
-  set_paused(job, 'paused', order.who, order.why)
-  remember('pause', job.name, order, 'done')
+if not job.paused_reason and not earlier_answer(order) then
+  pause(job, 'paused', order.who, order.why)
+  save()
+  remember(order, 'done')
 end
 return 'done'

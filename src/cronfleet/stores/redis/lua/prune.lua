@@ -1,29 +1,30 @@
--- Deletes ended runs beyond a job's history. ARGV[2] job, [3] successes and [4] others kept,
--- [5] age in ms, [6] limit. Returns how many.
-local before = now - tonumber(ARGV[5])
-local left = tonumber(ARGV[6])
-local pruned = 0
+-- Deletes ended runs beyond a job's history.
+-- ARGV: job, how many successes and how many failures are kept, for how long in ms, how many are
+-- deleted at the most. Returns how many were.
+local job, successes, failures, age, limit = word(), number(), number(), number(), number()
 
-local function drop(shelf, run)
-  redis.call('DEL', key('run', run), key('error', run))
-  redis.call('ZREM', shelf, run)
-  redis.call('ZREM', key('runs', ARGV[2]), run)
-  pruned, left = pruned + 1, left - 1
+-- What ended last comes last: the newest `keep` stay, as far as they are young enough.
+local function beyond(history, keep, most)
+  local young = call('ZCOUNT', key(history, job), int(now - age), '+inf')
+  return page('ZREVRANGE', key(history, job), math.min(keep, young), most)
 end
 
-for place, name in ipairs({'good', 'bad'}) do
-  local shelf = key(name, ARGV[2])
-  local beyond = redis.call('ZCARD', shelf) - tonumber(ARGV[2 + place])
-  if beyond > 0 and left > 0 then
-    for _, run in ipairs(redis.call('ZRANGE', shelf, 0, math.min(beyond, left) - 1)) do
-      drop(shelf, run)
-    end
+local function drop(history, places)
+  if #places == 0 then
+    return
   end
-  if left > 0 then
-    local old = redis.call('ZRANGEBYSCORE', shelf, '-inf', '(' .. int(before), 'LIMIT', 0, left)
-    for _, run in ipairs(old) do
-      drop(shelf, run)
-    end
+  local keys = {}
+  for at, place in ipairs(places) do
+    keys[at] = key('run', id_at(job, place))
   end
+  call('DEL', unpack(keys))
+  call('HDEL', key('errors', job), unpack(places))
+  call('ZREM', key('runs', job), unpack(places))
+  call('ZREM', key(history, job), unpack(places))
 end
-return pruned
+
+local old_successes = beyond('successes', successes, limit)
+local old_failures = beyond('failures', failures, limit - #old_successes)
+drop('successes', old_successes)
+drop('failures', old_failures)
+return #old_successes + #old_failures

@@ -1,11 +1,13 @@
--- CLAIMED to PENDING. ARGV[2]..: for each run, token. Returns 1 or 0 for each.
-local answer = {}
-for at = 2, #ARGV, 2 do
-  local record = read(key('run', ARGV[at]))
-  local is_mine = record and record.token == ARGV[at + 1] and record.state == 'claimed'
-  if is_mine then
-    put_back(ARGV[at], record, read_job(job_of(ARGV[at])))
+-- CLAIMED to PENDING: nobody ran it.
+-- ARGV: for each run: run, token. Returns 1 or 0 for each.
+local answers = {}
+while has_words() do
+  local run, token = find_run(word()), number()
+  local is_held = run and run.token == token and run.state == 'claimed'
+  if is_held then
+    put_back(run)
   end
-  answer[#answer + 1] = is_mine and 1 or 0
+  answers[#answers + 1] = is_held and 1 or 0
 end
-return answer
+save()
+return answers

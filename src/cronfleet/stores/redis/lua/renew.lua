@@ -1,26 +1,27 @@
--- Prolongs a session by its TTL and raises its counter. The only place where the greatest time
--- is raised, or a clock that was set far back is believed.
--- ARGV[2] session. Returns nil for a closed one, else
--- {store id, epoch, now, schema, held, newest tzdata, {session, counter, ttl, program, manifest}...}
-local mine = read(key('session', ARGV[2]))
+-- Prolongs a session by its TTL and raises its counter. The only place where the greatest time is
+-- raised, or a clock that was set far back is believed.
+-- ARGV: session, '1' if scripts may ask the server.
+-- Returns nothing for a closed session, else id, epoch, now, schema, held runs, the newest tzdata,
+-- and for each open session: id, counter, TTL in ms, program, manifest.
+local id = word()
+local sessions = find_sessions()
+local mine
+for _, session in ipairs(sessions) do
+  mine = session.id == id and session or mine
+end
 if not mine then
   return nil
 end
 notice_failover()
-redis.call('HSET', FLEET, 'greatest', int(now))
-redis.call('HSET', key('session', ARGV[2]), 'expires', int(now + tonumber(mine.ttl)),
-  'counter', int(tonumber(mine.counter) + 1))
-local fleet = redis.call('HMGET', FLEET, 'id', 'epoch', 'schema')
-local answer = {fleet[1], fleet[2], int(now), fleet[3],
-  redis.call('SCARD', key('held', ARGV[2])), ''}
-local everyone = redis.call('SMEMBERS', BASE .. 'sessions')
-table.sort(everyone)
-for _, session in ipairs(everyone) do
-  local peer = redis.call('HMGET', key('session', session), 'counter', 'ttl', 'program', 'manifest',
-    'tzdata')
-  if peer[5] > answer[6] then
-    answer[6] = peer[5]
-  end
-  answer[#answer + 1] = {session, peer[1], peer[2], peer[3], peer[4]}
+fleet.greatest = now
+mine.expires_at, mine.counter = now + mine.ttl, mine.counter + 1
+
+local tzdata, peers = '', {}
+for _, session in ipairs(sessions) do
+  tzdata = is_below(tzdata, session.tzdata) and session.tzdata or tzdata
+  peers[#peers + 1] = {session.id, session.counter, session.ttl, session.program, session.manifest}
 end
-return answer
+local held = count_held(mine)
+write_session(mine)
+save()
+return {fleet.id, fleet.epoch, now, fleet.schema, held, tzdata, peers}

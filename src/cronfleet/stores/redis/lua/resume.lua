@@ -1,11 +1,15 @@
--- Makes ticks again. ARGV[2] job, [3] key, [4] who, [5] why, then as `move` says.
--- Returns 'unknown', 'changed' or 'done'.
-local job = read_job(ARGV[2])
+-- Makes ticks of a job again.
+-- ARGV: an order, and where it moves the ticks. Returns 'unknown', 'changed' or 'done'.
+local order, moved = read_order('resume'), read_moved()
+local job = find_job(order.job)
 if not job then
   return 'unknown'
-end
-local order = read_order()
-if not job.paused or earlier_answer('resume', job.name, order.key) then
+elseif not job.paused_reason or earlier_answer(order) then
   return 'done'
+elseif not move(job, moved) then
+  return 'changed'
 end
-return move('resume', job, 6, order)
+job.paused_reason = false
+save()
+remember(order, 'done')
+return 'done'

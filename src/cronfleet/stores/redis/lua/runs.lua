@@ -1,16 +1,29 @@
--- Runs of a job, the newest made first. ARGV[2] job, [3] limit, [4] skip, [5] only this run, or ''.
--- Returns {run, error text, field, value...}...
-local runs = {ARGV[5]}
-if ARGV[5] == '' then
-  runs = redis.call('ZREVRANGE', key('runs', ARGV[2]), ARGV[4], ARGV[4] + ARGV[3] - 1)
-end
-local answer = {}
-for _, run in ipairs(runs) do
-  local fields = redis.call('HGETALL', key('run', run))
-  if #fields > 0 then
-    table.insert(fields, 1, redis.call('GET', key('error', run)) or '')
-    table.insert(fields, 1, run)
-    answer[#answer + 1] = fields
+-- Runs of a job, the newest made first.
+-- ARGV: either '' and a run, or a job, how many at the most, and how many to pass over.
+-- Returns for each: run, kind, state, attempt, token, on_lost, losses, the instants at which it was
+-- made and before which it is not claimed, session, instance, start id, the instants of its claim,
+-- start and end, outcome, late outcome, error text.
+local job = word()
+local ids = {}
+if job == '' then
+  ids[1] = word()
+else
+  local limit, skip = number(), number()
+  for at, place in ipairs(page('ZREVRANGE', key('runs', job), skip, limit)) do
+    ids[at] = id_at(job, place)
   end
 end
-return answer
+
+local found = {}
+for _, id in ipairs(ids) do
+  local run = find_run(id)
+  if run then
+    local text = run.has_error and call('HGET', key('errors', run.job), run.place)
+    found[#found + 1] = {
+      id, run.kind, run.state, run.attempt, run.token, run.on_lost, run.losses, run.created_at,
+      run.not_before, run.session, run.instance, run.start_id,
+      run.claimed_at, run.started_at, run.ended_at, run.outcome, run.late_outcome, text or '',
+    }
+  end
+end
+return found

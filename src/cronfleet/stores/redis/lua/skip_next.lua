@@ -1,11 +1,14 @@
--- Settles the expected tick by hand. ARGV[2] job, [3] key, [4] who, [5] why, then as `move` says.
--- Returns 'unknown', 'changed' or 'done'.
-local job = read_job(ARGV[2])
+-- Settles the expected tick by hand, without a run.
+-- ARGV: an order, and where it moves the ticks. Returns 'unknown', 'changed' or 'done'.
+local order, moved = read_order('skip_next'), read_moved()
+local job = find_job(order.job)
 if not job then
   return 'unknown'
-end
-local order = read_order()
-if earlier_answer('skip_next', job.name, order.key) then
+elseif earlier_answer(order) then
   return 'done'
+elseif not move(job, moved) then
+  return 'changed'
 end
-return move('skip_next', job, 6, order)
+save()
+remember(order, 'done')
+return 'done'

@@ -1,17 +1,23 @@
--- CLAIMED to STARTED. ARGV[2] session, then for each: run, token, start id.
--- Returns 1 or 0 for each. The same start id may be repeated.
-local session = ARGV[2]
-local may_start = is_open(session)
-local answer = {}
-for at = 3, #ARGV, 3 do
-  local run_key = key('run', ARGV[at])
-  local record = redis.call('HMGET', run_key, 'state', 'token', 'session', 'start')
-  local is_mine = may_start and record[2] == ARGV[at + 1] and record[3] == session
-  local is_started = is_mine and record[1] == 'started' and record[4] == ARGV[at + 2]
-  if is_mine and record[1] == 'claimed' then
-    redis.call('HSET', run_key, 'state', 'started', 'start', ARGV[at + 2], 'started', int(now))
-    is_started = true
-  end
-  answer[#answer + 1] = is_started and 1 or 0
+-- CLAIMED to STARTED; the same start id may be repeated.
+-- ARGV: session, then for each run: run, token, start id.
+-- Returns nothing if the session is not open and unexpired, else 1 or 0 for each run.
+local session = find_unexpired_session(word())
+if not session then
+  return nil
 end
-return answer
+
+local function start(run, token, start_id)
+  if not run or run.token ~= token or run.session ~= session.id then
+    return false
+  elseif run.state == 'claimed' then
+    run.state, run.start_id, run.started_at = 'started', start_id, now
+  end
+  return run.state == 'started' and run.start_id == start_id
+end
+
+local answers = {}
+while has_words() do
+  answers[#answers + 1] = start(find_run(word()), number(), word()) and 1 or 0
+end
+save()
+return answers

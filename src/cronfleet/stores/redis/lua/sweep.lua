@@ -1,28 +1,32 @@
--- Takes back runs of closed or missing sessions: ARGV[2] at the most.
--- Returns {run, new state}...
-local limit = tonumber(ARGV[2])
-local answer = {}
-local holders = redis.call('SMEMBERS', BASE .. 'holders')
-table.sort(holders)
-for _, session in ipairs(holders) do
-  if redis.call('EXISTS', key('session', session)) == 0 then
-    local held = redis.call('SRANDMEMBER', key('held', session), limit - #answer)
-    table.sort(held)
-    for _, run in ipairs(held) do
-      local record = read(key('run', run))
-      local job = read_job(job_of(run))
-      local state = 'pending'
-      if record.state == 'claimed' then
-        put_back(run, record, job)
-      else
-        redis.call('SET', key('error', run), 'its instance ' .. record.instance .. ' was gone')
-        state = lose(run, record, job)
-      end
-      answer[#answer + 1] = {run, state}
-    end
-  end
-  if #answer >= limit then
-    break
+-- Takes back runs of ended sessions, by run id.
+-- ARGV: how many at the most. Returns for each: run, its new state.
+local limit = number()
+local sessions = call('SMEMBERS', BASE .. 'orphaned')
+local members = {}
+for _, session in ipairs(sessions) do
+  for _, member in ipairs(page('ZRANGE', key('held', session), 0, limit)) do
+    members[#members + 1] = member
   end
 end
-return answer
+if #sessions > 1 then
+  table.sort(members, is_below)
+end
+
+local swept = {}
+for at = 1, math.min(limit, #members) do
+  local run = find_run(held_id(members[at]))
+  if run.state == 'claimed' then
+    put_back(run)
+  else
+    set_error(run, 'its instance ' .. run.instance .. ' was gone')
+    lose(run)
+  end
+  swept[at] = {run.id, run.state}
+end
+save()
+for _, session in ipairs(sessions) do
+  if count_held({id = session}) == 0 then
+    call('SREM', BASE .. 'orphaned', session)
+  end
+end
+return swept

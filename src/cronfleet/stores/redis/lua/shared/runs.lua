@@ -1,0 +1,57 @@
+-- A run after its claim: put back, ended, lost; and the room that it leaves.
+
+-- Gives the room that a job has to its waiting runs, oldest first.
+local function promote(job)
+  while not is_full(job) do
+    local run = oldest_waiting(job)
+    if not run then
+      return
+    end
+    run.state, run.not_before = 'pending', now
+    job.active = job.active + 1
+  end
+end
+
+-- CLAIMED to PENDING: nobody ran it, so the attempt stays.
+local function put_back(run)
+  run.state, run.session = 'pending', false
+end
+
+local function next_attempt(run, not_before)
+  run.state, run.session, run.start_id = 'pending', false, false
+  run.attempt, run.not_before = run.attempt + 1, not_before
+end
+
+local function finish(run, outcome)
+  run.state, run.outcome, run.ended_at = outcome, outcome, now
+  run.session, run.start_id = false, false
+  local job = job_of(run)
+  job.active = job.active - 1
+  promote(job)
+end
+
+local function pause(job, reason, by, why)
+  job.generation = job.generation + 1
+  job.paused_reason, job.paused_by, job.paused_why = reason, by, why
+end
+
+local function poison(run)
+  local job = job_of(run)
+  if not job.paused_reason then
+    pause(job, 'poisoned', '',
+      'run ' .. run.id .. ' lost its instance ' .. int(run.losses) .. ' times in a row')
+  end
+end
+
+-- A started run has nobody left who will tell how it ended.
+local function lose(run)
+  run.outcome, run.losses = 'lost', run.losses + 1
+  if run.on_lost == 'abandon' then
+    finish(run, 'lost')
+  elseif run.losses <= LOSSES_ALLOWED then
+    next_attempt(run, now)
+  else
+    poison(run)
+    finish(run, 'lost')
+  end
+end

@@ -1,0 +1,287 @@
+"""Whatever is asked of it, a store answers as the reference in memory does, and records the same.
+
+Tokens are compared by value: all stores of ours make them by one rule.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, TypeAlias, TypeVar
+
+from cronfleet.clock import ManualClock
+from cronfleet.model import (
+    Claim,
+    Fire,
+    Gap,
+    History,
+    JobRecord,
+    OnLost,
+    Outcome,
+    Reason,
+    RunRecord,
+    RunState,
+    SessionId,
+    StartId,
+)
+from cronfleet.store import (
+    Completion,
+    Declaration,
+    Moved,
+    NewSession,
+    Order,
+    PendingClaim,
+    Start,
+    Store,
+    TickClaim,
+)
+from cronfleet.stores.memory import MemoryStore
+from cronfleet.testing.samples import PROGRAM, START
+
+Opened: TypeAlias = Callable[[ManualClock], Store]
+Choice = TypeVar("Choice")
+
+JOBS = ("a", "a-b", "b:c")
+TTLS = (5_000, 60_000)
+SPANS = (1, 700, 3_000, 5_000)
+LEAPS = (-3_600, -61, -60, -30, 90)
+STEP_MS = 700
+
+
+class Twins:
+    """Two stores under one clock, asked the same; what is drawn is what the reference holds."""
+
+    def __init__(self, opened: Opened, seed: int) -> None:
+        self.clock = ManualClock(START)
+        self.memory = MemoryStore(self.clock)
+        self.other = opened(self.clock)
+        self._seed = seed
+        self._random = random.Random(seed)
+        self._asked: list[str] = []
+        self._sessions: list[SessionId] = []
+        self._counters: dict[SessionId, int] = {}
+
+    async def live(self, steps: int) -> None:
+        """So many questions, one after the other."""
+        await self.other.open()
+        try:
+            await self.join()
+            await self.sync_jobs()
+            for _ in range(steps):
+                question = self.draw(self.questions())
+                self._asked.append(question.__name__)
+                await question()
+                await self.ask(lambda store: recorded(store, self._sessions[-4:]))
+        finally:
+            await self.other.aclose()
+
+    def questions(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
+        """The more often it stands here, the more often it is asked."""
+        often = [self.claim_ticks, self.claim_pending, self.start, self.complete]
+        now_and_then = [self.order, self.pass_time, self.join, self.renew, self.release, self.sweep]
+        seldom = [self.leave, self.close, self.sync_jobs, self.prune, self.leap]
+        return [*6 * often, *3 * now_and_then, *seldom]
+
+    async def ask(self, question: Callable[[Store], Coroutine[Any, Any, object]]) -> None:
+        expected = await question(self.memory)
+        assert await question(self.other) == expected, f"seed {self._seed}, after {self._asked}"
+
+    # --- what there is to ask about
+
+    def draw(self, choices: Sequence[Choice]) -> Choice:
+        return self._random.choice(choices)
+
+    def seldom(self) -> bool:
+        return self._random.random() < 0.1
+
+    async def session(self) -> SessionId:
+        """Most often one that may work."""
+        now = (await self.memory.open()).now
+        open_ones = await self.memory.instances()
+        fit = [each.session for each in open_ones if each.expires_at > now]
+        return self.draw(self._sessions[-3:] if self.seldom() or not fit else fit[-3:])
+
+    async def job(self) -> JobRecord | None:
+        return await self.memory.job(self.draw(JOBS))
+
+    async def run(self, *states: RunState) -> RunRecord | None:
+        """Most often one in the state that the question is for."""
+        runs = [run for job in JOBS for run in await self.memory.runs(job)]
+        fit = [run for run in runs if run.state in states]
+        chosen = runs if self.seldom() or not fit else fit
+        return self.draw(chosen) if chosen else None
+
+    def token(self, run: RunRecord) -> int:
+        return run.token - self.seldom()
+
+    # --- time and sessions
+
+    async def pass_time(self) -> None:
+        self.clock.advance(timedelta(milliseconds=self.draw(SPANS)))
+
+    async def leap(self) -> None:
+        self.clock.leap(timedelta(seconds=self.draw(LEAPS)))
+
+    async def join(self) -> None:
+        self._sessions.append(SessionId(f"{len(self._sessions):032x}"))
+        new = NewSession(self._sessions[-1], PROGRAM, "label", self.draw(TTLS), "2026.6")
+        await self.ask(lambda store: store.join(new))
+
+    async def leave(self) -> None:
+        session = await self.session()
+        await self.ask(lambda store: store.leave(session))
+
+    async def renew(self) -> None:
+        session = await self.session()
+        assert self.renewed(self.other, session) == self.renewed(self.memory, session)
+
+    def renewed(self, store: Store, session: SessionId) -> object:
+        with closing(store.renewer()) as renewer:
+            renewal = renewer.renew(session)
+        if renewal is None:
+            return None
+        self._counters |= {peer.session: peer.counter for peer in renewal.peers}
+        return replace(renewal, info=replace(renewal.info, id="each has its own"))
+
+    async def close(self) -> None:
+        session = await self.session()
+        counter = self._counters.get(session, 0) + self.seldom()
+        self.clock.advance(timedelta(milliseconds=self.draw(TTLS)))
+        await self.ask(lambda store: store.close(session, counter, 1))
+
+    async def sweep(self) -> None:
+        await self.ask(swept)
+
+    # --- jobs and ticks
+
+    async def sync_jobs(self) -> None:
+        session, program = await self.session(), "billing" if self.seldom() else PROGRAM
+        names = [name for name in JOBS if not self.seldom()]
+        declarations = [self.declaration(name) for name in names]
+        await self.ask(lambda store: store.sync_jobs(session, program, declarations))
+
+    def declaration(self, name: str) -> Declaration:
+        """Editions 0 and 1 share a schedule; an edition always has one limit and one `on_lost`."""
+        edition, first = self.draw((0, 1, 2)), self.clock.wall_ms() + self.draw((1, 900))
+        on_lost = OnLost.ABANDON if edition == 1 else OnLost.RERUN
+        expected = None if self.seldom() else Fire(first, first + edition)
+        schedule = "seldom" if edition == 2 else "often"
+        return Declaration(
+            name, f"{name}{edition}", schedule, str(edition), (1, 2, 0)[edition], on_lost, expected
+        )
+
+    async def claim_ticks(self) -> None:
+        session, job = await self.session(), await self.job()
+        if job is None or job.expected is None:
+            return
+        if not self.seldom():
+            self.wait_until(job.expected.due)
+        job = replace(job, generation=job.generation - self.seldom())
+        shape = self.draw(("tick", "tick", "gap", "both"))
+        items = [a_claim(job, place, shape) for place in range(self.draw((1, 1, 3)))]
+        await self.ask(lambda store: store.claim(session, items))
+
+    def wait_until(self, instant: int) -> None:
+        ahead = instant - self.clock.wall_ms()
+        self.clock.advance(timedelta(milliseconds=min(max(ahead, 0), STEP_MS)))
+
+    async def claim_pending(self) -> None:
+        session, run = await self.session(), await self.run(RunState.PENDING)
+        if run:
+            await self.ask(lambda store: store.claim(session, [PendingClaim(run.id)]))
+
+    # --- runs
+
+    async def start(self) -> None:
+        run = await self.run(RunState.CLAIMED)
+        if run is None:
+            return
+        session = await self.session() if self.seldom() else run.session or self._sessions[0]
+        start = Start(run.id, self.token(run), StartId(self.draw(("0", "1")) * 32))
+        await self.ask(lambda store: store.start(session, [start]))
+
+    async def complete(self) -> None:
+        run = await self.run(RunState.STARTED, *([RunState.LOST] if self.seldom() else []))
+        if run is None:
+            return
+        outcome = self.draw((*Outcome, Outcome.LOST))
+        said = Completion(run.id, self.token(run), outcome, self.draw((None, None, 0, 900)), "why")
+        await self.ask(lambda store: store.complete([said]))
+
+    async def release(self) -> None:
+        run = await self.run(RunState.CLAIMED)
+        if run is None:
+            return
+        claim = Claim(run.id, run.kind, self.token(run), run.attempt, "")
+        await self.ask(lambda store: store.release([claim]))
+
+    # --- orders and history
+
+    async def order(self) -> None:
+        job, order = await self.job(), Order(f"key-{self._random.randrange(40)}", "anna", "schön")
+        if job is None:
+            return
+        moved = self.move(job)
+        verbs: list[Callable[[Store], Coroutine[Any, Any, object]]] = [
+            lambda store: store.trigger(job.name, order),
+            lambda store: store.trigger(job.name, order),
+            lambda store: store.pause(job.name, order),
+            lambda store: store.resume(job.name, moved, order),
+            lambda store: store.resume(job.name, moved, order),
+            lambda store: store.skip_next(job.name, moved, order),
+        ]
+        await self.ask(self.draw(verbs))
+
+    def move(self, job: JobRecord) -> Moved:
+        """Most often the expected tick is skipped, if there is one."""
+        at = job.expected.fire_time if job.expected else None
+        last = (job.watermark if at is None else at) - self.seldom() * STEP_MS
+        gap = None if at is None else Gap(last, last, 1, Reason.BY_HAND)
+        following = None if self.seldom() else Fire(last + STEP_MS, last + STEP_MS)
+        return Moved(job.generation - self.seldom(), at, following, gap)
+
+    async def prune(self) -> None:
+        name, age_ms = self.draw(JOBS), self.draw((1_000, 3_600_000))
+        history = History(successes=1, failures=2, age_ms=age_ms)
+        await self.ask(lambda store: store.prune(name, history))
+
+
+def a_claim(job: JobRecord, place: int, shape: str) -> TickClaim:
+    """The tick so many places after the one that the job expects."""
+    assert job.expected
+    at = job.expected.fire_time + place * STEP_MS
+    return TickClaim(
+        job=job.name,
+        generation=job.generation,
+        expected=at,
+        fire_time=None if shape == "gap" else at + 10 * (shape == "both"),
+        following=Fire(at + STEP_MS, at + STEP_MS + 5),
+        gap=None if shape == "tick" else Gap(at, at, 1, Reason.MISFIRE),
+    )
+
+
+async def swept(store: Store) -> object:
+    return sorted((each.run, each.state) for each in await store.sweep())
+
+
+async def recorded(store: Store, sessions: list[SessionId]) -> object:
+    """All that a store shows."""
+    return [
+        await store.jobs(),
+        [await store.runs(job) for job in JOBS],
+        [await store.gaps(job) for job in JOBS],
+        [await store.peek(program, limit=2, skip=1) for program in (PROGRAM, "billing")],
+        await store.peek(PROGRAM, limit=9),
+        [await store.held(session) for session in sessions],
+        await store.instances(),
+        await store.audit(limit=5),
+    ]
+
+
+async def check(opened: Opened, histories: int = 30, steps: int = 80) -> None:
+    """Live so many histories; the seed and the questions of one that differs are in the failure."""
+    for seed in range(histories):
+        await Twins(opened, seed).live(steps)

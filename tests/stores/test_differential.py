@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import itertools
+import secrets
+from pathlib import Path
+
+import pytest
+
+from cronfleet.clock import ManualClock
+from cronfleet.store import Store
+from cronfleet.stores.redis import RedisStore
+from cronfleet.stores.sqlite import SqliteStore
+from tests.servers import Server
+from tests.stores.differential import check
+
+pytestmark = pytest.mark.timeout(120)
+
+
+async def test_sqlite_answers_any_history_as_the_reference_does(tmp_path: Path) -> None:
+    numbers = itertools.count()
+
+    def opened(clock: ManualClock) -> Store:
+        return SqliteStore(tmp_path / f"{next(numbers)}.db", clock=clock)
+
+    await check(opened)
+
+
+@pytest.mark.redis
+async def test_redis_answers_any_history_as_the_reference_does(redis_server: Server) -> None:
+    await check(lambda clock: RedisStore(redis_server.url, fleet=secrets.token_hex(8), clock=clock))
+
+
+@pytest.mark.valkey
+async def test_valkey_answers_any_history_as_the_reference_does(valkey_server: Server) -> None:
+    await check(
+        lambda clock: RedisStore(valkey_server.url, fleet=secrets.token_hex(8), clock=clock)
+    )
