@@ -13,7 +13,7 @@ from redis import exceptions
 
 from cronfleet.errors import StoreError, StoreRefusedError, StoreUnavailableError
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 _OLDEST = {"redis": (6, 2), "valkey": (8, 0)}
 
