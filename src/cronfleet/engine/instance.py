@@ -24,7 +24,7 @@ from cronfleet.engine.times import Times, rest
 from cronfleet.engine.writes import Entry, GatheredWrites
 from cronfleet.errors import StoreError
 from cronfleet.model import Claim, Instant, Outcome, SessionId
-from cronfleet.store import ClaimItem, Granted, NotGranted, Recorded, Seen, Store
+from cronfleet.store import DUE, ClaimItem, Granted, NotGranted, Recorded, Seen, Store
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -69,6 +69,7 @@ class Instance:
             await self._session.met()
             self.joined.set()
             janitor = asyncio.create_task(self._janitor.work(), name="cronfleet-janitor")
+            hearing = asyncio.create_task(self._hear_hints(), name="cronfleet-hints")
             handlers: set[asyncio.Task[None]] = set()
             try:
                 while not self._stopping.is_set():
@@ -76,7 +77,7 @@ class Instance:
                 await self._drain(handlers)
             finally:
                 self._runner.stop_all()
-                ends = [janitor, *handlers]
+                ends = [janitor, hearing, *handlers]
                 for task in ends:
                     task.cancel()  # The store is away: its sweep will find these runs.
                 await asyncio.wait(ends)
@@ -222,6 +223,15 @@ class Instance:
             self._reconcile_at = self._clock.boot_ms() + 2 * self._times.call_ms
         else:
             await self._writes.release([claim])
+
+    async def _hear_hints(self) -> None:
+        hints = self._store.hints(DUE)
+        try:
+            while True:
+                await hints.next()
+                self._wake.set()
+        finally:
+            hints.close()
 
     async def _rest(self, until: Instant | None) -> None:
         span_ms = self._times.poll_ms

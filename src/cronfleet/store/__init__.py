@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from cronfleet.store.contract import Renewer, Store
+from cronfleet.store.contract import Hints, Renewer, Store
 from cronfleet.store.values import (
     CLOCK_STEP_BACK_MS,
+    DUE,
     KEY_KEPT_MS,
     LOSSES_ALLOWED,
     MOST_AUDIT,
@@ -45,6 +46,7 @@ from cronfleet.store.values import (
 
 __all__ = [
     "CLOCK_STEP_BACK_MS",
+    "DUE",
     "KEY_KEPT_MS",
     "LOSSES_ALLOWED",
     "MOST_AUDIT",
@@ -63,6 +65,7 @@ __all__ = [
     "Foreign",
     "Granted",
     "HeldRun",
+    "Hints",
     "IfActive",
     "Moved",
     "NewSession",

@@ -67,6 +67,21 @@ class Renewer(Protocol):
         ...
 
 
+class Hints(Protocol):
+    """Hints about one topic: that something may have changed. Never needed for safety.
+
+    They may be lost, late, doubled, or about nothing: whoever waits also looks now and then.
+    """
+
+    async def next(self) -> None:
+        """Return when a hint has come since the last return; at once if that is so already."""
+        ...
+
+    def close(self) -> None:
+        """Listen no longer. Repeatable."""
+        ...
+
+
 class Store(Protocol):
     """Shared durable state. See the module's first lines for what holds of all of it."""
 
@@ -88,6 +103,14 @@ class Store(Protocol):
 
     def renewer(self) -> Renewer:
         """A new connection for the renewal thread; the store must be open."""
+        ...
+
+    def hints(self, topic: str) -> Hints:
+        """Listen to a topic from now on; the store must be open.
+
+        `DUE`: a run became pending, or a job's ticks were moved by other than a claim. A store
+        tells at least its own users in this process, and others as far as it can.
+        """
         ...
 
     # --- sessions

@@ -48,6 +48,9 @@ MOST_ERROR_CHARACTERS = 2_000
 MOST_GAPS = 500
 """How many gap records of a job are kept."""
 
+DUE = "due"
+"""The topic of hints that there may be something to claim."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoreInfo:

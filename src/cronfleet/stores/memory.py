@@ -36,6 +36,7 @@ class MemoryStore(SteppedStore):
     """Shared by the schedulers that are given the same object; gone with the process."""
 
     def __init__(self, clock: Clock | None = None) -> None:
+        super().__init__()
         self._records = _MemoryRecords(clock or SystemClock())
         # The renewal thread and the event loop both step.
         self._lock = threading.Lock()

@@ -34,6 +34,7 @@ from cronfleet.store import (
     DeclareAnswer,
     Declared,
     HeldRun,
+    Hints,
     Moved,
     NewSession,
     NotGranted,
@@ -49,6 +50,7 @@ from cronfleet.store import (
     TickClaim,
     Triggered,
 )
+from cronfleet.stores.hub import Hub
 from cronfleet.stores.redis import codec
 from cronfleet.stores.redis.connections import Address, Connection, Connections, Reply, Word
 from cronfleet.stores.redis.keys import base_key
@@ -93,6 +95,7 @@ class RedisStore:
         self._connections: Connections | None = None
         # Whether scripts may ask the server about its replication: '1' or ''.
         self._may_ask = ""
+        self._hub = Hub()
 
     @property
     def name(self) -> str:
@@ -127,6 +130,9 @@ class RedisStore:
         connections, self._connections = self._connections, None
         if connections is not None:
             await connections.aclose()
+
+    def hints(self, topic: str) -> Hints:
+        return self._hub.listen(topic)
 
     def renewer(self) -> Renewer:
         return _RedisRenewer(self, Connection(self._address))

@@ -42,6 +42,7 @@ class SqliteStore(SteppedStore):
         clock: Clock | None = None,
         lock_timeout_ms: int = 2_500,
     ) -> None:
+        super().__init__()
         self._file = StoreFile(_path_of(Path(path), fleet))
         self._clock = clock or SystemClock()
         self._lock_timeout_ms = lock_timeout_ms

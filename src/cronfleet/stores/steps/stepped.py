@@ -21,12 +21,14 @@ from cronfleet.model import (
     SessionId,
 )
 from cronfleet.store import (
+    DUE,
     ClaimAnswer,
     ClaimItem,
     Completion,
     Declaration,
     DeclareAnswer,
     HeldRun,
+    Hints,
     Moved,
     NewSession,
     Order,
@@ -37,6 +39,7 @@ from cronfleet.store import (
     Swept,
     Triggered,
 )
+from cronfleet.stores.hub import Hub
 from cronfleet.stores.steps import claims, jobs, looking, orders, runs, sessions
 from cronfleet.stores.steps.records import Records
 
@@ -46,9 +49,22 @@ Answer = TypeVar("Answer")
 class SteppedStore(ABC):
     """Every operation of `Store` but `open`, `aclose` and `renewer`; see there for what they do."""
 
+    def __init__(self) -> None:
+        self._hub = Hub()
+
+    def hints(self, topic: str) -> Hints:
+        return self._hub.listen(topic)
+
     @abstractmethod
     async def _step(self, step: Callable[[Records], Answer]) -> Answer:
         """Run `step` in one transaction: all of what it writes, or nothing."""
+
+    async def _stirring(self, step: Callable[[Records], Answer]) -> Answer:
+        """Run a step after which there may be more to claim, unless its answer is nothing."""
+        answer = await self._step(step)
+        if answer:
+            self._hub.tell(DUE)
+        return answer
 
     async def _read(self, step: Callable[[Records], Answer]) -> Answer:
         """Run a step that writes nothing. A store may have a cheaper way for it."""
@@ -67,12 +83,12 @@ class SteppedStore(ABC):
         return await self._step(lambda records: sessions.close(records, session, counter, epoch))
 
     async def sweep(self, limit: int = 200) -> list[Swept]:
-        return await self._step(lambda records: sessions.sweep(records, limit))
+        return await self._stirring(lambda records: sessions.sweep(records, limit))
 
     async def sync_jobs(
         self, session: SessionId, program: ProgramName, declarations: Sequence[Declaration]
     ) -> list[DeclareAnswer]:
-        return await self._step(
+        return await self._stirring(
             lambda records: jobs.sync_jobs(records, session, program, declarations)
         )
 
@@ -89,22 +105,22 @@ class SteppedStore(ABC):
         return await self._step(lambda records: runs.start(records, session, starts))
 
     async def complete(self, completions: Sequence[Completion]) -> list[Recorded]:
-        return await self._step(lambda records: runs.complete(records, completions))
+        return await self._stirring(lambda records: runs.complete(records, completions))
 
     async def release(self, claims: Sequence[Claim]) -> list[bool]:
-        return await self._step(lambda records: runs.release(records, claims))
+        return await self._stirring(lambda records: runs.release(records, claims))
 
     async def trigger(self, job: JobName, order: Order) -> Triggered | Ordered:
-        return await self._step(lambda records: orders.trigger(records, job, order))
+        return await self._stirring(lambda records: orders.trigger(records, job, order))
 
     async def pause(self, job: JobName, order: Order) -> Ordered:
         return await self._step(lambda records: orders.pause(records, job, order))
 
     async def resume(self, job: JobName, moved: Moved, order: Order) -> Ordered:
-        return await self._step(lambda records: orders.resume(records, job, moved, order))
+        return await self._stirring(lambda records: orders.resume(records, job, moved, order))
 
     async def skip_next(self, job: JobName, moved: Moved, order: Order) -> Ordered:
-        return await self._step(lambda records: orders.skip_next(records, job, moved, order))
+        return await self._stirring(lambda records: orders.skip_next(records, job, moved, order))
 
     async def job(self, name: JobName) -> JobRecord | None:
         return await self._read(lambda records: records.job(name))

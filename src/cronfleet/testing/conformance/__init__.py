@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cronfleet.testing.conformance.hints import HintTests
 from cronfleet.testing.conformance.history import HistoryTests
 from cronfleet.testing.conformance.jobs import JobTests
 from cronfleet.testing.conformance.orders import AuditTests, PauseTests, SkipTests, TriggerTests
@@ -26,5 +27,6 @@ class StoreConformance(
     SkipTests,
     AuditTests,
     HistoryTests,
+    HintTests,
 ):
     """Subclass, and override the fixture `store` with one that takes its time from `clock`."""
