@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from types import NoneType
-from typing import Any, Literal, TypedDict, TypeVar, cast
+from typing import Any, Literal, TypeAlias, TypedDict, TypeVar, cast
 
 from cronfleet import model
 from cronfleet.definition import digest, encode
@@ -94,7 +94,9 @@ def known_job(
     )
 
 
-_OPTION_TYPES: Mapping[str, tuple[type, ...]] = {
+_Types: TypeAlias = Mapping[str, tuple[type, ...]]
+
+_OPTION_TYPES: _Types = {
     "args": (Mapping, NoneType),
     "max_active": (int,),
     "misfire_grace": (timedelta,),
@@ -104,6 +106,15 @@ _OPTION_TYPES: Mapping[str, tuple[type, ...]] = {
     "jitter": (timedelta, NoneType),
     "history": (History,),
 }
+_RETRY_TYPES: _Types = {
+    "attempts": (int,),
+    "first": (timedelta,),
+    "factor": (int, float),
+    "most": (timedelta,),
+    "jitter": (int, float),
+    "on": (tuple,),
+}
+_HISTORY_TYPES: _Types = {"successes": (int,), "failures": (int,), "age": (timedelta,)}
 
 
 def _check_types(job: str, handler: object, schedule: object, options: JobOptions) -> None:
@@ -113,16 +124,33 @@ def _check_types(job: str, handler: object, schedule: object, options: JobOption
             job, f"{schedule!r} is no schedule: write cron(...), every(...), at(...)"
         )
     for name, value in options.items():
-        types = _OPTION_TYPES.get(name, (str,))
         if name not in JobOptions.__annotations__:
             raise InvalidJobError(job, f"there is no option {name!r}")
-        if not isinstance(value, types):
-            wanted = " or ".join("None" if each is NoneType else each.__name__ for each in types)
-            raise InvalidJobError(job, f"{name}={value!r} must be a {wanted}")
+        _check_type(job, name, value, _OPTION_TYPES.get(name, (str,)))
+    _check_fields(job, "retry", options.get("retry"), _RETRY_TYPES)
+    _check_fields(job, "history", options.get("history"), _HISTORY_TYPES)
+    _check_exceptions(job, options.get("retry"))
     try:
         inspect.signature(cast("Callable[..., object]", handler)).bind(object())
     except (TypeError, ValueError):
         raise InvalidJobError(job, "its handler must take one argument, the RunContext") from None
+
+
+def _check_fields(job: str, option: str, value: object, types: _Types) -> None:
+    for name in types if value is not None else ():
+        _check_type(job, f"{option}.{name}", getattr(value, name), types[name])
+
+
+def _check_type(job: str, name: str, value: object, types: tuple[type, ...]) -> None:
+    if not isinstance(value, types) or isinstance(value, bool):
+        wanted = " or ".join("None" if each is NoneType else each.__name__ for each in types)
+        raise InvalidJobError(job, f"{name}={value!r} must be a {wanted}")
+
+
+def _check_exceptions(job: str, retry: Retry | None) -> None:
+    for each in cast("tuple[object, ...]", retry.on) if retry else ():
+        if not (isinstance(each, type) and issubclass(each, BaseException)):
+            raise InvalidJobError(job, f"retry.on has {each!r}, which is no exception's class")
 
 
 def _definition(job: str, schedule: Schedule, options: JobOptions) -> JobDefinition:

@@ -9,35 +9,24 @@ import logging
 import os
 import socket
 import sys
-import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
-from typing import Any, TypeVar, Unpack
+from typing import TypeVar, Unpack
 
-from cronfleet import verbs
-from cronfleet.clock import SystemClock
 from cronfleet.cron.zones import tzdata_version
 from cronfleet.engine.instance import Instance
 from cronfleet.engine.known import Handler, KnownJob
 from cronfleet.engine.session import Identity
 from cronfleet.engine.times import Times
-from cronfleet.errors import CronfleetError, InvalidJobError, StoreUnavailableError
-from cronfleet.info import (
-    AuditInfo,
-    GapInfo,
-    Health,
-    InstanceInfo,
-    JobInfo,
-    RunInfo,
-    TriggeredRun,
-)
-from cronfleet.model import JobRecord
+from cronfleet.errors import ConfigurationError, CronfleetError, InvalidJobError
+from cronfleet.loops import LoopThread, run_to_its_end
+from cronfleet.operator import Operator
 from cronfleet.registry import JobOptions, known_job
 from cronfleet.schedule import Schedule
 from cronfleet.signals import StopSignals
-from cronfleet.store import Store, StoreInfo
+from cronfleet.store import Store
 from cronfleet.stores import open_store
 
 log: logging.Logger = logging.getLogger(__name__)
@@ -47,10 +36,10 @@ AnyHandler = TypeVar("AnyHandler", bound=Handler)
 PATIENCE = timedelta(seconds=60)
 """How long a store that is not up yet is waited for."""
 
-MOST_JOBS_LISTED = 10_000
+SHORTEST_TTL = timedelta(seconds=1)
 
 
-class Scheduler:
+class Scheduler(Operator):
     """Jobs, and this process's share in running them.
 
     `store` is a URL (`sqlite:///path`, `redis://host:6379/0`, `memory:`) or a `Store`; without
@@ -58,6 +47,10 @@ class Scheduler:
     base that declares the jobs (default: the name of the module that makes the scheduler),
     `fleet` all instances and jobs that share a name on the store (default: CRONFLEET_FLEET, or
     `default`).
+
+    `session_ttl` is how long an instance that falls silent keeps its runs: 1 s at least, and the
+    same for the whole fleet if you can. Its verbs may be called from any event loop while it is
+    at work; they run in the one in which it works.
 
     Raises ConfigurationError or MissingExtraError for a store that cannot be had.
     """
@@ -75,17 +68,14 @@ class Scheduler:
         self._fleet = fleet or os.environ.get("CRONFLEET_FLEET") or "default"
         url = store or os.environ.get("CRONFLEET_STORE") or "sqlite:///cronfleet.db"
         self._program = program or _calling_program(inspect.currentframe())
-        self._times = Times(ttl_ms=_ms(session_ttl), drain_ms=_ms(drain_timeout))
-        self._store = (
-            open_store(url, self._fleet, self._times.call_ms) if isinstance(url, str) else url
-        )
-        self._patience = patience
-        self._clock = SystemClock()
+        self._times = _times(session_ttl, drain_timeout, patience)
+        if isinstance(url, str):
+            url = open_store(url, self._fleet, self._times.call_ms)
+        super().__init__(url, patience)
         self._jobs: dict[str, KnownJob] = {}
-        self._info: StoreInfo | None = None
         self._instance: Instance | None = None
         self._working: asyncio.Task[None] | None = None
-        self._thread: _SchedulerThread | None = None
+        self._thread: LoopThread | None = None
 
     # --- registering
 
@@ -123,7 +113,7 @@ class Scheduler:
     def run(self) -> None:
         """Work until SIGTERM or SIGINT, then drain; a second signal cancels the handlers."""
         with contextlib.suppress(asyncio.CancelledError):  # Told to stop before it had begun.
-            asyncio.run(self._run_until_signal())
+            run_to_its_end(self._run_until_signal())
 
     async def __aenter__(self) -> Scheduler:
         """Start to work. Raises StoreError, ForeignJobError when it cannot."""
@@ -169,8 +159,10 @@ class Scheduler:
         if self._working is None:
             raise CronfleetError("the scheduler is not at work: use `async with scheduler:`")
         waiting = asyncio.create_task(stop.wait())
-        await asyncio.wait({self._working, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        waiting.cancel()
+        try:
+            await asyncio.wait({self._working, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
         if self._working.done():
             self._working.result()
 
@@ -187,180 +179,31 @@ class Scheduler:
         """
         if self._thread is not None:
             raise CronfleetError("the scheduler is started already; stop it first")
-        self._thread = _SchedulerThread(self)
+        thread = LoopThread("cronfleet")
         try:
-            self._thread.begin()
+            thread.call(self.__aenter__())
         except BaseException:
-            self._thread = None
+            thread.close()
             raise
+        self._thread = thread
 
     def stop(self) -> None:
         """Drain what `start` began, and wait for that."""
         thread, self._thread = self._thread, None
         if thread is not None:
-            thread.end()
+            try:
+                thread.call(self.__aexit__())
+            finally:
+                thread.close()
 
-    async def aclose(self) -> None:
-        """Give the store's connections back. For those who only look or order."""
-        self._info = None
-        await self._store.aclose()
-
-    # --- ordering
-
-    async def trigger(
-        self, name: str, *, key: str | None = None, who: str = "", why: str = ""
-    ) -> TriggeredRun:
-        """Run a job now; while it is at its limit the run waits. A paused job runs, too.
-
-        The same `key` within 24 h makes no second run. Raises UnknownJobError.
-        """
-        store = await self._opened()
-        made = await verbs.trigger(store, name, verbs.order(key, who, why))
-        self._wake()
-        return TriggeredRun(str(made.run), made.state.value, made.paused)
-
-    async def pause(
-        self, name: str, *, key: str | None = None, who: str = "", why: str = ""
-    ) -> JobInfo:
-        """Make no more ticks of the job; its runs go on. Raises UnknownJobError."""
-        await verbs.pause(await self._opened(), name, verbs.order(key, who, why))
-        return await self.job_info(name)
-
-    async def resume(
-        self, name: str, *, key: str | None = None, who: str = "", why: str = ""
-    ) -> JobInfo:
-        """Make ticks again, from now on. Raises UnknownJobError."""
-        await verbs.resume(await self._opened(), name, verbs.order(key, who, why))
-        self._wake()
-        return await self.job_info(name)
-
-    async def skip_next(
-        self, name: str, *, key: str | None = None, who: str = "", why: str = ""
-    ) -> JobInfo:
-        """Settle the next tick without running it. Raises UnknownJobError."""
-        await verbs.skip_next(await self._opened(), name, verbs.order(key, who, why))
-        self._wake()
-        return await self.job_info(name)
-
-    # --- looking
-
-    async def job_info(self, name: str) -> JobInfo:
-        """One job. Raises UnknownJobError."""
-        store = await self._opened()
-        return await self._told(store, await verbs.job_named(store, name))
-
-    async def jobs(self) -> list[JobInfo]:
-        """All jobs by name, whoever declares them; 10,000 at the most."""
-        store = await self._opened()
-        found: list[JobRecord] = []
-        while page := await store.jobs(after=found[-1].name if found else ""):
-            found += page
-            if len(found) >= MOST_JOBS_LISTED:
-                break
-        return [await self._told(store, job) for job in found]
-
-    async def runs(self, name: str, limit: int = 50, skip: int = 0) -> list[RunInfo]:
-        """A job's runs, the newest first. Raises UnknownJobError."""
-        store = await self._opened()
-        await verbs.job_named(store, name)
-        return [RunInfo.of(run) for run in await store.runs(name, limit, skip)]
-
-    async def gaps(self, name: str, limit: int = 50, skip: int = 0) -> list[GapInfo]:
-        """A job's gaps, the newest first. Raises UnknownJobError."""
-        store = await self._opened()
-        await verbs.job_named(store, name)
-        return [GapInfo.of(gap) for gap in await store.gaps(name, limit, skip)]
-
-    async def instances(self) -> list[InstanceInfo]:
-        """The instances at work."""
-        return [InstanceInfo.of(each) for each in await (await self._opened()).instances()]
-
-    async def audit(self, limit: int = 50, skip: int = 0) -> list[AuditInfo]:
-        """What operators did, the newest first."""
-        return [AuditInfo.of(each) for each in await (await self._opened()).audit(limit, skip)]
-
-    async def note(self, name: str, value: str) -> str:
-        """Set a named value in the store once; answers the value that stands."""
-        return await (await self._opened()).note(name, value)
-
-    async def health(self) -> Health:
-        """Whether the store answers and this instance makes claims."""
-        trouble = self._instance.trouble if self._instance else "this is no instance at work"
-        info = self._info
-        return Health(
-            store=self._store.name,
-            store_id=info.id if info else "",
-            epoch=info.epoch if info else 0,
-            ready=not trouble,
-            detail=trouble,
-        )
-
-    # --- inside
-
-    async def _told(self, store: Store, job: JobRecord) -> JobInfo:
-        return JobInfo.of(job, await store.definition(job.digest))
+    # --- for the verbs
 
     def _wake(self) -> None:
         if self._instance is not None:
             self._instance.wake()
 
-    async def _opened(self) -> Store:
-        if self._info is None:
-            await self._open()
-        return self._store
-
-    async def _open(self) -> None:
-        """Open the store; one that is not up yet is waited for."""
-        until = self._clock.boot_ms() + _ms(self._patience)
-        waits = False
-        while True:
-            try:
-                self._info = await self._store.open()
-            except StoreUnavailableError as error:
-                if self._clock.boot_ms() >= until:
-                    raise
-                if not waits:
-                    log.warning("waiting up to %d s: %s", self._patience.total_seconds(), error)
-                waits = True
-                await asyncio.sleep(0.5)
-            else:
-                return
-
-
-class _SchedulerThread:
-    """An event loop in a thread, with the scheduler at work in it."""
-
-    def __init__(self, scheduler: Scheduler) -> None:
-        self._scheduler = scheduler
-        self._loop = asyncio.new_event_loop()
-        self._is_over = asyncio.Event()
-        self._thread = threading.Thread(target=self._run, name="cronfleet", daemon=True)
-
-    def begin(self) -> None:
-        self._thread.start()
-        try:
-            self._wait_for(self._scheduler.__aenter__())
-        except BaseException:
-            self._end_loop()
-            raise
-
-    def end(self) -> None:
-        try:
-            self._wait_for(self._scheduler.__aexit__())
-        finally:
-            self._end_loop()
-
-    def _wait_for(self, call: Coroutine[Any, Any, object]) -> None:
-        """Whatever it raises is raised here, in the thread that asked."""
-        asyncio.run_coroutine_threadsafe(call, self._loop).result()
-
-    def _end_loop(self) -> None:
-        self._loop.call_soon_threadsafe(self._is_over.set)
-        self._thread.join()
-
-    def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._is_over.wait())
+    def _trouble(self) -> str:
+        return self._instance.trouble if self._instance else super()._trouble()
 
 
 def _tell_if_failed(working: asyncio.Task[None]) -> None:
@@ -388,6 +231,14 @@ def _calling_program(here: FrameType | None) -> str:
         return str(spec.name).removesuffix(".__main__")
     file = getattr(main, "__file__", None)
     return Path(file).stem if file else "python"
+
+
+def _times(session_ttl: timedelta, drain_timeout: timedelta, patience: timedelta) -> Times:
+    if session_ttl < SHORTEST_TTL:
+        raise ConfigurationError(f"session_ttl={session_ttl} is too short: 1 s at least")
+    if min(drain_timeout, patience) < timedelta(0):
+        raise ConfigurationError("drain_timeout and patience must not be negative")
+    return Times(_ms(session_ttl), _ms(drain_timeout), patience_ms=_ms(patience))
 
 
 def _ms(span: timedelta) -> int:

@@ -9,9 +9,13 @@ from collections.abc import Callable
 
 log: logging.Logger = logging.getLogger(__name__)
 
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
 
 class StopSignals:
-    """The first signal ends the start or begins the drain; any other hurries the drain.
+    """The first signal ends the start or begins the drain, the second hurries the drain.
+
+    A third is the system's again, and ends the process.
 
     Made in the main thread by the task that starts: until `has_joined` it is that task which a
     signal cancels, and after it `stop` that a signal sets.
@@ -21,9 +25,9 @@ class StopSignals:
         self.stop: asyncio.Event = asyncio.Event()
         self._hurry = hurry
         self._starting = asyncio.current_task()
-        loop = asyncio.get_running_loop()
-        for each in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(each, self._heard)
+        self._loop = asyncio.get_running_loop()
+        for each in SIGNALS:
+            self._loop.add_signal_handler(each, self._heard)
 
     def has_joined(self) -> None:
         """From now on there is something to drain."""
@@ -34,6 +38,8 @@ class StopSignals:
             self._starting.cancel()
         elif self.stop.is_set():
             self._hurry()
+            for each in SIGNALS:
+                self._loop.remove_signal_handler(each)
         else:
             log.info("stopping: nothing more is claimed; a second signal cancels what still runs")
             self.stop.set()

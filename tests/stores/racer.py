@@ -1,5 +1,7 @@
 """Five claimers in one process: each claims every tick of a race, and what is granted is printed.
 
+When they are ready they say so, and wait for a line before they begin.
+
 python racer.py PATH ROUNDS
 """
 
@@ -20,6 +22,8 @@ async def main(path: str, rounds: int) -> None:
     store = SqliteStore(path, clock=ManualClock(START), lock_timeout_ms=60_000)
     await store.open()
     claimers = [await join(store, f"racer-{n}") for n in range(CLAIMERS)]
+    print("ready", flush=True)  # noqa: T201 - its only way to tell
+    sys.stdin.readline()
     for number in range(rounds):
         item = tick("raced", NOON - (rounds - number) * HOUR_MS)
         answers = await asyncio.gather(*(store.claim(who, [item]) for who in claimers))

@@ -33,8 +33,23 @@ def test_fifty_claimers_in_ten_processes_over_a_thousand_rounds_make_a_thousand_
     asyncio.run(prepare(path))
     command = [sys.executable, str(RACER), str(path), str(ROUNDS)]
     racers = [
-        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(PROCESSES)
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(PROCESSES)
     ]
-    grants = Counter(line for racer in racers for line in racer.communicate()[0].splitlines())
+    wins = race(racers)
+    grants = Counter(run for won in wins for run in won)
     assert [racer.returncode for racer in racers] == [0] * PROCESSES
     assert (len(grants), set(grants.values())) == (ROUNDS, {1})
+    assert sum(bool(won) for won in wins) > 1, "one process had it all to itself"
+
+
+def race(racers: list[subprocess.Popen[str]]) -> list[list[str]]:
+    """Let all begin when all are ready; answers what each was granted."""
+    for racer in racers:
+        assert racer.stdout is not None
+        assert racer.stdout.readline() == "ready\n"
+    for racer in racers:
+        assert racer.stdin is not None
+        racer.stdin.write("go\n")
+        racer.stdin.flush()
+    return [racer.communicate()[0].splitlines() for racer in racers]

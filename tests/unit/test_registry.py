@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -142,6 +143,11 @@ def test_a_declaration_begins_after_the_instant_that_it_is_asked_for() -> None:
     assert first.fire_time == 2 * hour
 
 
+def odd(kind: Callable[..., object], **fields: Any) -> object:
+    """As written by someone who has no type checker."""
+    return kind(**fields)
+
+
 @pytest.mark.parametrize(
     ("option", "hint"),
     [
@@ -150,7 +156,13 @@ def test_a_declaration_begins_after_the_instant_that_it_is_asked_for() -> None:
         ({"retry": 3}, "retry=3 must be a Retry or None"),
         ({"history": 5}, "history=5 must be a History"),
         ({"max_active": "2"}, "max_active='2' must be a int"),
+        ({"max_active": True}, "max_active=True must be a int"),
         ({"retires": None}, "there is no option 'retires'"),
+        ({"retry": odd(Retry, first=10)}, "retry.first=10 must be a timedelta"),
+        ({"retry": odd(Retry, attempts=2.5)}, "retry.attempts=2.5 must be a int"),
+        ({"retry": odd(Retry, on=[ValueError])}, "must be a tuple"),
+        ({"retry": odd(Retry, on=(ValueError("x"),))}, "which is no exception's class"),
+        ({"history": odd(History, successes=1.5)}, "history.successes=1.5 must be a int"),
     ],
 )
 def test_an_option_of_another_type_is_an_error_that_names_it(

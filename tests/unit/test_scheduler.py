@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -27,6 +29,7 @@ from cronfleet import (
     every,
 )
 from cronfleet.clock import SystemClock
+from cronfleet.signals import StopSignals
 from cronfleet.stores.memory import MemoryStore
 from tests.unit.engine.scripted_store import ScriptedStore, gone, late_answer, lost_request
 
@@ -63,8 +66,12 @@ class Report:
 async def nothing(run: RunContext) -> None: ...
 
 
-def with_report(store: MemoryStore, handler: Callable[[RunContext], object] = nothing) -> Scheduler:
-    scheduler = Scheduler(store, program="app")
+def with_report(
+    store: MemoryStore,
+    handler: Callable[[RunContext], object] = nothing,
+    patience: timedelta = timedelta(seconds=60),
+) -> Scheduler:
+    scheduler = Scheduler(store, program="app", patience=patience)
     scheduler.add_job(handler, HOURLY, "report")
     return scheduler
 
@@ -218,6 +225,39 @@ def test_a_second_signal_cancels_what_runs() -> None:
     assert len(cancelled) == 1
 
 
+def test_a_coroutine_that_swallows_its_cancellation_keeps_no_program_from_ending(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    scheduler = Scheduler("memory:", drain_timeout=timedelta(0))
+
+    @scheduler.job(every(timedelta(seconds=1)))
+    async def stubborn(run: RunContext) -> None:
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.sleep(0)
+        while True:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(3_600)
+
+    scheduler.run()
+    assert "its handler goes on although it was cancelled" in caplog.text
+
+
+def test_a_third_signal_is_the_systems_again() -> None:
+    said: list[object] = []
+
+    async def main() -> None:
+        signals = StopSignals(lambda: None)
+        signals.has_joined()
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.sleep(0.01)
+        said.append(signal.getsignal(signal.SIGTERM))
+
+    asyncio.run(main())
+    assert said == [signal.SIG_DFL]
+
+
 def test_an_instance_that_fails_ends_the_program(store: ScriptedStore) -> None:
     """Rather than leave a process at work that does nothing."""
 
@@ -264,10 +304,40 @@ def test_a_program_that_is_not_asynchronous_has_it_in_a_thread() -> None:
     scheduler.stop()
 
 
+def test_its_verbs_may_be_called_from_other_event_loops_while_it_is_at_work() -> None:
+    entered: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def handler(run: RunContext) -> None:
+        entered.put(run.run_id)
+
+    scheduler = Scheduler("memory:")
+    scheduler.add_job(handler, HOURLY, "report", overlap="allow")
+    scheduler.start()
+    for _ in range(3):
+        made = asyncio.run(scheduler.trigger("report"))
+        assert entered.get(timeout=5) == made.run
+    assert asyncio.run(scheduler.health()).ready
+    scheduler.stop()
+
+
+def test_a_scheduler_left_open_in_a_loop_that_has_ended_says_what_to_do() -> None:
+    scheduler = Scheduler("memory:")
+    assert asyncio.run(scheduler.jobs()) == []
+    with pytest.raises(CronfleetError, match=r"await scheduler\.aclose"):
+        asyncio.run(scheduler.jobs())
+
+
+def test_a_span_that_cannot_work_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="session_ttl=0:00:00 is too short"):
+        Scheduler("memory:", session_ttl=timedelta(0))
+    with pytest.raises(ConfigurationError, match="drain_timeout and patience"):
+        Scheduler("memory:", drain_timeout=timedelta(seconds=-1))
+
+
 @pytest.mark.parametrize("error", [gone("nobody there"), ZeroDivisionError("a bug")])
 def test_a_thread_that_cannot_start_raises_why(store: ScriptedStore, error: Exception) -> None:
     store.broken["join"] = error
-    scheduler = with_report(store)
+    scheduler = with_report(store, patience=timedelta(0))
     with pytest.raises(type(error)):
         scheduler.start()
     del store.broken["join"]

@@ -12,6 +12,7 @@ from cronfleet.cli.logs import log_to_stderr
 from cronfleet.cli.programs import Program, target_program
 from cronfleet.cli.working import Listener, work
 from cronfleet.config import Settings, load_settings
+from cronfleet.loops import run_to_its_end
 
 
 @click.command()
@@ -31,7 +32,7 @@ def run(store: str | None, target: str | None, *, no_server: bool) -> None:
     program = _program(settings, store, target)
     try:
         listener = None if no_server else _listener(settings)
-        asyncio.run(work(program, listener))
+        run_to_its_end(work(program, listener))
     except asyncio.CancelledError:
         return  # Told to stop before it had begun.
 

@@ -47,9 +47,10 @@ class Chooser:
         later += self._ripe_soon(seen.soon)
         return Choice(items, min(later, default=None))
 
-    def knows_any(self, seen: Seen) -> bool:
-        """Whether anything due or pending could ever be this instance's."""
-        return any(self._known(each) for each in (*seen.due, *seen.pending))
+    def can_use(self, seen: Seen, free: Free) -> bool:
+        """Whether anything due or pending could be this instance's, and has a seat now."""
+        known = (self._known(each) for each in (*seen.due, *seen.pending))
+        return any(job is not None and free.of(job) > 0 for job in known)
 
     def _known(self, thing: DueTick | PendingRun) -> KnownJob | None:
         name = thing.job if isinstance(thing, DueTick) else thing.run.job

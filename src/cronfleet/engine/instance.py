@@ -16,14 +16,14 @@ from cronfleet.engine.choice import Chooser, foreseen
 from cronfleet.engine.declaring import declare
 from cronfleet.engine.janitor import Janitor
 from cronfleet.engine.known import KnownJobs
-from cronfleet.engine.runner import Ended, Runner
-from cronfleet.engine.seats import Seats
+from cronfleet.engine.runner import TOO_LATE, Runner
+from cronfleet.engine.seats import Free, Seats
 from cronfleet.engine.session import Identity, SessionKeeper
 from cronfleet.engine.steadiness import Reading
 from cronfleet.engine.times import Times, rest
 from cronfleet.engine.writes import Entry, GatheredWrites
 from cronfleet.errors import StoreError
-from cronfleet.model import Claim, Instant, Outcome, SessionId
+from cronfleet.model import Claim, Instant, SessionId
 from cronfleet.store import DUE, ClaimItem, Granted, NotGranted, Recorded, Seen, Store
 
 log: logging.Logger = logging.getLogger(__name__)
@@ -49,15 +49,17 @@ class Instance:
         self._seats = Seats()
         self._session = SessionKeeper(store, clock, times, identity, self)
         self._writes = GatheredWrites(store, self._session)
-        self._runner = Runner(times.cancel_grace_ms)
+        self._runner = Runner(times.cancel_grace_ms, self._session.holds)
         self._janitor = Janitor(store, jobs)
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
         self._hurry = asyncio.Event()
+        self._is_hurried = False
         self.joined: asyncio.Event = asyncio.Event()
         self._seen: Seen | None = None
         self._again_ms = AGAIN_MS
-        self._reconcile_at: Instant | None = None
+        self._reconcile_at: Instant = clock.boot_ms() + times.reconcile_ms
+        self._calls_land_by: Instant = 0
         self._exceeded = 0
         self._looked_at: Instant | None = None
 
@@ -85,6 +87,7 @@ class Instance:
     def stop(self) -> None:
         """Claim nothing more; called again, do not wait for the handlers either."""
         if self._stopping.is_set():
+            self._is_hurried = True
             self._hurry.set()
         self._stopping.set()
         self._wake.set()
@@ -118,7 +121,9 @@ class Instance:
             if free.total <= 0:
                 self._looked_at = self._clock.boot_ms()
                 return None  # A seat that frees will wake us.
-            seen = self._foreseen() or await self._peek(limit=PEEKED_PER_SEAT * free.total)
+            seen = self._foreseen(free) or await self._peek(free)
+            if not self._session.may_claim:
+                return None  # It may be a leap of the clock that made things due.
             choice = self._chooser.choose(seen, free)
             if not choice.items:
                 self._seen = seen
@@ -133,25 +138,25 @@ class Instance:
     def _chooser(self) -> Chooser:
         return Chooser(self._jobs, self._session.ranking, self._session.has_old_tzdata)
 
-    def _foreseen(self) -> Seen | None:
+    def _foreseen(self, free: Free) -> Seen | None:
         """What the last peek saw coming and is due by now: it needs no second look."""
         seen, self._seen = self._seen, None
         if seen is None or not seen.soon:
             return None
         now = self._session.store_now()
         ahead = foreseen(seen, now)
-        return ahead if ahead.due and self._chooser.knows_any(ahead) else None
+        return ahead if ahead.due and self._chooser.can_use(ahead, free) else None
 
-    async def _peek(self, limit: int) -> Seen:
-        """Look at what is due, past what this instance does not know."""
-        limit, skip = min(limit, MOST_PEEKED), 0
+    async def _peek(self, free: Free) -> Seen:
+        """Look at what is due, past what this instance does not know or has no seat for."""
+        limit, skip = min(PEEKED_PER_SEAT * free.total, MOST_PEEKED), 0
         while True:
             sent_at = self._clock.boot_ms()
             seen = await self._store.peek(self._program, limit, skip)
             self._looked_at = self._clock.boot_ms()
             self._session.read(Reading(seen.now, sent_at, self._looked_at))
             is_full = max(len(seen.due), len(seen.pending)) == limit
-            if not is_full or self._chooser.knows_any(seen):
+            if not is_full or self._chooser.can_use(seen, free):
                 return seen
             skip += limit
 
@@ -162,9 +167,7 @@ class Instance:
         try:
             answers = await self._store.claim(session, items)
         except StoreError:
-            # Never repeated: what was granted all the same is found by `held`, later than any
-            # such request can still arrive.
-            self._reconcile_at = self._clock.boot_ms() + 2 * self._times.call_ms
+            self._ask_later()  # Never repeated: what was granted all the same is found then.
             raise
         for answer in answers:
             if isinstance(answer, Granted):
@@ -204,8 +207,7 @@ class Instance:
                 case Entry.GRANTED:
                     ended = await self._runner.run(job, claim, session)
                 case Entry.TOO_LATE:
-                    error = "the session ran out while it was being started; not entered"
-                    ended = Ended(Outcome.LOST, error=error)
+                    ended = TOO_LATE
                 case Entry.REFUSED | Entry.UNANSWERED as entry:
                     await self._give_back(claim, entry)
                     return
@@ -220,7 +222,7 @@ class Instance:
     async def _give_back(self, claim: Claim, entry: Entry) -> None:
         """The handler must not be entered."""
         if entry is Entry.UNANSWERED:
-            self._reconcile_at = self._clock.boot_ms() + 2 * self._times.call_ms
+            self._ask_later()
         else:
             await self._writes.release([claim])
 
@@ -242,14 +244,23 @@ class Instance:
 
     # --- what was granted to calls that were never answered
 
+    def _ask_later(self) -> None:
+        """A call went unanswered: ask what it did, later than it can still arrive."""
+        self._reconcile_at = self._clock.boot_ms() + 2 * self._times.call_ms
+        self._calls_land_by = self._reconcile_at
+
     async def _reconcile(self) -> None:
-        """Ask which runs are ours. Runs between claims: none of ours is under way here."""
-        if self._reconcile_at is None or self._clock.boot_ms() < self._reconcile_at:
+        """Ask which runs are ours. Runs between claims: none of ours is under way here.
+
+        Now and then without a reason, too: counts that agree do not prove that the runs do.
+        """
+        due, now = self._reconcile_at, self._clock.boot_ms()
+        if now < max(due, self._calls_land_by):
             return
-        due, self._exceeded = self._reconcile_at, 0
+        self._exceeded = 0
         await self._writes.reconcile(await self._store.held(self._session.id))
         if self._reconcile_at == due:  # Else a call has gone unanswered meanwhile.
-            self._reconcile_at = None
+            self._reconcile_at = now + self._times.reconcile_ms
 
     # --- told by the session
 
@@ -269,8 +280,8 @@ class Instance:
 
     def held_seen(self, held: int) -> None:
         self._exceeded = self._exceeded + 1 if held > self._writes.most_held else 0
-        if self._exceeded >= 2 and self._reconcile_at is None:
-            self._reconcile_at = self._clock.boot_ms()
+        if self._exceeded >= 2:
+            self._reconcile_at = min(self._reconcile_at, self._clock.boot_ms())
 
     # --- the end
 
@@ -282,9 +293,10 @@ class Instance:
             await rest(self._hurry, self._times.drain_ms)
             ended.cancel()
         if handlers:
-            self._runner.stop_all()
-            last_ms = self._times.cancel_grace_ms + self._times.call_ms
-            await asyncio.wait(handlers, timeout=last_ms / 1000)
+            times = self._times
+            grace_ms = times.hurried_grace_ms if self._is_hurried else times.cancel_grace_ms
+            self._runner.stop_all(grace_ms)
+            await asyncio.wait(handlers, timeout=(grace_ms + times.call_ms) / 1000)
 
     async def _until_ended(self, handlers: set[asyncio.Task[None]]) -> None:
         if handlers:  # The last may have ended before this began.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -54,7 +55,14 @@ class Lost:
     session: SessionId
 
 
-News: TypeAlias = Asked | Answered | Unanswered | Lost
+@dataclass(frozen=True, slots=True)
+class Died:
+    """The thread has ended by an error that is nobody's answer: there is no renewal any more."""
+
+    error: BaseException | None
+
+
+News: TypeAlias = Asked | Answered | Unanswered | Lost | Died
 
 
 class RenewalThread:
@@ -101,6 +109,13 @@ class RenewalThread:
         return sent_at + self._times.ttl_ms - self._times.margin_ms
 
     def _run(self) -> None:
+        try:
+            self._keep_renewing()
+        finally:
+            if not self._stopping.is_set():
+                self._in_loop(self._tell, Died(sys.exception()))
+
+    def _keep_renewing(self) -> None:
         while not self._stopping.wait(self._wait_ms() / 1000):
             stuck_ms = self._ping()
             if self._clock.boot_ms() < self._renew_at:

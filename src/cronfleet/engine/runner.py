@@ -8,7 +8,7 @@ import logging
 import random
 import threading
 import traceback
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import cast
@@ -32,6 +32,9 @@ class Ended:
     error: str = ""
 
 
+TOO_LATE = Ended(Outcome.LOST, error="the session ran out while it was being started; not entered")
+
+
 @dataclass(slots=True)
 class _Entered:
     """A handler at work."""
@@ -44,11 +47,16 @@ class _Entered:
     cancelled_as: Outcome | None = None
 
 
-class Runner:
-    """Enters handlers, and cancels those that must end."""
+class _NotEnteredError(CronfleetError):
+    """The session ran out between the answer to `start` and the handler's first step."""
 
-    def __init__(self, cancel_grace_ms: int) -> None:
-        self._cancel_grace_s = cancel_grace_ms / 1000
+
+class Runner:
+    """Enters handlers while `holds` says that their session lasts, and cancels those that must end."""
+
+    def __init__(self, cancel_grace_ms: int, holds: Callable[[SessionId], bool]) -> None:
+        self._cancel_grace_ms = cancel_grace_ms
+        self._holds = holds
         self._entered: dict[Claim, _Entered] = {}
         self._is_stopped = False
 
@@ -57,7 +65,8 @@ class Runner:
         if self._is_stopped:
             return Ended(Outcome.LOST, error="its instance stopped; its handler was not entered")
         context = _context(job, claim)
-        entered = _Entered(session, job, context.lost, _call(job, context))
+        call = _call(job, context, lambda: self._holds(session))
+        entered = _Entered(session, job, context.lost, call)
         self._entered[claim] = entered
         timer = self._time_limit(entered)
         try:
@@ -82,14 +91,15 @@ class Runner:
                 entered.lost.set()
                 self._cancel(entered, Outcome.LOST)
 
-    def stop_all(self) -> None:
-        """The drain is over: enter no more, and do not wait for threads."""
+    def stop_all(self, grace_ms: int = 0) -> None:
+        """The drain is over: enter no more, and wait so long for coroutines, not for threads."""
         self._is_stopped = True
+        loop = asyncio.get_running_loop()
         for entered in self._entered.values():
             entered.lost.set()
             self._cancel(entered, _end_of_drain(entered.job))
-            if not entered.job.is_coroutine:
-                entered.given_up.set()
+            span_s = grace_ms / 1000 if entered.job.is_coroutine else 0
+            loop.call_later(span_s, entered.given_up.set)
 
     def _of(self, session: SessionId) -> list[_Entered]:
         return [entered for entered in self._entered.values() if entered.session == session]
@@ -108,7 +118,7 @@ class Runner:
                 entered.call.cancel()  # A thread is only told, by `lost`.
             # A handler may take no notice; its seat is not held for it for ever.
             loop = asyncio.get_running_loop()
-            loop.call_later(self._cancel_grace_s, entered.given_up.set)
+            loop.call_later(self._cancel_grace_ms / 1000, entered.given_up.set)
 
 
 def _context(job: KnownJob, claim: Claim) -> RunContext:
@@ -134,13 +144,19 @@ def _deadline(timeout_ms: int | None) -> datetime | None:
     return datetime.now(UTC) + timedelta(milliseconds=timeout_ms)
 
 
-def _call(job: KnownJob, context: RunContext) -> asyncio.Future[BaseException | None]:
+def _call(
+    job: KnownJob, context: RunContext, may_enter: Callable[[], bool]
+) -> asyncio.Future[BaseException | None]:
     if job.is_coroutine:
-        return asyncio.create_task(_await(job, context), name=context.run_id)
-    return in_thread(lambda: _caught(job, context), name=context.run_id)
+        return asyncio.create_task(_await(job, context, may_enter), name=context.run_id)
+    return in_thread(lambda: _caught(job, context, may_enter), name=context.run_id)
 
 
-async def _await(job: KnownJob, context: RunContext) -> BaseException | None:
+async def _await(
+    job: KnownJob, context: RunContext, may_enter: Callable[[], bool]
+) -> BaseException | None:
+    if not may_enter():
+        return _NotEnteredError()
     try:
         await cast("Awaitable[object]", job.handler(context))
     except asyncio.CancelledError as error:
@@ -153,7 +169,11 @@ async def _await(job: KnownJob, context: RunContext) -> BaseException | None:
     return None
 
 
-def _caught(job: KnownJob, context: RunContext) -> BaseException | None:
+def _caught(
+    job: KnownJob, context: RunContext, may_enter: Callable[[], bool]
+) -> BaseException | None:
+    if not may_enter():
+        return _NotEnteredError()
     try:
         answer = job.handler(context)
     except BaseException as error:  # noqa: BLE001 - whatever it raises is an outcome
@@ -184,6 +204,8 @@ def _ended(entered: _Entered, claim: Claim) -> Ended:
         error = None if entered.cancelled_as else asyncio.CancelledError("its task was cancelled")
     elif (error := call.result()) is None:
         return Ended(Outcome.SUCCEEDED)  # It got to its end, whatever was asked meanwhile.
+    if isinstance(error, _NotEnteredError):
+        return TOO_LATE
     outcome = entered.cancelled_as or Outcome.FAILED
     if error is not None:
         log.warning("%s %s: %s", claim.run, outcome, _said(error), exc_info=error)

@@ -6,18 +6,17 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from cronfleet.clock import Clock
 from cronfleet.engine.ranking import Ranking
-from cronfleet.engine.renewal import Answered, Asked, Lost, News, RenewalThread, Unanswered
+from cronfleet.engine.renewal import Answered, Asked, Died, Lost, News, RenewalThread, Unanswered
 from cronfleet.engine.steadiness import Reading, Steadiness
 from cronfleet.engine.times import Times, rest
 from cronfleet.engine.watch import Watch
-from cronfleet.errors import ForeignJobError, StoreError
+from cronfleet.errors import ForeignJobError, StoreError, StoreUnavailableError
 from cronfleet.model import Digest, Instant, ProgramName, SessionId
 from cronfleet.store import NewSession, Peer, Renewal, Store, StoreInfo
 
@@ -79,7 +78,6 @@ class SessionKeeper:
         self._away_because = ""
         self._sweep_at: Instant = 0
         self._others: frozenset[Digest] = frozenset()
-        self._news: deque[News] = deque()
         self._heard = asyncio.Event()
         self.ranking: Ranking = Ranking(self._id, ())
         self.has_old_tzdata: bool = True  # For all it knows until it has met the others.
@@ -130,8 +128,15 @@ class SessionKeeper:
         self._away_because = str(error)
 
     def read(self, reading: Reading) -> None:
-        """A call was answered, and said what time it is."""
+        """A call was answered, and said what time it is: look at `may_claim` after it."""
         self._reading = reading
+        leap_ms = self._steadiness.take(reading)
+        if leap_ms:
+            log.error(
+                "the store's clock leapt by %d ms: claiming stops for %d ms",
+                leap_ms,
+                self._times.ttl_ms,
+            )
         self.back()
 
     def back(self) -> None:
@@ -145,8 +150,7 @@ class SessionKeeper:
     async def __aenter__(self) -> SessionKeeper:
         self._thread = RenewalThread(self._store, self._clock, self._times, self._tell)
         try:
-            await self._join()
-            await self._declare()
+            await self._begin()
         except BaseException:
             await self._leave()
             raise
@@ -154,6 +158,20 @@ class SessionKeeper:
         self._tending = asyncio.create_task(self._tend(), name="cronfleet-session")
         self._tending.add_done_callback(self._tended)
         return self
+
+    async def _begin(self) -> None:
+        """Join and declare; a store that is away meanwhile is waited for."""
+        until = self._clock.boot_ms() + self._times.patience_ms
+        while True:
+            try:
+                await self._be_a_member()
+            except StoreUnavailableError as error:
+                if self._clock.boot_ms() >= until:
+                    raise
+                self.away(error)
+                await asyncio.sleep(self._times.poll_ms / 1000)
+            else:
+                return
 
     async def met(self) -> None:
         """Wait until it knows who else is there, but no longer than for an answer."""
@@ -223,7 +241,8 @@ class SessionKeeper:
     # --- tending it
 
     def _tell(self, news: News) -> None:
-        self._news.append(news)
+        """Take it in at once, whatever `_tend` waits for: a leap must stop the next claim."""
+        self._hear(news)
         self._heard.set()
 
     async def _tend(self) -> None:
@@ -231,8 +250,6 @@ class SessionKeeper:
             await rest(self._heard, self._rest_ms())
             self._heard.clear()
             try:
-                while self._news:
-                    self._hear(self._news.popleft())
                 if not self._stopped_because:
                     await self._be_a_member()
                 await self._bury()
@@ -252,9 +269,12 @@ class SessionKeeper:
             self._stop(f"nobody looks after the session any more: {error!r}")
 
     def _rest_ms(self) -> int:
-        ends = [self._sweep_at, self._watch.wakes_at()]
+        """Until the next session may be dead, or the next sweep; a poll if one of them is owed."""
         now = self._clock.boot_ms()
-        return min((end - now for end in ends if end and end > now), default=self._times.poll_ms)
+        ends = [end for end in (self._sweep_at, self._watch.wakes_at()) if end is not None]
+        if not self._is_joined or min(ends) <= now:
+            return self._times.poll_ms
+        return min(ends) - now
 
     def _hear(self, news: News) -> None:
         match news:
@@ -271,19 +291,14 @@ class SessionKeeper:
                 self._fate.session_lost(session)
             case Lost():
                 pass  # Of a session before this one.
+            case Died(error):
+                self._stop(f"nobody renews the session any more: {error!r}")
 
     def _renewed(self, news: Answered) -> None:
         renewal = news.renewal
         if not self._is_same_store(renewal.info):
             return
         self.read(Reading(renewal.info.now, news.sent_at, news.received_at))
-        leap_ms = self._steadiness.take(self._reading)
-        if leap_ms:
-            log.error(
-                "the store's clock leapt by %d ms: claiming stops for %d ms",
-                leap_ms,
-                self._times.ttl_ms,
-            )
         self.has_old_tzdata = self._identity.tzdata < renewal.tzdata
         self._watch.saw(renewal, news.received_at)
         self._fate.held_seen(renewal.held)
@@ -307,19 +322,20 @@ class SessionKeeper:
 
     async def _bury(self) -> None:
         """Close the sessions that are seen dead, and take their runs back."""
+        if self._away_because:
+            return  # What is owed stays owed until the store answers again.
         now = self._clock.boot_ms()
-        closed = False
         for dead in self._watch.dead(now):
+            self._sweep_at = now  # Owed from here on, even if no answer comes.
             # A refusal may mean that it has yet to expire by the store's clock, a moment later.
             if await self._store.close(dead.session, dead.counter, dead.epoch):
                 log.warning("session %s is dead: closed", dead.session[:8])
-                closed = True
                 self._watch.drop(dead.session)
-        if closed or now >= self._sweep_at:
-            self._sweep_at = now + self._times.ttl_ms
+        if now >= self._sweep_at:
             while swept := await self._store.sweep():
                 for each in swept:
                     log.warning("%s: taken back, now %s", each.run, each.state)
+            self._sweep_at = now + self._times.ttl_ms
 
     async def _guard(self) -> None:
         """Warn when the lease runs out, whatever `_tend` waits for just then."""

@@ -14,7 +14,11 @@ class Times:
     drain_ms: int = 25_000
     poll_ms: int = 1_000
     cancel_grace_ms: int = 5_000
+    hurried_grace_ms: int = 500
+    """The same for a drain that was told to hurry."""
     loop_alarm_ms: int = 1_000
+    patience_ms: int = 60_000
+    """How long a store that is not up yet is waited for at the start."""
 
     @property
     def renewal_ms(self) -> int:
@@ -30,6 +34,11 @@ class Times:
     def call_ms(self) -> int:
         """How long a call to the store may take."""
         return self.ttl_ms // 4
+
+    @property
+    def reconcile_ms(self) -> int:
+        """How often an instance asks which runs it holds, though nothing seems wrong."""
+        return 6 * self.ttl_ms
 
     @property
     def stuck_ms(self) -> int:

@@ -142,7 +142,8 @@ class Store(Protocol):
         """Take back runs of closed or missing sessions: by anyone, repeatable.
 
         Claimed runs become pending. Started runs become lost; or pending with the next attempt
-        if the run says `rerun`, up to `LOSSES_ALLOWED` times in a row.
+        if the run says `rerun`, up to `LOSSES_ALLOWED` dead
+        sessions in a row.
         """
         ...
 

@@ -31,7 +31,7 @@ SOON_MS = 2_000
 """How far `peek` looks ahead."""
 
 LOSSES_ALLOWED = 2
-"""The loss after this many in a row ends a `rerun` run and pauses its job as poisoned."""
+"""The dead session after this many in a row ends a `rerun` run and pauses its job as poisoned."""
 
 KEY_KEPT_MS = 24 * 3_600_000
 """How long an idempotency key is remembered."""

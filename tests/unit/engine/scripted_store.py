@@ -101,6 +101,17 @@ def first(act: Callable[[], Awaitable[object]]) -> Fault:
     return fault
 
 
+def after(act: Callable[[], object]) -> Fault:
+    """Something else happens between its answer and what the caller does with it."""
+
+    async def fault(call: Callable[[], Awaitable[Answer]]) -> Answer:
+        answer = await call()
+        act()
+        return answer
+
+    return fault
+
+
 class ScriptedStore(MemoryStore):
     """Counts all calls, and does to the next ones what it is told."""
 

@@ -133,14 +133,15 @@ def test_a_job_or_a_definition_that_it_does_not_know_is_left_to_others() -> None
         pending=[pending(newer), pending(BACKUP)],
     )
     assert choose(known(REPORT), unknown) == Choice([], None)
-    assert not Chooser(known(REPORT), FIRST).knows_any(unknown)
+    assert not Chooser(known(REPORT), FIRST).can_use(unknown, Free(9, 9))
 
 
-def test_it_knows_a_page_by_one_tick_or_one_pending_run() -> None:
-    chooser = Chooser(known(REPORT), FIRST)
-    assert chooser.knows_any(seen(tick(BACKUP), tick(REPORT)))
-    assert chooser.knows_any(seen(tick(BACKUP), pending=[pending(REPORT)]))
-    assert not chooser.knows_any(seen())
+def test_a_page_is_of_use_by_one_tick_or_one_pending_run_that_has_a_seat() -> None:
+    chooser, free = Chooser(known(REPORT), FIRST), Free(coroutines=1, threads=0)
+    assert chooser.can_use(seen(tick(BACKUP), tick(REPORT)), free)
+    assert chooser.can_use(seen(tick(BACKUP), pending=[pending(REPORT)]), free)
+    assert not chooser.can_use(seen(), free)
+    assert not chooser.can_use(seen(tick(REPORT)), Free(coroutines=0, threads=9))
 
 
 def test_with_old_tzdata_it_leaves_zoned_jobs_to_the_others() -> None:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from cronfleet.engine.instance import Instance
-from cronfleet.model import RunState
+from cronfleet.model import Outcome, RunState
 from tests.unit.engine.rig import TIMES, Rig, job, leave_a_stray
 from tests.unit.engine.scripted_store import late_answer, lost_answer, zombie
 from tests.virtual_time import virtual_loop
@@ -121,7 +121,8 @@ async def test_a_repeatable_handler_that_would_not_end_is_a_loss(rig: Rig) -> No
     instance.stop()
     instance.stop()
     await working
-    assert (await rig.run()).losses == 1
+    run = await rig.run()
+    assert (run.state, run.attempt, run.outcome) == (RunState.PENDING, 2, Outcome.LOST)
     rig.handlers.gate.set()
     await asyncio.sleep(0.01)
 
@@ -136,15 +137,18 @@ async def test_a_second_stop_is_immediate(rig: Rig) -> None:
     assert await ended(working) < 0.01
 
 
+@pytest.mark.parametrize(
+    ("stops", "span_s"), [(1, DRAIN_S + CANCEL_GRACE_S), (2, TIMES.hurried_grace_ms / 1000)]
+)
 async def test_a_handler_that_swallows_its_cancellation_is_left_behind_after_a_grace(
-    rig: Rig,
+    rig: Rig, stops: int, span_s: float
 ) -> None:
     instance = rig.make(job(rig.handlers.stubborn))
     working = await begun(rig, instance)
     await rig.until_run(RunState.STARTED)
-    instance.stop()
-    instance.stop()
-    assert await ended(working) == pytest.approx(CANCEL_GRACE_S, abs=0.01)
+    for _ in range(stops):
+        instance.stop()
+    assert await ended(working) == pytest.approx(span_s, abs=0.01)
     assert (await rig.run()).state is RunState.LOST
     rig.handlers.gate.set()
     await asyncio.sleep(0.01)

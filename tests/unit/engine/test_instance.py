@@ -47,6 +47,15 @@ async def test_a_triggered_run_is_found_within_a_poll_and_at_once_when_hinted(ri
         assert await rig.until(lambda: len(rig.handlers.entered) == 2) <= 0.02
 
 
+async def test_it_looks_past_what_it_has_no_seat_for(rig: Rig) -> None:
+    """Nine hundred plain handlers are due first, and every thread is taken."""
+    plain = [job(rig.handlers.entered.append, f"plain-{n:03}") for n in range(900)]
+    async with rig.at_work(*plain, job(rig.handlers.quick, "zoned", AT_5_SECONDS)) as instance:
+        instance._seats._free.threads = 0
+        await asyncio.sleep(66)
+        assert [run.job for run in rig.handlers.entered] == ["zoned", "zoned"]
+
+
 async def test_it_looks_past_what_it_does_not_know(rig: Rig) -> None:
     """A thousand jobs of another version are overdue, and come first."""
     others = [job(rig.handlers.quick, f"job-{n:04}") for n in range(1_000)]

@@ -16,7 +16,16 @@ from cronfleet import RunContext
 from cronfleet.clock import ManualClock, SystemClock
 from cronfleet.engine import session as session_module
 from cronfleet.engine.instance import Instance
-from cronfleet.engine.renewal import Answered, Asked, Lease, Lost, News, RenewalThread, Unanswered
+from cronfleet.engine.renewal import (
+    Answered,
+    Asked,
+    Died,
+    Lease,
+    Lost,
+    News,
+    RenewalThread,
+    Unanswered,
+)
 from cronfleet.engine.session import Identity
 from cronfleet.engine.times import Times
 from cronfleet.errors import StoreUnavailableError
@@ -121,6 +130,21 @@ async def test_a_lease_counts_from_before_its_request_was_sent_less_a_margin(led
     assert led.thread.lease == Lease(ANNA, 3_000 + TIMES.ttl_ms - TIMES.margin_ms)
     await asyncio.sleep(0)
     assert led.news == [Asked(), Answered(RENEWAL, sent_at=3_000, received_at=5_000)]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+async def test_a_thread_that_ends_by_a_fault_of_ours_says_so(led: Led) -> None:
+    error = ZeroDivisionError("a bug")
+
+    def fail() -> Renewal:
+        raise error
+
+    led.hold(ANNA, sent_at=0)
+    led.answer = fail
+    led.gate.open.release()
+    led.thread._thread.join(5)
+    await asyncio.sleep(0)
+    assert led.news == [Asked(), Died(error)]
 
 
 async def test_an_unanswered_renewal_is_told_and_soon_tried_on_a_new_connection(led: Led) -> None:

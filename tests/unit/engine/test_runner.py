@@ -20,6 +20,7 @@ from tests.virtual_time import virtual_loop
 NOON_MS = 1_774_785_600_000
 ANNA, BERT = SessionId("anna"), SessionId("bert")
 GRACE_S = 5.0
+LOST = {SessionId("lost")}
 
 
 def job(handler: Handler, **options: Any) -> KnownJob:
@@ -31,7 +32,7 @@ def claim(attempt: int = 1, token: int = 7) -> Claim:
 
 
 def new_runner() -> Runner:
-    return Runner(cancel_grace_ms=round(GRACE_S * 1000))
+    return Runner(round(GRACE_S * 1000), lambda session: session not in LOST)
 
 
 async def ended(handler: Handler, attempt: int = 1, **options: Any) -> Ended:
@@ -45,6 +46,19 @@ async def under_way(
     task = asyncio.create_task(runner.run(job(handler, **options), claim(), session))
     await asyncio.sleep(0.001)
     return task
+
+
+async def test_a_handler_is_not_entered_once_the_session_has_run_out() -> None:
+    entered: list[RunContext] = []
+
+    async def handler(run: RunContext) -> None:
+        entered.append(run)
+
+    for each in (handler, entered.append):
+        end = await new_runner().run(job(each), claim(), SessionId("lost"))
+        assert (end.outcome, end.retry_in_ms) == (Outcome.LOST, None)
+        assert "not entered" in end.error
+    assert entered == []
 
 
 async def sleeps(run: RunContext) -> None:

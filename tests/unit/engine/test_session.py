@@ -11,12 +11,13 @@ import pytest
 from cronfleet import cron
 from cronfleet.engine.seats import Seats
 from cronfleet.errors import ForeignJobError, StoreUnavailableError
-from cronfleet.model import RunState, SessionId
-from cronfleet.store import Granted, PendingClaim
+from cronfleet.model import RunState, SessionId, StartId
+from cronfleet.store import Granted, Order, PendingClaim, Start, Triggered
 from cronfleet.stores.memory import MemoryStore
 from tests.unit.engine.rig import TIMES, TTL_S, Rig, job
 from tests.unit.engine.scripted_store import (
     Fault,
+    after,
     first,
     late_answer,
     lost_answer,
@@ -39,6 +40,7 @@ async def test_an_instance_that_cannot_join_says_so_and_leaves_nothing_behind(
     rig: Rig, operation: str, fault: Fault
 ) -> None:
     """The rig sees to it that no thread and no task is left."""
+    rig.times = replace(rig.times, patience_ms=0)
     rig.store.next(operation, fault)
     with pytest.raises(StoreUnavailableError):
         await rig.make(job(rig.handlers.quick)).run()
@@ -46,6 +48,16 @@ async def test_an_instance_that_cannot_join_says_so_and_leaves_nothing_behind(
     renewals = rig.store.calls["renew"]
     await asyncio.sleep(TTL_S)
     assert rig.store.calls["renew"] == renewals
+
+
+@pytest.mark.parametrize("operation", ["open", "join", "sync_jobs"])
+@pytest.mark.parametrize("fault", [lost_request, lost_answer])
+async def test_an_answer_lost_at_the_start_is_waited_for(
+    rig: Rig, operation: str, fault: Fault
+) -> None:
+    rig.store.next(operation, fault)
+    async with rig.at_work(job(rig.handlers.quick)):
+        await rig.until_run(RunState.SUCCEEDED)
 
 
 async def test_a_job_of_another_program_keeps_an_instance_from_joining(rig: Rig) -> None:
@@ -246,6 +258,35 @@ async def test_a_close_that_comes_a_moment_too_soon_is_tried_again_soon(rig: Rig
         assert rig.clock.boot_ms() - died_at <= TIMES.ttl_ms + 2 * TIMES.renewal_ms + 10
 
 
+@pytest.mark.parametrize("fault", [lost_request, lost_answer])
+@pytest.mark.parametrize("operation", ["close", "sweep"])
+async def test_one_lost_answer_does_not_keep_a_lost_run_from_being_known(
+    rig: Rig, operation: str, fault: Fault
+) -> None:
+    async with rig.at_work(job(rig.handlers.quick)):
+        await rig.trigger()
+        await rig.until_run(RunState.SUCCEEDED)
+        stranger = await rig.stranger()
+        await leave_started(rig, stranger)
+        died_at = rig.clock.boot_ms()
+        if operation == "sweep":
+            rig.store.next("close", after(lambda: rig.store.next("sweep", fault)))
+        else:
+            rig.store.next("close", fault)
+        await rig.until_run(RunState.LOST)
+        assert rig.clock.boot_ms() - died_at <= TIMES.ttl_ms + TIMES.renewal_ms + 1_000
+
+
+async def leave_started(rig: Rig, session: SessionId) -> None:
+    """A run that the session has started."""
+    triggered = await MemoryStore.trigger(rig.store, "report", Order("its", "anna"))
+    assert isinstance(triggered, Triggered)
+    (answer,) = await MemoryStore.claim(rig.store, session, [PendingClaim(triggered.run)])
+    assert isinstance(answer, Granted)
+    start = Start(triggered.run, answer.claim.token, StartId("e" * 32))
+    assert await MemoryStore.start(rig.store, session, [start]) == [True]
+
+
 async def test_a_session_that_lives_after_all_is_not_closed(rig: Rig) -> None:
     """It renewed just before the close arrived: the counter that was watched is stale."""
     async with rig.at_work(job(rig.handlers.quick)):
@@ -299,6 +340,33 @@ async def test_when_the_stores_clock_leaps_nothing_is_claimed_for_a_ttl(
         assert rig.handlers.entered == []
         await rig.until(lambda: len(rig.handlers.entered) == 1, within_s=1.2)
     assert "leapt by 600000 ms" in caplog.text
+
+
+async def test_no_claim_comes_before_the_news_of_a_leap(rig: Rig) -> None:
+    """Whatever the session waits for just then: here for the end of two dead ones."""
+    async with rig.at_work(job(rig.handlers.quick)) as instance:
+        await asyncio.sleep(62)
+        for _ in range(2):
+            await rig.stranger()
+        rig.store.next("close", late_answer(2.4), late_answer(2.4))
+        await rig.until(lambda: not rig.store._faults["close"])
+        claims, renewals = rig.store.calls["claim"], rig.store.calls["renew"]
+        rig.clock.leap(3_600_000)
+        await rig.until(lambda: rig.store.calls["renew"] > renewals)
+        await rig.until(lambda: instance.trouble == "the store's clock leapt")
+        assert rig.store.calls["claim"] == claims
+        assert await rig.store.gaps("report") == []
+
+
+async def test_a_look_at_what_is_due_tells_of_a_leap_before_the_renewal_does(rig: Rig) -> None:
+    async with rig.at_work(job(rig.handlers.quick)) as instance:
+        await asyncio.sleep(TIMES.renewal_ms / 1000 + 0.1)
+        renewals = rig.store.calls["renew"]
+        rig.clock.leap(60_000)
+        instance.wake()
+        await asyncio.sleep(0.01)
+        assert (rig.store.calls["renew"], rig.store.calls["claim"]) == (renewals, 0)
+        assert instance.trouble == "the store's clock leapt"
 
 
 async def test_a_store_that_was_emptied_stops_all_claims(

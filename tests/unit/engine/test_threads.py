@@ -21,6 +21,10 @@ ANNA = SessionId("anna")
 CLAIM = Claim(RunId("report", 5), Kind.TICK, 7, 1, "digest")
 
 
+def holds(_: SessionId) -> bool:
+    return True
+
+
 @pytest.fixture
 def anyio_backend() -> Backend:
     return "asyncio", {}
@@ -60,7 +64,7 @@ class Waiter:
 async def test_a_plain_handler_runs_in_a_thread_that_keeps_no_process_from_ending() -> None:
     threads: list[threading.Thread] = []
     handler: Callable[[RunContext], None] = lambda run: threads.append(threading.current_thread())  # noqa: E731 - as short as its meaning
-    assert await Runner(5_000).run(job(handler), CLAIM, ANNA) == Ended(Outcome.SUCCEEDED)
+    assert await Runner(5_000, holds).run(job(handler), CLAIM, ANNA) == Ended(Outcome.SUCCEEDED)
     (thread,) = threads
     assert thread is not threading.main_thread()
     assert thread.daemon
@@ -72,7 +76,7 @@ async def test_whatever_it_raises_is_a_failure(error: BaseException) -> None:
     def handler(run: RunContext) -> None:
         raise error
 
-    end = await Runner(5_000).run(job(handler), CLAIM, ANNA)
+    end = await Runner(5_000, holds).run(job(handler), CLAIM, ANNA)
     assert end.outcome is Outcome.FAILED
     assert end.error.startswith(type(error).__name__)
 
@@ -83,14 +87,14 @@ async def test_a_plain_handler_that_makes_a_coroutine_is_told_to_be_one() -> Non
     def handler(run: RunContext) -> object:
         return forgotten()
 
-    end = await Runner(5_000).run(job(handler), CLAIM, ANNA)
+    end = await Runner(5_000, holds).run(job(handler), CLAIM, ANNA)
     assert end.outcome is Outcome.FAILED
     assert "write async def" in end.error
 
 
 async def test_a_thread_that_sees_in_time_that_it_is_lost_has_succeeded() -> None:
     """It cannot be stopped, so it is given a grace to end by itself."""
-    waiter, runner = Waiter(), Runner(5_000)
+    waiter, runner = Waiter(), Runner(5_000, holds)
     handler = job(waiter.until_it_is_lost, on_lost="rerun")
     running = asyncio.create_task(runner.run(handler, CLAIM, ANNA))
     await waiter.entered.wait()
@@ -100,7 +104,7 @@ async def test_a_thread_that_sees_in_time_that_it_is_lost_has_succeeded() -> Non
 
 
 async def test_a_thread_that_does_not_end_is_given_up_after_the_grace() -> None:
-    waiter, runner = Waiter(), Runner(10)
+    waiter, runner = Waiter(), Runner(10, holds)
     handler = job(waiter.until_the_gate_opens, on_lost="rerun")
     running = asyncio.create_task(runner.run(handler, CLAIM, ANNA))
     await waiter.entered.wait()
@@ -110,7 +114,7 @@ async def test_a_thread_that_does_not_end_is_given_up_after_the_grace() -> None:
 
 
 async def test_when_all_is_stopped_nobody_waits_for_a_thread() -> None:
-    waiter, runner = Waiter(), Runner(3_600_000)
+    waiter, runner = Waiter(), Runner(3_600_000, holds)
     handler = job(waiter.until_the_gate_opens)
     running = asyncio.create_task(runner.run(handler, CLAIM, ANNA))
     await waiter.entered.wait()

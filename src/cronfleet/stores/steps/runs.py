@@ -99,8 +99,12 @@ def put_back(records: Records, run: RunRecord) -> RunRecord:
 
 
 def lose(records: Records, run: RunRecord) -> RunRecord:
-    """A started run has nobody left who will tell how it ended."""
-    lost = replace(run, outcome=Outcome.LOST, losses=run.losses + 1)
+    """A started run has nobody left who will tell how it ended.
+
+    `losses` counts dead sessions, each of which loses a run once: an instance that lives to tell
+    of its loss was not killed by the run.
+    """
+    lost = replace(run, outcome=Outcome.LOST)
     if run.on_lost is OnLost.ABANDON:
         return _end(records, lost, Outcome.LOST)
     if lost.losses <= LOSSES_ALLOWED:

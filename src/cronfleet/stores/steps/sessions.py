@@ -84,7 +84,8 @@ def sweep(records: Records, limit: int) -> list[Swept]:
         if run.state is RunState.CLAIMED:
             swept.append(Swept(run.id, put_back(records, run).state))
         else:
-            told = replace(run, error=f"its instance {run.instance} was gone")
+            error = f"its instance {run.instance} was gone"
+            told = replace(run, losses=run.losses + 1, error=error)
             swept.append(Swept(run.id, lose(records, told).state))
     return swept
 

@@ -348,13 +348,26 @@ class SweepTests(StoreTests):
         )
         assert str(claim.run) in job.paused_why
 
+    async def test_a_loss_told_by_an_instance_that_lives_poisons_nothing(
+        self, store: Store
+    ) -> None:
+        anna = await joined(store, "anna", report(on_lost=OnLost.RERUN))
+        claim = await started(store, anna, await granted(store, anna, tick()))
+        for _ in range(5):
+            await completed(store, claim, Outcome.LOST)
+            pending = PendingClaim(claim.run)
+            claim = await started(store, anna, await granted(store, anna, pending))
+        run, job = await the_run(store, claim.run), await the_job(store)
+        assert (run.attempt, run.losses, job.state) == (6, 0, JobState.SCHEDULED)
+
     async def test_a_failure_between_losses_begins_the_count_anew(
         self, store: Store, clock: ManualClock
     ) -> None:
         anna = await joined(store, "anna", report(on_lost=OnLost.RERUN))
         claim = await started(store, anna, await granted(store, anna, tick()))
-        await completed(store, claim, Outcome.LOST)
-        again = await started(store, anna, await granted(store, anna, PendingClaim(claim.run)))
+        await bury(store, clock, anna)
+        ben = await joined(store, "ben", report(on_lost=OnLost.RERUN))
+        again = await started(store, ben, await granted(store, ben, PendingClaim(claim.run)))
         assert (await the_run(store, claim.run)).losses == 1
         await completed(store, again, Outcome.FAILED, 0)
         assert (await the_run(store, claim.run)).losses == 0

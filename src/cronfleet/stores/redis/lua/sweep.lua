@@ -19,6 +19,7 @@ for at = 1, math.min(limit, #members) do
     put_back(run)
   else
     set_error(run, 'its instance ' .. run.instance .. ' was gone')
+    run.losses = run.losses + 1
     lose(run)
   end
   swept[at] = {run.id, run.state}

@@ -43,9 +43,10 @@ local function poison(run)
   end
 end
 
--- A started run has nobody left who will tell how it ended.
+-- A started run has nobody left who will tell how it ended. `losses` counts dead sessions, each of
+-- which loses a run once: an instance that lives to tell of its loss was not killed by the run.
 local function lose(run)
-  run.outcome, run.losses = 'lost', run.losses + 1
+  run.outcome = 'lost'
   if run.on_lost == 'abandon' then
     finish(run, 'lost')
   elseif run.losses <= LOSSES_ALLOWED then

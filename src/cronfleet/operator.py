@@ -1,0 +1,206 @@
+"""What can be ordered of a fleet and seen of it, by whoever opens its store."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from cronfleet import verbs
+from cronfleet.clock import SystemClock
+from cronfleet.errors import CronfleetError, StoreUnavailableError
+from cronfleet.info import (
+    AuditInfo,
+    GapInfo,
+    Health,
+    InstanceInfo,
+    JobInfo,
+    RunInfo,
+    TriggeredRun,
+)
+from cronfleet.model import JobRecord
+from cronfleet.store import Store, StoreInfo
+
+log: logging.Logger = logging.getLogger(__name__)
+
+MOST_JOBS_LISTED = 10_000
+
+Given = ParamSpec("Given")
+Told = TypeVar("Told")
+
+
+def in_its_loop(
+    verb: Callable[Concatenate[Operator, Given], Coroutine[Any, Any, Told]],
+) -> Callable[Concatenate[Operator, Given], Coroutine[Any, Any, Told]]:
+    """Let a verb run in the event loop in which the store is open, whatever loop asks for it."""
+
+    @functools.wraps(verb)
+    async def ask(operator: Operator, *given: Given.args, **named: Given.kwargs) -> Told:
+        home = operator.home
+        if home is None or home is asyncio.get_running_loop():
+            return await verb(operator, *given, **named)
+        if not home.is_running():
+            raise CronfleetError(
+                "the event loop in which this scheduler opened its store has ended: "
+                "call `await scheduler.aclose()` before a loop ends, or use `scheduler.start()`"
+            )
+        asked = asyncio.run_coroutine_threadsafe(verb(operator, *given, **named), home)
+        return await asyncio.wrap_future(asked)
+
+    return ask
+
+
+class Operator:
+    """The verbs on one store. It opens the store when it is first needed."""
+
+    def __init__(self, store: Store, patience: timedelta) -> None:
+        self._store = store
+        self._patience = patience
+        self._clock = SystemClock()
+        self._info: StoreInfo | None = None
+        self.home: asyncio.AbstractEventLoop | None = None
+        """The event loop in which the store is open."""
+
+    async def aclose(self) -> None:
+        """Give the store's connections back. For those who only look or order."""
+        self._info = self.home = None
+        await self._store.aclose()
+
+    def _wake(self) -> None:
+        """There may be something to claim."""
+
+    def _trouble(self) -> str:
+        """Why this instance makes no claims."""
+        return "this is no instance at work"
+
+    # --- ordering
+
+    @in_its_loop
+    async def trigger(
+        self, name: str, *, key: str | None = None, who: str = "", why: str = ""
+    ) -> TriggeredRun:
+        """Run a job now; while it is at its limit the run waits. A paused job runs, too.
+
+        The same `key` within 24 h makes no second run. Raises UnknownJobError.
+        """
+        store = await self._opened()
+        made = await verbs.trigger(store, name, verbs.order(key, who, why))
+        self._wake()
+        return TriggeredRun(str(made.run), made.state.value, made.paused)
+
+    @in_its_loop
+    async def pause(
+        self, name: str, *, key: str | None = None, who: str = "", why: str = ""
+    ) -> JobInfo:
+        """Make no more ticks of the job; its runs go on. Raises UnknownJobError."""
+        await verbs.pause(await self._opened(), name, verbs.order(key, who, why))
+        return await self.job_info(name)
+
+    @in_its_loop
+    async def resume(
+        self, name: str, *, key: str | None = None, who: str = "", why: str = ""
+    ) -> JobInfo:
+        """Make ticks again, from now on. Raises UnknownJobError."""
+        await verbs.resume(await self._opened(), name, verbs.order(key, who, why))
+        self._wake()
+        return await self.job_info(name)
+
+    @in_its_loop
+    async def skip_next(
+        self, name: str, *, key: str | None = None, who: str = "", why: str = ""
+    ) -> JobInfo:
+        """Settle the next tick without running it. Raises UnknownJobError."""
+        await verbs.skip_next(await self._opened(), name, verbs.order(key, who, why))
+        self._wake()
+        return await self.job_info(name)
+
+    # --- looking
+
+    @in_its_loop
+    async def job_info(self, name: str) -> JobInfo:
+        """One job. Raises UnknownJobError."""
+        store = await self._opened()
+        return await self._told(store, await verbs.job_named(store, name))
+
+    @in_its_loop
+    async def jobs(self) -> list[JobInfo]:
+        """All jobs by name, whoever declares them; 10,000 at the most."""
+        store = await self._opened()
+        found: list[JobRecord] = []
+        while page := await store.jobs(after=found[-1].name if found else ""):
+            found += page
+            if len(found) >= MOST_JOBS_LISTED:
+                break
+        return [await self._told(store, job) for job in found]
+
+    @in_its_loop
+    async def runs(self, name: str, limit: int = 50, skip: int = 0) -> list[RunInfo]:
+        """A job's runs, the newest first. Raises UnknownJobError."""
+        store = await self._opened()
+        await verbs.job_named(store, name)
+        return [RunInfo.of(run) for run in await store.runs(name, limit, skip)]
+
+    @in_its_loop
+    async def gaps(self, name: str, limit: int = 50, skip: int = 0) -> list[GapInfo]:
+        """A job's gaps, the newest first. Raises UnknownJobError."""
+        store = await self._opened()
+        await verbs.job_named(store, name)
+        return [GapInfo.of(gap) for gap in await store.gaps(name, limit, skip)]
+
+    @in_its_loop
+    async def instances(self) -> list[InstanceInfo]:
+        """The instances at work."""
+        return [InstanceInfo.of(each) for each in await (await self._opened()).instances()]
+
+    @in_its_loop
+    async def audit(self, limit: int = 50, skip: int = 0) -> list[AuditInfo]:
+        """What operators did, the newest first."""
+        return [AuditInfo.of(each) for each in await (await self._opened()).audit(limit, skip)]
+
+    @in_its_loop
+    async def note(self, name: str, value: str) -> str:
+        """Set a named value in the store once; answers the value that stands."""
+        return await (await self._opened()).note(name, value)
+
+    @in_its_loop
+    async def health(self) -> Health:
+        """Whether the store answers and this instance makes claims."""
+        trouble, info = self._trouble(), self._info
+        return Health(
+            store=self._store.name,
+            store_id=info.id if info else "",
+            epoch=info.epoch if info else 0,
+            ready=not trouble,
+            detail=trouble,
+        )
+
+    # --- inside
+
+    async def _told(self, store: Store, job: JobRecord) -> JobInfo:
+        return JobInfo.of(job, await store.definition(job.digest))
+
+    async def _opened(self) -> Store:
+        if self._info is None:
+            await self._open()
+        return self._store
+
+    async def _open(self) -> None:
+        """Open the store; one that is not up yet is waited for."""
+        until = self._clock.boot_ms() + self._patience / timedelta(milliseconds=1)
+        waits = False
+        while True:
+            try:
+                self._info = await self._store.open()
+                self.home = asyncio.get_running_loop()
+            except StoreUnavailableError as error:
+                if self._clock.boot_ms() >= until:
+                    raise
+                if not waits:
+                    log.warning("waiting up to %d s: %s", self._patience.total_seconds(), error)
+                waits = True
+                await asyncio.sleep(0.5)
+            else:
+                return
