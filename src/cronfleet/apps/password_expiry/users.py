@@ -11,6 +11,7 @@ from sqlalchemy import (
     ColumnClause,
     ColumnElement,
     Connection,
+    FromClause,
     Inspector,
     Row,
     Select,
@@ -60,6 +61,9 @@ class UserTable:
     def __init__(self, database: Database, columns: UserColumns) -> None:
         self.database = database
         self._columns = columns
+        self._table = _table(columns)
+        # Always with its table before it: alone, it might mean the name that a value comes under.
+        self._id: ColumnElement[Any] = self._table.c[columns.id]
         self._id_type: TypeEngine[Any] | None = None
 
     def check(self) -> None:
@@ -97,29 +101,24 @@ class UserTable:
             row = connection.execute(self._query().where(self._has_key(key)).limit(1)).first()
         return _user(row) if row else None
 
-    @property
-    def _id(self) -> ColumnClause[Any]:
-        return column(self._columns.id)
-
     def _query(self) -> Select[*tuple[Any, ...]]:
-        schema, _, name = self._columns.table.rpartition(".")
-        email: ColumnClause[Any] = column(self._columns.email)
-        person: ColumnClause[Any] = column(self._columns.name)
-        date: ColumnClause[Any] = column(self._columns.date)
-        # Each value under a name of its own: two settings may name one column. The date as text,
-        # whatever its type: one that a driver cannot load would cost the whole page.
-        return select(
-            self._id.label("user_id"),
-            email.label("user_email"),
-            person.label("user_name"),
-            cast(date, String).label("user_date"),
-        ).select_from(table(name, schema=schema or None))
+        names = self._columns
+        email, name, date = (self._table.c[n] for n in (names.email, names.name, names.date))
+        # The date as text, whatever its type: one that a driver cannot load would cost the page.
+        return select(self._id, email, name, cast(date, String))
 
     def _has_key(self, key: str) -> ColumnElement[bool]:
         value = _native(key, self._id_type)
         if value is None:  # No index helps here, but it is right for every type.
             return cast(self._id, String) == key
         return self._id == value
+
+
+def _table(columns: UserColumns) -> FromClause:
+    schema, _, name = columns.table.rpartition(".")
+    names = dict.fromkeys((columns.id, columns.email, columns.name, columns.date))
+    found: list[ColumnClause[Any]] = [column(each) for each in names]
+    return table(name, *found, schema=schema or None).alias("person")
 
 
 def _types_of(connection: Connection, named: str, database: Database) -> dict[str, Any]:

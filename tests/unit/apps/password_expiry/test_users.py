@@ -163,3 +163,17 @@ def test_the_users_database_cannot_be_changed(users_of: OpenUsers) -> None:
     users = users_of(PLAIN)
     with pytest.raises(DatabaseError, match="readonly"), users.database.begin() as connection:
         connection.exec_driver_sql("DELETE FROM users")
+
+
+@pytest.mark.parametrize("id_column", ["user_id", "user_email", "user_name", "user_date", "person"])
+def test_no_user_is_passed_over_whatever_the_id_is_called(
+    users_of: OpenUsers, id_column: str
+) -> None:
+    """The names are in another order than the ids: to page by them would lose users."""
+    rows = ", ".join(f"({n}, 'u{9 - n}@example.com', 'U{9 - n}', '{2030 - n}')" for n in range(9))
+    users = users_of(
+        f"CREATE TABLE users ({id_column} INTEGER, email, name, password_changed_at);"
+        f"INSERT INTO users VALUES {rows}",
+        id=id_column,
+    )
+    assert [user.key for user in all_users(users, 2)] == [str(n) for n in range(9)]
