@@ -17,6 +17,7 @@ import pytest
 from cronfleet import ConfigurationError, RunContext, Scheduler
 from cronfleet.apps.password_expiry import JOB, PasswordExpiry, register
 from cronfleet.config import load_settings
+from tests.apps.outboxes import swap_outbox
 from tests.apps.worlds import make_users, row
 
 Set = Callable[[str, str], None]
@@ -266,13 +267,10 @@ async def test_another_outbox_than_the_fleets_sends_nothing(tmp_path: Path, set_
     assert recipients() == []
 
 
-@pytest.mark.usefixtures("real_users")
-async def test_an_outbox_swapped_while_it_works_sends_nothing() -> None:
+async def test_an_outbox_swapped_while_it_works_sends_nothing(real_users: Path) -> None:
     async with application() as made:
         await made.prepare()
-        parts = made._parts
-        assert parts
-        parts.outbox.id = "0" * 32
+        swap_outbox(real_users)
         with pytest.raises(ConfigurationError, match="nothing is sent"):
             await made.run(context())
     assert recipients() == []

@@ -12,13 +12,13 @@ import pytest
 
 from cronfleet.apps.password_expiry.databases import DatabaseError
 from cronfleet.apps.password_expiry.message import Mail
-from cronfleet.apps.password_expiry.notices import Lease, Outbox
+from cronfleet.apps.password_expiry.notices import Lease, OtherOutboxError, Outbox
 from cronfleet.apps.password_expiry.policy import NoticeKey
 from cronfleet.apps.password_expiry.senders import Answer, HandOff, SendResult
 from cronfleet.apps.password_expiry.senders.mailbox import MailboxSender
 from cronfleet.apps.password_expiry.states import NoticeState
 from cronfleet.apps.password_expiry.users import PAGE
-from tests.apps.outboxes import put_in
+from tests.apps.outboxes import put_in, swap_outbox
 from tests.apps.worlds import LONG_AGO, NOW, Row, World, make_users, row, world
 
 OpenWorld = Callable[..., World]
@@ -271,6 +271,16 @@ async def test_a_notice_leased_while_the_run_is_cancelled_is_given_back(
     with pytest.raises(asyncio.CancelledError):
         await running
     assert these.states() == {"1": "PENDING"}
+
+
+async def test_an_outbox_swapped_in_the_middle_of_a_run_sends_nothing(world_of: OpenWorld) -> None:
+    these = world_of(row(1))
+    sender = Recorder(before=lambda: swap_outbox(these.file))
+    with pytest.raises(OtherOutboxError, match="nothing is sent"):
+        await these.run(sender)
+    with pytest.raises(OtherOutboxError):
+        these.outbox.lease(token=8)
+    assert sender.mails == []
 
 
 async def test_a_database_that_goes_away_ends_the_run_in_one_line(world_of: OpenWorld) -> None:

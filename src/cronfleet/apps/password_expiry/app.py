@@ -124,11 +124,12 @@ class PasswordExpiry:
 
     async def _compare_outbox(self, outbox: Outbox) -> None:
         """Refuse another outbox than the fleet's: it does not know who has been mailed."""
+        found = await asyncio.to_thread(outbox.stored_id)
         standing = await self._scheduler.note(_NOTE, outbox.id)
-        if standing != outbox.id:
+        if found != standing:
             raise ConfigurationError(
                 f"nothing is sent: {outbox.database.setting} {outbox.database.shown} holds outbox "
-                f"{outbox.id}, and this fleet's is {standing}; set NOTICES_DATABASE_URL to the one "
+                f"{found or 'none'}, and this fleet's is {standing}; set NOTICES_DATABASE_URL to the one "
                 "database that all instances share"
             )
 

@@ -27,7 +27,7 @@ from cronfleet.apps.password_expiry.schema import (
     insert_new,
 )
 from cronfleet.apps.password_expiry.states import TRANSITIONS, NoticeState
-from cronfleet.errors import ConfigurationError
+from cronfleet.errors import ConfigurationError, CronfleetError
 
 LEASE = timedelta(minutes=2)
 HANDOFF_LEASE = timedelta(minutes=11)  # More than a sender waits for the answer after the dot.
@@ -69,6 +69,16 @@ class Reaped:
     uncertain: list[str]
 
 
+class OtherOutboxError(CronfleetError):
+    """The database holds another outbox now, which does not know who has been mailed."""
+
+    def __init__(self, database: Database, was: str, now: str | None) -> None:
+        super().__init__(
+            f"nothing is sent: {database.setting} {database.shown} held outbox {was}, and holds "
+            f"{now or 'none'} now; put the old one back, or start anew to have the two compared"
+        )
+
+
 class Outbox:
     """The table `password_notices`. Every method raises `DatabaseError`, and blocks."""
 
@@ -91,8 +101,13 @@ class Outbox:
             connection.execute(
                 insert_new(self.database.dialect, OUTBOX).values(one=1, id=secrets.token_hex(16))
             )
-            self.id: str = str(connection.scalar(select(OUTBOX.c.id)))
+            self.id: str = str(self._id_in(connection))
         return self.id
+
+    def stored_id(self) -> str | None:
+        """The id that stands in the database now: another one when the outbox was swapped."""
+        with self.database.begin() as connection:
+            return self._id_in(connection)
 
     def add(self, keys: Sequence[NoticeKey]) -> int:
         """Make the notices that are not there yet; how many those were, if nobody else made them."""
@@ -133,8 +148,12 @@ class Outbox:
         return Reaped(returned, list(uncertain))
 
     def lease(self, token: int) -> Lease | None:
-        """Take a notice that is due, for `LEASE`; None when there is none."""
+        """Take a notice that is due, for `LEASE`; None when there is none.
+
+        Raises `OtherOutboxError`.
+        """
         with self.database.begin() as connection:
+            self._refuse_another(connection)
             now = self._now(connection)
             due = select(NOTICES).where(_n.state == _S.PENDING, _n.not_before <= now)
             # What a rival is taking at this moment is passed over; on SQLite there is no rival.
@@ -160,8 +179,10 @@ class Outbox:
         """Commit that the mail may be accepted from now on; False: the lease ran out, send nothing.
 
         When this raises, it is not known whether it was committed: send nothing either.
+        Raises `OtherOutboxError`.
         """
         with self.database.begin() as connection:
+            self._refuse_another(connection)
             now = self._now(connection)
             return self._move(
                 connection,
@@ -221,6 +242,14 @@ class Outbox:
     def _now(self, connection: Connection) -> int:
         """The clock of the outbox's database, which alone decides about leases."""
         return int(connection.scalar(select(NOW_MS[self.database.dialect])) or 0)
+
+    def _id_in(self, connection: Connection) -> str | None:
+        return connection.scalar(select(OUTBOX.c.id))
+
+    def _refuse_another(self, connection: Connection) -> None:
+        found = self._id_in(connection)
+        if found != self.id:
+            raise OtherOutboxError(self.database, self.id, found)
 
     def _states(
         self, connection: Connection, keys: Iterable[NoticeKey]
