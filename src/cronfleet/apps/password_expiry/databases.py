@@ -17,7 +17,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, 
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from cronfleet.errors import ConfigurationError, CronfleetError
-from cronfleet.masking import masked
+from cronfleet.masking import is_secret, masked, without_secrets
 
 _DRIVERS = {
     "postgres": ("postgresql+psycopg", "psycopg[binary]"),
@@ -66,7 +66,7 @@ class Database:
         self.setting = setting
         self.shown: str = masked(url)
         parsed = _parsed(url, setting)
-        self._password = parsed.password
+        self._secrets = _secrets(parsed)
         if parsed.get_backend_name() == "sqlite":
             _check_sqlite_file(parsed, setting, self.shown)
         self._engine = _engine(parsed, setting)
@@ -91,9 +91,7 @@ class Database:
         self._engine.dispose()
 
     def _in_one_line(self, error: DBAPIError) -> DatabaseError:
-        said = " ".join(str(error.orig).split())
-        if self._password:
-            said = said.replace(self._password, "***")
+        said = without_secrets(str(error.orig), self._secrets)
         refuses = any(refusal in said.lower() for refusal in _REFUSALS)
         return DatabaseError(f"{self.setting} {self.shown}: {said}", refuses=refuses)
 
@@ -170,8 +168,16 @@ def _parsed(url: str, setting: str) -> URL:
             f"{setting} is no database URL: write postgresql://user:password@host/name, "
             "mysql://user:password@host/name or sqlite:///path/to/file.db"
         ) from None
+    if "@" in (parsed.host or ""):  # A part of the password would be taken for the host's name.
+        raise ConfigurationError(f"{setting}: write an @ in a user's name or password as %40")
     driver, _ = _DRIVERS.get(parsed.drivername, (parsed.drivername, ""))
     return parsed.set(drivername=driver)
+
+
+def _secrets(url: URL) -> list[str]:
+    options = url.normalized_query.items()
+    in_query = [value for name, values in options if is_secret(name) for value in values]
+    return [*in_query, url.password] if url.password else in_query
 
 
 def _check_sqlite_file(url: URL, setting: str, shown: str) -> None:

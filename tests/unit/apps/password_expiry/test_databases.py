@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,11 +77,14 @@ async def test_a_database_that_refuses_is_not_waited_for(tmp_path: Path) -> None
         ("mysql://u:secret@host/db", "pip install 'pymysql'"),
         ("sqlite:///nowhere/users.db", "there is no such file"),
         ("sqlite://", "name a file"),
+        ("postgresql://u:secret@secret@host/db", "write an @ in .* as %40"),
     ],
 )
 def test_a_url_that_cannot_be_used_is_refused_without_its_password(
-    url: str, complaint: str
+    url: str, complaint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for driver in ("psycopg", "pymysql"):
+        monkeypatch.setitem(sys.modules, driver, None)  # As where it is not installed.
     with pytest.raises(ConfigurationError, match=complaint) as caught:
         Database(url, SETTING, writes=False)
     assert "secret" not in str(caught.value)
