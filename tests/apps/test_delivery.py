@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable, Generator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,37 @@ async def test_bad_rows_are_counted_and_stop_nobody(
     complaints = [line for line in caplog.messages if "gets no notice" in line]
     assert complaints[0] == "user '10' gets no notice: its date cannot be read"
     assert len(complaints) == 10
+
+
+async def test_users_whose_id_is_not_theirs_alone_are_counted_and_stop_nobody(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "users.db"
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("CREATE TABLE users (id TEXT, email, name, password_changed_at)")
+        ids = (None, "same", "same", "own")
+        rows = [(id_, f"user{n}@corp.test", "U", LONG_AGO) for n, id_ in enumerate(ids)]
+        connection.executemany("INSERT INTO users VALUES (?, ?, ?, ?)", rows)
+    sender = Recorder()
+    with world(file) as these:
+        report = await these.run(sender)
+    assert (sender.recipients, report.bad_rows) == (["user3@corp.test"], 3)
+    assert "1 users get no notice: they have no id" in caplog.messages
+    assert any("name a unique column with USERS_ID_COLUMN" in line for line in caplog.messages)
+
+
+@pytest.mark.parametrize("id_type", ["BINARY(16)", "VARBINARY(16)", "UUID", "BLOB", "", "TEXT"])
+async def test_users_whose_ids_are_bytes_are_mailed(tmp_path: Path, id_type: str) -> None:
+    file = tmp_path / "users.db"
+    with closing(sqlite3.connect(file)) as connection, connection:
+        columns = f"id {id_type} PRIMARY KEY, email, name, password_changed_at"
+        connection.execute(f"CREATE TABLE users ({columns})")
+        rows = [(bytes([n] * 16), f"user{n}@corp.test", "U", LONG_AGO) for n in range(1, 4)]
+        connection.executemany("INSERT INTO users VALUES (?, ?, ?, ?)", rows)
+    sender = Recorder()
+    with world(file) as these:
+        await these.run(sender)
+    assert len(sender.mails) == 3
 
 
 @pytest.mark.parametrize("email", [None, "", "nobody", "x@example.com\r\nRCPT TO:<y@z.zz>", 7])

@@ -11,6 +11,7 @@ import pytest
 from cronfleet.apps.password_expiry.databases import Database
 from cronfleet.apps.password_expiry.notices import Outbox
 from cronfleet.apps.password_expiry.users import UserColumns, UserTable
+from cronfleet.errors import ConfigurationError
 from tests.apps.postgres import own_postgres, statements
 from tests.apps.test_delivery import Recorder
 from tests.apps.worlds import World
@@ -64,3 +65,39 @@ async def test_no_user_is_passed_over_whatever_the_id_is_called(url: str, id_col
     with world_at(url, UserColumns(id=id_column)) as these:
         report = await these.run(Recorder(), dry=True)
     assert (report.users, report.made) == (MANY, MANY)
+
+
+@pytest.mark.parametrize(
+    ("id_type", "value"),
+    [
+        ("int", "i"),
+        ("bigint", "i + 9000000000000000000"),
+        ("text", "'a' || i"),
+        ("char(10)", "'a' || i"),
+        ("uuid", "gen_random_uuid()"),
+        ("bytea", "sha256(i::text::bytea)"),
+        ("numeric(30, 2)", "i"),
+        ("date", "date '2024-01-01' + i"),
+    ],
+)
+async def test_users_are_mailed_whatever_type_their_id_has(
+    url: str, id_type: str, value: str
+) -> None:
+    statements(url, *people("id", id_type, value))
+    sender = Recorder()
+    with world_at(url) as these:
+        await these.run(sender)
+    assert len(sender.mails) == 3
+
+
+@pytest.mark.parametrize(
+    ("id_type", "value"),
+    [("inet", "inet '10.0.0.0' + i"), ("timestamptz", "now() + i * interval '1 s'")],
+)
+def test_an_id_that_does_not_find_its_user_again_is_refused(
+    url: str, id_type: str, value: str
+) -> None:
+    statements(url, *people("id", id_type, value))
+    refusal = pytest.raises(ConfigurationError, match=r"^USERS_ID_COLUMN: no user is found again")
+    with refusal, world_at(url):
+        pass

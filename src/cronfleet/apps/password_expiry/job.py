@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from cronfleet.apps.password_expiry.delivery import Ask, Delivery, Parts
-from cronfleet.apps.password_expiry.policy import BadRowError, NoticeKey, User
+from cronfleet.apps.password_expiry.policy import BadRowError, NoticeKey
 from cronfleet.apps.password_expiry.states import NoticeState
-from cronfleet.apps.password_expiry.users import PAGE
+from cronfleet.apps.password_expiry.users import PAGE, UserPage
 
-_NAMED = 10  # How many users a line in the log names.
+_NAMED = 10  # How many users with unreadable rows the log names.
+_NOT_UNIQUE = "its id stands in several rows; name a unique column with USERS_ID_COLUMN"
+
+_Complaint: TypeAlias = tuple[str, str]
+"""A user's id, and what is wrong with its row."""
 
 
 @dataclass(slots=True)
@@ -61,12 +66,12 @@ class ExpiryJob:
 
     async def _scan(self, ask: Ask) -> RunReport:
         """Page by page, so that memory does not grow with the users."""
-        report = RunReport()
+        report = RunReport(bad_rows=await self._rows_without_id(ask))
         missing: list[NoticeKey] = []
         after: object = None
         while (page := await asyncio.to_thread(self._parts.users.page, after)).users:
             after = page.last_id
-            due, bad = self._judge(page.users, ask)
+            due, bad = self._judge(page, ask)
             self._complain(ask, bad, already=report.bad_rows)
             report.users += len(page.users)
             report.due += len(due)
@@ -78,21 +83,30 @@ class ExpiryJob:
         report.made += await asyncio.to_thread(self._parts.outbox.add, missing)
         return report
 
-    def _judge(self, users: list[User], ask: Ask) -> tuple[list[NoticeKey], dict[str, BadRowError]]:
+    async def _rows_without_id(self, ask: Ask) -> int:
+        rows = await asyncio.to_thread(self._parts.users.without_id)
+        if rows:
+            ask.log.warning("%d users get no notice: they have no id", rows)
+        return rows
+
+    def _judge(self, page: UserPage, ask: Ask) -> tuple[list[NoticeKey], list[_Complaint]]:
         due: list[NoticeKey] = []
-        bad: dict[str, BadRowError] = {}
-        for user in users:
+        bad: list[_Complaint] = []
+        for user in page.users:
+            if user.key in page.repeated:
+                bad.append((user.key, _NOT_UNIQUE))
+                continue
             try:
                 key = self._parts.rule.due_notice(user, ask.now)
             except BadRowError as error:
-                bad[user.key] = error
+                bad.append((user.key, str(error)))
             else:
                 due += [key] if key else []
         return due, bad
 
-    def _complain(self, ask: Ask, bad: dict[str, BadRowError], already: int) -> None:
-        for key, error in list(bad.items())[: max(0, _NAMED - already)]:
-            ask.log.warning("user %.300r gets no notice: %s", key, error)
+    def _complain(self, ask: Ask, bad: list[_Complaint], already: int) -> None:
+        for key, complaint in bad[: max(0, _NAMED - already)]:
+            ask.log.warning("user %.300r gets no notice: %s", key, complaint)
 
     async def _deliver(self, ask: Ask, report: RunReport) -> None:
         delivery = Delivery(self._parts, ask, self._most)
