@@ -86,6 +86,7 @@ class Instance:
         if self._stopping.is_set():
             self._hurry.set()
         self._stopping.set()
+        self._runner.drain()
         self._wake.set()
 
     def wake(self) -> None:

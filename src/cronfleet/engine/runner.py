@@ -50,13 +50,14 @@ class Runner:
     def __init__(self, cancel_grace_ms: int) -> None:
         self._cancel_grace_s = cancel_grace_ms / 1000
         self._entered: dict[Claim, _Entered] = {}
+        self._draining = threading.Event()
         self._is_stopped = False
 
     async def run(self, job: KnownJob, claim: Claim, session: SessionId) -> Ended:
         """Enter the handler and wait for its end, however it ends."""
         if self._is_stopped:
             return Ended(Outcome.LOST, error="its instance stopped; its handler was not entered")
-        context = _context(job, claim)
+        context = _context(job, claim, self._draining)
         entered = _Entered(session, job, context.lost, _call(job, context))
         self._entered[claim] = entered
         timer = self._time_limit(entered)
@@ -81,6 +82,10 @@ class Runner:
             if entered.job.definition.on_lost is OnLost.RERUN:
                 entered.lost.set()
                 self._cancel(entered, Outcome.LOST)
+
+    def drain(self) -> None:
+        """Its instance was told to stop: tell the handlers, and those entered from now on."""
+        self._draining.set()
 
     def stop_all(self) -> None:
         """The drain is over: enter no more, and do not wait for threads."""
@@ -111,7 +116,7 @@ class Runner:
             loop.call_later(self._cancel_grace_s, entered.given_up.set)
 
 
-def _context(job: KnownJob, claim: Claim) -> RunContext:
+def _context(job: KnownJob, claim: Claim, draining: threading.Event) -> RunContext:
     fire_time = datetime.fromtimestamp(claim.run.fire_time / 1000, UTC)
     about = {"job": claim.run.job, "run": str(claim.run), "attempt": claim.attempt}
     return RunContext(
@@ -125,6 +130,7 @@ def _context(job: KnownJob, claim: Claim) -> RunContext:
         deadline=_deadline(job.definition.timeout_ms),
         lost=threading.Event(),
         log=LogAdapter(logging.getLogger("cronfleet.run"), about | {"token": claim.token}),
+        draining=draining,
     )
 
 
