@@ -10,7 +10,8 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from cronfleet.apps.password_expiry.databases import Database, private_file
+from cronfleet.apps.password_expiry.databases import Database
+from cronfleet.apps.password_expiry.files import private_file
 from cronfleet.apps.password_expiry.notices import Outbox
 from cronfleet.apps.password_expiry.policy import NoticeKey
 from cronfleet.apps.password_expiry.states import NoticeState

@@ -50,7 +50,9 @@ def _serve(folder: Path) -> Generator[str]:
 def statements(url: str, *each: str) -> None:
     """Carry out statements of any kind, each in a transaction of its own."""
     engine = create_engine(
-        url.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT"
+        url.replace("postgresql://", "postgresql+psycopg://"),
+        isolation_level="AUTOCOMMIT",
+        connect_args={"client_encoding": "utf8"},
     )
     with engine.connect() as connection:
         for statement in each:

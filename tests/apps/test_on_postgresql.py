@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from cronfleet.apps.password_expiry.databases import Database
 from cronfleet.apps.password_expiry.notices import Outbox
@@ -101,3 +102,23 @@ def test_an_id_that_does_not_find_its_user_again_is_refused(
     refusal = pytest.raises(ConfigurationError, match=r"^USERS_ID_COLUMN: no user is found again")
     with refusal, world_at(url):
         pass
+
+
+async def test_a_database_without_an_encoding_will_do(server: str, url: str) -> None:
+    statements(
+        server,
+        "DROP DATABASE theirs",
+        "CREATE DATABASE theirs TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'",
+    )
+    statements(url, *people("id", "text", "'ä' || i"))
+    sender = Recorder()
+    with world_at(url) as these:
+        await these.run(sender)
+        assert these.states() == {f"ä{n}": "SENT" for n in (1, 2, 3)}
+
+
+def test_nobody_is_waited_for_without_end(url: str) -> None:
+    statements(url, *people("id", "int", "i"))
+    with world_at(url) as these, these.outbox.database.begin() as ours:
+        told = [ours.scalar(text(f"SHOW {name}_timeout")) for name in ("statement", "lock")]
+    assert told == ["1min", "10s"]

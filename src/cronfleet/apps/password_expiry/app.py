@@ -8,14 +8,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cronfleet import RunContext, Scheduler, cron
-from cronfleet.apps.password_expiry.databases import (
-    Database,
-    DatabaseError,
-    private_file,
-    wait_for,
-    writable_folder,
-)
+from cronfleet.apps.password_expiry.databases import Database, DatabaseError, wait_for
 from cronfleet.apps.password_expiry.delivery import Ask, Parts
+from cronfleet.apps.password_expiry.engines import sqlite_file
+from cronfleet.apps.password_expiry.files import private_file, writable_folder
 from cronfleet.apps.password_expiry.job import ExpiryJob
 from cronfleet.apps.password_expiry.message import Letterhead
 from cronfleet.apps.password_expiry.notices import Outbox
@@ -143,9 +139,10 @@ class PasswordExpiry:
         url = revealed(self._settings.notices_database_url)
         if url is None:
             return Database(users_url, users_setting, writes=True)
-        if url.startswith("sqlite:///"):
-            private_file(Path(url.removeprefix("sqlite:///")))
-        return Database(url, "NOTICES_DATABASE_URL", writes=True)
+        setting = "NOTICES_DATABASE_URL"
+        if file := sqlite_file(url, setting):
+            private_file(file)
+        return Database(url, setting, writes=True)
 
     def _read_page(self, parts: Parts) -> PasswordExpiryPage:
         counts = parts.outbox.counts()

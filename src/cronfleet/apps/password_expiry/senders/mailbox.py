@@ -8,7 +8,7 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
-from cronfleet.apps.password_expiry.databases import private_folder
+from cronfleet.apps.password_expiry.files import private_folder
 from cronfleet.apps.password_expiry.message import Mail
 from cronfleet.apps.password_expiry.senders import (
     Answer,
