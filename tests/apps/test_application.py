@@ -232,7 +232,7 @@ async def test_a_stored_expiry_is_taken_as_it_is(real_users: Path, set_: Set) ->
     set_("USERS_PASSWORD_EXPIRES_COLUMN", "valid_until")
     async with application() as made:
         await made.run(context())
-    assert recipients() == ["user2@example.com"]
+    assert recipients() == ["user2@corp.test"]
 
 
 async def test_the_outbox_may_stand_in_a_database_of_its_own(

@@ -14,8 +14,7 @@ from cronfleet.apps.password_expiry.notices import Outbox
 from cronfleet.apps.password_expiry.users import UserColumns, UserTable
 from cronfleet.errors import ConfigurationError
 from tests.apps.postgres import own_postgres, statements
-from tests.apps.test_delivery import Recorder
-from tests.apps.worlds import World
+from tests.apps.worlds import Recorder, World
 from tests.conftest import in_use_as
 
 pytest.importorskip("psycopg", reason="psycopg is not installed")

@@ -33,6 +33,7 @@ _LONGEST_ADDRESS = 320
 # The library refuses these; with one more label after them it checks the rest all the same.
 _INTERNAL = tuple(name for name in SPECIAL_USE_DOMAIN_NAMES if name != "invalid")
 _TAIL = ".x"
+_NOBODYS = ("example.com", "example.net", "example.org", "example", "invalid")
 _NOT_FOR_PEOPLE = {"Cc", "Cs", "Zl", "Zp"}  # controls, half characters, line separators
 _TURNING = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # change the direction
 
@@ -110,6 +111,14 @@ def checked_address(text: str) -> str:
         # What looks like an encoded word would be decoded in a header, to whatever it says.
         raise BadAddressError("it cannot be written in a header")
     return checked.ascii_email.removesuffix(tail)
+
+
+def recipient_address(text: str, *, reaches_people: bool) -> str:
+    """As `checked_address`; one that leads to nobody is refused where mails reach people."""
+    address = checked_address(text)
+    if reaches_people and is_under(address, _NOBODYS):
+        raise BadAddressError("its domain is one for examples, where nobody lives")
+    return address
 
 
 def is_under(address: str, domains: Iterable[str]) -> bool:

@@ -21,7 +21,7 @@ _DATES_OF_12_DIGITS = ("19", "20", "21", "9999")  # As milliseconds, none but th
 
 _DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60))
 _PATIENCE = timedelta(hours=24)
-
+_ENOUGH_FAILURES = 5
 
 _LONGEST_KEY = 255
 
@@ -127,8 +127,9 @@ def _from_iso(text: str) -> datetime:
 def next_delay(failures: int, failing_for: timedelta) -> timedelta | None:
     """How long to put a mail off after that many passing failures; None: it has been long enough.
 
-    After 1, 5, 15 and 60 minutes, then hourly until it has been failing for a day.
+    1, 5, 15 and 60 minutes, then an hour each, until it has been failing for more than a day. That
+    day counts only with tries in it: an instance may have been switched off meanwhile.
     """
-    if failing_for >= _PATIENCE:
+    if failing_for > _PATIENCE and failures >= _ENOUGH_FAILURES:
         return None
     return _DELAYS[min(failures, len(_DELAYS)) - 1]

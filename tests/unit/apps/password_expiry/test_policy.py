@@ -173,4 +173,9 @@ def test_a_bad_row_is_not_repeated_in_its_error() -> None:
 def test_a_mail_is_put_off_longer_and_longer_and_given_up_after_a_day() -> None:
     minutes = [next_delay(failures, timedelta()) for failures in range(1, 7)]
     assert minutes == [timedelta(minutes=m) for m in (1, 5, 15, 60, 60, 60)]
-    assert next_delay(2, timedelta(hours=24)) is None
+    assert next_delay(5, timedelta(hours=24, seconds=1)) is None
+
+
+def test_a_day_in_which_it_was_hardly_tried_is_no_reason_to_give_up() -> None:
+    assert next_delay(4, timedelta(days=3)) == timedelta(minutes=60)
+    assert next_delay(9, timedelta(hours=24)) == timedelta(minutes=60)
