@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
-from typing import Any, TypeVar, Unpack
+from typing import Any, ClassVar, TypeVar, Unpack
 
 from cronfleet import verbs
 from cronfleet.clock import SystemClock
@@ -62,6 +62,9 @@ class Scheduler:
     Raises ConfigurationError or MissingExtraError for a store that cannot be had.
     """
 
+    default_store: ClassVar[str | None] = None
+    """What those that name no store use before CRONFLEET_STORE: for what starts them."""
+
     def __init__(
         self,
         store: str | Store | None = None,
@@ -73,7 +76,8 @@ class Scheduler:
         patience: timedelta = PATIENCE,
     ) -> None:
         self._fleet = fleet or os.environ.get("CRONFLEET_FLEET") or "default"
-        url = store or os.environ.get("CRONFLEET_STORE") or "sqlite:///cronfleet.db"
+        given = store or self.default_store
+        url = given or os.environ.get("CRONFLEET_STORE") or "sqlite:///cronfleet.db"
         self._program = program or _calling_program(inspect.currentframe())
         self._times = Times(ttl_ms=_ms(session_ttl), drain_ms=_ms(drain_timeout))
         self._store = (
