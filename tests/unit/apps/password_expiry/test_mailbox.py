@@ -122,6 +122,22 @@ async def test_the_newest_mails_are_shown_as_text(tmp_path: Path) -> None:
     assert (shown[0].to, shown[0].subject) == ("anna@example.com", "Your password has expired")
 
 
+def test_what_is_no_file_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "folder.eml").mkdir()
+    (tmp_path / "dangling.eml").symlink_to(tmp_path / "nowhere")
+    for name in ("here.eml", "gone.eml"):
+        (tmp_path / name).write_bytes(b"To: anna\n\n")
+    read_bytes = Path.read_bytes
+
+    def deleted_meanwhile(file: Path) -> bytes:
+        if file.name == "gone.eml":
+            file.unlink()
+        return read_bytes(file)
+
+    monkeypatch.setattr(Path, "read_bytes", deleted_meanwhile)
+    assert [mail.file for mail in mails_in(tmp_path)] == ["here.eml"]
+
+
 def test_a_file_that_is_no_mail_is_shown_as_far_as_it_can_be(tmp_path: Path) -> None:
     (tmp_path / "x.eml").write_bytes(b"\xff\x00 no: mail\n\n\xff")
     assert mails_in(tmp_path)[0].to == ""
