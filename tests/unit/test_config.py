@@ -74,6 +74,47 @@ def test_an_empty_value_means_not_set(set_: Set) -> None:
     assert settings.store_url().startswith("sqlite:")
 
 
+def test_a_value_in_the_file_is_taken_as_it_stands(set_: Set) -> None:
+    set_("HOME", "/root")
+    write_env("EMAIL_PASSWORD=pa${HOME}ss\nEMAIL_USER='a$HOME'\nPORT=\n")
+    settings = load_settings()
+    assert settings.email_password
+    assert settings.email_password.get_secret_value() == "pa${HOME}ss"
+    assert (settings.email_user, settings.port) == ("a$HOME", 3000)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("MAX_MAIL_PER_RUN", "MAX_MAILS_PER_RUN"),
+        ("DRYRUN", "DRY_RUN"),
+        ("user_table", "USERS_TABLE"),
+        ("EMAILPASSWORD", "EMAIL_PASSWORD"),
+    ],
+)
+@pytest.mark.parametrize("in_file", [False, True])
+def test_a_name_that_is_nearly_a_settings_is_a_warning_with_the_right_one(
+    set_: Set, caplog: pytest.LogCaptureFixture, wrong: str, right: str, *, in_file: bool
+) -> None:
+    if in_file:
+        write_env(f"{wrong}=hunter2\n")
+    else:
+        set_(wrong, "hunter2")
+    load_settings()
+    assert caplog.messages == [f"{wrong} is no setting: did you mean {right}?"]
+
+
+@pytest.mark.parametrize(
+    "name", ["HOSTNAME", "REDIS_SERVICE_HOST", "REPORT", "SMTP_HOST", "LOGNAME"]
+)
+def test_names_of_others_are_no_slips(
+    set_: Set, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    set_(name, "x.test")
+    load_settings()
+    assert caplog.messages == []
+
+
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         load_settings().port = 1
