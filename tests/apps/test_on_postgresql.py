@@ -103,6 +103,14 @@ def test_an_id_that_does_not_find_its_user_again_is_refused(
         pass
 
 
+async def test_a_materialised_view_will_do(url: str) -> None:
+    statements(url, *people("id", "int", "i"), "CREATE MATERIALIZED VIEW seen AS TABLE users")
+    sender = Recorder()
+    with world_at(url, UserColumns(table="seen")) as these:
+        await these.run(sender)
+    assert len(sender.mails) == 3
+
+
 async def test_a_database_without_an_encoding_will_do(server: str, url: str) -> None:
     statements(
         server,

@@ -176,7 +176,10 @@ def _tables_in(inspector: Inspector, schema: str | None, database: Database) -> 
             f"USERS_TABLE: {database.setting} {database.shown} has no schema {schema!r}; "
             f"it has {_listed(schemas)}"
         )
-    return inspector.get_table_names(schema) + inspector.get_view_names(schema)
+    views = inspector.get_view_names(schema)
+    if database.dialect == "postgresql":
+        views += inspector.get_materialized_view_names(schema)
+    return inspector.get_table_names(schema) + views
 
 
 def _listed(names: Iterable[str]) -> str:
