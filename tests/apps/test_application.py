@@ -103,8 +103,9 @@ async def test_the_job_runs_in_a_scheduler(tmp_path: Path) -> None:
 
 async def test_instances_that_begin_at_once_in_one_folder_mail_each_user_once() -> None:
     async with application() as anna, application() as ben, application() as carl:
-        ids = await asyncio.gather(*(each.prepare() for each in (anna, ben, carl)))
-        assert ids
+        await asyncio.gather(*(each.prepare() for each in (anna, ben, carl)))
+        outboxes = {each._parts.outbox.id for each in (anna, ben, carl) if each._parts}
+        assert [len(id_) for id_ in outboxes] == [32]
         runs = (each.run(context(token)) for token, each in enumerate((anna, ben, carl)))
         await asyncio.gather(*runs)
         counts = (await anna.page()).counts

@@ -72,6 +72,17 @@ def test_a_setting_that_cannot_be_used_is_named_with_what_to_write(
     assert "hunter2" not in said.err
 
 
+@pytest.mark.parametrize("setting", ["USERS_DATABASE_URL", "NOTICES_DATABASE_URL"])
+def test_an_option_that_no_driver_understands_is_named_with_its_setting(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    Path("theirs.db").touch()
+    monkeypatch.setenv(setting, "sqlite:///theirs.db?timeout=abc&password=hunter2")
+    said = shell("run")
+    assert is_refused(said, setting, "theirs.db", "correct the URL")
+    assert "hunter2" not in said.err
+
+
 def test_backslashes_in_the_file_are_named_too(shell: Shell) -> None:
     Path(".env").write_text(f"CRON_SCHEDULE={BACKSLASHES}\n")
     Path(".env").chmod(0o600)

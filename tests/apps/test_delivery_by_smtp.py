@@ -79,7 +79,7 @@ async def test_silence_ends_in_its_state(
     one: World, server: MailServer, stage: str, state: str
 ) -> None:
     server.at(stage, SILENCE)
-    await run(one, server, SmtpTimes(5, command_s=1.5, after_dot_s=0.2))
+    await run(one, server, SmtpTimes(command_s=0.3, after_dot_s=0.2))
     assert one.states() == {"1": state}
 
 

@@ -137,7 +137,7 @@ async def test_what_fails_before_the_354_was_surely_not_accepted(
 async def test_silence_before_the_354_is_tried_again(server: MailServer, stage: str) -> None:
     server.at(stage, SILENCE)
     hand_off = HandOff()
-    result = await send(server, hand_off, SmtpTimes(5, command_s=1.5, after_dot_s=5))
+    result = await send(server, hand_off, SmtpTimes(command_s=0.3))
     assert result.answer is Answer.LATER
     assert hand_off.asked == 0
 
@@ -197,7 +197,7 @@ async def test_after_the_dot_only_an_answer_says_what_became_of_it(
 
 async def test_silence_after_the_dot_is_unknown(server: MailServer) -> None:
     server.at("DOT", SILENCE)
-    result = await send(server, HandOff(), SmtpTimes(5, command_s=5, after_dot_s=0.1))
+    result = await send(server, HandOff(), SmtpTimes(after_dot_s=0.1))
     assert result.answer is Answer.UNKNOWN
     assert len(server.mails) == 1
 

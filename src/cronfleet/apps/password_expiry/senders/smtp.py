@@ -40,10 +40,14 @@ _QUIT_S = 2  # A courtesy: what was accepted is accepted.
 
 @dataclass(frozen=True, slots=True)
 class SmtpTimes:
-    """How many seconds to wait: for a connection, for an answer, and for the one after the dot."""
+    """How many seconds to wait: for a connection, for each answer, and for the one after the dot.
+
+    `login_s` is for the answers before the first mail.
+    """
 
     connect_s: float = 10
-    command_s: float = 30
+    login_s: float = 30
+    command_s: float = 30  # Three of them stand between a lease and its hand-off.
     after_dot_s: float = 600
 
 
@@ -126,11 +130,12 @@ class SmtpSender:
             use_tls=self._server.tls == "tls",
             start_tls=self._server.tls == "starttls",
             tls_context=self._trust,
-            timeout=self._server.times.command_s,
+            timeout=self._server.times.login_s,
         )
         try:
             await connection.connect(timeout=self._server.times.connect_s)
             await self._log_in(connection)
+            connection.timeout = self._server.times.command_s
         except (SMTPException, OSError, UnicodeError) as error:
             connection.close()
             raise SenderUnavailableError(
