@@ -25,7 +25,13 @@ from cronfleet.errors import ConfigurationError, CronfleetError
 from cronfleet.masking import masked, without_secrets
 
 # A server that says one of these is up: to wait for it would not help.
-_REFUSALS = ("authentication failed", "access denied", "does not exist", "unknown database")
+_REFUSALS = (
+    "authentication failed",
+    "access denied",
+    "does not exist",
+    "unknown database",
+    "invalid ",
+)
 
 
 class DatabaseError(CronfleetError):
@@ -51,6 +57,7 @@ class Database:
     def __init__(self, url: str, setting: str, *, writes: bool) -> None:
         self.setting = setting
         self.shown: str = masked(url)
+        self._given = url
         self._url = parsed(url, setting)
         self._engine = engine_for(url, setting, writes=writes)
         self.dialect: str = self._engine.dialect.name
@@ -78,7 +85,7 @@ class Database:
         try:
             return self._engine.connect()
         except SENSELESS as error:
-            raise senseless(self._url, self.setting, error) from error
+            raise senseless(self._given, self.setting, error) from error
 
     def probe(self) -> None:
         """Ask the database anything at all. Raises `DatabaseError`."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SAWarning
 
 from cronfleet.errors import ConfigurationError
 from cronfleet.masking import is_secret, masked, without_secrets
@@ -92,33 +93,36 @@ def engine_for(url: str, setting: str, *, writes: bool) -> Engine:
     """An engine that has not connected yet. Raises `ConfigurationError`."""
     found = parsed(url, setting)
     if found.get_backend_name() == "sqlite":
-        _check_sqlite_file(found, setting)
-    engine = _engine(found, setting)
+        _check_sqlite_file(found, f"{setting} {masked(url)}")
+    try:
+        engine = _engine(found, setting)
+    except (ArgumentError, SAWarning, *SENSELESS) as error:
+        raise senseless(url, setting, error) from None
     _set_up(engine, writes=writes)
     return engine
 
 
-def senseless(url: URL, setting: str, error: BaseException) -> ConfigurationError:
+def senseless(url: str, setting: str, error: BaseException) -> ConfigurationError:
     """One line about a URL whose options the driver cannot work with."""
-    said = without_secrets(str(error), secrets_in(url)) or type(error).__name__
-    shown = masked(url.render_as_string(hide_password=False))
-    return ConfigurationError(f"{setting} {shown} cannot be used: {said}; correct the URL")
+    said = without_secrets(str(error), secrets_in(make_url(url))) or type(error).__name__
+    return ConfigurationError(f"{setting} {masked(url)} cannot be used: {said}; correct the URL")
 
 
-def _check_sqlite_file(url: URL, setting: str) -> None:
+def _check_sqlite_file(url: URL, named: str) -> None:
     """Refuse a path to nothing: SQLite would make an empty database there, without a word."""
-    shown = masked(str(url))
     if not url.database or url.database == ":memory:":
-        raise ConfigurationError(f"{setting} {shown}: name a file, as in sqlite:///users.db")
+        raise ConfigurationError(f"{named}: name a file, as in sqlite:///users.db")
     if not url.database.startswith("file:") and not Path(url.database).is_file():
-        raise ConfigurationError(f"{setting} {shown}: there is no such file")
+        raise ConfigurationError(f"{named}: there is no such file")
 
 
 def _engine(url: URL, setting: str) -> Engine:
     backend = url.get_backend_name()
     ours = {k: v for k, v in _CONNECT_ARGS.get(backend, {}).items() if k not in url.query}
     try:
-        return create_engine(url, connect_args=ours, pool_pre_ping=backend != "sqlite")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", SAWarning)  # Of an option that would be passed over.
+            return create_engine(url, connect_args=ours, pool_pre_ping=backend != "sqlite")
     except NoSuchModuleError:
         raise ConfigurationError(
             f"{setting}: {url.drivername!r} is not known; write postgresql://, mysql:// or sqlite:///"
@@ -128,8 +132,6 @@ def _engine(url: URL, setting: str) -> Engine:
         raise ConfigurationError(
             f"{setting} needs a driver that is not installed: pip install '{package}'"
         ) from None
-    except (ArgumentError, *SENSELESS) as error:
-        raise senseless(url, setting, error) from None
 
 
 def _set_up(engine: Engine, *, writes: bool) -> None:

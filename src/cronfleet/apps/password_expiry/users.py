@@ -34,6 +34,7 @@ from cronfleet.errors import ConfigurationError
 PAGE = 500
 
 _MANY_NAMES = 40
+_TRIED = 3  # One odd row is no reason to refuse the others.
 _ALIKE = 5  # How many ids may look the same as text: bytes, numbers and text in one column.
 _MOST = 2**63  # No database's number is greater, and no driver takes one that is.
 
@@ -76,7 +77,7 @@ class UserTable:
         self._id_type: TypeEngine[Any] | None = None
 
     def check(self) -> None:
-        """Find the table and its columns in the database's catalogue, and a user by its id.
+        """Find the table and its columns in the database's catalogue, and users by their ids.
 
         Raises `ConfigurationError`, which names what is there.
         """
@@ -143,8 +144,8 @@ class UserTable:
         return typed
 
     def _check_ids(self) -> None:
-        users = self.page(None, limit=1).users
-        if users and self.find(users[0].key) is None:
+        users = self.page(None, limit=_TRIED).users
+        if users and all(self.find(user.key) is None for user in users):
             raise ConfigurationError(
                 f"USERS_ID_COLUMN: no user is found again by {self._columns.id!r}, whose type is "
                 f"{self._id_type}; name another unique column, of numbers, text, bytes or UUIDs"
