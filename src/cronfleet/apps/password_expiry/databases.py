@@ -31,6 +31,7 @@ _REFUSALS = (
     "does not exist",
     "unknown database",
     "invalid ",
+    "bad value ",
 )
 
 
