@@ -7,16 +7,24 @@ environment wins over the file.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, TypeAlias
 from urllib.parse import quote
 
+from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from cronfleet.errors import ConfigurationError, InvalidScheduleError
 
@@ -27,6 +35,7 @@ ENV_FILE = Path(".env")
 _SENDERS_TO_COME = ("ses", "sendgrid")
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 _READABLE_BY_OTHERS = 0o044
+_NEARLY = 0.9
 
 
 def _readable_schedule(expression: str) -> str:
@@ -77,6 +86,15 @@ Port: TypeAlias = Annotated[
 ]
 
 
+class _EnvFile(DotEnvSettingsSource):
+    """The file `.env`, each value as it stands there: a password may have `${HOME}` in it."""
+
+    @staticmethod
+    def _static_read_env_file(file_path: Path, **_: object) -> Mapping[str, str | None]:
+        found = dotenv_values(file_path, encoding="utf-8", interpolate=False)
+        return {name.lower(): value for name, value in found.items() if value}
+
+
 class Settings(BaseSettings):
     """Every setting, under its name in small letters. `load_settings` makes one."""
 
@@ -87,6 +105,18 @@ class Settings(BaseSettings):
         extra="ignore",
         frozen=True,
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment, then the file."""
+        return init_settings, env_settings, _EnvFile(settings_cls)
 
     # When, and for whom
     cron_schedule: Annotated[str, AfterValidator(_readable_schedule)] = "0 * * * *"
@@ -179,7 +209,8 @@ def load_settings() -> Settings:
     """
     _warn_if_others_can_read(ENV_FILE)
     try:
-        _check_lines(ENV_FILE)
+        _warn_of_names(os.environ)
+        _warn_of_names(_check_lines(ENV_FILE))
         return Settings()
     except ValidationError as error:
         raise ConfigurationError("\n".join(_complaints(error))) from None
@@ -189,17 +220,31 @@ def load_settings() -> Settings:
         ) from None
 
 
-def _check_lines(env_file: Path) -> None:
-    """Refuse a line that would be passed over: its setting would silently be the default."""
+def _check_lines(env_file: Path) -> list[str]:
+    """Refuse a line that would be passed over: its setting would silently be the default.
+
+    The names in the file.
+    """
     if not env_file.is_file():
-        return
+        return []
     with env_file.open(encoding="utf-8") as lines:
-        broken = [each.original.line for each in parse_stream(lines) if each.error]
+        bindings = list(parse_stream(lines))
+    broken = [each.original.line for each in bindings if each.error]
     if broken:
         numbers = ", ".join(str(number) for number in broken)
         raise ConfigurationError(
             f"{env_file} line {numbers} cannot be read: write NAME=value, and close what is quoted"
         )
+    return [each.key for each in bindings if each.key]
+
+
+def _warn_of_names(names: Iterable[str]) -> None:
+    """A name that is nearly one of ours is a slip: its setting would silently be the default."""
+    ours = [field.upper() for field in Settings.model_fields]
+    for name in names:
+        close = get_close_matches(name.upper(), ours, n=1, cutoff=_NEARLY)
+        if close and name.upper() not in ours:
+            log.warning("%s is no setting: did you mean %s?", name, close[0])
 
 
 def _warn_if_others_can_read(env_file: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import sys
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -65,8 +66,20 @@ def test_a_setting_that_cannot_be_used_is_named_with_what_to_write(
     shell: Shell, monkeypatch: pytest.MonkeyPatch, setting: str, value: str, words: list[str]
 ) -> None:
     monkeypatch.setenv(setting, value)
+    monkeypatch.setitem(sys.modules, "psycopg", None)  # As where it is not installed.
     said = shell("run")
     assert is_refused(said, *words)
+    assert "hunter2" not in said.err
+
+
+@pytest.mark.parametrize("setting", ["USERS_DATABASE_URL", "NOTICES_DATABASE_URL"])
+def test_an_option_that_no_driver_understands_is_named_with_its_setting(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    Path("theirs.db").touch()
+    monkeypatch.setenv(setting, "sqlite:///theirs.db?timeout=abc&password=hunter2")
+    said = shell("run")
+    assert is_refused(said, setting, "theirs.db", "correct the URL")
     assert "hunter2" not in said.err
 
 

@@ -88,8 +88,8 @@ def test_instances_on_redis_mail_each_user_once(tmp_path: Path, own_redis: OwnSe
         assert f"redis://{own_redis.host}:{own_redis.port}" in one.until("store: ")
         other.until("next fire time")
         await_runs(one, 2)
-        (job,) = cronfleet(tmp_path, "jobs", **settings)["jobs"]
-    assert job["name"] == "password-expiry"
+        jobs = cronfleet(tmp_path, "jobs", **settings)["jobs"]
+    assert [job["name"] for job in jobs] == ["password-expiry", "password-expiry-delivery"]
     assert_each_is_mailed_once(tmp_path)
     assert not (tmp_path / "var" / "cronfleet.db").exists()
 
@@ -132,6 +132,7 @@ def test_it_says_at_the_start_what_it_uses_and_where(tmp_path: Path) -> None:
         "200 made-up ones in var/sample-users.db",
         "the mailbox folder var/mailbox",
         "job password-expiry: 0 * * * * (every hour), scheduled, next fire time 20",
+        "job password-expiry-delivery: every 0:01:00 (every minute), scheduled, ",
     ):
         assert told in said
     assert page.count("Your password has expired") == 40

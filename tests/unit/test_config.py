@@ -8,7 +8,6 @@ import pytest
 
 from cronfleet.config import Settings, load_settings
 from cronfleet.errors import ConfigurationError
-from cronfleet.masking import masked
 
 Set = Callable[[str, str], None]
 
@@ -73,6 +72,47 @@ def test_an_empty_value_means_not_set(set_: Set) -> None:
     settings = load_settings()
     assert (settings.port, settings.email_user, settings.dry_run) == (3000, None, None)
     assert settings.store_url().startswith("sqlite:")
+
+
+def test_a_value_in_the_file_is_taken_as_it_stands(set_: Set) -> None:
+    set_("HOME", "/root")
+    write_env("EMAIL_PASSWORD=pa${HOME}ss\nEMAIL_USER='a$HOME'\nPORT=\n")
+    settings = load_settings()
+    assert settings.email_password
+    assert settings.email_password.get_secret_value() == "pa${HOME}ss"
+    assert (settings.email_user, settings.port) == ("a$HOME", 3000)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("MAX_MAIL_PER_RUN", "MAX_MAILS_PER_RUN"),
+        ("DRYRUN", "DRY_RUN"),
+        ("user_table", "USERS_TABLE"),
+        ("EMAILPASSWORD", "EMAIL_PASSWORD"),
+    ],
+)
+@pytest.mark.parametrize("in_file", [False, True])
+def test_a_name_that_is_nearly_a_settings_is_a_warning_with_the_right_one(
+    set_: Set, caplog: pytest.LogCaptureFixture, wrong: str, right: str, *, in_file: bool
+) -> None:
+    if in_file:
+        write_env(f"{wrong}=hunter2\n")
+    else:
+        set_(wrong, "hunter2")
+    load_settings()
+    assert caplog.messages == [f"{wrong} is no setting: did you mean {right}?"]
+
+
+@pytest.mark.parametrize(
+    "name", ["HOSTNAME", "REDIS_SERVICE_HOST", "REPORT", "SMTP_HOST", "LOGNAME"]
+)
+def test_names_of_others_are_no_slips(
+    set_: Set, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    set_(name, "x.test")
+    load_settings()
+    assert caplog.messages == []
 
 
 def test_settings_are_frozen() -> None:
@@ -156,27 +196,6 @@ def test_the_mail_port_follows_the_kind_of_tls(set_: Set, tls: str, port: int) -
     assert load_settings().mail_port == port
     set_("SMTP_PORT", "2525")
     assert load_settings().mail_port == 2525
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("redis://:hunter2@host:6379/0", "redis://:***@host:6379/0"),
-        ("postgresql+psycopg://anna:hunter2@host/db", "postgresql+psycopg://anna:***@host/db"),
-        ("redis://anna:hun/t@er2@host", "redis://anna:***@host"),
-        (
-            "postgresql://host/db?user=a&password=hunter2",
-            "postgresql://host/db?user=a&password=***",
-        ),
-        ("mysql://host/db?SSLPassword=hunter2&x=y", "mysql://host/db?SSLPassword=***&x=y"),
-        ("sqlite:///var/cronfleet.db", "sqlite:///var/cronfleet.db"),
-        ("redis://host:6379/0", "redis://host:6379/0"),
-        ("postgresql://anna@host/db", "postgresql://anna@host/db"),
-        ("memory:", "memory:"),
-    ],
-)
-def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
-    assert masked(url) == shown
 
 
 @pytest.mark.parametrize(("mode", "warns"), [(0o600, False), (0o640, True), (0o604, True)])

@@ -45,6 +45,29 @@ def test_runs_and_skipped_ticks_stand_together_the_newest_first(shell: Shell) ->
     assert run.split()[1:3] == ["manual", "succeeded"]
 
 
+@pytest.mark.parametrize("as_json", [False, True])
+def test_no_run_and_no_skipped_tick_is_lost_between_pages(shell: Shell, *, as_json: bool) -> None:
+    async def act(scheduler: Scheduler) -> None:
+        for _ in range(4):
+            await ended_run(scheduler, "report")
+            await scheduler.skip_next("report")
+            await ended_run(scheduler, "report")
+
+    shell.work(act)
+    seen: list[str] = []
+    for skip in range(0, 14, 3):
+        page = ("runs", "report", "-n", "3", "--skip", str(skip))
+        if as_json:
+            document = shell(*page, "--json").json
+            seen += [run["id"] for run in document["runs"]]
+            seen += [gap["last"] for gap in document["gaps"]]
+        else:
+            seen += [" ".join(line.split()) for line in shell(*page).out.splitlines()[1:]]
+    whole = [" ".join(line.split()) for line in shell("runs", "report").out.splitlines()[1:]]
+    assert len(seen) == len(set(seen)) == len(whole) >= 8 + 1
+    assert as_json or seen == whole
+
+
 def test_runs_are_one_document_for_programs(shell: Shell) -> None:
     shell.work(lambda scheduler: ended_run(scheduler, "broken"))
     document = shell("runs", "broken", "--json").json

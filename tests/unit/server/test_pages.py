@@ -9,10 +9,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cronfleet import CronfleetError, RunContext, Scheduler, cron
+from cronfleet import CronfleetError, InstanceInfo, RunContext, Scheduler, cron
+from cronfleet.server.app import create_app
 from cronfleet.server.pages.looking import GAPS_SHOWN, JOBS_SHOWN, RUNS_SHOWN
 from cronfleet.server.pages.rendering import Renderer, clock, distance, iso, span
 from cronfleet.server.routes import html
+from cronfleet.server.security import HEADERS
 from cronfleet.server.text import printable
 from tests.unit.server.sites import Seen, Sheet, ended_run, sheet, site
 
@@ -212,6 +214,35 @@ async def test_a_page_that_cannot_be_told_now_is_one_clear_line(
         answer = await client.get("/sheet")
     assert answer.status_code == 503
     assert "the database is away: start it" in unescape(answer.text)
+
+
+@pytest.mark.parametrize("path", ["/sheet", "/api/v1/instances"])
+async def test_a_fault_of_ours_is_a_page_without_detail_and_with_all_headers(
+    scheduler: Scheduler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    class Faulty(Sheet):
+        async def render(self, below: str) -> tuple[str, Mapping[str, object]] | None:
+            raise ZeroDivisionError("the secret is hunter2")
+
+    async def faulty(_: Scheduler) -> list[InstanceInfo]:
+        raise ZeroDivisionError("the secret is hunter2")
+
+    monkeypatch.setattr(Scheduler, "instances", faulty)
+    async with site(scheduler, [Faulty(tmp_path, {})]) as client:
+        transport = httpx.ASGITransport(
+            create_app(scheduler, pages=[Faulty(tmp_path, {})], host="127.0.0.1", port=3000),
+            raise_app_exceptions=False,
+        )
+        with pytest.raises(ZeroDivisionError):  # Which uvicorn logs.
+            await client.get(path)
+        async with httpx.AsyncClient(transport=transport, base_url=client.base_url) as browser:
+            answer = await browser.get(path)
+    assert answer.status_code == 500
+    assert "Something is wrong here" in answer.text
+    assert "hunter2" not in answer.text
+    assert (
+        answer.headers.items() >= {name.lower(): value for name, value in HEADERS.items()}.items()
+    )
 
 
 async def test_nobody_waits_for_a_page_for_ever(

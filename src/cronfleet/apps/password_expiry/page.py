@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import heapq
+import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import Message
@@ -42,18 +44,24 @@ class PasswordExpiryPage:
 def mails_in(folder: Path, limit: int = SHOWN) -> list[MailboxMail]:
     """The newest mails in the folder, the newest first; none when there is no folder. Blocks."""
     newest = heapq.nlargest(limit, _mail_files(folder))
-    return [_mail(file) for _, file in newest]
+    return [mail for _, file in newest if (mail := _mail(file))]
 
 
 def _mail_files(folder: Path) -> Iterator[tuple[int, Path]]:
     if not folder.is_dir():
         return
     for file in folder.glob("*.eml"):
-        yield file.stat().st_mtime_ns, file
+        with suppress(OSError):  # Deleted meanwhile, or a link to nothing.
+            status = file.stat()
+            if stat.S_ISREG(status.st_mode):
+                yield status.st_mtime_ns, file
 
 
-def _mail(file: Path) -> MailboxMail:
-    message = message_from_bytes(file.read_bytes())
+def _mail(file: Path) -> MailboxMail | None:
+    try:
+        message = message_from_bytes(file.read_bytes())
+    except OSError:
+        return None
     return MailboxMail(
         file=file.name,
         to=_header(message, "To"),
