@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -110,8 +112,15 @@ def _check_sqlite_file(url: URL, setting: str) -> None:
     shown = masked(str(url))
     if not url.database or url.database == ":memory:":
         raise ConfigurationError(f"{setting} {shown}: name a file, as in sqlite:///users.db")
-    if not url.database.startswith("file:") and not Path(url.database).is_file():
-        raise ConfigurationError(f"{setting} {shown}: there is no such file")
+    if url.database.startswith("file:"):
+        return
+    try:
+        mode = Path(url.database).stat().st_mode
+    except OSError as error:
+        why = "there is no such file" if error.errno == errno.ENOENT else error.strerror
+        raise ConfigurationError(f"{setting} {shown}: {why}") from None
+    if not stat.S_ISREG(mode):
+        raise ConfigurationError(f"{setting} {shown} is no file: name the database's file")
 
 
 def _engine(url: URL, setting: str) -> Engine:
