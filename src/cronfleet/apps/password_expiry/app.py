@@ -23,7 +23,7 @@ from cronfleet.apps.password_expiry.making import (
 )
 from cronfleet.apps.password_expiry.notices import Outbox
 from cronfleet.apps.password_expiry.page import SHOWN, PasswordExpiryPage, mails_in
-from cronfleet.apps.password_expiry.senders import SenderUnavailableError
+from cronfleet.apps.password_expiry.senders import SenderRefusedError, SenderUnavailableError
 from cronfleet.apps.password_expiry.users import UserTable
 from cronfleet.config import Settings
 from cronfleet.errors import ConfigurationError
@@ -32,7 +32,7 @@ JOB = "password-expiry"
 DELIVERY_JOB = "password-expiry-delivery"
 """Every minute: what was put off, and has waited long enough, is sent."""
 
-_NOTE = "password_notices"
+_NOTE = "outbox"
 _REST_S = 15 * 60
 
 log: logging.Logger = logging.getLogger(__name__)
@@ -65,9 +65,12 @@ class PasswordExpiry:
     async def prepare(self) -> None:
         """Wait for the databases, check the columns, make what is missing, compare the outbox.
 
-        Every run does it if nobody has. Raises `ConfigurationError`.
+        Every run does that if nobody has. And log in where mails are sent: a wrong password is
+        better known now. Raises `ConfigurationError`.
         """
         await self._prepared()
+        if not self.is_dry:
+            await self._check_sender()
 
     async def run(self, run: RunContext) -> None:
         """The handler of the job."""
@@ -105,6 +108,11 @@ class PasswordExpiry:
                 "NO MAIL LEAVES THIS MACHINE although EMAIL_USER and EMAIL_PASSWORD are set: these "
                 "are sample users; set USERS_DATABASE_URL to mail your own"
             )
+        if not (self.uses_sample or self._sender.reaches_people or self._settings.mail_sender):
+            lines.append(
+                "NO MAIL REACHES ANYONE: without EMAIL_USER and EMAIL_PASSWORD, mails are files in "
+                "that folder; set both, or MAIL_SENDER=mailbox if it is meant"
+            )
         if self._only_in_mailbox:
             lines.append(
                 f"{self._only_in_mailbox} notices are to be sent (again): until now only the "
@@ -136,6 +144,16 @@ class PasswordExpiry:
                 self._parts = parts
             return self._parts
 
+    async def _check_sender(self) -> None:
+        try:
+            await self._sender.ready()
+        except SenderRefusedError as error:
+            raise ConfigurationError(str(error)) from None
+        except SenderUnavailableError as error:
+            log.warning("%s; until then, mails wait", error)
+        finally:
+            await self._sender.close()
+
     async def _make_parts(self) -> Parts:
         settings = self._settings
         url, named_by = await asyncio.to_thread(users_url, settings)
@@ -150,14 +168,21 @@ class PasswordExpiry:
         return Parts(users, outbox, self._sender, rule_from(settings), self._letterhead)
 
     async def _compare_outbox(self, outbox: Outbox) -> None:
-        """Refuse another outbox than the fleet's: it does not know who has been mailed."""
+        """Refuse another outbox than the fleet's: it does not know who has been mailed.
+
+        The sample's is nobody else's: each data folder has its own, and mails nobody for real.
+        """
+        if self.uses_sample:
+            return
         found = await asyncio.to_thread(outbox.stored_id)
         standing = await self._scheduler.note(_NOTE, outbox.id)
         if found != standing:
             raise ConfigurationError(
                 f"nothing is sent: {outbox.database.setting} {outbox.database.shown} holds outbox "
-                f"{found or 'none'}, and this fleet's is {standing}; set NOTICES_DATABASE_URL to the one "
-                "database that all instances share"
+                f"{found or 'none'}, and only {standing} knows whom this fleet has mailed. Set "
+                "NOTICES_DATABASE_URL to the database that holds it. If that is gone, or these are "
+                "other users: stop all instances, and give them another CRONFLEET_FLEET; then "
+                "whoever is expired gets a mail, once more if need be"
             )
 
     def _read_page(self, parts: Parts) -> PasswordExpiryPage:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import stat
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,10 +22,10 @@ ONLY_READS = "only_reads"
 """The option of a connection whose transaction takes no write lock."""
 
 _DRIVERS = {
-    "postgres": ("postgresql+psycopg", "psycopg[binary]"),
-    "postgresql": ("postgresql+psycopg", "psycopg[binary]"),
-    "mysql": ("mysql+pymysql", "pymysql[rsa]"),
-    "mariadb": ("mariadb+pymysql", "pymysql[rsa]"),
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mariadb+pymysql",
 }
 _MYSQL_TIMES = {"connect_timeout": 10, "read_timeout": 60, "write_timeout": 30}
 # In seconds, but for the last of PostgreSQL's. What the URL itself says of these is left alone.
@@ -70,8 +72,7 @@ def parsed(url: str, setting: str) -> URL:
         ) from None
     if "@" in (found.host or ""):  # A part of the password would be taken for the host's name.
         raise ConfigurationError(f"{setting}: write an @ in a user's name or password as %40")
-    driver, _ = _DRIVERS.get(found.drivername, (found.drivername, ""))
-    return found.set(drivername=driver)
+    return found.set(drivername=_DRIVERS.get(found.drivername, found.drivername))
 
 
 def sqlite_file(url: str, setting: str) -> Path | None:
@@ -112,8 +113,15 @@ def _check_sqlite_file(url: URL, named: str) -> None:
     """Refuse a path to nothing: SQLite would make an empty database there, without a word."""
     if not url.database or url.database == ":memory:":
         raise ConfigurationError(f"{named}: name a file, as in sqlite:///users.db")
-    if not url.database.startswith("file:") and not Path(url.database).is_file():
-        raise ConfigurationError(f"{named}: there is no such file")
+    if url.database.startswith("file:"):
+        return
+    try:
+        mode = Path(url.database).stat().st_mode
+    except OSError as error:
+        why = "there is no such file" if error.errno == errno.ENOENT else error.strerror
+        raise ConfigurationError(f"{named}: {why}") from None
+    if not stat.S_ISREG(mode):
+        raise ConfigurationError(f"{named} is no file: name the database's file")
 
 
 def _engine(url: URL, setting: str) -> Engine:
@@ -128,7 +136,7 @@ def _engine(url: URL, setting: str) -> Engine:
             f"{setting}: {url.drivername!r} is not known; write postgresql://, mysql:// or sqlite:///"
         ) from None
     except ModuleNotFoundError as error:
-        _, package = _DRIVERS.get(backend, ("", error.name or url.drivername))
+        package = "cronfleet[databases]" if backend in _DRIVERS else error.name or url.drivername
         raise ConfigurationError(
             f"{setting} needs a driver that is not installed: pip install '{package}'"
         ) from None
