@@ -29,6 +29,7 @@ SETTINGS = re.compile(
 )
 SERVERS_USED = pytest.StashKey[set[str]]()
 AnyServer = TypeVar("AnyServer", bound=Server)
+Got = TypeVar("Got")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -58,14 +59,19 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-@contextmanager
-def in_use(config: pytest.Config, get: Callable[[], AnyServer]) -> Generator[AnyServer]:
+def in_use_as(config: pytest.Config, get: Callable[[], Got]) -> Got:
+    """What is had; else a skip by name, or a failure where all servers are required."""
     try:
-        server = get()
+        return get()
     except ServerUnavailableError as error:
         pytest.fail(str(error)) if config.getoption("--require-servers") else pytest.skip(
             str(error)
         )
+
+
+@contextmanager
+def in_use(config: pytest.Config, get: Callable[[], AnyServer]) -> Generator[AnyServer]:
+    server = in_use_as(config, get)
     config.stash.setdefault(SERVERS_USED, set()).add(str(server))
     yield server
     if isinstance(server, OwnServer):

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
-from typing import TypeVar, Unpack
+from typing import ClassVar, TypeVar, Unpack
 
 from cronfleet.cron.zones import tzdata_version
 from cronfleet.engine.instance import Instance
@@ -55,6 +55,9 @@ class Scheduler(Operator):
     Raises ConfigurationError or MissingExtraError for a store that cannot be had.
     """
 
+    default_store: ClassVar[str | None] = None
+    """What those that name no store use before CRONFLEET_STORE: for what starts them."""
+
     def __init__(
         self,
         store: str | Store | None = None,
@@ -66,7 +69,8 @@ class Scheduler(Operator):
         patience: timedelta = PATIENCE,
     ) -> None:
         self._fleet = fleet or os.environ.get("CRONFLEET_FLEET") or "default"
-        url = store or os.environ.get("CRONFLEET_STORE") or "sqlite:///cronfleet.db"
+        given = store or self.default_store
+        url = given or os.environ.get("CRONFLEET_STORE") or "sqlite:///cronfleet.db"
         self._program = program or _calling_program(inspect.currentframe())
         self._times = _times(session_ttl, drain_timeout, patience)
         if isinstance(url, str):

@@ -41,7 +41,8 @@ def target_program(target: str, settings: Settings, store: str | None) -> Progra
     A scheduler that names no store of its own uses the one that all other commands look at.
     Raises ConfigurationError if there is no such thing; what the module raises goes through.
     """
-    os.environ["CRONFLEET_STORE"] = settings.store_url(store)
+    # Not by its variable: what has a password is not for every process that a handler starts.
+    Scheduler.default_store = settings.store_url(store)
     os.environ["CRONFLEET_FLEET"] = settings.cronfleet_fleet
     module, colon, attribute = target.partition(":")
     if not (module and colon and attribute):

@@ -90,6 +90,7 @@ class Instance:
             self._is_hurried = True
             self._hurry.set()
         self._stopping.set()
+        self._runner.drain()
         self._wake.set()
 
     def wake(self) -> None:
