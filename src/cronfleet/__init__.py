@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cronfleet.context import RunContext
+from cronfleet.doctor import Condition, Finding
 from cronfleet.errors import (
     ConfigurationError,
     CronfleetError,
@@ -24,23 +25,30 @@ from cronfleet.info import (
     RunInfo,
     TriggeredRun,
 )
+from cronfleet.promise import Downgrade, Failure, Held, Promise, Verdict
 from cronfleet.registry import History, Retry
 from cronfleet.schedule import Schedule, at, cron, every
 from cronfleet.scheduler import Scheduler
 
 __all__ = [
     "AuditInfo",
+    "Condition",
     "ConfigurationError",
     "CronfleetError",
+    "Downgrade",
+    "Failure",
+    "Finding",
     "ForeignJobError",
     "GapInfo",
     "Health",
+    "Held",
     "History",
     "InstanceInfo",
     "InvalidJobError",
     "InvalidScheduleError",
     "JobInfo",
     "MissingExtraError",
+    "Promise",
     "Retry",
     "RunContext",
     "RunInfo",
@@ -51,6 +59,7 @@ __all__ = [
     "StoreUnavailableError",
     "TriggeredRun",
     "UnknownJobError",
+    "Verdict",
     "at",
     "cron",
     "every",

@@ -9,21 +9,20 @@ import logging
 import os
 import socket
 import sys
-import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
-from typing import Any, TypeVar, Unpack
+from typing import TypeVar, Unpack
 
-from cronfleet import verbs
+from cronfleet import doctor, verbs
 from cronfleet.clock import SystemClock
 from cronfleet.cron.zones import tzdata_version
 from cronfleet.engine.instance import Instance
 from cronfleet.engine.known import Handler, KnownJob
 from cronfleet.engine.session import Identity
 from cronfleet.engine.times import Times
-from cronfleet.errors import CronfleetError, InvalidJobError, StoreUnavailableError
+from cronfleet.errors import CronfleetError, InvalidJobError, StoreError, StoreUnavailableError
 from cronfleet.info import (
     AuditInfo,
     GapInfo,
@@ -34,11 +33,13 @@ from cronfleet.info import (
     TriggeredRun,
 )
 from cronfleet.model import JobRecord
+from cronfleet.promise import Promise
 from cronfleet.registry import JobOptions, known_job
 from cronfleet.schedule import Schedule
 from cronfleet.signals import StopSignals
 from cronfleet.store import Store, StoreInfo
 from cronfleet.stores import open_store
+from cronfleet.working_thread import WorkingThread
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -83,9 +84,10 @@ class Scheduler:
         self._clock = SystemClock()
         self._jobs: dict[str, KnownJob] = {}
         self._info: StoreInfo | None = None
+        self._promise: Promise | None = None
         self._instance: Instance | None = None
         self._working: asyncio.Task[None] | None = None
-        self._thread: _SchedulerThread | None = None
+        self._thread: WorkingThread | None = None
 
     # --- registering
 
@@ -128,6 +130,7 @@ class Scheduler:
     async def __aenter__(self) -> Scheduler:
         """Start to work. Raises StoreError, ForeignJobError when it cannot."""
         await self._open()
+        await self._say_promise()
         identity = Identity(self._program, _label(), tzdata_version())
         instance = Instance(self._store, self._clock, self._times, identity, dict(self._jobs))
         self._working = asyncio.create_task(instance.run(), name="cronfleet-instance")
@@ -187,7 +190,7 @@ class Scheduler:
         """
         if self._thread is not None:
             raise CronfleetError("the scheduler is started already; stop it first")
-        self._thread = _SchedulerThread(self)
+        self._thread = WorkingThread(self)
         try:
             self._thread.begin()
         except BaseException:
@@ -283,6 +286,20 @@ class Scheduler:
         """Set a named value in the store once; answers the value that stands."""
         return await (await self._opened()).note(name, value)
 
+    async def promise(self) -> Promise:
+        """What the store can promise as it is configured now; it is asked."""
+        self._promise = await (await self._opened()).promise()
+        return self._promise
+
+    async def examine(self, jobs: Iterable[str] = ()) -> list[doctor.Finding]:
+        """Look for what is wrong: the store, its clock, the fleet, and whose jobs these are.
+
+        `jobs` are names to look at beside those registered. Changes nothing; what fails is a
+        finding, not an error.
+        """
+        part = doctor.Part(self._program, {*self._jobs, *jobs}, tzdata_version())
+        return await doctor.examine(self._store, self._clock, part)
+
     async def health(self) -> Health:
         """Whether the store answers and this instance makes claims."""
         trouble = self._instance.trouble if self._instance else "this is no instance at work"
@@ -293,9 +310,20 @@ class Scheduler:
             epoch=info.epoch if info else 0,
             ready=not trouble,
             detail=trouble,
+            promise=self._promise,
         )
 
     # --- inside
+
+    async def _say_promise(self) -> None:
+        try:
+            first, *downgrades = (await self.promise()).lines
+        except StoreError as error:
+            log.warning("what the store can promise is not known: %s", error)
+            return
+        log.info("promise: %s", first)
+        for each in downgrades:
+            log.warning("weaker than it could be: %s", each)
 
     async def _told(self, store: Store, job: JobRecord) -> JobInfo:
         return JobInfo.of(job, await store.definition(job.digest))
@@ -325,42 +353,6 @@ class Scheduler:
                 await asyncio.sleep(0.5)
             else:
                 return
-
-
-class _SchedulerThread:
-    """An event loop in a thread, with the scheduler at work in it."""
-
-    def __init__(self, scheduler: Scheduler) -> None:
-        self._scheduler = scheduler
-        self._loop = asyncio.new_event_loop()
-        self._is_over = asyncio.Event()
-        self._thread = threading.Thread(target=self._run, name="cronfleet", daemon=True)
-
-    def begin(self) -> None:
-        self._thread.start()
-        try:
-            self._wait_for(self._scheduler.__aenter__())
-        except BaseException:
-            self._end_loop()
-            raise
-
-    def end(self) -> None:
-        try:
-            self._wait_for(self._scheduler.__aexit__())
-        finally:
-            self._end_loop()
-
-    def _wait_for(self, call: Coroutine[Any, Any, object]) -> None:
-        """Whatever it raises is raised here, in the thread that asked."""
-        asyncio.run_coroutine_threadsafe(call, self._loop).result()
-
-    def _end_loop(self) -> None:
-        self._loop.call_soon_threadsafe(self._is_over.set)
-        self._thread.join()
-
-    def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._is_over.wait())
 
 
 def _tell_if_failed(working: asyncio.Task[None]) -> None:

@@ -36,6 +36,9 @@ class Recorder:
     def describe(self) -> str:
         return "a list"
 
+    async def check(self) -> None:
+        """It takes everything."""
+
     async def send(self, mail: Mail, hand_off: HandOff) -> SendResult:
         self._before()
         if not await hand_off():

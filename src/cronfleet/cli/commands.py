@@ -15,6 +15,7 @@ _MODULES = {
     "pause": "ordering",
     "resume": "ordering",
     "skip-next": "ordering",
+    "doctor": "doctor",
 }
 
 

@@ -31,6 +31,7 @@ from cronfleet.model import (
     RunRecord,
     SessionId,
 )
+from cronfleet.promise import Promise
 from cronfleet.store.values import (
     ClaimAnswer,
     ClaimItem,
@@ -95,6 +96,10 @@ class Store(Protocol):
 
         Raises StoreRefusedError when the server cannot be used as it is.
         """
+        ...
+
+    async def promise(self) -> Promise:
+        """What it can promise as it is configured now: the store is asked."""
         ...
 
     async def aclose(self) -> None:

@@ -22,6 +22,7 @@ from cronfleet.model import (
     RunState,
     SessionId,
 )
+from cronfleet.promise import Promise, memory_promise
 from cronfleet.store import Renewal, Renewer, StoreInfo
 from cronfleet.stores.steps import sessions
 from cronfleet.stores.steps.records import FleetRecord, Records, SessionRecord, time_of
@@ -47,6 +48,9 @@ class MemoryStore(SteppedStore):
 
     async def open(self) -> StoreInfo:
         return await self._step(sessions.info)
+
+    async def promise(self) -> Promise:
+        return memory_promise()
 
     async def aclose(self) -> None:
         """Nothing to give back."""

@@ -47,7 +47,10 @@ class PasswordExpiry:
         self._scheduler = scheduler
         self._settings = settings
         self.uses_sample: bool = settings.users_database_url is None
-        self._sender = _sender(settings, is_sample=self.uses_sample)
+        self._sender = sender_of(settings)
+        if not self._sender.reaches_people:
+            # A folder that cannot be is better known at the start than at the first mail.
+            writable_folder(settings.mailbox_folder)
         self._letterhead = Letterhead(_email_from(settings, self._sender))
         self._parts: Parts | None = None
         self._preparing = asyncio.Lock()
@@ -114,7 +117,7 @@ class PasswordExpiry:
 
     async def _make_parts(self) -> Parts:
         users_url, setting = await asyncio.to_thread(self._users_url)
-        users = UserTable(Database(users_url, setting, writes=False), _columns(self._settings))
+        users = UserTable(Database(users_url, setting, writes=False), columns_of(self._settings))
         await wait_for(users.database)
         await asyncio.to_thread(users.check)
         outbox = Outbox(await asyncio.to_thread(self._notices_database, users_url, setting))
@@ -185,7 +188,7 @@ def _rule(settings: Settings) -> ExpiryRule:
     return ExpiryRule(timedelta(days=settings.password_max_age_days))
 
 
-def _columns(settings: Settings) -> UserColumns:
+def columns_of(settings: Settings) -> UserColumns:
     return UserColumns(
         table=settings.users_table,
         id=settings.users_id_column,
@@ -195,12 +198,13 @@ def _columns(settings: Settings) -> UserColumns:
     )
 
 
-def _sender(settings: Settings, *, is_sample: bool) -> Sender:
+def sender_of(settings: Settings) -> Sender:
+    """The sender that the settings choose. Raises `ConfigurationError`."""
+    is_sample = settings.users_database_url is None
     has_login = settings.email_user is not None and settings.email_password is not None
     wanted = settings.mail_sender or ("smtp" if has_login and not is_sample else "mailbox")
     if wanted == "mailbox":
-        # Made now: a folder that cannot be is better known at the start than at the first mail.
-        return MailboxSender(writable_folder(settings.mailbox_folder))
+        return MailboxSender(settings.mailbox_folder)
     if is_sample:
         raise ConfigurationError(
             "MAIL_SENDER 'smtp': sample users are never mailed; set USERS_DATABASE_URL to your "

@@ -26,6 +26,7 @@ from cronfleet.model import (
     RunState,
     SessionId,
 )
+from cronfleet.promise import Promise, redis_promise
 from cronfleet.store import (
     ClaimAnswer,
     ClaimItem,
@@ -126,6 +127,9 @@ class RedisStore:
             )
         return info
 
+    async def promise(self) -> Promise:
+        return redis_promise((await self._opened().describe()).facts)
+
     async def aclose(self) -> None:
         connections, self._connections = self._connections, None
         if connections is not None:
@@ -140,9 +144,12 @@ class RedisStore:
     # --- calling scripts
 
     async def _call(self, name: str, *words: Word) -> Reply:
+        return await self._opened().call(script(name), self._begun_with(words))
+
+    def _opened(self) -> Connections:
         if self._connections is None:
             raise StoreRefusedError(f"the store {self.name} is not open: open it first")
-        return await self._connections.call(script(name), self._begun_with(words))
+        return self._connections
 
     def _begun_with(self, words: Iterable[Word]) -> list[Word]:
         """The key and the first argument of every script, and its own."""

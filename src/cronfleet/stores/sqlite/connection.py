@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from cronfleet.clock import Clock
 from cronfleet.errors import StoreError, StoreRefusedError, StoreUnavailableError
-from cronfleet.stores.sqlite.files import StoreFile
+from cronfleet.promise import SqliteFacts
+from cronfleet.stores.sqlite.files import StoreFile, file_system_of
 from cronfleet.stores.sqlite.records import SqliteRecords
 from cronfleet.stores.sqlite.statements import migrations, split
 
@@ -108,6 +109,17 @@ class Connection:
 
     def _journal(self) -> str:
         return self._sqlite.execute("PRAGMA journal_mode").fetchone()[0]
+
+    def facts(self) -> SqliteFacts:
+        """How it is set up."""
+        self._set_deadline()
+        with self._explained():
+            journal, synchronous = self._patiently(lambda: (self._journal(), self._synchronous()))
+        folder = self._file.path.parent.resolve()
+        return SqliteFacts(sqlite3.sqlite_version, journal, synchronous, file_system_of(folder))
+
+    def _synchronous(self) -> int:
+        return self._sqlite.execute("PRAGMA synchronous").fetchone()[0]
 
     def _is_empty(self) -> bool:
         return self._sqlite.execute("PRAGMA page_count").fetchone()[0] == 0

@@ -10,6 +10,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
+from cronfleet.promise import SqliteFacts
 from cronfleet.stores.sqlite.connection import Connection
 from cronfleet.stores.steps.records import Records
 
@@ -34,6 +35,10 @@ class Writer:
     def open(self) -> Future[Connection]:
         """Connect. Repeatable."""
         return self._thread.submit(self._open)
+
+    def facts(self) -> Future[SqliteFacts]:
+        """What its connection says of itself."""
+        return self._thread.submit(lambda: self._open().facts())
 
     def _open(self) -> Connection:
         self._connection = self._connection or self._connect()

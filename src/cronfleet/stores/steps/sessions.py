@@ -98,6 +98,7 @@ def instances(records: Records) -> list[InstanceRecord]:
             joined_at=each.joined_at,
             expires_at=each.expires_at,
             held=records.count_held(each.id),
+            tzdata=each.tzdata,
         )
         for each in records.sessions()
     ]

@@ -48,6 +48,13 @@ class Sender(Protocol):
         """Where the mails go, for a line at the start; without a password."""
         ...
 
+    async def check(self) -> None:
+        """See whether it could send now, without sending; changes nothing.
+
+        Raises `SenderUnavailableError`.
+        """
+        ...
+
     async def send(self, mail: Mail, hand_off: HandOff) -> SendResult:
         """Send a mail, with `hand_off` awaited just before it can be accepted, and only once.
 

@@ -32,6 +32,13 @@ class MailboxSender:
     def describe(self) -> str:
         return f"the mailbox folder {self.folder}"
 
+    async def check(self) -> None:
+        place = await asyncio.to_thread(_nearest_there, self.folder)
+        if not (place.is_dir() and os.access(place, os.W_OK | os.X_OK)):
+            raise SenderUnavailableError(
+                f"the mailbox {self.folder} cannot be written to: set MAILBOX_DIR"
+            )
+
     async def send(self, mail: Mail, hand_off: HandOff) -> SendResult:
         draft = await asyncio.to_thread(self._write_draft, mail)
         try:
@@ -75,6 +82,11 @@ class MailboxSender:
             os.fsync(folder)  # Without it a power cut may take the name of the file away again.
         finally:
             os.close(folder)
+
+
+def _nearest_there(folder: Path) -> Path:
+    """The folder, or the one in which it would be made."""
+    return next(place for place in (folder, *folder.absolute().parents) if place.exists())
 
 
 def _discard(draft: Path) -> None:

@@ -73,6 +73,15 @@ class SmtpSender:
     def describe(self) -> str:
         return f"the mail server {self._server} ({self._server.tls})"
 
+    async def check(self) -> None:
+        """EHLO, STARTTLS, AUTH, QUIT."""
+        connection = await self._connect()
+        try:
+            with suppress(SMTPException, OSError):
+                await connection.quit(timeout=_QUIT_S)
+        finally:
+            connection.close()
+
     async def send(self, mail: Mail, hand_off: HandOff) -> SendResult:
         connection = await self._connection()
         try:
