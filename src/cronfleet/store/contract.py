@@ -227,6 +227,24 @@ class Store(Protocol):
         """Settle the expected tick by hand, without a run."""
         ...
 
+    # --- after a reset
+
+    async def settle(self, job: JobName, moved: Moved) -> Ordered:
+        """Settle a job's ticks without runs, and without a word in the audit."""
+        ...
+
+    async def clear(self, job: JobName, limit: int = 200) -> int:
+        """Cancel runs of a job that nobody has started, and promote none; answers how many."""
+        ...
+
+    async def adopt(self, id_seen: str, order: Order) -> StoreInfo:
+        """Give the store a fresh id and a higher epoch, and say that it is adopted.
+
+        Only while its id is the one that was seen; else it changes nothing. Answers what the
+        store says of itself then: adopted under another id, by this order or by another's.
+        """
+        ...
+
     # --- reading
 
     async def job(self, name: JobName) -> JobRecord | None:

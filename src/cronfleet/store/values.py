@@ -54,12 +54,21 @@ DUE = "due"
 
 @dataclass(frozen=True, slots=True)
 class StoreInfo:
-    """What a store says of itself. An instance that sees another id or a lower epoch stops."""
+    """What a store says of itself.
+
+    An instance that sees another id, or that the store went back, stops; see `Store.adopt`.
+    """
 
     id: str
     epoch: int
+    """Rises when the store may have lost its last writes."""
     now: Instant
     schema: int
+    adopted: bool = False
+    """A person has said that it is to be gone on with, whatever was in its place before."""
+    lived_ms: int = 0
+    """For how long sessions have been renewed in it, outages left out: what it lost of that is
+    how far it went back."""
 
 
 # --- sessions ---------------------------------------------------------------------------------

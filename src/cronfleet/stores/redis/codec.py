@@ -122,10 +122,15 @@ def _gap(gap: Gap | None) -> Iterable[Word]:
 # --- replies ------------------------------------------------------------------------------------
 
 
+def info(reply: Reply) -> StoreInfo:
+    store_id, epoch, now, schema, adopted, lived_ms = reply
+    return StoreInfo(store_id, epoch, now, schema, bool(adopted), lived_ms)
+
+
 def renewal(reply: Reply) -> Renewal:
-    store_id, epoch, now, schema, held, tzdata, peers = reply
+    said, held, tzdata, peers = reply
     return Renewal(
-        info=StoreInfo(store_id, epoch, now, schema),
+        info=info(said),
         held=held,
         tzdata=tzdata,
         peers=[Peer(SessionId(session), *rest) for session, *rest in peers],

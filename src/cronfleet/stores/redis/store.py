@@ -57,6 +57,7 @@ from cronfleet.stores.redis.connections import Address, Connection, Connections,
 from cronfleet.stores.redis.keys import base_key
 from cronfleet.stores.redis.scripts import script
 from cronfleet.stores.redis.server import check
+from cronfleet.stores.steps.resets import SET_ASIDE
 from cronfleet.stores.steps.sessions import SCHEMA
 
 Item = TypeVar("Item")
@@ -119,7 +120,7 @@ class RedisStore:
 
     async def _open(self, connections: Connections) -> StoreInfo:
         words = self._begun_with([secrets.token_hex(16), SCHEMA, self._may_ask])
-        info = StoreInfo(*await connections.call(script("open"), words))
+        info = codec.info(await connections.call(script("open"), words))
         if info.schema > SCHEMA:
             raise StoreRefusedError(
                 f"the store {self.name} was made by a newer cronfleet (schema {info.schema}, and "
@@ -276,6 +277,18 @@ class RedisStore:
     async def skip_next(self, job: JobName, moved: Moved, order: Order) -> Ordered:
         words = (*codec.order("skip_next", job, order), *codec.moved(moved))
         return Ordered(await self._call("skip_next", *words))
+
+    # --- after a reset
+
+    async def settle(self, job: JobName, moved: Moved) -> Ordered:
+        return Ordered(await self._call("settle", job, *codec.moved(moved)))
+
+    async def clear(self, job: JobName, limit: int = 200) -> int:
+        return int(await self._call("clear", job, min(limit, MOST_ITEMS), SET_ASIDE))
+
+    async def adopt(self, id_seen: str, order: Order) -> StoreInfo:
+        words = codec.order("adopt", "", order)
+        return codec.info(await self._call("adopt", id_seen, secrets.token_hex(16), *words))
 
     # --- reading
 

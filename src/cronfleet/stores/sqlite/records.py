@@ -54,15 +54,11 @@ class SqliteRecords:
     # --- the fleet
 
     def fleet(self) -> FleetRecord:
-        return FleetRecord(**self._rows("fleet")[0])
+        row = self._rows("fleet")[0]
+        return FleetRecord(**{**row, "adopted": bool(row["adopted"])})
 
     def put_fleet(self, fleet: FleetRecord) -> None:
-        self._do(
-            "put_fleet",
-            epoch=fleet.epoch,
-            greatest_ms=fleet.greatest_ms,
-            last_token=fleet.last_token,
-        )
+        self._do("put_fleet", **asdict(fleet))
 
     def note(self, name: str) -> str | None:
         return self._value("note", name=name)

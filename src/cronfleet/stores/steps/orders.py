@@ -112,6 +112,14 @@ def skip_next(records: Records, name: JobName, moved: Moved, order: Order) -> Or
 def _move(
     records: Records, verb: str, job: JobRecord, after: JobRecord, moved: Moved, order: Order
 ) -> Ordered:
+    answer = move(records, job, after, moved)
+    if answer is Ordered.DONE:
+        _remember(records, verb, job.name, order)
+    return answer
+
+
+def move(records: Records, job: JobRecord, after: JobRecord, moved: Moved) -> Ordered:
+    """Move a job's ticks; `after` is the job with what else changes."""
     expected = job.expected.fire_time if job.expected else None
     if job.generation != moved.generation or expected != moved.expected:
         return Ordered.CHANGED
@@ -128,7 +136,6 @@ def _move(
             watermark=settled,
         )
     )
-    _remember(records, verb, job.name, order)
     return Ordered.DONE
 
 

@@ -53,6 +53,8 @@ class FleetRecord:
     greatest_ms: Instant
     """The greatest time that a renewal has seen."""
     last_token: int
+    lived_ms: int = 0
+    adopted: bool = False
 
 
 def time_of(clock_ms: Instant, greatest_ms: Instant) -> Instant:

@@ -36,11 +36,12 @@ from cronfleet.store import (
     Recorded,
     Seen,
     Start,
+    StoreInfo,
     Swept,
     Triggered,
 )
 from cronfleet.stores.hub import Hub
-from cronfleet.stores.steps import claims, jobs, looking, orders, runs, sessions
+from cronfleet.stores.steps import claims, jobs, looking, orders, resets, runs, sessions
 from cronfleet.stores.steps.records import Records
 
 Answer = TypeVar("Answer")
@@ -121,6 +122,15 @@ class SteppedStore(ABC):
 
     async def skip_next(self, job: JobName, moved: Moved, order: Order) -> Ordered:
         return await self._stirring(lambda records: orders.skip_next(records, job, moved, order))
+
+    async def settle(self, job: JobName, moved: Moved) -> Ordered:
+        return await self._step(lambda records: resets.settle(records, job, moved))
+
+    async def clear(self, job: JobName, limit: int = 200) -> int:
+        return await self._step(lambda records: resets.clear(records, job, limit))
+
+    async def adopt(self, id_seen: str, order: Order) -> StoreInfo:
+        return await self._stirring(lambda records: resets.adopt(records, id_seen, order))
 
     async def job(self, name: JobName) -> JobRecord | None:
         return await self._read(lambda records: records.job(name))
