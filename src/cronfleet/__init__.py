@@ -17,6 +17,7 @@ from cronfleet.errors import (
     UnknownJobError,
 )
 from cronfleet.info import (
+    Adoption,
     AuditInfo,
     GapInfo,
     Health,
@@ -31,6 +32,7 @@ from cronfleet.schedule import Schedule, at, cron, every
 from cronfleet.scheduler import Scheduler
 
 __all__ = [
+    "Adoption",
     "AuditInfo",
     "Condition",
     "ConfigurationError",

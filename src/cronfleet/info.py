@@ -186,6 +186,18 @@ class AuditInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Adoption:
+    """What the adoption of a store came to."""
+
+    store_id: str
+    epoch: int
+    jobs_settled: int
+    """How many jobs expected ticks up to now, which are gaps."""
+    runs_cancelled: int
+    """How many runs nobody had started."""
+
+
+@dataclass(frozen=True, slots=True)
 class TriggeredRun:
     """The run that a trigger made."""
 

@@ -7,15 +7,13 @@ import contextlib
 import inspect
 import logging
 import os
-import socket
-import sys
 from collections.abc import Callable, Iterable
 from datetime import timedelta
-from pathlib import Path
-from types import FrameType
-from typing import TypeVar, Unpack
+from typing import Literal, TypeVar, Unpack
 
 from cronfleet import doctor, verbs
+from cronfleet.adopting import adopt
+from cronfleet.calling import calling_program, instance_label
 from cronfleet.clock import SystemClock
 from cronfleet.cron.zones import tzdata_version
 from cronfleet.engine.instance import Instance
@@ -24,6 +22,7 @@ from cronfleet.engine.session import Identity
 from cronfleet.engine.times import Times
 from cronfleet.errors import CronfleetError, InvalidJobError, StoreError, StoreUnavailableError
 from cronfleet.info import (
+    Adoption,
     AuditInfo,
     GapInfo,
     Health,
@@ -58,12 +57,13 @@ class Scheduler:
     one it is CRONFLEET_STORE, or `cronfleet.db` in the current folder. `program` names the code
     base that declares the jobs (default: the name of the module that makes the scheduler),
     `fleet` all instances and jobs that share a name on the store (default: CRONFLEET_FLEET, or
-    `default`).
+    `default`). When the store was emptied or restored, this instance stops to claim until a
+    person adopts the store; `on_store_reset="continue"` adopts it by itself.
 
     Raises ConfigurationError or MissingExtraError for a store that cannot be had.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is an option with a default
         self,
         store: str | Store | None = None,
         *,
@@ -72,15 +72,17 @@ class Scheduler:
         session_ttl: timedelta = timedelta(seconds=10),
         drain_timeout: timedelta = timedelta(seconds=25),
         patience: timedelta = PATIENCE,
+        on_store_reset: Literal["stop", "continue"] = "stop",
     ) -> None:
         self._fleet = fleet or os.environ.get("CRONFLEET_FLEET") or "default"
         url = store or os.environ.get("CRONFLEET_STORE") or "sqlite:///cronfleet.db"
-        self._program = program or _calling_program(inspect.currentframe())
+        self._program = program or calling_program(inspect.currentframe())
         self._times = Times(ttl_ms=_ms(session_ttl), drain_ms=_ms(drain_timeout))
         self._store = (
             open_store(url, self._fleet, self._times.call_ms) if isinstance(url, str) else url
         )
         self._patience = patience
+        self._adopts = on_store_reset == "continue"
         self._clock = SystemClock()
         self._jobs: dict[str, KnownJob] = {}
         self._info: StoreInfo | None = None
@@ -131,7 +133,7 @@ class Scheduler:
         """Start to work. Raises StoreError, ForeignJobError when it cannot."""
         await self._open()
         await self._say_promise()
-        identity = Identity(self._program, _label(), tzdata_version())
+        identity = Identity(self._program, instance_label(), tzdata_version(), self._adopts)
         instance = Instance(self._store, self._clock, self._times, identity, dict(self._jobs))
         self._working = asyncio.create_task(instance.run(), name="cronfleet-instance")
         self._instance = instance
@@ -300,10 +302,21 @@ class Scheduler:
         part = doctor.Part(self._program, {*self._jobs, *jobs}, tzdata_version())
         return await doctor.examine(self._store, self._clock, part)
 
+    async def store_adopt(self, *, who: str = "", why: str = "") -> Adoption:
+        """Go on with a store that was emptied, restored or replaced.
+
+        What it expects up to now is settled without runs, and runs that nobody has started are
+        cancelled: they may have run already. Instances that had stopped go on. Raises StoreError.
+        """
+        store = await self._opened()
+        id_seen = (await store.open()).id
+        done = await adopt(store, id_seen, verbs.order(None, who, why))
+        return Adoption(done.info.id, done.info.epoch, done.jobs_settled, done.runs_cancelled)
+
     async def health(self) -> Health:
         """Whether the store answers and this instance makes claims."""
         trouble = self._instance.trouble if self._instance else "this is no instance at work"
-        info = self._info
+        info = (self._instance and self._instance.store_info) or self._info
         return Health(
             store=self._store.name,
             store_id=info.id if info else "",
@@ -359,27 +372,6 @@ def _tell_if_failed(working: asyncio.Task[None]) -> None:
     """At once: the block that it works in may last long."""
     if not working.cancelled() and (error := working.exception()):
         log.error("this instance has ended, it claims nothing any more: %r", error)
-
-
-def _label() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}"
-
-
-def _calling_program(here: FrameType | None) -> str:
-    """The module that makes the scheduler, whatever starts it: `python`, `cronfleet run`, a server.
-
-    For the main module its own name; for a script its file name without `.py`.
-    """
-    caller = here.f_back if here else None
-    module = str(caller.f_globals.get("__name__")) if caller else "__main__"
-    if module != "__main__":
-        return module
-    main = sys.modules.get("__main__")
-    spec = getattr(main, "__spec__", None)
-    if spec is not None:
-        return str(spec.name).removesuffix(".__main__")
-    file = getattr(main, "__file__", None)
-    return Path(file).stem if file else "python"
 
 
 def _ms(span: timedelta) -> int:

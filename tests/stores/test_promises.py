@@ -45,7 +45,13 @@ async def test_sqlite_on_a_local_disk_has_nothing_to_lift(tmp_path: Path) -> Non
     ("settings_", "said", "breaks_when", "lifted_by"),
     [
         ("appendfsync always", "appendfsync always", [], []),
-        ("appendfsync everysec", "everysec", [Failure.POWER], ["appendfsync always"]),
+        (
+            "appendfsync everysec",
+            "everysec",
+            [Failure.STORE_PROCESS, Failure.POWER],
+            ["appendfsync always"],
+        ),
+        ("appendfsync no", "appendfsync no", [Failure.POWER], ["appendfsync always"]),
         (
             "appendonly no,save 3600 1",
             "snapshots alone",

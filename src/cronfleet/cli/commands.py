@@ -16,6 +16,7 @@ _MODULES = {
     "resume": "ordering",
     "skip-next": "ordering",
     "doctor": "doctor",
+    "store": "caring",
 }
 
 

@@ -32,7 +32,7 @@ def trigger(store: str | None, job: str, key: str | None, why: str, *, as_json: 
 
 async def _trigger(store: str | None, job: str, key: str | None, why: str) -> TriggeredRun:
     async with opened(store) as scheduler:
-        return await scheduler.trigger(job, key=key, who=_who(), why=why)
+        return await scheduler.trigger(job, key=key, who=who(), why=why)
 
 
 @click.command()
@@ -42,7 +42,7 @@ async def _trigger(store: str | None, job: str, key: str | None, why: str) -> Tr
 @click.pass_obj
 def pause(store: str | None, job: str, why: str, *, as_json: bool) -> None:
     """Make no more ticks of a job; runs that exist go on."""
-    _order(store, lambda scheduler: scheduler.pause(job, who=_who(), why=why), as_json=as_json)
+    _order(store, lambda scheduler: scheduler.pause(job, who=who(), why=why), as_json=as_json)
 
 
 @click.command()
@@ -52,7 +52,7 @@ def pause(store: str | None, job: str, why: str, *, as_json: bool) -> None:
 @click.pass_obj
 def resume(store: str | None, job: str, why: str, *, as_json: bool) -> None:
     """Make ticks of a job again, from now on."""
-    _order(store, lambda scheduler: scheduler.resume(job, who=_who(), why=why), as_json=as_json)
+    _order(store, lambda scheduler: scheduler.resume(job, who=who(), why=why), as_json=as_json)
 
 
 @click.command("skip-next")
@@ -62,7 +62,7 @@ def resume(store: str | None, job: str, why: str, *, as_json: bool) -> None:
 @click.pass_obj
 def skip_next(store: str | None, job: str, why: str, *, as_json: bool) -> None:
     """Settle a job's next tick without running it."""
-    _order(store, lambda scheduler: scheduler.skip_next(job, who=_who(), why=why), as_json=as_json)
+    _order(store, lambda scheduler: scheduler.skip_next(job, who=who(), why=why), as_json=as_json)
 
 
 def _order(
@@ -79,7 +79,7 @@ def _order(
         print_line(f"{job.name} is {job.state}, next fire time {moment(job.next_fire)}")
 
 
-def _who() -> str:
+def who() -> str:
     """The user of this process; in a container it may have no name."""
     import pwd
 

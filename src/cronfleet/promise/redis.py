@@ -75,8 +75,11 @@ def _persistence(facts: RedisFacts) -> str:
 
 
 def _after_a_kill(facts: RedisFacts) -> Held:
-    if facts.aof:
+    if facts.aof and facts.appendfsync in ("always", "no"):
         return SOUND[Failure.STORE_PROCESS]
+    if facts.aof:
+        # Its writes wait for a sync that is under way, and its answers do not.
+        return broken("while its disk is busy, up to about two seconds of claims are forgotten")
     if facts.aof is False and facts.save == "":
         return Held(Verdict.STOPS, "it comes back empty: claims stop until `cronfleet store adopt`")
     return broken("what it acknowledged since its last snapshot may be forgotten")
@@ -96,6 +99,12 @@ def _after_a_power_loss(facts: RedisFacts) -> Held:
 def _seconds_lost(facts: RedisFacts) -> str:
     most = "about two seconds" if facts.appendfsync == "everysec" else "half a minute"
     return f"up to {most} of claims are forgotten"
+
+
+def _when_it_forgets(facts: RedisFacts) -> str:
+    if facts.appendfsync == "everysec":
+        return "when its machine loses power, or it is killed while its disk is busy"
+    return "when its machine loses power"
 
 
 def _after_a_failover(facts: RedisFacts) -> Held:
@@ -145,6 +154,4 @@ def _of_persistence(facts: RedisFacts) -> Iterator[Downgrade]:
     elif facts.appendfsync is None:
         yield Downgrade("how often it syncs its disk cannot be asked", "ACL +config|get")
     elif facts.appendfsync != "always":
-        yield Downgrade(
-            f"when its machine loses power, {_seconds_lost(facts)}", "appendfsync always"
-        )
+        yield Downgrade(f"{_when_it_forgets(facts)}, {_seconds_lost(facts)}", "appendfsync always")

@@ -229,12 +229,18 @@ class Store(Protocol):
 
     # --- after a reset
 
-    async def settle(self, job: JobName, moved: Moved) -> Ordered:
-        """Settle a job's ticks without runs, and without a word in the audit."""
+    async def settle(self, id_seen: str, job: JobName, moved: Moved) -> Ordered:
+        """Settle a job's ticks without runs, and without a word in the audit.
+
+        Only while the store's id is the one that was seen; else `CHANGED`.
+        """
         ...
 
-    async def clear(self, job: JobName, limit: int = 200) -> int:
-        """Cancel runs of a job that nobody has started, and promote none; answers how many."""
+    async def clear(self, id_seen: str, job: JobName, limit: int = 200) -> int:
+        """Cancel runs of a job that nobody has started, and promote none; answers how many.
+
+        Only while the store's id is the one that was seen; else none.
+        """
         ...
 
     async def adopt(self, id_seen: str, order: Order) -> StoreInfo:

@@ -55,7 +55,7 @@ def test_a_store_that_keeps_all_says_so_in_one_line() -> None:
 def test_a_weaker_one_names_the_failure_and_the_setting() -> None:
     promise = redis_promise(RedisFacts(aof=True, appendfsync="everysec", replicas=0))
     first, *rest = promise.lines
-    assert "unless the store's machine loses power" in first
+    assert "unless the store's process is killed and starts again, or the store's mach" in first
     assert any("two seconds of claims" in line and "appendfsync always" in line for line in rest)
 
 
@@ -107,7 +107,7 @@ def test_redis_that_syncs_always_and_has_no_replica_has_nothing_to_lift() -> Non
         (
             RedisFacts(aof=True, replicas=0, eviction="noeviction"),
             "appendfsync unknown",
-            [Failure.POWER],
+            [Failure.STORE_PROCESS, Failure.POWER],
             "ACL +config|get",
         ),
         (
@@ -166,7 +166,7 @@ def test_waiting_does_not_help_a_server_that_comes_back_with_less() -> None:
         aof=True, appendfsync="everysec", replicas=1, eviction="noeviction", waits=True
     )
     promise = redis_promise(facts)
-    assert promise.breaks_when == [Failure.POWER]
+    assert promise.breaks_when == [Failure.STORE_PROCESS, Failure.POWER]
     assert "before a replica takes over" in promise.holds[Failure.POWER].said
 
 

@@ -280,11 +280,11 @@ class RedisStore:
 
     # --- after a reset
 
-    async def settle(self, job: JobName, moved: Moved) -> Ordered:
-        return Ordered(await self._call("settle", job, *codec.moved(moved)))
+    async def settle(self, id_seen: str, job: JobName, moved: Moved) -> Ordered:
+        return Ordered(await self._call("settle", id_seen, job, *codec.moved(moved)))
 
-    async def clear(self, job: JobName, limit: int = 200) -> int:
-        return int(await self._call("clear", job, min(limit, MOST_ITEMS), SET_ASIDE))
+    async def clear(self, id_seen: str, job: JobName, limit: int = 200) -> int:
+        return int(await self._call("clear", id_seen, job, min(limit, MOST_ITEMS), SET_ASIDE))
 
     async def adopt(self, id_seen: str, order: Order) -> StoreInfo:
         words = codec.order("adopt", "", order)

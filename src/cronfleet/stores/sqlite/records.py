@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from cronfleet.clock import Clock
@@ -54,8 +54,8 @@ class SqliteRecords:
     # --- the fleet
 
     def fleet(self) -> FleetRecord:
-        row = self._rows("fleet")[0]
-        return FleetRecord(**{**row, "adopted": bool(row["adopted"])})
+        fleet = FleetRecord(**self._rows("fleet")[0])
+        return replace(fleet, adopted=bool(fleet.adopted))
 
     def put_fleet(self, fleet: FleetRecord) -> None:
         self._do("put_fleet", **asdict(fleet))

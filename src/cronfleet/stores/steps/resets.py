@@ -18,16 +18,18 @@ _UNSTARTED = frozenset({RunState.WAITING, RunState.PENDING, RunState.CLAIMED})
 _PAGE = 200
 
 
-def settle(records: Records, name: JobName, moved: Moved) -> Ordered:
+def settle(records: Records, id_seen: str, name: JobName, moved: Moved) -> Ordered:
     job = records.job(name)
     if job is None:
         return Ordered.UNKNOWN
+    if records.fleet().store_id != id_seen:
+        return Ordered.CHANGED
     return move(records, job, job, moved)
 
 
-def clear(records: Records, name: JobName, limit: int) -> int:
+def clear(records: Records, id_seen: str, name: JobName, limit: int) -> int:
     job = records.job(name)
-    if job is None:
+    if job is None or records.fleet().store_id != id_seen:
         return 0
     unstarted = list(_unstarted(records, name, limit))
     for run in unstarted:

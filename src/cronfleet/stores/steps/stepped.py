@@ -123,11 +123,11 @@ class SteppedStore(ABC):
     async def skip_next(self, job: JobName, moved: Moved, order: Order) -> Ordered:
         return await self._stirring(lambda records: orders.skip_next(records, job, moved, order))
 
-    async def settle(self, job: JobName, moved: Moved) -> Ordered:
-        return await self._step(lambda records: resets.settle(records, job, moved))
+    async def settle(self, id_seen: str, job: JobName, moved: Moved) -> Ordered:
+        return await self._step(lambda records: resets.settle(records, id_seen, job, moved))
 
-    async def clear(self, job: JobName, limit: int = 200) -> int:
-        return await self._step(lambda records: resets.clear(records, job, limit))
+    async def clear(self, id_seen: str, job: JobName, limit: int = 200) -> int:
+        return await self._step(lambda records: resets.clear(records, id_seen, job, limit))
 
     async def adopt(self, id_seen: str, order: Order) -> StoreInfo:
         return await self._stirring(lambda records: resets.adopt(records, id_seen, order))

@@ -36,6 +36,14 @@ THIRD = timedelta(milliseconds=TTL_MS // 3)
 SET_ASIDE = Moved(1, NOON, fire(TWO_PM), Gap(NOON, ONE_PM, 2, Reason.BY_HAND))
 
 
+async def settle(store: Store, job: str, moved: Moved) -> Ordered:
+    return await store.settle((await store.open()).id, job, moved)
+
+
+async def clear(store: Store, job: str, limit: int = 200) -> int:
+    return await store.clear((await store.open()).id, job, limit)
+
+
 class LivedTests(StoreTests):
     async def test_a_store_counts_for_how_long_it_was_renewed(
         self, store: Store, clock: ManualClock, anna: SessionId, ben: SessionId
@@ -69,7 +77,7 @@ class LivedTests(StoreTests):
 
 class SettleTests(StoreTests):
     async def test_ticks_are_settled_without_runs(self, store: Store, anna: SessionId) -> None:
-        assert await store.settle("report", SET_ASIDE) is Ordered.DONE
+        assert await settle(store, "report", SET_ASIDE) is Ordered.DONE
         job = await the_job(store)
         assert (job.watermark, job.expected, job.generation) == (ONE_PM, fire(TWO_PM), 2)
         (record,) = await store.gaps("report")
@@ -80,7 +88,7 @@ class SettleTests(StoreTests):
     async def test_a_claim_that_saw_the_ticks_before_is_refused(
         self, store: Store, anna: SessionId
     ) -> None:
-        await store.settle("report", SET_ASIDE)
+        await settle(store, "report", SET_ASIDE)
         (answer,) = await store.claim(anna, [tick()])
         assert is_refused(answer)
 
@@ -89,16 +97,16 @@ class SettleTests(StoreTests):
     ) -> None:
         await granted(store, anna, tick())
         before = await the_job(store)
-        assert await store.settle("report", SET_ASIDE) is Ordered.CHANGED
+        assert await settle(store, "report", SET_ASIDE) is Ordered.CHANGED
         assert await the_job(store) == before
-        assert await store.settle("none", SET_ASIDE) is Ordered.UNKNOWN
+        assert await settle(store, "none", SET_ASIDE) is Ordered.UNKNOWN
 
     async def test_a_paused_job_is_settled_and_stays_paused(
         self, store: Store, anna: SessionId
     ) -> None:
         await store.pause("report", order())
         moved = Moved(2, NOON, fire(TWO_PM), SET_ASIDE.gap)
-        assert await store.settle("report", moved) is Ordered.DONE
+        assert await settle(store, "report", moved) is Ordered.DONE
         job = await the_job(store)
         assert (job.state, job.expected) == (JobState.PAUSED, fire(TWO_PM))
 
@@ -110,7 +118,7 @@ class ClearTests(StoreTests):
         claimed = await granted(store, anna, PendingClaim(await triggered(store)))
         runs = [claimed.run, await triggered(store), await triggered(store)]
         assert (await the_run(store, runs[-1])).state is RunState.WAITING
-        assert await store.clear("report") == 3
+        assert await clear(store, "report") == 3
         for run in runs:
             record = await the_run(store, run)
             assert (record.state, record.outcome) == (RunState.CANCELLED, Outcome.CANCELLED)
@@ -119,12 +127,12 @@ class ClearTests(StoreTests):
         assert (await the_job(store)).active == 1
         assert (await store.peek(PROGRAM, limit=9)).pending == []
         assert [each.claim.run.number for each in await store.held(anna)] == [0]
-        assert await store.clear("report") == 0
+        assert await clear(store, "report") == 0
 
     async def test_only_so_many_are_cancelled_at_once(self, store: Store, anna: SessionId) -> None:
         for _ in range(5):
             await triggered(store)
-        assert [await store.clear("report", limit=2) for _ in range(4)] == [2, 2, 1, 0]
+        assert [await clear(store, "report", limit=2) for _ in range(4)] == [2, 2, 1, 0]
         assert (await the_job(store)).active == 0
 
     async def test_behind_a_long_history_they_are_found_too(
@@ -138,23 +146,34 @@ class ClearTests(StoreTests):
             pending = (await store.peek(PROGRAM, limit=400)).pending
             items = [PendingClaim(each.run) for each in pending if each.run != oldest]
             await store.claim(anna, items)
-            await store.clear("report", limit=100)
-        while await store.clear("report"):
+            await clear(store, "report", limit=100)
+        while await clear(store, "report"):
             pass
         assert (await the_run(store, oldest)).state is RunState.CANCELLED
         assert (await the_job(store)).active == 0
 
     async def test_a_cancelled_claim_cannot_be_started(self, store: Store, anna: SessionId) -> None:
         claim = await granted(store, anna, tick())
-        await store.clear("report")
+        await clear(store, "report")
         with pytest.raises(AssertionError, match="was not started"):
             await started(store, anna, claim)
 
     async def test_of_a_job_that_is_not_there_nothing_is_cancelled(self, store: Store) -> None:
-        assert await store.clear("none") == 0
+        assert await clear(store, "none") == 0
 
 
 class AdoptTests(StoreTests):
+    async def test_once_it_is_adopted_nobody_sets_aside_what_is_in_it(
+        self, store: Store, anna: SessionId
+    ) -> None:
+        """One who began to before may still be at it."""
+        seen = (await store.open()).id
+        run = await triggered(store)
+        await store.adopt(seen, order())
+        assert await store.settle(seen, "report", SET_ASIDE) is Ordered.CHANGED
+        assert await store.clear(seen, "report") == 0
+        assert (await the_run(store, run)).state is RunState.PENDING
+
     async def test_a_store_is_not_adopted_by_itself(self, store: Store) -> None:
         assert not (await store.open()).adopted
 

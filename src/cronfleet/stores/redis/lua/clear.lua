@@ -1,9 +1,10 @@
 -- Cancels runs of a job that nobody has started, and promotes none.
--- ARGV: job, how many at the most, what to say as their error. Returns how many were.
+-- ARGV: the store id that was seen, job, how many at the most, what to say as their error.
+-- Returns how many were.
 local PAGE = 200
 local UNSTARTED = {waiting = true, pending = true, claimed = true}
-local job, limit, text = find_job(word()), number(), word()
-if not job then
+local seen, job, limit, text = word(), find_job(word()), number(), word()
+if not job or fleet.id ~= seen then
   return 0
 end
 
