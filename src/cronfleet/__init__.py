@@ -19,6 +19,7 @@ from cronfleet.errors import (
 from cronfleet.info import (
     Adoption,
     AuditInfo,
+    FaultInfo,
     GapInfo,
     Health,
     InstanceInfo,
@@ -39,6 +40,7 @@ __all__ = [
     "CronfleetError",
     "Downgrade",
     "Failure",
+    "FaultInfo",
     "Finding",
     "ForeignJobError",
     "GapInfo",

@@ -198,6 +198,18 @@ class Adoption:
 
 
 @dataclass(frozen=True, slots=True)
+class FaultInfo:
+    """Something on record that is not as it must be."""
+
+    kind: str
+    where: str
+    what: str
+    repair: str
+    """What a repair does, or what a person must do."""
+    mended: bool
+
+
+@dataclass(frozen=True, slots=True)
 class TriggeredRun:
     """The run that a trigger made."""
 

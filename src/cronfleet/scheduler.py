@@ -14,6 +14,7 @@ from typing import Literal, TypeVar, Unpack
 from cronfleet import doctor, verbs
 from cronfleet.adopting import adopt
 from cronfleet.calling import calling_program, instance_label
+from cronfleet.checking import Check
 from cronfleet.clock import SystemClock
 from cronfleet.cron.zones import tzdata_version
 from cronfleet.engine.instance import Instance
@@ -24,6 +25,7 @@ from cronfleet.errors import CronfleetError, InvalidJobError, StoreError, StoreU
 from cronfleet.info import (
     Adoption,
     AuditInfo,
+    FaultInfo,
     GapInfo,
     Health,
     InstanceInfo,
@@ -312,6 +314,23 @@ class Scheduler:
         id_seen = (await store.open()).id
         done = await adopt(store, id_seen, verbs.order(None, who, why))
         return Adoption(done.info.id, done.info.epoch, done.jobs_settled, done.runs_cancelled)
+
+    async def store_check(
+        self,
+        *,
+        repair: bool = False,
+        who: str = "",
+        why: str = "",
+        told: Callable[[int], None] | None = None,
+    ) -> list[FaultInfo]:
+        """Look for what is wrong with what is stored; with `repair`, mend what can be mended.
+
+        One atomic step a job, while the fleet works on. `told` hears how many jobs were looked
+        at. Raises StoreError.
+        """
+        order = verbs.order(None, who, why) if repair else None
+        found = await Check(await self._opened(), self._clock, order).faults(told)
+        return [FaultInfo(f.kind, f.where, f.what, f.repair, f.mended) for f in found]
 
     async def health(self) -> Health:
         """Whether the store answers and this instance makes claims."""

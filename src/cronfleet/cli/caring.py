@@ -1,17 +1,18 @@
-"""`cronfleet store adopt`: care for what is stored."""
+"""`cronfleet store adopt` and `store check`: care for what is stored."""
 
 from __future__ import annotations
 
 import asyncio
+import sys
 from datetime import datetime
 
 import click
 
-from cronfleet import Adoption, Scheduler
+from cronfleet import Adoption, FaultInfo, Scheduler
 from cronfleet.cli.opened import opened
 from cronfleet.cli.options import as_json, why
 from cronfleet.cli.ordering import who
-from cronfleet.cli.printing import moment, print_json, print_line
+from cronfleet.cli.printing import counting, moment, print_json, print_line, print_table
 
 _WHAT_HAPPENS = (
     "What the jobs expect up to now will be skipped, and runs that nobody has started will be "
@@ -44,6 +45,37 @@ def adopt(store: str | None, why: str, *, yes: bool, as_json: bool) -> None:
         f"what was due is skipped, {done.runs_cancelled} runs are cancelled. "
         "Instances that had stopped go on within seconds"
     )
+
+
+@store.command()
+@click.option("--repair", is_flag=True, help="Mend what can be mended.")
+@why
+@as_json
+@click.pass_obj
+def check(store: str | None, why: str, *, repair: bool, as_json: bool) -> None:
+    """Look for what is wrong with what is stored.
+
+    Each job is one step, and the fleet works on meanwhile. Exit status: 0 nothing is wrong or all
+    is mended, 1 something was found and is not mended.
+    """
+    found = asyncio.run(_check(store, why, repair=repair))
+    if as_json:
+        print_json({"faults": found})
+    elif found:
+        rows = [
+            (each.where, each.what, "mended" if each.mended else "found", each.repair)
+            for each in found
+        ]
+        print_table(("WHERE", "WHAT IS WRONG", "STATE", "REPAIR"), rows)
+    else:
+        print_line("Nothing is wrong.")
+    sys.exit(0 if all(each.mended for each in found) else 1)
+
+
+async def _check(store: str | None, why: str, *, repair: bool) -> list[FaultInfo]:
+    async with opened(store) as scheduler:
+        with counting("jobs checked") as told:
+            return await scheduler.store_check(repair=repair, who=who(), why=why, told=told)
 
 
 async def _adopt(store: str | None, why: str, *, ask: bool) -> Adoption:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -37,6 +38,16 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*(Text(one_line(cell)) for cell in row))
     Console(width=width).print(table)
+
+
+@contextlib.contextmanager
+def counting(what: str) -> Generator[Callable[[int], None]]:
+    """Shows on a terminal how far something has come, beside what is printed."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    with console.status(f"0 {what}") as status:
+        yield lambda count: status.update(f"{count} {what}")
 
 
 def moment(instant: datetime | None) -> str:

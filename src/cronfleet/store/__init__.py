@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cronfleet.store.contract import Hints, Renewer, Store
+from cronfleet.store.faults import BY_HAND, Fault, FaultKind
 from cronfleet.store.values import (
     CLOCK_STEP_BACK_MS,
     DUE,
@@ -45,6 +46,7 @@ from cronfleet.store.values import (
 )
 
 __all__ = [
+    "BY_HAND",
     "CLOCK_STEP_BACK_MS",
     "DUE",
     "KEY_KEPT_MS",
@@ -62,6 +64,8 @@ __all__ = [
     "DeclareAnswer",
     "Declared",
     "DueTick",
+    "Fault",
+    "FaultKind",
     "Foreign",
     "Granted",
     "HeldRun",

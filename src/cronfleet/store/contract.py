@@ -32,6 +32,7 @@ from cronfleet.model import (
     SessionId,
 )
 from cronfleet.promise import Promise
+from cronfleet.store.faults import Fault
 from cronfleet.store.values import (
     ClaimAnswer,
     ClaimItem,
@@ -249,6 +250,23 @@ class Store(Protocol):
         Only while its id is the one that was seen; else it changes nothing. Answers what the
         store says of itself then: adopted under another id, by this order or by another's.
         """
+        ...
+
+    # --- care
+
+    async def check(
+        self, job: JobName, moved: Moved | None = None, repair: Order | None = None
+    ) -> list[Fault]:
+        """What is wrong with a job, its runs and all that points to them: one step.
+
+        With an order, mends what can be mended, and puts that on record. Ticks are moved only by
+        `moved`: its `following` is the first fire time after now, and after a watermark that is
+        not in the future.
+        """
+        ...
+
+    async def check_fleet(self, repair: Order | None = None) -> list[Fault]:
+        """The same for sessions and for what points to nothing."""
         ...
 
     # --- reading

@@ -34,6 +34,7 @@ from cronfleet.store import (
     Declaration,
     DeclareAnswer,
     Declared,
+    Fault,
     HeldRun,
     Hints,
     Moved,
@@ -53,20 +54,17 @@ from cronfleet.store import (
 )
 from cronfleet.stores.hub import Hub
 from cronfleet.stores.redis import codec
+from cronfleet.stores.redis.bounds import MOST_ITEMS, MOST_SEEN
+from cronfleet.stores.redis.checking import check_fleet
 from cronfleet.stores.redis.connections import Address, Connection, Connections, Reply, Word
 from cronfleet.stores.redis.keys import base_key
 from cronfleet.stores.redis.scripts import script
 from cronfleet.stores.redis.server import check
+from cronfleet.stores.steps.checking import NO_SESSION
 from cronfleet.stores.steps.resets import SET_ASIDE
 from cronfleet.stores.steps.sessions import SCHEMA
 
 Item = TypeVar("Item")
-
-MOST_ITEMS = 200
-"""A script holds up the whole server while it runs, so long lists of writes are cut here."""
-
-MOST_SEEN = 1_000
-"""The same for lists that are only read."""
 
 MOST_LABEL_CHARACTERS = 64
 """Every run carries the label; one field longer than that would triple the memory of each."""
@@ -289,6 +287,18 @@ class RedisStore:
     async def adopt(self, id_seen: str, order: Order) -> StoreInfo:
         words = codec.order("adopt", "", order)
         return codec.info(await self._call("adopt", id_seen, secrets.token_hex(16), *words))
+
+    # --- care
+
+    async def check(
+        self, job: JobName, moved: Moved | None = None, repair: Order | None = None
+    ) -> list[Fault]:
+        mends, audit = codec.mending(job, repair)
+        said = await self._call("check", mends, NO_SESSION, audit, job, *codec.moved(moved))
+        return [codec.fault(each) for each in said]
+
+    async def check_fleet(self, repair: Order | None = None) -> list[Fault]:
+        return await check_fleet(self, self._call, list(codec.mending("", repair)))
 
     # --- reading
 

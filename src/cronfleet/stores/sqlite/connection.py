@@ -11,6 +11,7 @@ from typing import TypeVar
 from cronfleet.clock import Clock
 from cronfleet.errors import StoreError, StoreRefusedError, StoreUnavailableError
 from cronfleet.promise import SqliteFacts
+from cronfleet.store import Fault, FaultKind
 from cronfleet.stores.sqlite.files import StoreFile, file_system_of
 from cronfleet.stores.sqlite.records import SqliteRecords
 from cronfleet.stores.sqlite.statements import migrations, split
@@ -117,6 +118,22 @@ class Connection:
             journal, synchronous = self._patiently(lambda: (self._journal(), self._synchronous()))
         folder = self._file.path.parent.resolve()
         return SqliteFacts(sqlite3.sqlite_version, journal, synchronous, file_system_of(folder))
+
+    def examine(self, *, mends: bool) -> list[Fault]:
+        """Whether the file is whole, and each run stands under its job's program."""
+        self._set_deadline()
+        with self._explained():
+            said = self._patiently(
+                lambda: self._sqlite.execute("PRAGMA quick_check(10)").fetchall()
+            )
+        damage = [row[0] for row in said if row[0] != "ok"]
+        faults = [Fault(FaultKind.FILE, "fleet", detail=each) for each in damage]
+        with self.transaction(writes=mends) as records:
+            strays = records.misplaced_runs()
+            if mends:
+                records.put_in_place()
+        faults += [Fault(FaultKind.INDEX, f"run {run}", mends, "program") for run in strays]
+        return faults
 
     def _synchronous(self) -> int:
         return self._sqlite.execute("PRAGMA synchronous").fetchone()[0]

@@ -136,6 +136,14 @@ class SqliteRecords:
     def drop_run(self, run: RunId) -> None:
         self._do("drop_run", id=str(run))
 
+    def misplaced_runs(self) -> Sequence[RunId]:
+        """Runs that stand under another program than their job's."""
+        return [run_id_from(row) for row in self._rows("misplaced_runs")]
+
+    def put_in_place(self) -> None:
+        """Put each run under its job's program."""
+        self._do("put_in_place")
+
     def runs(self, job: JobName, limit: int, skip: int) -> Sequence[RunRecord]:
         return [run_from(row) for row in self._rows("runs", job=job, limit=limit, skip=skip)]
 

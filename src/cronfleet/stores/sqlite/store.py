@@ -12,7 +12,7 @@ from cronfleet.clock import Clock, SystemClock
 from cronfleet.errors import ConfigurationError, StoreError, StoreRefusedError
 from cronfleet.model import SessionId
 from cronfleet.promise import Promise, sqlite_promise
-from cronfleet.store import Renewal, Renewer, StoreInfo
+from cronfleet.store import Fault, Order, Renewal, Renewer, StoreInfo
 from cronfleet.stores.sqlite.connection import Connection
 from cronfleet.stores.sqlite.files import StoreFile
 from cronfleet.stores.sqlite.writer import Writer
@@ -61,6 +61,11 @@ class SqliteStore(SteppedStore):
 
     async def promise(self) -> Promise:
         return sqlite_promise(await asyncio.wrap_future(self._opened_writer().facts()))
+
+    async def check_fleet(self, repair: Order | None = None) -> list[Fault]:
+        found = await super().check_fleet(repair)
+        mends = repair is not None
+        return found + await asyncio.wrap_future(self._opened_writer().examine(mends=mends))
 
     async def aclose(self) -> None:
         writer, self._writer = self._writer, None

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from cronfleet.promise import SqliteFacts
+from cronfleet.store import Fault
 from cronfleet.stores.sqlite.connection import Connection
 from cronfleet.stores.steps.records import Records
 
@@ -39,6 +40,10 @@ class Writer:
     def facts(self) -> Future[SqliteFacts]:
         """What its connection says of itself."""
         return self._thread.submit(lambda: self._open().facts())
+
+    def examine(self, *, mends: bool) -> Future[list[Fault]]:
+        """What is wrong with the file, and in it with what no step knows of."""
+        return self._thread.submit(lambda: self._open().examine(mends=mends))
 
     def _open(self) -> Connection:
         self._connection = self._connection or self._connect()

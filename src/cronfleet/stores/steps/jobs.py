@@ -39,6 +39,8 @@ def _declare(
     if job.program != program:
         return Foreign(job.program)
     if job.digest == declared.digest:
+        if records.definition(declared.digest) is None:
+            records.put_definition(declared.digest, declared.json)
         return Declared.KEPT
     if records.definition(declared.digest) and _is_declared(records, job.digest, but=session):
         return Declared.SUPERSEDED

@@ -55,6 +55,9 @@ local function declare(name, new)
   elseif job.program ~= program then
     return {'foreign', job.program}
   elseif job.digest == new.digest then
+    if not has_definition(new.digest) then
+      definitions[new.digest] = new.json
+    end
     return 'kept'
   elseif has_definition(new.digest) and is_declared_by_others(job.digest) then
     return 'superseded'

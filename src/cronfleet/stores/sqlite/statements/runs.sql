@@ -84,3 +84,12 @@ SELECT job, fire_time, number FROM (
     LIMIT :limit
 )
 LIMIT :limit;
+
+-- misplaced_runs: runs under another program than their job's.
+SELECT run.job, run.fire_time, run.number FROM run JOIN job ON job.name = run.job
+WHERE run.program <> job.program
+ORDER BY run.job, run.fire_time, run.number;
+
+-- put_in_place: put each run under its job's program.
+UPDATE run SET program = (SELECT program FROM job WHERE job.name = run.job)
+WHERE program <> (SELECT program FROM job WHERE job.name = run.job);
