@@ -10,7 +10,7 @@ from cronfleet.errors import StoreError, StoreUnavailableError, UnknownJobError
 from cronfleet.model import Fire, Gap, JobName, JobRecord, Reason
 from cronfleet.planning import plan_of
 from cronfleet.policy import paused_gap
-from cronfleet.store import MOST_WAITING, Moved, Order, Ordered, Store, Triggered
+from cronfleet.store import Moved, Order, Ordered, Store, Triggered
 
 LOOKS = 20
 """How often a job is looked at again that changes under our hands."""
@@ -38,7 +38,7 @@ async def trigger(store: Store, name: JobName, order: Order) -> Triggered:
     if isinstance(answer, Triggered):
         return answer
     await job_named(store, name)
-    raise StoreError(f"job {name!r}: {MOST_WAITING} of its runs wait already; none was added")
+    raise StoreError(f"job {name!r}: so many of its runs wait already that none was added")
 
 
 async def pause(store: Store, name: JobName, order: Order) -> None:

@@ -162,7 +162,7 @@ async def test_a_run_under_another_program_than_its_job_is_put_back(
     run = await run_in(sqlite, RunState.PENDING)
     sqlite.do("UPDATE run SET program = 'theirs' WHERE id = ?", str(run))
     assert await found(sqlite) == [(K.INDEX, f"run {run}")]
-    (fault,) = await sqlite.store.check_fleet(order())
+    (fault,) = await sqlite.store.check("report", None, order())
     assert fault.mended
     assert await found(sqlite) == []
     await sqlite.store.aclose()

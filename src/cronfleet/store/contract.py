@@ -159,8 +159,8 @@ class Store(Protocol):
     ) -> list[DeclareAnswer]:
         """Declare all jobs of an instance; its manifest is in force when all are declared.
 
-        A definition never seen before wins. A superseded one comes back only when no other open
-        session declares the one in force. The same definition changes nothing; one with the
+        A definition never seen before wins. A superseded one, if it is among the last
+        `MOST_SUPERSEDED`, comes back only when no other open session declares the one in force. The same definition changes nothing; one with the
         same `schedule_digest` keeps the expected fire time; another schedule leaves an expected
         fire time that is due already and moves a future one to `first`. Every change raises
         the generation.

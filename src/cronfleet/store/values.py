@@ -39,6 +39,12 @@ KEY_KEPT_MS = 24 * 3_600_000
 MOST_WAITING = 1_000
 """How many runs of one job may wait."""
 
+MOST_PENDING = 10_000
+"""A job without a limit that has so many active runs is triggered no more."""
+
+MOST_SUPERSEDED = 20
+"""How many superseded definitions of a job are remembered; an older one counts as never seen."""
+
 MOST_AUDIT = 1_000
 """How many audit records are kept."""
 
@@ -345,7 +351,7 @@ class Ordered(StrEnum):
     UNKNOWN = "unknown"
     """There is no such job."""
     FULL = "full"
-    """`MOST_WAITING` runs wait already."""
+    """`MOST_WAITING` runs wait already, or `MOST_PENDING` are active."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from cronfleet.clock import Clock
 from cronfleet.errors import StoreError, StoreRefusedError, StoreUnavailableError
+from cronfleet.model import JobName
 from cronfleet.promise import SqliteFacts
 from cronfleet.store import Fault, FaultKind
 from cronfleet.stores.sqlite.files import StoreFile, file_system_of
@@ -119,21 +120,23 @@ class Connection:
         folder = self._file.path.parent.resolve()
         return SqliteFacts(sqlite3.sqlite_version, journal, synchronous, file_system_of(folder))
 
-    def examine(self, *, mends: bool) -> list[Fault]:
-        """Whether the file is whole, and each run stands under its job's program."""
+    def damage(self) -> list[Fault]:
+        """Whether the file is whole."""
         self._set_deadline()
         with self._explained():
             said = self._patiently(
                 lambda: self._sqlite.execute("PRAGMA quick_check(10)").fetchall()
             )
         damage = [row[0] for row in said if row[0] != "ok"]
-        faults = [Fault(FaultKind.FILE, "fleet", detail=each) for each in damage]
+        return [Fault(FaultKind.FILE, "fleet", detail=each) for each in damage]
+
+    def misplaced(self, job: JobName, *, mends: bool) -> list[Fault]:
+        """Whether each run of the job stands under its job's program."""
         with self.transaction(writes=mends) as records:
-            strays = records.misplaced_runs()
-            if mends:
-                records.put_in_place()
-        faults += [Fault(FaultKind.INDEX, f"run {run}", mends, "program") for run in strays]
-        return faults
+            strays = records.misplaced_runs(job)
+            if mends and strays:
+                records.put_in_place(job)
+        return [Fault(FaultKind.INDEX, f"run {run}", mends, "program") for run in strays]
 
     def _synchronous(self) -> int:
         return self._sqlite.execute("PRAGMA synchronous").fetchone()[0]

@@ -105,6 +105,14 @@ class SqliteRecords:
     def put_definition(self, digest: Digest, json: str) -> None:
         self._do("put_definition", digest=digest, json=json)
 
+    def supersede(self, job: JobName, old: Digest, new: Digest, keep: int) -> None:
+        for digest in (old, new):
+            self._do("drop_superseded", job=job, digest=digest)
+        self._do("put_superseded", job=job, digest=old)
+        for row in self._rows("superseded_beyond", job=job, keep=keep):
+            self._do("drop_superseded", job=job, digest=row["digest"])
+            self._do("drop_definition", digest=row["digest"])
+
     def job(self, name: JobName) -> JobRecord | None:
         row = self._row("job", name=name)
         return job_from(row) if row else None
@@ -136,13 +144,13 @@ class SqliteRecords:
     def drop_run(self, run: RunId) -> None:
         self._do("drop_run", id=str(run))
 
-    def misplaced_runs(self) -> Sequence[RunId]:
+    def misplaced_runs(self, job: JobName) -> Sequence[RunId]:
         """Runs that stand under another program than their job's."""
-        return [run_id_from(row) for row in self._rows("misplaced_runs")]
+        return [run_id_from(row) for row in self._rows("misplaced_runs", job=job)]
 
-    def put_in_place(self) -> None:
+    def put_in_place(self, job: JobName) -> None:
         """Put each run under its job's program."""
-        self._do("put_in_place")
+        self._do("put_in_place", job=job)
 
     def runs(self, job: JobName, limit: int, skip: int) -> Sequence[RunRecord]:
         return [run_from(row) for row in self._rows("runs", job=job, limit=limit, skip=skip)]

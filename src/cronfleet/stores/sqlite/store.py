@@ -10,9 +10,9 @@ from typing import TypeVar
 
 from cronfleet.clock import Clock, SystemClock
 from cronfleet.errors import ConfigurationError, StoreError, StoreRefusedError
-from cronfleet.model import SessionId
+from cronfleet.model import JobName, SessionId
 from cronfleet.promise import Promise, sqlite_promise
-from cronfleet.store import Fault, Order, Renewal, Renewer, StoreInfo
+from cronfleet.store import Fault, Moved, Order, Renewal, Renewer, StoreInfo
 from cronfleet.stores.sqlite.connection import Connection
 from cronfleet.stores.sqlite.files import StoreFile
 from cronfleet.stores.sqlite.writer import Writer
@@ -60,12 +60,20 @@ class SqliteStore(SteppedStore):
         return await self._read(sessions.info)
 
     async def promise(self) -> Promise:
-        return sqlite_promise(await asyncio.wrap_future(self._opened_writer().facts()))
+        return sqlite_promise(await self._look(lambda connection: connection.facts()))
+
+    async def check(
+        self, job: JobName, moved: Moved | None = None, repair: Order | None = None
+    ) -> list[Fault]:
+        mends = repair is not None
+        strays = await self._look(lambda connection: connection.misplaced(job, mends=mends))
+        return strays + await super().check(job, moved, repair)
 
     async def check_fleet(self, repair: Order | None = None) -> list[Fault]:
-        found = await super().check_fleet(repair)
-        mends = repair is not None
-        return found + await asyncio.wrap_future(self._opened_writer().examine(mends=mends))
+        return await super().check_fleet(repair) + await self._look(Connection.damage)
+
+    async def _look(self, look: Callable[[Connection], Answer]) -> Answer:
+        return await asyncio.wrap_future(self._opened_writer().look(look))
 
     async def aclose(self) -> None:
         writer, self._writer = self._writer, None

@@ -10,8 +10,6 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
-from cronfleet.promise import SqliteFacts
-from cronfleet.store import Fault
 from cronfleet.stores.sqlite.connection import Connection
 from cronfleet.stores.steps.records import Records
 
@@ -37,13 +35,9 @@ class Writer:
         """Connect. Repeatable."""
         return self._thread.submit(self._open)
 
-    def facts(self) -> Future[SqliteFacts]:
-        """What its connection says of itself."""
-        return self._thread.submit(lambda: self._open().facts())
-
-    def examine(self, *, mends: bool) -> Future[list[Fault]]:
-        """What is wrong with the file, and in it with what no step knows of."""
-        return self._thread.submit(lambda: self._open().examine(mends=mends))
+    def look(self, look: Callable[[Connection], Answer]) -> Future[Answer]:
+        """What is seen through its connection, by other than a step."""
+        return self._thread.submit(lambda: look(self._open()))
 
     def _open(self) -> Connection:
         self._connection = self._connection or self._connect()

@@ -17,6 +17,7 @@ from cronfleet.model import (
 from cronfleet.store import (
     KEY_KEPT_MS,
     MOST_AUDIT,
+    MOST_PENDING,
     MOST_WAITING,
     Moved,
     Order,
@@ -36,6 +37,8 @@ def trigger(records: Records, name: JobName, order: Order) -> Triggered | Ordere
         return _same_again(records, earlier, job)
     at_limit = bool(job.limit) and job.active >= job.limit
     if at_limit and records.count_waiting(name) >= MOST_WAITING:
+        return Ordered.FULL
+    if job.active >= MOST_PENDING:
         return Ordered.FULL
     state = RunState.WAITING if at_limit else RunState.PENDING
     run = _new_manual(records, job, state)

@@ -85,11 +85,10 @@ SELECT job, fire_time, number FROM (
 )
 LIMIT :limit;
 
--- misplaced_runs: runs under another program than their job's.
-SELECT run.job, run.fire_time, run.number FROM run JOIN job ON job.name = run.job
-WHERE run.program <> job.program
-ORDER BY run.job, run.fire_time, run.number;
+-- misplaced_runs: runs of :job under another program than its own.
+SELECT job, fire_time, number FROM run
+WHERE job = :job AND program <> (SELECT program FROM job WHERE name = :job)
+ORDER BY created_at, fire_time, number;
 
--- put_in_place: put each run under its job's program.
-UPDATE run SET program = (SELECT program FROM job WHERE job.name = run.job)
-WHERE program <> (SELECT program FROM job WHERE job.name = run.job);
+-- put_in_place: put each run of :job under its job's program.
+UPDATE run SET program = (SELECT program FROM job WHERE name = :job) WHERE job = :job;

@@ -14,6 +14,7 @@
 --   manifests             set     the manifests that open sessions have in force
 --   manifest:<digest>     set     its definitions' digests
 --   definitions           hash    digest -> JSON
+--   superseded:<job>      list    the digests that were in force before, the newest first
 --   jobs                  zset    all names
 --   job:<name>            hash    a job; pause:<name>, a hash, says who paused it and why
 --   due:<program>         zset    its jobs that make ticks, by the instant at which each is due
