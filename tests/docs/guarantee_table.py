@@ -100,18 +100,18 @@ def _matrix() -> Iterator[str]:
     yield "|" + "---|" * (1 + len(COLUMNS))
     for failure in Failure:
         cells = (_cell(column.promise.holds[failure].verdict) for column in COLUMNS)
-        yield f"| {failure} | " + " | ".join(cells) + " |"
+        yield f"| {failure.said} | " + " | ".join(cells) + " |"
 
 
 def _cell(verdict: Verdict) -> str:
-    return f"**{verdict}**" if verdict is Verdict.BROKEN else str(verdict)
+    return f"**{verdict.said}**" if verdict is Verdict.BROKEN else verdict.said
 
 
 def _sound() -> Iterator[str]:
     yield "What each row means, where a cell says nothing else below:"
     yield ""
     for failure, held in SOUND.items():
-        yield f"- **{_first_upper(failure)}**: {held.said}."
+        yield f"- **{_first_upper(failure.said)}**: {held.said}."
 
 
 def _differences() -> Iterator[str]:
@@ -120,7 +120,7 @@ def _differences() -> Iterator[str]:
     for column in COLUMNS:
         for failure, held in column.promise.holds.items():
             if held != SOUND[failure]:
-                yield f"- {_first_upper(column.name)}, {failure} ({held.verdict}): {held.said}."
+                yield f"- {_first_upper(column.name)}, {failure.said} ({held.verdict.said}): {held.said}."
 
 
 def _downgrades() -> Iterator[str]:

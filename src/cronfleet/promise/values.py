@@ -8,29 +8,63 @@ from enum import StrEnum
 
 
 class Failure(StrEnum):
-    """What may happen to a fleet; each value says it in words."""
+    """What may happen to a fleet."""
 
-    INSTANCE = "an instance crashes, freezes, or is cut off from the store"
-    MESSAGE = "a message is lost, doubled or late"
-    STORE_PROCESS = "the store's process is killed and starts again"
-    POWER = "the store's machine loses power"
-    FAILOVER = "a standby takes over from the store"
-    CLOCK_AHEAD = "the store's clock leaps ahead"
-    CLOCK_BACK = "the store's clock steps back"
-    AWAY = "the store is away for longer than a TTL"
-    RESET = "the store is emptied, or an old backup is put in its place"
-    FULL = "the store's disk or memory is full"
-    EFFECT = "a handler is frozen in the middle of an effect elsewhere"
+    INSTANCE = "instance"
+    MESSAGE = "message"
+    STORE_PROCESS = "store_process"
+    POWER = "power"
+    FAILOVER = "failover"
+    CLOCK_AHEAD = "clock_ahead"
+    CLOCK_BACK = "clock_back"
+    AWAY = "away"
+    RESET = "reset"
+    FULL = "full"
+    EFFECT = "effect"
+
+    @property
+    def said(self) -> str:
+        """In words."""
+        return _FAILURES[self]
+
+
+_FAILURES = {
+    Failure.INSTANCE: "an instance crashes, freezes, or is cut off from the store",
+    Failure.MESSAGE: "a message is lost, doubled or late",
+    Failure.STORE_PROCESS: "the store's process is killed and starts again",
+    Failure.POWER: "the store's machine loses power",
+    Failure.FAILOVER: "a standby takes over from the store",
+    Failure.CLOCK_AHEAD: "the store's clock leaps ahead",
+    Failure.CLOCK_BACK: "the store's clock steps back",
+    Failure.AWAY: "the store is away for longer than a TTL",
+    Failure.RESET: "the store is emptied, or an old backup is put in its place",
+    Failure.FULL: "the store's disk or memory is full",
+    Failure.EFFECT: "a handler is frozen in the middle of an effect elsewhere",
+}
 
 
 class Verdict(StrEnum):
-    """What becomes of "a tick is started at most once"; each value says it in words."""
+    """What becomes of "a tick is started at most once"."""
 
     KEPT = "kept"
-    LATE = "kept, late"
-    STOPS = "kept, stops"
-    BROKEN = "may break"
-    IMPOSSIBLE = "cannot happen"
+    LATE = "late"
+    STOPS = "stops"
+    BROKEN = "broken"
+    IMPOSSIBLE = "impossible"
+
+    @property
+    def said(self) -> str:
+        """In words."""
+        return _VERDICTS[self]
+
+
+_VERDICTS = {
+    Verdict.KEPT: "kept",
+    Verdict.LATE: "kept, late",
+    Verdict.STOPS: "kept, stops",
+    Verdict.BROKEN: "may break",
+    Verdict.IMPOSSIBLE: "cannot happen",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +103,8 @@ class Promise:
         broken = self.breaks_when
         if not broken:
             return "a tick is started at most once, whatever of docs/guarantees.md happens"
-        return f"a tick is started at most once, unless {', or '.join(broken)}"
+        when = ", or ".join(failure.said for failure in broken)
+        return f"a tick is started at most once, unless {when}"
 
     @property
     def lines(self) -> list[str]:

@@ -212,6 +212,16 @@ async def test_a_claim_that_was_answered_by_an_old_copy_is_not_begun(rig: Rig) -
         assert rig.handlers.entered == []
 
 
+async def test_a_start_that_was_answered_by_an_old_copy_enters_no_handler(rig: Rig) -> None:
+    async with rig.at_work(job(rig.handlers.quick)) as anna:
+        await asyncio.sleep(50)
+        rig.store.next("start", late_answer(0.5))
+        await rig.until(lambda: rig.store.calls["start"] == 1)
+        anna._session._succession.trouble = "told by a renewal"
+        await rig.until_run(RunState.LOST, within_s=0.6)
+        assert rig.handlers.entered == []
+
+
 # --- what is no reset
 
 

@@ -47,6 +47,11 @@ def test_what_may_break_has_a_setting_that_lifts_it(promise: Promise) -> None:
     assert bool(promise.breaks_when) <= bool(promise.downgrades)
 
 
+def test_each_failure_and_verdict_is_said_in_words() -> None:
+    assert all(" " in failure.said for failure in Failure)
+    assert all(verdict.said for verdict in Verdict)
+
+
 def test_a_store_that_keeps_all_says_so_in_one_line() -> None:
     (line,) = sqlite_promise(SQLITE).lines
     assert line.startswith("SQLite 3.40.1 with journal_mode persist: a tick is started at most")

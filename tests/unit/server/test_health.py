@@ -55,6 +55,7 @@ async def test_with_detail_it_says_what_the_store_can_promise(scheduler: Schedul
     health = answer.json()
     assert (health["ready"], health["store"]) == (True, "memory:")
     assert health["promise"]["configuration"] == "memory of one process"
+    assert health["promise"]["holds"]["store_process"]["verdict"] == "broken"
     (downgrade,) = health["promise"]["downgrades"]
     assert downgrade["setting"] == "CRONFLEET_STORE=sqlite:///cronfleet.db"
 
