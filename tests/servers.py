@@ -100,7 +100,9 @@ class OwnServer(Server):
 
     def __init__(self, binary: Binary, folder: Path) -> None:
         self._binary = binary
-        self._folder = folder
+        self._folder = folder / binary.kind
+        self._folder.mkdir()
+        self.keeps_append_only_file = True
         self._log: deque[str] = deque(maxlen=20)
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
@@ -128,6 +130,16 @@ class OwnServer(Server):
         if self._process.stdout is not None:
             self._process.stdout.close()
         self._process = self._reader = None
+
+    def forget(self) -> None:
+        """Lose all that it has on disk; while it is stopped."""
+        shutil.rmtree(self._folder)
+        self._folder.mkdir()
+
+    @property
+    def folder(self) -> Path:
+        """Where its data is."""
+        return self._folder
 
     def restart(self) -> None:
         self.stop()
@@ -169,8 +181,11 @@ class OwnServer(Server):
         return False
 
     def _command(self, port: int) -> list[str | Path]:
-        # Every write reaches the kernel before its answer, so a kill loses nothing.
-        words = f"--port {port} --bind 127.0.0.1 --appendonly yes --appendfsync everysec"
+        # Every write reaches the kernel before its answer, so a kill loses nothing. That is not so
+        # with everysec: while the disk is busy with a sync, writes wait for up to two seconds, and
+        # their answers do not.
+        keeps = "yes" if self.keeps_append_only_file else "no"
+        words = f"--port {port} --bind 127.0.0.1 --appendonly {keeps} --appendfsync no"
         own = [*words.split(), "--save", "", "--dir", self._folder]
         return [*DIE_WITH_PARENT, self._program(), *own]
 

@@ -316,6 +316,7 @@ class InstanceRecord:
     joined_at: Instant
     expires_at: Instant
     held: int
+    tzdata: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,9 @@ class Recorder:
     def describe(self) -> str:
         return "a list"
 
+    async def check(self) -> None:
+        """It takes everything."""
+
     async def ready(self) -> None:
         pass
 

@@ -30,6 +30,7 @@ from cronfleet.model import (
 from cronfleet.store import (
     Completion,
     Declaration,
+    FaultKind,
     Moved,
     NewSession,
     Order,
@@ -49,6 +50,8 @@ TTLS = (5_000, 60_000)
 SPANS = (1, 700, 3_000, 5_000)
 LEAPS = (-3_600, -61, -60, -30, 90)
 STEP_MS = 700
+LOOK_EVERY = 10
+OF_A_LEAP = (FaultKind.FUTURE_WATERMARK, FaultKind.SESSION_EXPIRY)
 
 
 class Twins:
@@ -75,14 +78,24 @@ class Twins:
                 self._asked.append(question.__name__)
                 await question()
                 await self.ask(lambda store: recorded(store, self._sessions[-4:]))
+                if len(self._asked) % LOOK_EVERY == 0:
+                    await self.look_for_faults()
         finally:
             await self.other.aclose()
+
+    async def look_for_faults(self) -> None:
+        """A healthy history shows none, but for what a clock that was set back leaves behind."""
+        for store in (self.memory, self.other):
+            faults = [fault for job in JOBS for fault in await store.check(job)]
+            faults += await store.check_fleet()
+            odd = [fault for fault in faults if fault.kind not in OF_A_LEAP]
+            assert odd == [], f"{odd}: seed {self._seed}, after {self._asked}"
 
     def questions(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
         """The more often it stands here, the more often it is asked."""
         often = [self.claim_ticks, self.claim_pending, self.start, self.complete]
         now_and_then = [self.order, self.pass_time, self.join, self.renew, self.release, self.sweep]
-        seldom = [self.leave, self.close, self.sync_jobs, self.prune, self.leap]
+        seldom = [self.leave, self.close, self.sync_jobs, self.prune, self.leap, self.set_aside]
         return [*6 * often, *3 * now_and_then, *seldom]
 
     async def ask(self, question: Callable[[Store], Coroutine[Any, Any, object]]) -> None:
@@ -234,6 +247,21 @@ class Twins:
             lambda store: store.skip_next(job.name, moved, order),
         ]
         await self.ask(self.draw(verbs))
+
+    async def set_aside(self) -> None:
+        """As before an adoption: ticks are settled, and what nobody has started is cancelled."""
+        job = await self.job()
+        if job is None:
+            return
+        moved = self.move(job)
+        if moved.gap and moved.expected and moved.gap.last < moved.expected:
+            return  # Two gaps with one last tick have no order.
+
+        async def aside(store: Store) -> object:
+            seen = (await store.open()).id
+            return await store.settle(seen, job.name, moved), await store.clear(seen, job.name)
+
+        await self.ask(aside)
 
     def move(self, job: JobRecord) -> Moved:
         """Most often the expected tick is skipped, if there is one."""

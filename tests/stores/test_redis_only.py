@@ -286,14 +286,6 @@ async def test_a_server_that_evicts_is_refused(own_redis: OwnServer) -> None:
         await RedisStore(own_redis.url).open()
 
 
-async def test_a_server_that_keeps_nothing_is_warned_of(
-    own_redis: OwnServer, opened: Opener, caplog: pytest.LogCaptureFixture
-) -> None:
-    tell(own_redis, "CONFIG", "SET", "appendonly", "no")
-    await opened(own_redis.url)
-    assert "keeps nothing on disk" in caplog.text
-
-
 async def test_a_claim_whose_reply_was_lost_is_sent_once(
     redis_server: Server, opened: Opener
 ) -> None:

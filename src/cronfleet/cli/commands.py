@@ -15,6 +15,8 @@ _MODULES = {
     "pause": "ordering",
     "resume": "ordering",
     "skip-next": "ordering",
+    "doctor": "doctor",
+    "store": "caring",
 }
 
 

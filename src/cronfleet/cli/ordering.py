@@ -32,7 +32,7 @@ def trigger(store: str | None, job: str, key: str | None, why: str, *, as_json: 
 
 async def _trigger(store: str | None, job: str, key: str | None, why: str) -> TriggeredRun:
     async with opened(store) as scheduler:
-        return await scheduler.trigger(job, key=key, who=_who(), why=why)
+        return await scheduler.trigger(job, key=key, who=who(), why=why)
 
 
 @click.command()
@@ -42,7 +42,7 @@ async def _trigger(store: str | None, job: str, key: str | None, why: str) -> Tr
 @click.pass_obj
 def pause(store: str | None, job: str, why: str, *, as_json: bool) -> None:
     """Make no more ticks of a job; runs that exist go on."""
-    _order(store, lambda scheduler: scheduler.pause(job, who=_who(), why=why), as_json=as_json)
+    _order(store, lambda scheduler: scheduler.pause(job, who=who(), why=why), as_json=as_json)
 
 
 @click.command()
@@ -52,7 +52,7 @@ def pause(store: str | None, job: str, why: str, *, as_json: bool) -> None:
 @click.pass_obj
 def resume(store: str | None, job: str, why: str, *, as_json: bool) -> None:
     """Make ticks of a job again, from now on."""
-    _order(store, lambda scheduler: scheduler.resume(job, who=_who(), why=why), as_json=as_json)
+    _order(store, lambda scheduler: scheduler.resume(job, who=who(), why=why), as_json=as_json)
 
 
 @click.command("skip-next")
@@ -77,7 +77,7 @@ async def _skip_next(store: str | None, job: str, why: str) -> tuple[JobInfo, st
         before = await scheduler.job_info(job)
         if before.next_fire is None:
             raise CronfleetError(f"{job} is {before.state}: it has no next tick to skip")
-        stands = await scheduler.skip_next(job, who=_who(), why=why)
+        stands = await scheduler.skip_next(job, who=who(), why=why)
         # Not what it was before: another tick may have become the next one meanwhile.
         gaps = await scheduler.gaps(job, limit=10)
         by_hand = (gap.last for gap in gaps if gap.reason == "by_hand")
@@ -98,7 +98,7 @@ def _order(
         print_line(f"{job.name} is {job.state}, next fire time {moment(job.next_fire)}")
 
 
-def _who() -> str:
+def who() -> str:
     """The user of this process; in a container it may have no name."""
     import pwd
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from typing import Any, NoReturn
@@ -38,6 +39,16 @@ def print_table(
     """
     cells = [[one_line(cell) for cell in row] for row in rows]
     _print(laid_out(headers, cells, _width(), may_go))
+
+
+@contextlib.contextmanager
+def counting(what: str) -> Generator[Callable[[int], None]]:
+    """Shows on a terminal how far something has come, beside what is printed."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    with console.status(f"0 {what}") as status:
+        yield lambda count: status.update(f"{count} {what}")
 
 
 def moment(instant: datetime | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cronfleet.store.contract import Hints, Renewer, Store
+from cronfleet.store.faults import BY_HAND, Fault, FaultKind
 from cronfleet.store.values import (
     CLOCK_STEP_BACK_MS,
     DUE,
@@ -11,6 +12,8 @@ from cronfleet.store.values import (
     MOST_AUDIT,
     MOST_ERROR_CHARACTERS,
     MOST_GAPS,
+    MOST_PENDING,
+    MOST_SUPERSEDED,
     MOST_WAITING,
     SOON_MS,
     Behind,
@@ -45,6 +48,7 @@ from cronfleet.store.values import (
 )
 
 __all__ = [
+    "BY_HAND",
     "CLOCK_STEP_BACK_MS",
     "DUE",
     "KEY_KEPT_MS",
@@ -52,6 +56,8 @@ __all__ = [
     "MOST_AUDIT",
     "MOST_ERROR_CHARACTERS",
     "MOST_GAPS",
+    "MOST_PENDING",
+    "MOST_SUPERSEDED",
     "MOST_WAITING",
     "SOON_MS",
     "Behind",
@@ -62,6 +68,8 @@ __all__ = [
     "DeclareAnswer",
     "Declared",
     "DueTick",
+    "Fault",
+    "FaultKind",
     "Foreign",
     "Granted",
     "HeldRun",

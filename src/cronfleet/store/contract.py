@@ -31,6 +31,8 @@ from cronfleet.model import (
     RunRecord,
     SessionId,
 )
+from cronfleet.promise import Promise
+from cronfleet.store.faults import Fault
 from cronfleet.store.values import (
     ClaimAnswer,
     ClaimItem,
@@ -97,6 +99,10 @@ class Store(Protocol):
         """
         ...
 
+    async def promise(self) -> Promise:
+        """What it can promise as it is configured now: the store is asked."""
+        ...
+
     async def aclose(self) -> None:
         """Give all connections back. Repeatable."""
         ...
@@ -154,8 +160,8 @@ class Store(Protocol):
     ) -> list[DeclareAnswer]:
         """Declare all jobs of an instance; its manifest is in force when all are declared.
 
-        A definition never seen before wins. A superseded one comes back only when no other open
-        session declares the one in force. The same definition changes nothing; one with the
+        A definition never seen before wins. A superseded one, if it is among the last
+        `MOST_SUPERSEDED`, comes back only when no other open session declares the one in force. The same definition changes nothing; one with the
         same `schedule_digest` keeps the expected fire time; another schedule leaves an expected
         fire time that is due already and moves a future one to `first`. Every change raises
         the generation.
@@ -221,6 +227,47 @@ class Store(Protocol):
 
     async def skip_next(self, job: JobName, moved: Moved, order: Order) -> Ordered:
         """Settle the expected tick by hand, without a run."""
+        ...
+
+    # --- after a reset
+
+    async def settle(self, id_seen: str, job: JobName, moved: Moved) -> Ordered:
+        """Settle a job's ticks without runs, and without a word in the audit.
+
+        Only while the store's id is the one that was seen; else `CHANGED`.
+        """
+        ...
+
+    async def clear(self, id_seen: str, job: JobName, limit: int = 200) -> int:
+        """Cancel runs of a job that nobody has started, and promote none; answers how many.
+
+        Only while the store's id is the one that was seen; else none.
+        """
+        ...
+
+    async def adopt(self, id_seen: str, order: Order) -> StoreInfo:
+        """Give the store a fresh id and a higher epoch, and say that it is adopted.
+
+        Only while its id is the one that was seen; else it changes nothing. Answers what the
+        store says of itself then: adopted under another id, by this order or by another's.
+        """
+        ...
+
+    # --- care
+
+    async def check(
+        self, job: JobName, moved: Moved | None = None, repair: Order | None = None
+    ) -> list[Fault]:
+        """What is wrong with a job, its runs and all that points to them: one step.
+
+        With an order, mends what can be mended, and puts that on record. Ticks are moved only by
+        `moved`: its `following` is the first fire time after now, and after a watermark that is
+        not in the future.
+        """
+        ...
+
+    async def check_fleet(self, repair: Order | None = None) -> list[Fault]:
+        """The same for sessions and for what points to nothing."""
         ...
 
     # --- reading

@@ -39,6 +39,12 @@ KEY_KEPT_MS = 24 * 3_600_000
 MOST_WAITING = 1_000
 """How many runs of one job may wait."""
 
+MOST_PENDING = 10_000
+"""A job without a limit that has so many active runs is triggered no more."""
+
+MOST_SUPERSEDED = 20
+"""How many superseded definitions of a job are remembered; an older one counts as never seen."""
+
 MOST_AUDIT = 1_000
 """How many audit records are kept."""
 
@@ -54,12 +60,21 @@ DUE = "due"
 
 @dataclass(frozen=True, slots=True)
 class StoreInfo:
-    """What a store says of itself. An instance that sees another id or a lower epoch stops."""
+    """What a store says of itself.
+
+    An instance that sees another id, or that the store went back, stops; see `Store.adopt`.
+    """
 
     id: str
     epoch: int
+    """Rises when the store may have lost its last writes."""
     now: Instant
     schema: int
+    adopted: bool = False
+    """A person has said that it is to be gone on with, whatever was in its place before."""
+    lived_ms: int = 0
+    """For how long sessions have been renewed in it, outages left out: what it lost of that is
+    how far it went back."""
 
 
 # --- sessions ---------------------------------------------------------------------------------
@@ -336,7 +351,7 @@ class Ordered(StrEnum):
     UNKNOWN = "unknown"
     """There is no such job."""
     FULL = "full"
-    """`MOST_WAITING` runs wait already."""
+    """`MOST_WAITING` runs wait already, or `MOST_PENDING` are active."""
 
 
 @dataclass(frozen=True, slots=True)

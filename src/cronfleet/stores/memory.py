@@ -22,6 +22,7 @@ from cronfleet.model import (
     RunState,
     SessionId,
 )
+from cronfleet.promise import Promise, memory_promise
 from cronfleet.store import Renewal, Renewer, StoreInfo
 from cronfleet.stores.steps import sessions
 from cronfleet.stores.steps.records import FleetRecord, Records, SessionRecord, time_of
@@ -47,6 +48,9 @@ class MemoryStore(SteppedStore):
 
     async def open(self) -> StoreInfo:
         return await self._step(sessions.info)
+
+    async def promise(self) -> Promise:
+        return memory_promise()
 
     async def aclose(self) -> None:
         """Nothing to give back."""
@@ -84,6 +88,7 @@ class _MemoryRecords:
         self._sessions: dict[SessionId, SessionRecord] = {}
         self._manifests: dict[Digest, frozenset[Digest]] = {}
         self._definitions: dict[Digest, str] = {}
+        self._superseded: dict[JobName, list[Digest]] = {}
         self._jobs: dict[JobName, JobRecord] = {}
         self._runs: dict[RunId, RunRecord] = {}
         self._gaps: dict[JobName, dict[Instant, GapRecord]] = {}
@@ -142,6 +147,13 @@ class _MemoryRecords:
 
     def put_definition(self, digest: Digest, json: str) -> None:
         self._definitions[digest] = json
+
+    def supersede(self, job: JobName, old: Digest, new: Digest, keep: int) -> None:
+        others = [each for each in self._superseded.get(job, ()) if each not in {old, new}]
+        newest_first = [old, *others]
+        self._superseded[job] = newest_first[:keep]
+        for digest in newest_first[keep:]:
+            self._definitions.pop(digest, None)
 
     def job(self, name: JobName) -> JobRecord | None:
         return self._jobs.get(name)

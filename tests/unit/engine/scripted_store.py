@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from cronfleet.clock import Clock
@@ -31,6 +33,7 @@ from cronfleet.store import (
     Triggered,
 )
 from cronfleet.stores.memory import MemoryStore
+from cronfleet.stores.memory import _MemoryRecords as Backup
 
 Answer = TypeVar("Answer")
 
@@ -222,6 +225,28 @@ class ScriptedStore(MemoryStore):
         """What a restart without data does: everything is gone, and its id is another."""
         fresh = MemoryStore(self._records._clock)
         self._records = fresh._records
+
+    def copy(self) -> Backup:
+        """All that is in it now."""
+        return _copied(self._records)
+
+    def restore(self, backup: Backup, *, epoch: int = 0) -> None:
+        """Put an old copy in its place; with `epoch`, that much later, as a failover does."""
+        self._records = _copied(backup)
+        self.step(
+            lambda records: records.put_fleet(
+                replace(records.fleet(), epoch=records.fleet().epoch + epoch)
+            )
+        )
+
+
+def _copied(records: Backup) -> Backup:
+    made = copy.copy(records)
+    for name, value in vars(records).items():
+        if isinstance(value, dict | list):
+            setattr(made, name, copy.copy(value))  # pyright: ignore[reportUnknownArgumentType] - of whatever is in it
+    made._gaps = {job: dict(gaps) for job, gaps in records._gaps.items()}
+    return made
 
 
 class _ScriptedRenewer:

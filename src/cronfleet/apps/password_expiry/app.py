@@ -10,6 +10,7 @@ from datetime import timedelta
 from cronfleet import History, RunContext, Scheduler, cron, every
 from cronfleet.apps.password_expiry.databases import Database, DatabaseError, wait_for
 from cronfleet.apps.password_expiry.delivery import Ask, Parts
+from cronfleet.apps.password_expiry.files import writable_folder
 from cronfleet.apps.password_expiry.job import ExpiryJob
 from cronfleet.apps.password_expiry.making import (
     columns_from,
@@ -49,6 +50,9 @@ class PasswordExpiry:
         self._settings = settings
         self.uses_sample: bool = is_sample(settings)
         self._sender = sender_from(settings, is_sample=self.uses_sample)
+        if not self._sender.reaches_people:
+            # A folder that cannot be is better known at the start than at the first mail.
+            writable_folder(settings.mailbox_folder)
         self._letterhead = letterhead_from(settings, self._sender)
         self._parts: Parts | None = None
         self._only_in_mailbox = 0
@@ -146,13 +150,11 @@ class PasswordExpiry:
 
     async def _check_sender(self) -> None:
         try:
-            await self._sender.ready()
+            await self._sender.check()
         except SenderRefusedError as error:
             raise ConfigurationError(str(error)) from None
         except SenderUnavailableError as error:
             log.warning("%s; until then, mails wait", error)
-        finally:
-            await self._sender.close()
 
     async def _make_parts(self) -> Parts:
         settings = self._settings

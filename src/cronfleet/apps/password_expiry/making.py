@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cronfleet.apps.password_expiry.databases import Database
 from cronfleet.apps.password_expiry.engines import sqlite_file
-from cronfleet.apps.password_expiry.files import private_file, writable_folder
+from cronfleet.apps.password_expiry.files import private_file
 from cronfleet.apps.password_expiry.message import Letterhead
 from cronfleet.apps.password_expiry.policy import ExpiryRule
 from cronfleet.apps.password_expiry.sample import make_sample_database
@@ -38,6 +38,7 @@ def columns_from(settings: Settings) -> UserColumns:
 
 
 def sender_from(settings: Settings, *, is_sample: bool) -> Sender:
+    """The sender that the settings choose. Raises `ConfigurationError`."""
     is_half = (settings.email_user is None) != (settings.email_password is None)
     if is_half and settings.mail_sender != "mailbox":
         raise ConfigurationError(
@@ -46,8 +47,7 @@ def sender_from(settings: Settings, *, is_sample: bool) -> Sender:
     has_login = settings.email_user is not None and settings.email_password is not None
     wanted = settings.mail_sender or ("smtp" if has_login and not is_sample else "mailbox")
     if wanted == "mailbox":
-        # Made now: a folder that cannot be is better known at the start than at the first mail.
-        return MailboxSender(writable_folder(settings.mailbox_folder))
+        return MailboxSender(settings.mailbox_folder)
     if is_sample:
         raise ConfigurationError(
             "MAIL_SENDER 'smtp': sample users are never mailed; set USERS_DATABASE_URL to your "

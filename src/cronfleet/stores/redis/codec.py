@@ -33,6 +33,8 @@ from cronfleet.store import (
     DeclareAnswer,
     Declared,
     DueTick,
+    Fault,
+    FaultKind,
     Foreign,
     Granted,
     HeldRun,
@@ -101,7 +103,17 @@ def order(verb: str, job: JobName, each: Order) -> Iterable[Word]:
     return (job, _text(each.key), _text(each.who), _text(each.why), audit)
 
 
-def moved(each: Moved) -> Iterable[Word]:
+def mending(job: JobName, repair: Order | None) -> Iterable[Word]:
+    """Whether to mend, and what is put on record then."""
+    if repair is None:
+        return ("", "")
+    *_, audit = order("repair", job, repair)
+    return ("1", audit)
+
+
+def moved(each: Moved | None) -> Iterable[Word]:
+    if each is None:
+        return ("",) * 8
     expected = "" if each.expected is None else each.expected
     return (each.generation, expected, *_fire(each.following), *_gap(each.gap))
 
@@ -122,10 +134,15 @@ def _gap(gap: Gap | None) -> Iterable[Word]:
 # --- replies ------------------------------------------------------------------------------------
 
 
+def info(reply: Reply) -> StoreInfo:
+    store_id, epoch, now, schema, adopted, lived_ms = reply
+    return StoreInfo(store_id, epoch, now, schema, bool(adopted), lived_ms)
+
+
 def renewal(reply: Reply) -> Renewal:
-    store_id, epoch, now, schema, held, tzdata, peers = reply
+    said, held, tzdata, peers = reply
     return Renewal(
-        info=StoreInfo(store_id, epoch, now, schema),
+        info=info(said),
         held=held,
         tzdata=tzdata,
         peers=[Peer(SessionId(session), *rest) for session, *rest in peers],
@@ -177,6 +194,11 @@ def _run_of(asked: ClaimItem) -> RunId:
     if isinstance(asked, PendingClaim):
         return asked.run
     return RunId(asked.job, asked.fire_time if asked.fire_time is not None else asked.expected)
+
+
+def fault(reply: Reply) -> Fault:
+    kind, where, is_mended, detail = reply
+    return Fault(FaultKind(kind), where, bool(is_mended), detail)
 
 
 def triggered(reply: Reply) -> Triggered | Ordered:

@@ -106,14 +106,18 @@ class Connections:
     async def describe(self) -> Description:
         """Ask the server about itself."""
         with errors_in_our_words(self._address.name):
-            save = await _if_allowed(self._client.config_get("save"))
             return Description(
                 info=await _if_allowed(self._client.info()),
-                save=None if save is None else str(save.get("save", "")),
+                save=await self._setting("save"),
+                appendfsync=await self._setting("appendfsync"),
                 replication=await _if_allowed(
                     self._client.eval(script("replication").text, 1, "cronfleet:", "")
                 ),
             )
+
+    async def _setting(self, name: str) -> str | None:
+        found = await _if_allowed(self._client.config_get(name))
+        return None if found is None or name not in found else str(found[name])
 
     async def aclose(self) -> None:
         self._is_closed = True

@@ -12,6 +12,7 @@ from typing import Any
 from redis import exceptions
 
 from cronfleet.errors import StoreError, StoreRefusedError, StoreUnavailableError
+from cronfleet.promise import RedisFacts
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -54,6 +55,28 @@ class Description:
     """When it writes its data to a file; empty for never."""
     replication: str | None
     """What it tells scripts about its replication."""
+    appendfsync: str | None = None
+    """When it syncs its append-only file."""
+
+    @property
+    def facts(self) -> RedisFacts:
+        """What its promise depends on."""
+        info = self.info or {}
+        kind = "valkey" if "valkey_version" in info else "redis"
+        return RedisFacts(
+            kind=kind.capitalize(),
+            version=_text_if_said(info.get(f"{kind}_version")),
+            aof=None if self.info is None else bool(info.get("aof_enabled")),
+            appendfsync=self.appendfsync,
+            save=self.save,
+            replicas=info.get("connected_slaves"),
+            eviction=None if self.info is None else info.get("maxmemory_policy", "noeviction"),
+            tells_scripts=self.replication is not None,
+        )
+
+
+def _text_if_said(value: object) -> str | None:
+    return None if value is None else str(value)
 
 
 @contextmanager
@@ -94,7 +117,7 @@ def in_our_words(name: str, error: Exception) -> StoreError:
 
 
 def check(name: str, server: Description) -> None:
-    """Refuse a server that cannot keep what it acknowledges; warn where it may forget.
+    """Refuse a server that cannot keep what it acknowledges; warn where that cannot be asked.
 
     Raises StoreRefusedError.
     """
@@ -103,7 +126,6 @@ def check(name: str, server: Description) -> None:
     else:
         _check_version(name, server.info)
         _check_eviction(name, server.info)
-        _check_persistence(name, server.info, server.save)
     if server.replication is None:
         log.warning(
             "the store %s does not tell scripts about its replication: a failover goes unnoticed",
@@ -128,13 +150,4 @@ def _check_eviction(name: str, info: Mapping[str, Any]) -> None:
             f"the store {name} deletes keys when its memory is full (maxmemory-policy {policy}), "
             "and would forget which ticks ran: set maxmemory-policy noeviction, or use a server "
             "that is no cache"
-        )
-
-
-def _check_persistence(name: str, info: Mapping[str, Any], save: str | None) -> None:
-    if not info.get("aof_enabled") and save == "":
-        log.warning(
-            "the store %s keeps nothing on disk: when it restarts, nobody knows what ran; "
-            "set appendonly yes",
-            name,
         )

@@ -26,6 +26,7 @@ from cronfleet.model import (
     RunState,
     SessionId,
 )
+from cronfleet.promise import Promise, redis_promise
 from cronfleet.store import (
     ClaimAnswer,
     ClaimItem,
@@ -33,6 +34,7 @@ from cronfleet.store import (
     Declaration,
     DeclareAnswer,
     Declared,
+    Fault,
     HeldRun,
     Hints,
     Moved,
@@ -52,19 +54,17 @@ from cronfleet.store import (
 )
 from cronfleet.stores.hub import Hub
 from cronfleet.stores.redis import codec
+from cronfleet.stores.redis.bounds import MOST_ITEMS, MOST_SEEN
+from cronfleet.stores.redis.checking import check_fleet
 from cronfleet.stores.redis.connections import Address, Connection, Connections, Reply, Word
 from cronfleet.stores.redis.keys import base_key
 from cronfleet.stores.redis.scripts import script
 from cronfleet.stores.redis.server import check
+from cronfleet.stores.steps.checking import NO_SESSION
+from cronfleet.stores.steps.resets import SET_ASIDE
 from cronfleet.stores.steps.sessions import SCHEMA
 
 Item = TypeVar("Item")
-
-MOST_ITEMS = 200
-"""A script holds up the whole server while it runs, so long lists of writes are cut here."""
-
-MOST_SEEN = 1_000
-"""The same for lists that are only read."""
 
 MOST_LABEL_CHARACTERS = 64
 """Every run carries the label; one field longer than that would triple the memory of each."""
@@ -118,13 +118,16 @@ class RedisStore:
 
     async def _open(self, connections: Connections) -> StoreInfo:
         words = self._begun_with([secrets.token_hex(16), SCHEMA, self._may_ask])
-        info = StoreInfo(*await connections.call(script("open"), words))
+        info = codec.info(await connections.call(script("open"), words))
         if info.schema > SCHEMA:
             raise StoreRefusedError(
                 f"the store {self.name} was made by a newer cronfleet (schema {info.schema}, and "
                 f"this one knows {SCHEMA}): update cronfleet here"
             )
         return info
+
+    async def promise(self) -> Promise:
+        return redis_promise((await self._opened().describe()).facts)
 
     async def aclose(self) -> None:
         connections, self._connections = self._connections, None
@@ -140,9 +143,12 @@ class RedisStore:
     # --- calling scripts
 
     async def _call(self, name: str, *words: Word) -> Reply:
+        return await self._opened().call(script(name), self._begun_with(words))
+
+    def _opened(self) -> Connections:
         if self._connections is None:
             raise StoreRefusedError(f"the store {self.name} is not open: open it first")
-        return await self._connections.call(script(name), self._begun_with(words))
+        return self._connections
 
     def _begun_with(self, words: Iterable[Word]) -> list[Word]:
         """The key and the first argument of every script, and its own."""
@@ -269,6 +275,30 @@ class RedisStore:
     async def skip_next(self, job: JobName, moved: Moved, order: Order) -> Ordered:
         words = (*codec.order("skip_next", job, order), *codec.moved(moved))
         return Ordered(await self._call("skip_next", *words))
+
+    # --- after a reset
+
+    async def settle(self, id_seen: str, job: JobName, moved: Moved) -> Ordered:
+        return Ordered(await self._call("settle", id_seen, job, *codec.moved(moved)))
+
+    async def clear(self, id_seen: str, job: JobName, limit: int = 200) -> int:
+        return int(await self._call("clear", id_seen, job, min(limit, MOST_ITEMS), SET_ASIDE))
+
+    async def adopt(self, id_seen: str, order: Order) -> StoreInfo:
+        words = codec.order("adopt", "", order)
+        return codec.info(await self._call("adopt", id_seen, secrets.token_hex(16), *words))
+
+    # --- care
+
+    async def check(
+        self, job: JobName, moved: Moved | None = None, repair: Order | None = None
+    ) -> list[Fault]:
+        mends, audit = codec.mending(job, repair)
+        said = await self._call("check", mends, NO_SESSION, audit, job, *codec.moved(moved))
+        return [codec.fault(each) for each in said]
+
+    async def check_fleet(self, repair: Order | None = None) -> list[Fault]:
+        return await check_fleet(self, self._call, list(codec.mending("", repair)))
 
     # --- reading
 

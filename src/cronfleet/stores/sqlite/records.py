@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from cronfleet.clock import Clock
@@ -54,15 +54,11 @@ class SqliteRecords:
     # --- the fleet
 
     def fleet(self) -> FleetRecord:
-        return FleetRecord(**self._rows("fleet")[0])
+        fleet = FleetRecord(**self._rows("fleet")[0])
+        return replace(fleet, adopted=bool(fleet.adopted))
 
     def put_fleet(self, fleet: FleetRecord) -> None:
-        self._do(
-            "put_fleet",
-            epoch=fleet.epoch,
-            greatest_ms=fleet.greatest_ms,
-            last_token=fleet.last_token,
-        )
+        self._do("put_fleet", **asdict(fleet))
 
     def note(self, name: str) -> str | None:
         return self._value("note", name=name)
@@ -109,6 +105,14 @@ class SqliteRecords:
     def put_definition(self, digest: Digest, json: str) -> None:
         self._do("put_definition", digest=digest, json=json)
 
+    def supersede(self, job: JobName, old: Digest, new: Digest, keep: int) -> None:
+        for digest in (old, new):
+            self._do("drop_superseded", job=job, digest=digest)
+        self._do("put_superseded", job=job, digest=old)
+        for row in self._rows("superseded_beyond", job=job, keep=keep):
+            self._do("drop_superseded", job=job, digest=row["digest"])
+            self._do("drop_definition", digest=row["digest"])
+
     def job(self, name: JobName) -> JobRecord | None:
         row = self._row("job", name=name)
         return job_from(row) if row else None
@@ -139,6 +143,14 @@ class SqliteRecords:
 
     def drop_run(self, run: RunId) -> None:
         self._do("drop_run", id=str(run))
+
+    def misplaced_runs(self, job: JobName) -> Sequence[RunId]:
+        """Runs that stand under another program than their job's."""
+        return [run_id_from(row) for row in self._rows("misplaced_runs", job=job)]
+
+    def put_in_place(self, job: JobName) -> None:
+        """Put each run under its job's program."""
+        self._do("put_in_place", job=job)
 
     def runs(self, job: JobName, limit: int, skip: int) -> Sequence[RunRecord]:
         return [run_from(row) for row in self._rows("runs", job=job, limit=limit, skip=skip)]

@@ -53,6 +53,8 @@ class FleetRecord:
     greatest_ms: Instant
     """The greatest time that a renewal has seen."""
     last_token: int
+    lived_ms: int = 0
+    adopted: bool = False
 
 
 def time_of(clock_ms: Instant, greatest_ms: Instant) -> Instant:
@@ -86,6 +88,13 @@ class Records(Protocol):
 
     def definition(self, digest: Digest) -> str | None: ...
     def put_definition(self, digest: Digest, json: str) -> None: ...
+
+    def supersede(self, job: JobName, old: Digest, new: Digest, keep: int) -> None:
+        """Forget a job's definitions but `new` and the `keep` that were superseded last.
+
+        `old` is superseded now, and `new` is so no more.
+        """
+        ...
 
     def job(self, name: JobName) -> JobRecord | None: ...
     def put_job(self, job: JobRecord) -> None: ...

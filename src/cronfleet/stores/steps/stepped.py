@@ -27,6 +27,7 @@ from cronfleet.store import (
     Completion,
     Declaration,
     DeclareAnswer,
+    Fault,
     HeldRun,
     Hints,
     Moved,
@@ -36,11 +37,12 @@ from cronfleet.store import (
     Recorded,
     Seen,
     Start,
+    StoreInfo,
     Swept,
     Triggered,
 )
 from cronfleet.stores.hub import Hub
-from cronfleet.stores.steps import claims, jobs, looking, orders, runs, sessions
+from cronfleet.stores.steps import checking, claims, jobs, looking, orders, resets, runs, sessions
 from cronfleet.stores.steps.records import Records
 
 Answer = TypeVar("Answer")
@@ -121,6 +123,27 @@ class SteppedStore(ABC):
 
     async def skip_next(self, job: JobName, moved: Moved, order: Order) -> Ordered:
         return await self._stirring(lambda records: orders.skip_next(records, job, moved, order))
+
+    async def settle(self, id_seen: str, job: JobName, moved: Moved) -> Ordered:
+        return await self._step(lambda records: resets.settle(records, id_seen, job, moved))
+
+    async def clear(self, id_seen: str, job: JobName, limit: int = 200) -> int:
+        return await self._step(lambda records: resets.clear(records, id_seen, job, limit))
+
+    async def adopt(self, id_seen: str, order: Order) -> StoreInfo:
+        return await self._stirring(lambda records: resets.adopt(records, id_seen, order))
+
+    async def check(
+        self, job: JobName, moved: Moved | None = None, repair: Order | None = None
+    ) -> list[Fault]:
+        if repair is None:
+            return await self._read(lambda records: checking.check(records, job, moved, None))
+        return await self._stirring(lambda records: checking.check(records, job, moved, repair))
+
+    async def check_fleet(self, repair: Order | None = None) -> list[Fault]:
+        if repair is None:
+            return await self._read(lambda records: checking.check_fleet(records, None))
+        return await self._step(lambda records: checking.check_fleet(records, repair))
 
     async def job(self, name: JobName) -> JobRecord | None:
         return await self._read(lambda records: records.job(name))

@@ -6,6 +6,13 @@ from cronfleet.testing.conformance.hints import HintTests
 from cronfleet.testing.conformance.history import HistoryTests
 from cronfleet.testing.conformance.jobs import JobTests
 from cronfleet.testing.conformance.orders import AuditTests, PauseTests, SkipTests, TriggerTests
+from cronfleet.testing.conformance.promises import PromiseTests
+from cronfleet.testing.conformance.resets import (
+    AdoptTests,
+    ClearTests,
+    LivedTests,
+    SettleTests,
+)
 from cronfleet.testing.conformance.runs import CompleteTests, MatrixTests, StartTests, SweepTests
 from cronfleet.testing.conformance.sessions import SessionTests
 from cronfleet.testing.conformance.ticks import ClaimTests, PeekTests
@@ -28,5 +35,10 @@ class StoreConformance(
     AuditTests,
     HistoryTests,
     HintTests,
+    PromiseTests,
+    LivedTests,
+    SettleTests,
+    ClearTests,
+    AdoptTests,
 ):
     """Subclass, and override the fixture `store` with one that takes its time from `clock`."""

@@ -62,6 +62,13 @@ class Sender(Protocol):
         """Make ready for one `send`, so that it begins at once. Raises `SenderUnavailableError`."""
         ...
 
+    async def check(self) -> None:
+        """See whether it could send now, without sending; changes nothing.
+
+        Raises `SenderUnavailableError`.
+        """
+        ...
+
     async def send(self, mail: Mail, hand_off: HandOff) -> SendResult:
         """Send a mail, with `hand_off` awaited just before it can be accepted, and only once.
 

@@ -39,6 +39,13 @@ class MailboxSender:
     async def ready(self) -> None:
         """There is nothing to connect to."""
 
+    async def check(self) -> None:
+        place = await asyncio.to_thread(_nearest_there, self.folder)
+        if not (place.is_dir() and os.access(place, os.W_OK | os.X_OK)):
+            raise SenderUnavailableError(
+                f"the mailbox {self.folder} cannot be written to: set MAILBOX_DIR"
+            )
+
     async def send(self, mail: Mail, hand_off: HandOff) -> SendResult:
         draft = await asyncio.to_thread(self._write_draft, mail)
         try:
@@ -99,6 +106,11 @@ def _sync(folder: Path) -> None:
         os.fsync(opened)
     finally:
         os.close(opened)
+
+
+def _nearest_there(folder: Path) -> Path:
+    """The folder, or the one in which it would be made."""
+    return next(place for place in (folder, *folder.absolute().parents) if place.exists())
 
 
 def _discard(draft: Path) -> None:

@@ -90,6 +90,11 @@ class SmtpSender:
     async def ready(self) -> None:
         self._ready.append(await self._connection())
 
+    async def check(self) -> None:
+        """EHLO, STARTTLS, AUTH, QUIT."""
+        await self.ready()
+        await self.close()
+
     async def send(self, mail: Mail, hand_off: HandOff) -> SendResult:
         connection = self._ready.pop() if self._ready else await self._connection()
         try:

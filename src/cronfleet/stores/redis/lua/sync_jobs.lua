@@ -26,6 +26,20 @@ local function is_declared_by_others(digest)
   return false
 end
 
+local superseded = {}
+
+-- Forgets a job's definitions but those that were superseded last.
+local function supersede(name, old, new)
+  local list = key('superseded', name)
+  call('LREM', list, 0, old)
+  call('LREM', list, 0, new)
+  call('LPUSH', list, old)
+  for _, digest in ipairs(call('LRANGE', list, MOST_SUPERSEDED, -1)) do
+    call('HDEL', BASE .. 'definitions', digest)
+  end
+  call('LTRIM', list, 0, MOST_SUPERSEDED - 1)
+end
+
 local function put_in_force(job, new)
   job.digest, job.schedule_digest = new.digest, new.schedule_digest
   job.limit, job.on_lost, job.fire, job.due = new.limit, new.on_lost, new.fire, new.due
@@ -41,6 +55,7 @@ local function change(job, new)
   if new.fire and new.fire <= job.watermark then
     return {'behind', job.watermark}
   end
+  superseded[#superseded + 1] = {job.name, job.digest, new.digest}
   put_in_force(job, new)
   job.generation = job.generation + 1
   promote(job)
@@ -55,6 +70,9 @@ local function declare(name, new)
   elseif job.program ~= program then
     return {'foreign', job.program}
   elseif job.digest == new.digest then
+    if not has_definition(new.digest) then
+      definitions[new.digest] = new.json
+    end
     return 'kept'
   elseif has_definition(new.digest) and is_declared_by_others(job.digest) then
     return 'superseded'
@@ -83,6 +101,9 @@ if is_last then
 end
 
 save()
+for _, each in ipairs(superseded) do
+  supersede(unpack(each))
+end
 if is_first then
   call('UNLINK', declaring)
 end

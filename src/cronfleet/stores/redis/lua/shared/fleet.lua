@@ -3,7 +3,8 @@
 -- ARGV[1] is the clock in ms for tests, or '' for the server's own; a script's own words follow.
 -- All instants and spans are integer milliseconds. None but these files knows a key's name:
 --
---   fleet                 hash    store id, epoch, schema, greatest time, last token, replication id
+--   fleet                 hash    store id, epoch, schema, greatest time, last token, replication id,
+--                                 for how long it was renewed, whether it was adopted
 --   notes                 hash    name -> value
 --   sessions              zset    the open sessions' ids
 --   session:<id>          hash    an open session
@@ -13,6 +14,7 @@
 --   manifests             set     the manifests that open sessions have in force
 --   manifest:<digest>     set     its definitions' digests
 --   definitions           hash    digest -> JSON
+--   superseded:<job>      list    the digests that were in force before, the newest first
 --   jobs                  zset    all names
 --   job:<name>            hash    a job; pause:<name>, a hash, says who paused it and why
 --   due:<program>         zset    its jobs that make ticks, by the instant at which each is due
@@ -86,7 +88,7 @@ end
 local NUMBERS = {
   active = true, attempt = true, claimed_at = true, counter = true, created_at = true, due = true,
   ended_at = true, epoch = true, expires_at = true, fire = true, generation = true, greatest = true,
-  joined_at = true, limit = true, losses = true, not_before = true, schema = true,
+  joined_at = true, limit = true, lived = true, losses = true, not_before = true, schema = true,
   started_at = true, token = true, ttl = true, watermark = true,
 }
 
@@ -147,8 +149,8 @@ end
 
 local FLEET = kind_of({
   id = 'id', epoch = 'epoch', schema = 'schema', greatest = 'greatest', token = 'token',
-  replid = 'replid',
-}, {greatest = 0, token = 0})
+  replid = 'replid', lived = 'lived', adopted = 'adopted',
+}, {greatest = 0, token = 0, lived = 0})
 
 local clock = number()
 if not clock then
@@ -162,6 +164,12 @@ local fleet = load(FLEET, BASE .. 'fleet') or new_record(FLEET)
 local now = clock
 if clock < fleet.greatest and fleet.greatest <= clock + CLOCK_STEP_BACK_MS then
   now = fleet.greatest
+end
+
+-- What the store says of itself: id, epoch, now, schema, 1 if it was adopted else 0, and for how
+-- long in ms it was renewed.
+local function info()
+  return {fleet.id, fleet.epoch, now, fleet.schema, fleet.adopted and 1 or 0, fleet.lived}
 end
 
 local function write_fleet()
