@@ -76,11 +76,13 @@ class Looker:
             heard.append(told.payload)
         return heard
 
-    async def waiter(self, kind: str) -> int:
-        """The backend that waits for this kind of event, when there is one."""
-        statement = "SELECT pid FROM pg_stat_activity WHERE %s IN (wait_event, wait_event_type)"
+    async def waiter(self, event: str, count: int = 1) -> int:
+        """A backend that waits for this kind of event, as soon as so many do."""
+        statement = (
+            "SELECT min(pid) FROM pg_stat_activity WHERE wait_event = %s HAVING count(*) >= %s"
+        )
         while True:
-            pid = await self.ask(statement, kind)
+            pid = await self.ask(statement, event, count)
             if pid is not None:
                 return pid
 
@@ -92,11 +94,14 @@ async def looker(url: str) -> AsyncGenerator[Looker]:
 
 
 @asynccontextmanager
-async def lock_on(url: str, store: PostgresStore, job: str) -> AsyncGenerator[None]:
-    """Somebody has the job's row locked."""
+async def lock_on(
+    url: str, store: PostgresStore, name: str, table: str = "job"
+) -> AsyncGenerator[None]:
+    """Somebody has the row of this job locked, or of the run of this id."""
+    key = "name" if table == "job" else "id"
     async with looker(url) as other:
         await other.ask("BEGIN")
-        await other.ask(f"SELECT FROM {tables(store)}.job WHERE name = %s FOR UPDATE", job)
+        await other.ask(f"SELECT FROM {tables(store)}.{table} WHERE {key} = %s FOR UPDATE", name)
         yield
         await other.ask("ROLLBACK")
 

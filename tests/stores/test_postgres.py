@@ -15,6 +15,7 @@ from cronfleet.testing.conformance import StoreConformance
 from cronfleet.testing.conformance.races import race
 from cronfleet.testing.samples import START
 from tests.postgres_servers import OwnPooler, Postgres
+from tests.stores.crowd import Member, check
 
 pytestmark = pytest.mark.postgres
 
@@ -66,3 +67,16 @@ async def raced(url: str, rounds: int) -> Counter[RunId]:
     finally:
         for store in stores:
             await store.aclose()
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("seed", range(3))
+async def test_what_a_crowd_does_at_once_adds_up(postgres_server: Postgres, seed: int) -> None:
+    fleet = secrets.token_hex(4)
+    stores = [PostgresStore(postgres_server.url, fleet=fleet, call_timeout=30) for _ in range(6)]
+    await asyncio.gather(*(store.open() for store in stores))
+    members = [Member(store, 100 * seed + n) for n, store in enumerate(stores)]
+    await asyncio.gather(*(member.work(rounds=60) for member in members))
+    await check(stores[0], members)
+    for store in stores:
+        await store.aclose()

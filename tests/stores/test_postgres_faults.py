@@ -107,10 +107,28 @@ async def test_a_session_is_not_closed_under_a_claim_that_relies_on_it(
             claim = asyncio.create_task(store.claim(anna, [tick()]))
             await other.waiter("transactionid")
             leaving = asyncio.create_task(store.leave(anna))
+            await other.waiter("transactionid", count=2)
         (answer,) = await claim
         await leaving
     assert isinstance(answer, Granted)
     assert [swept.run for swept in await store.sweep()] == [answer.claim.run]
+
+
+async def test_a_pending_run_that_two_want_at_once_is_granted_to_one(
+    postgres_server: Postgres, opened: Opener
+) -> None:
+    store = await opened(postgres_server.url)
+    anna, ben = await with_report(store), await with_report(store)
+    run = (await granted(store, anna, DUE)).run
+    await store.release([(await store.held(anna))[0].claim])
+    async with looker(postgres_server.url) as other:
+        async with lock_on(postgres_server.url, store, str(run), "run"):
+            calls = [store.claim(session, [PendingClaim(run)]) for session in (anna, ben)]
+            claims = [asyncio.create_task(call) for call in calls]
+            await other.waiter("transactionid")
+            await other.waiter("tuple")
+        answers = [answer for claim in claims for answer in await claim]
+    assert sum(isinstance(answer, Granted) for answer in answers) == 1
 
 
 async def test_an_instance_frozen_in_a_transaction_holds_up_the_others_for_two_calls_at_most(
