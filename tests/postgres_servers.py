@@ -194,7 +194,7 @@ class OwnPostgres(Postgres):
 
     def _init(self) -> None:
         command = [*SETPRIV, self._programs.folder / "initdb", "-D", self._data, "-U", "postgres"]
-        rest = ["-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"]
+        rest = ["-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
         done = subprocess.run(
             [*command, *rest], cwd="/", check=False, capture_output=True, text=True
         )

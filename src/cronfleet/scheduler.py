@@ -53,11 +53,11 @@ MOST_JOBS_LISTED = 10_000
 class Scheduler:
     """Jobs, and this process's share in running them.
 
-    `store` is a URL (`sqlite:///path`, `redis://host:6379/0`, `memory:`) or a `Store`; without
-    one it is CRONFLEET_STORE, or `cronfleet.db` in the current folder. `program` names the code
-    base that declares the jobs (default: the name of the module that makes the scheduler),
-    `fleet` all instances and jobs that share a name on the store (default: CRONFLEET_FLEET, or
-    `default`).
+    `store` is a URL (`sqlite:///path`, `redis://host:6379/0`, `postgresql://host:5432/name`,
+    `memory:`) or a `Store`; without one it is CRONFLEET_STORE, or `cronfleet.db` in the current
+    folder. `program` names the code base that declares the jobs (default: the name of the module
+    that makes the scheduler), `fleet` all instances and jobs that share a name on the store
+    (default: CRONFLEET_FLEET, or `default`).
 
     Raises ConfigurationError or MissingExtraError for a store that cannot be had.
     """

@@ -6,11 +6,18 @@ import secrets
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any, Protocol, cast
+from urllib.parse import urlsplit
 
 import psycopg
+import pytest
 
 from cronfleet.clock import Clock
+from cronfleet.errors import StoreRefusedError
 from cronfleet.stores.postgres import PostgresStore
+from tests.postgres_servers import Postgres
+
+SOON_S = 20.0
+"""A hint that takes longer than this does not come."""
 
 
 class Opener(Protocol):
@@ -104,6 +111,21 @@ async def lock_on(
         await other.ask(f"SELECT FROM {tables(store)}.{table} WHERE {key} = %s FOR UPDATE", name)
         yield
         await other.ask("ROLLBACK")
+
+
+def as_user(server: Postgres, user: str, database: str = "postgres") -> str:
+    """The server's URL for another user."""
+    address = urlsplit(server.url)
+    return f"postgresql://{user}@{address.hostname}:{address.port}/{database}"
+
+
+async def refused(url: str, what: str, fleet: str = "default") -> None:
+    """Opening is refused in these words, and no password is among them."""
+    store = PostgresStore(url, fleet=fleet)
+    with pytest.raises(StoreRefusedError, match=what) as caught:
+        await store.open()
+    assert "s3cret" not in str(caught.value)
+    await store.aclose()
 
 
 def tables(store: PostgresStore) -> str:

@@ -6,17 +6,12 @@ import asyncio
 import secrets
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 import pytest
 
-from cronfleet.errors import (
-    ConfigurationError,
-    StoreRefusedError,
-    StoreUnavailableError,
-)
-from cronfleet.model import Outcome, RunState
-from cronfleet.store import DUE, Completion, Granted, PendingClaim, Store
+from cronfleet.errors import MissingExtraError, StoreRefusedError, StoreUnavailableError
+from cronfleet.model import Outcome
+from cronfleet.store import DUE, Completion, Granted
 from cronfleet.stores import open_store
 from cronfleet.stores.postgres import PostgresStore, pool
 from cronfleet.stores.postgres.queries import Batch
@@ -30,26 +25,17 @@ from cronfleet.testing.samples import (
     report,
     started,
     tick,
-    triggered,
 )
 from tests.postgres_servers import OwnPooler, OwnPostgres, Postgres
-from tests.stores.postgres_rig import Opener, looker, opener, tables
+from tests.stores.postgres_rig import SOON_S, Opener, as_user, looker, opener, refused, tables
 
 pytestmark = pytest.mark.postgres
-
-SOON_S = 20.0
-"""A hint that takes longer than this does not come."""
 
 
 @pytest.fixture
 async def opened() -> AsyncGenerator[Opener]:
     async with opener() as open_one:
         yield open_one
-
-
-def as_user(server: Postgres, user: str, database: str = "postgres") -> str:
-    address = urlsplit(server.url)
-    return f"postgresql://{user}@{address.hostname}:{address.port}/{database}"
 
 
 # --- opening
@@ -60,6 +46,15 @@ def test_both_schemes_name_a_postgres_store(scheme: str) -> None:
     store = open_store(f"{scheme}://anna:secret@db.example/jobs", "default")
     assert isinstance(store, PostgresStore)
     assert store.name == f"{scheme}://anna:***@db.example/jobs"
+
+
+def test_without_the_driver_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def find_nothing(_name: str) -> None:
+        return None
+
+    monkeypatch.setattr("cronfleet.stores.find_spec", find_nothing)
+    with pytest.raises(MissingExtraError, match=r"cronfleet\[postgres\]"):
+        open_store("postgresql://db", "default")
 
 
 async def test_twenty_instances_may_open_an_empty_database_at_once(
@@ -134,118 +129,6 @@ async def test_a_role_whose_transactions_are_read_only_by_default_can_work(
         "ALTER ROLE postgres SET default_transaction_isolation = 'serializable'",
     )
     await join(await opened(own_postgres.url), "anna")
-
-
-# --- who may come in
-
-
-async def refused(url: str, what: str, fleet: str = "default") -> None:
-    store = PostgresStore(url, fleet=fleet)
-    with pytest.raises(StoreRefusedError, match=what) as caught:
-        await store.open()
-    assert "s3cret" not in str(caught.value)
-    await store.aclose()
-
-
-async def test_a_server_that_is_not_there_is_unavailable(own_postgres: OwnPostgres) -> None:
-    own_postgres.stop()
-    store = PostgresStore(own_postgres.url)
-    with pytest.raises(StoreUnavailableError, match="onnection refused"):
-        await store.open()
-
-
-async def test_a_wrong_password_is_refused_and_never_shown(own_postgres: OwnPostgres) -> None:
-    own_postgres.tell("CREATE ROLE anna LOGIN PASSWORD 'right'")
-    own_postgres.demand_passwords()
-    await refused(as_user(own_postgres, "anna:s3cret"), "refuses the login")
-    await refused(as_user(own_postgres, "anna"), "refuses the login")
-
-
-async def test_an_unknown_user_and_an_unknown_database_are_refused(
-    postgres_server: Postgres,
-) -> None:
-    await refused(as_user(postgres_server, "nobody_of_that_name"), "refuses the login")
-    await refused(as_user(postgres_server, "postgres", "nowhere"), "has no such database")
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "postgresql://anna:s3cret/x@host/jobs",
-        "postgresql://anna:s3cret@x@host/jobs",
-        "postgresql://anna:s3cret%zz@host/jobs",
-        "postgresql://anna:s3cret@host/jobs?no_such_option=1",
-    ],
-)
-def test_an_url_that_cannot_be_read_is_refused_and_its_password_not_shown(url: str) -> None:
-    with pytest.raises(ConfigurationError, match="cannot be read") as caught:
-        PostgresStore(url)
-    assert "s3cret" not in str(caught.value)
-
-
-@pytest.mark.parametrize("fleet", ["", "a b", 'a"b', "a.b", "ä", "x" * 54])
-def test_a_fleet_whose_name_cannot_be_part_of_a_schemas_is_refused(fleet: str) -> None:
-    with pytest.raises(ConfigurationError, match="part of a schema's name"):
-        PostgresStore("postgresql://db", fleet=fleet)
-
-
-async def test_two_fleets_in_one_database_do_not_meet(
-    postgres_server: Postgres, opened: Opener
-) -> None:
-    one, other = await opened(postgres_server.url), await opened(postgres_server.url)
-    await joined(one, "anna", report())
-    assert await other.jobs() == []
-    assert (await one.open()).id != (await other.open()).id
-
-
-# --- rights
-
-
-@pytest.fixture
-def roles(own_postgres: OwnPostgres) -> OwnPostgres:
-    """A server with a role that owns nothing and one that may work with what it is granted."""
-    own_postgres.tell("CREATE ROLE owner LOGIN", "CREATE ROLE worker LOGIN")
-    return own_postgres
-
-
-async def test_a_role_that_owns_its_schema_needs_no_other_right(
-    roles: OwnPostgres, opened: Opener
-) -> None:
-    roles.tell("CREATE SCHEMA cronfleet AUTHORIZATION worker")
-    await work(await opened(as_user(roles, "worker"), "default"))
-
-
-async def test_a_role_can_work_with_what_the_page_says_to_grant(
-    roles: OwnPostgres, opened: Opener
-) -> None:
-    roles.tell("GRANT CREATE ON DATABASE postgres TO owner")
-    await opened(as_user(roles, "owner"), "default")
-    await refused(as_user(roles, "worker"), "USAGE on the schema")
-    roles.tell(
-        "GRANT USAGE ON SCHEMA cronfleet TO worker",
-        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA cronfleet TO worker",
-        "GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA cronfleet TO worker",
-    )
-    await work(await opened(as_user(roles, "worker"), "default"))
-
-
-async def test_a_role_that_may_make_nothing_is_told_what_to_grant(roles: OwnPostgres) -> None:
-    await refused(as_user(roles, "worker"), "permission denied for database.*or let the role own")
-
-
-async def work(store: Store) -> None:
-    """A little of everything: all tables are read and written."""
-    anna = await joined(store, "anna", report(first=1))
-    hints = store.hints(DUE)
-    claim = await started(store, anna, await granted(store, anna, tick(fire_time=1)))
-    run = await triggered(store)
-    await store.complete([Completion(claim.run, claim.token, Outcome.FAILED, None, "broken")])
-    await asyncio.wait_for(hints.next(), SOON_S)
-    await granted(store, anna, PendingClaim(run))
-    await store.pause("report", order())
-    await store.note("outbox", "one")
-    await store.leave(anna)
-    assert [swept.state for swept in await store.sweep()] == [RunState.PENDING]
 
 
 # --- hints

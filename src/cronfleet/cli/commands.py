@@ -35,8 +35,9 @@ class _LazyGroup(click.Group):
 @click.option(
     "--store",
     metavar="URL",
-    help="The store: sqlite:///file.db or redis://host:6379/0. Without it, the first found of "
-    "CRONFLEET_STORE, REDIS_URL, REDIS_HOST, and the file cronfleet.db in CRONFLEET_DATA_DIR.",
+    help="The store: sqlite:///file.db, redis://host:6379/0 or postgresql://host:5432/database. "
+    "Without it, the first found of CRONFLEET_STORE, REDIS_URL, REDIS_HOST, and the file "
+    "cronfleet.db in CRONFLEET_DATA_DIR.",
 )
 @click.pass_context
 def cronfleet(context: click.Context, store: str | None) -> None:

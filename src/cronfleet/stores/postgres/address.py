@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -57,7 +56,7 @@ class Address:
         """What the driver is told. The URL may say otherwise, except where it would be unsafe."""
         said = conninfo_to_dict(self.url)
         # A second is the smallest unit of these; the driver takes no less than two to connect.
-        seconds = max(1, math.ceil(self.timeout_s))
+        seconds = max(1, int(self.timeout_s))
         ours: dict[str, Any] = {
             "application_name": "cronfleet",
             "connect_timeout": max(2, seconds),
@@ -69,6 +68,8 @@ class Address:
         }
         if "," in str(said.get("host", "")):
             ours["target_session_attrs"] = "read-write"
+            # One that gives no answer takes all the time there is: not always the same one first.
+            ours["load_balance_hosts"] = "random"
         return {**ours, **said, "client_encoding": "utf8"}
 
 

@@ -17,9 +17,9 @@ from cronfleet.stores.postgres.links import (
     OPTIONS,
     Undone,
     Watched,
+    as_given,
     cut,
     kept,
-    sayable_rows,
 )
 from cronfleet.stores.postgres.queries import Batch, Conversation, Rows
 from cronfleet.stores.postgres.server import in_our_words
@@ -94,7 +94,7 @@ class BlockingLink:
             raise failures[0]
         if batch.ends:
             self._watched.has_ended(cursors[-1].statusmessage)
-        return [sayable_rows(cursor.fetchall()) if cursor.description else [] for cursor in cursors]
+        return [as_given(cursor.fetchall()) if cursor.description else [] for cursor in cursors]
 
 
 class _Bell:

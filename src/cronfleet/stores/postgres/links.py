@@ -82,7 +82,7 @@ def kept(failures: list[psycopg.Error]) -> Generator[None]:
         failures.append(error)
 
 
-def sayable_rows(found: Sequence[dict[str, Any]]) -> Rows:
+def as_given(found: Sequence[dict[str, Any]]) -> Rows:
     """Rows with their texts as they were given."""
     return [
         {name: said(value) if isinstance(value, str) else value for name, value in row.items()}

@@ -23,7 +23,7 @@ MOST_WAITING_AT_ONCE = 8
 """How many waiting runs of a job are loaded at first; rarely more than one is promoted."""
 
 
-class NotLoaded(LookupError):  # noqa: N818 - no error: it says what to load, and the step is run again
+class NotLoaded(Exception):  # noqa: N818 - no error: it says what to load, and the step is run again
     """A step asked for what was not loaded, or writes what is not locked."""
 
     def __init__(self, *queries: Query) -> None:

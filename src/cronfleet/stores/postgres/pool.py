@@ -17,9 +17,9 @@ from cronfleet.stores.postgres.links import (
     OPTIONS,
     Undone,
     Watched,
+    as_given,
     cut,
     kept,
-    sayable_rows,
 )
 from cronfleet.stores.postgres.queries import Batch, Conversation, Rows
 from cronfleet.stores.postgres.server import in_our_words
@@ -190,8 +190,7 @@ class _Link:
         if batch.ends:
             self._watched.has_ended(cursors[-1].statusmessage)
         return [
-            sayable_rows(await cursor.fetchall()) if cursor.description else []
-            for cursor in cursors
+            as_given(await cursor.fetchall()) if cursor.description else [] for cursor in cursors
         ]
 
     def _start_cancelling(self, within_s: float) -> None:
