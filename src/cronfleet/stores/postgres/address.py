@@ -65,9 +65,9 @@ class Address:
             "keepalives_count": 3,
             "tcp_user_timeout": self.timeout_ms,
             "gssencmode": "disable",  # The driver's own builds warn when it is used unasked.
+            "target_session_attrs": "primary",  # What a standby shows is of a while ago.
         }
         if "," in str(said.get("host", "")):
-            ours["target_session_attrs"] = "read-write"
             # One that gives no answer takes all the time there is: not always the same one first.
             ours["load_balance_hosts"] = "random"
         return {**ours, **said, "client_encoding": "utf8"}

@@ -30,10 +30,7 @@ _NO_DATABASE = re.compile(r"database .* does not exist|no such database")
 _MAY_NOT_CONNECT = re.compile("permission denied for database")
 _TLS = re.compile(r"does not support SSL|certificate")
 
-_STANDBY = (
-    "it is a standby, or was made read-only: name the primary, or all servers with "
-    "?target_session_attrs=read-write"
-)
+_STANDBY = "it is a standby, or was made read-only: name the primary, or all servers"
 _AWAY = {
     "0A000": _STANDBY,  # So a standby answers to BEGIN READ WRITE.
     "25006": _STANDBY,
@@ -95,7 +92,8 @@ def _of_connection(name: str, said: str, error: Error) -> StoreError:
             "sslrootcert in the URL"
         )
     if is_lost(error):
-        return StoreUnavailableError(name, said)
+        what = f"{_STANDBY} ({said})" if "hot standby" in said else said
+        return StoreUnavailableError(name, what)
     return StoreError(f"the store {name} answered what cannot be worked with: {said}")
 
 
