@@ -140,3 +140,4 @@ def own_postgres(pytestconfig: pytest.Config) -> Iterator[OwnPostgres]:
     """A PostgreSQL for this test alone, to stop, restart and freeze."""
     with in_use(pytestconfig, lambda: OwnPostgres(find_programs())) as server:
         yield server
+        server.remove()

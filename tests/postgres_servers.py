@@ -7,6 +7,7 @@ these is tested against too.
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
 import os
 import shutil
@@ -87,16 +88,12 @@ def _copy_for_all(package: Path, name: str) -> Path:
 
 def open_folder(name: str) -> Path:
     """A temporary folder that the servers' user can reach; gone when pytest is."""
-    folder = tempfile.TemporaryDirectory(prefix=f"cronfleet-{name}-")
-    _folders.append(folder)
-    path = Path(folder.name)
+    path = Path(tempfile.mkdtemp(prefix=f"cronfleet-{name}-"))
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
     path.chmod(0o755)
     if IS_ROOT:
         shutil.chown(path, "nobody", "nogroup")
     return path
-
-
-_folders: list[tempfile.TemporaryDirectory[str]] = []
 
 
 class Postgres:
@@ -151,6 +148,11 @@ class OwnPostgres(Postgres):
         if self._process:
             self._process.end(signal.SIGQUIT)
         self._process = None
+
+    def remove(self) -> None:
+        """End it, and delete its data: so many servers would fill the disk until pytest ends."""
+        self.stop()
+        shutil.rmtree(self._folder)
 
     def restart(self) -> None:
         self.stop()
