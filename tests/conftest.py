@@ -12,6 +12,14 @@ from typing import TypeVar
 import pytest
 from hypothesis import settings
 
+from tests.postgres_servers import (
+    OwnPooler,
+    OwnPostgres,
+    Postgres,
+    find_programs,
+    given_or_own_postgres,
+    wheel_programs,
+)
 from tests.servers import (
     OwnServer,
     Server,
@@ -25,10 +33,10 @@ settings.load_profile("cronfleet")
 
 SETTINGS = re.compile(
     "(CRON|CRONFLEET|EMAIL|NOTICES|PASSWORD|REDIS|SMTP|USERS)_.*"
-    "|DRY_RUN|HOST|MAIL_SENDER|MAILBOX_DIR|MAX_MAILS_PER_RUN|PORT"
+    "|DRY_RUN|HOST|MAIL_SENDER|MAILBOX_DIR|MAX_MAILS_PER_RUN|PG[A-Z]+|PORT"
 )
 SERVERS_USED = pytest.StashKey[set[str]]()
-AnyServer = TypeVar("AnyServer", bound=Server)
+AnyServer = TypeVar("AnyServer", Server, OwnServer, Postgres, OwnPostgres, OwnPooler)
 Got = TypeVar("Got")
 
 
@@ -74,7 +82,7 @@ def in_use(config: pytest.Config, get: Callable[[], AnyServer]) -> Generator[Any
     server = in_use_as(config, get)
     config.stash.setdefault(SERVERS_USED, set()).add(str(server))
     yield server
-    if isinstance(server, OwnServer):
+    if not isinstance(server, Server) or isinstance(server, OwnServer):
         server.stop()
 
 
@@ -110,3 +118,32 @@ def own_valkey(pytestconfig: pytest.Config, tmp_path: Path) -> Iterator[OwnServe
     """A Valkey for this test alone, to stop, restart and freeze."""
     with in_use(pytestconfig, lambda: OwnServer(find_binary("valkey"), tmp_path)) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_server(pytestconfig: pytest.Config) -> Iterator[Postgres]:
+    """The machine's PostgreSQL, which all tests share: keep to fleets of your own."""
+    with in_use(pytestconfig, given_or_own_postgres) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def newest_postgres_server(pytestconfig: pytest.Config) -> Iterator[OwnPostgres]:
+    """The wheel's PostgreSQL, which all tests share: keep to fleets of your own."""
+    with in_use(pytestconfig, lambda: OwnPostgres(wheel_programs())) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def pooler(pytestconfig: pytest.Config, newest_postgres_server: OwnPostgres) -> Iterator[OwnPooler]:
+    """A PgBouncer before the wheel's PostgreSQL."""
+    with in_use(pytestconfig, lambda: OwnPooler(newest_postgres_server)) as server:
+        yield server
+
+
+@pytest.fixture
+def own_postgres(pytestconfig: pytest.Config) -> Iterator[OwnPostgres]:
+    """A PostgreSQL for this test alone, to stop, restart and freeze."""
+    with in_use(pytestconfig, lambda: OwnPostgres(find_programs())) as server:
+        yield server
+        server.remove()

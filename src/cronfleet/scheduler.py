@@ -39,11 +39,11 @@ SHORTEST_TTL = timedelta(seconds=1)
 class Scheduler(Operator):
     """Jobs, and this process's share in running them.
 
-    `store` is a URL (`sqlite:///path`, `redis://host:6379/0`, `memory:`) or a `Store`; without
-    one it is CRONFLEET_STORE, or `cronfleet.db` in the current folder. `program` names the code
-    base that declares the jobs (default: the name of the module that makes the scheduler),
-    `fleet` all instances and jobs that share a name on the store (default: CRONFLEET_FLEET, or
-    `default`). When the store was emptied or restored, this instance stops to claim until a
+    `store` is a URL (`sqlite:///path`, `redis://host:6379/0`, `postgresql://host:5432/name`,
+    `memory:`) or a `Store`; without one it is CRONFLEET_STORE, or `cronfleet.db` in the current
+    folder. `program` names the code base that declares the jobs (default: the name of the module
+    that makes the scheduler), `fleet` all instances and jobs that share a name on the store
+    (default: CRONFLEET_FLEET, or `default`). When the store was emptied or restored, this instance stops to claim until a
     person adopts the store; `on_store_reset="continue"` adopts it by itself.
 
     `session_ttl` is how long an instance that falls silent keeps its runs: 1 s at least, and the

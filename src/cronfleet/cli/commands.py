@@ -37,8 +37,9 @@ class _LazyGroup(click.Group):
 @click.option(
     "--store",
     metavar="URL",
-    help="The store: sqlite:///file.db or redis://host:6379/0. Without it, the first found of "
-    "CRONFLEET_STORE, REDIS_URL, one of REDIS_HOST, REDIS_PORT and REDIS_PASSWORD, and the file "
+    help="The store: sqlite:///file.db, redis://host:6379/0 or postgresql://host:5432/database. "
+    "Without it, the first found of CRONFLEET_STORE, REDIS_URL, one of REDIS_HOST, REDIS_PORT and "
+    "REDIS_PASSWORD, and the file "
     "cronfleet.db in CRONFLEET_DATA_DIR.",
 )
 @click.pass_context

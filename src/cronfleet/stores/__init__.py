@@ -12,7 +12,8 @@ from cronfleet.store import Store
 def open_store(url: str, fleet: str, call_ms: int = 2_500) -> Store:
     """The store that a URL names, not connected yet; a call may take `call_ms`.
 
-    `memory:`, `sqlite:///relative.db`, `sqlite:////absolute.db`, `redis://host:port/0`.
+    `memory:`, `sqlite:///relative.db`, `sqlite:////absolute.db`, `redis://host:port/0`,
+    `postgresql://user:password@host:port/database`.
     Raises ConfigurationError for any other, MissingExtraError if its packages are missing.
     """
     match urlsplit(url).scheme:
@@ -30,10 +31,17 @@ def open_store(url: str, fleet: str, call_ms: int = 2_500) -> Store:
             from cronfleet.stores.redis import RedisStore
 
             return RedisStore(url, fleet=fleet, call_timeout=call_ms / 1000)
+        case "postgresql" | "postgres":
+            if find_spec("psycopg") is None:
+                raise MissingExtraError("a PostgreSQL store", "postgres")
+            from cronfleet.stores.postgres import PostgresStore
+
+            return PostgresStore(url, fleet=fleet, call_timeout=call_ms / 1000)
         case scheme:
             raise ConfigurationError(
                 f"the store's URL begins with {scheme or 'nothing known'!r}: write "
-                "sqlite:///path/to/cronfleet.db, redis://host:6379/0 or memory:"
+                "sqlite:///path/to/cronfleet.db, redis://host:6379/0, "
+                "postgresql://host:5432/database or memory:"
             )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from cronfleet.clock import Clock, SystemClock
@@ -25,7 +26,14 @@ from cronfleet.model import (
 from cronfleet.promise import Promise, memory_promise
 from cronfleet.store import Renewal, Renewer, StoreInfo
 from cronfleet.stores.steps import sessions
-from cronfleet.stores.steps.records import FleetRecord, Records, SessionRecord, time_of
+from cronfleet.stores.steps.needs import NOTHING, Needs
+from cronfleet.stores.steps.records import (
+    FleetRecord,
+    Records,
+    SessionRecord,
+    time_of,
+    token_after,
+)
 from cronfleet.stores.steps.stepped import SteppedStore
 
 Answer = TypeVar("Answer")
@@ -58,7 +66,7 @@ class MemoryStore(SteppedStore):
     def renewer(self) -> Renewer:
         return _MemoryRenewer(self)
 
-    async def _step(self, step: Callable[[Records], Answer]) -> Answer:
+    async def _step(self, step: Callable[[Records], Answer], needed: Needs = NOTHING) -> Answer:
         return self.step(step)
 
     def step(self, step: Callable[[Records], Answer]) -> Answer:
@@ -109,6 +117,11 @@ class _MemoryRecords:
 
     def put_fleet(self, fleet: FleetRecord) -> None:
         self._fleet = fleet
+
+    def next_token(self) -> int:
+        token = token_after(self._fleet.last_token, self._now)
+        self._fleet = replace(self._fleet, last_token=token)
+        return token
 
     def note(self, name: str) -> str | None:
         return self._notes.get(name)

@@ -19,7 +19,7 @@ from cronfleet.store import (
     MOST_WAITING,
     SOON_MS,
 )
-from cronfleet.stores.steps.claims import TOKENS_PER_MS
+from cronfleet.stores.steps.records import TOKENS_PER_MS
 
 _LUA = files("cronfleet.stores.redis") / "lua"
 

@@ -20,7 +20,9 @@ from cronfleet.model import (
     RunRecord,
     SessionId,
 )
-from cronfleet.stores.sqlite.rows import (
+from cronfleet.stores.sqlite.statements import named_statements
+from cronfleet.stores.steps.records import FleetRecord, SessionRecord, time_of, token_after
+from cronfleet.stores.steps.rows import (
     gap_from,
     gap_values,
     job_from,
@@ -29,8 +31,6 @@ from cronfleet.stores.sqlite.rows import (
     run_id_from,
     run_values,
 )
-from cronfleet.stores.sqlite.statements import named_statements
-from cronfleet.stores.steps.records import FleetRecord, SessionRecord, time_of
 
 _SQL = named_statements()
 
@@ -59,6 +59,12 @@ class SqliteRecords:
 
     def put_fleet(self, fleet: FleetRecord) -> None:
         self._do("put_fleet", **asdict(fleet))
+
+    def next_token(self) -> int:
+        fleet = self.fleet()
+        token = token_after(fleet.last_token, self._now)
+        self.put_fleet(replace(fleet, last_token=token))
+        return token
 
     def note(self, name: str) -> str | None:
         return self._value("note", name=name)

@@ -17,6 +17,7 @@ from cronfleet.stores.sqlite.connection import Connection
 from cronfleet.stores.sqlite.files import StoreFile
 from cronfleet.stores.sqlite.writer import Writer
 from cronfleet.stores.steps import sessions
+from cronfleet.stores.steps.needs import NOTHING, Needs
 from cronfleet.stores.steps.records import Records
 from cronfleet.stores.steps.stepped import SteppedStore
 
@@ -83,10 +84,10 @@ class SqliteStore(SteppedStore):
     def renewer(self) -> Renewer:
         return _SqliteRenewer(self._connect)
 
-    async def _step(self, step: Callable[[Records], Answer]) -> Answer:
+    async def _step(self, step: Callable[[Records], Answer], needed: Needs = NOTHING) -> Answer:
         return await self._ask(step, writes=True)
 
-    async def _read(self, step: Callable[[Records], Answer]) -> Answer:
+    async def _read(self, step: Callable[[Records], Answer], needed: Needs = NOTHING) -> Answer:
         return await self._ask(step, writes=False)
 
     async def _ask(self, step: Callable[[Records], Answer], *, writes: bool) -> Answer:

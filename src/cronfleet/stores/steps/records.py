@@ -53,8 +53,18 @@ class FleetRecord:
     greatest_ms: Instant
     """The greatest time that a renewal has seen."""
     last_token: int
+    """The last that was given, in a store that keeps it here."""
     lived_ms: int = 0
     adopted: bool = False
+
+
+# Tokens follow the clock, so that a store that lost its last writes issues none of them again.
+TOKENS_PER_MS = 1_024
+
+
+def token_after(last: int, now: Instant) -> int:
+    """The token that follows the last one given."""
+    return max(last + 1, now * TOKENS_PER_MS)
 
 
 def time_of(clock_ms: Instant, greatest_ms: Instant) -> Instant:
@@ -74,6 +84,10 @@ class Records(Protocol):
 
     def fleet(self) -> FleetRecord: ...
     def put_fleet(self, fleet: FleetRecord) -> None: ...
+    def next_token(self) -> int:
+        """A token above every one that was given before."""
+        ...
+
     def note(self, name: str) -> str | None: ...
     def put_note(self, name: str, value: str) -> None: ...
 

@@ -42,7 +42,18 @@ from cronfleet.store import (
     Triggered,
 )
 from cronfleet.stores.hub import Hub
-from cronfleet.stores.steps import checking, claims, jobs, looking, orders, resets, runs, sessions
+from cronfleet.stores.steps import (
+    checking,
+    claims,
+    jobs,
+    looking,
+    needs,
+    orders,
+    resets,
+    runs,
+    sessions,
+)
+from cronfleet.stores.steps.needs import NOTHING, Needs
 from cronfleet.stores.steps.records import Records
 
 Answer = TypeVar("Answer")
@@ -58,31 +69,36 @@ class SteppedStore(ABC):
         return self._hub.listen(topic)
 
     @abstractmethod
-    async def _step(self, step: Callable[[Records], Answer]) -> Answer:
-        """Run `step` in one transaction: all of what it writes, or nothing."""
+    async def _step(self, step: Callable[[Records], Answer], needed: Needs = NOTHING) -> Answer:
+        """Run `step` in one transaction: all of what it writes, or nothing.
 
-    async def _stirring(self, step: Callable[[Records], Answer]) -> Answer:
+        What is `needed` may be loaded first, by a store that is not in this process.
+        """
+
+    async def _stirring(self, step: Callable[[Records], Answer], needed: Needs = NOTHING) -> Answer:
         """Run a step after which there may be more to claim, unless its answer is nothing."""
-        answer = await self._step(step)
+        answer = await self._step(step, needed)
         if answer:
             self._hub.tell(DUE)
         return answer
 
-    async def _read(self, step: Callable[[Records], Answer]) -> Answer:
+    async def _read(self, step: Callable[[Records], Answer], needed: Needs = NOTHING) -> Answer:
         """Run a step that writes nothing. A store may have a cheaper way for it."""
-        return await self._step(step)
+        return await self._step(step, needed)
 
     async def join(self, session: NewSession) -> None:
         await self._step(lambda records: sessions.join(records, session))
 
     async def leave(self, session: SessionId) -> None:
-        await self._step(lambda records: sessions.leave(records, session))
+        await self._step(lambda records: sessions.leave(records, session), needs.to_end(session))
 
     async def held(self, session: SessionId) -> list[HeldRun]:
         return await self._read(lambda records: sessions.held(records, session))
 
     async def close(self, session: SessionId, counter: int, epoch: int) -> bool:
-        return await self._step(lambda records: sessions.close(records, session, counter, epoch))
+        return await self._step(
+            lambda records: sessions.close(records, session, counter, epoch), needs.to_end(session)
+        )
 
     async def sweep(self, limit: int = 200) -> list[Swept]:
         return await self._stirring(lambda records: sessions.sweep(records, limit))
@@ -91,38 +107,60 @@ class SteppedStore(ABC):
         self, session: SessionId, program: ProgramName, declarations: Sequence[Declaration]
     ) -> list[DeclareAnswer]:
         return await self._stirring(
-            lambda records: jobs.sync_jobs(records, session, program, declarations)
+            lambda records: jobs.sync_jobs(records, session, program, declarations),
+            needs.to_sync(session, declarations),
         )
 
     async def note(self, name: str, value: str) -> str:
-        return await self._step(lambda records: jobs.note(records, name, value))
+        return await self._step(
+            lambda records: jobs.note(records, name, value), Needs(takes_turns=True)
+        )
 
     async def peek(self, program: ProgramName, limit: int, skip: int = 0) -> Seen:
-        return await self._read(lambda records: looking.peek(records, program, limit, skip))
+        return await self._read(
+            lambda records: looking.peek(records, program, limit, skip),
+            needs.to_look(program, limit, skip),
+        )
 
     async def claim(self, session: SessionId, items: Sequence[ClaimItem]) -> list[ClaimAnswer]:
-        return await self._step(lambda records: claims.claim(records, session, items))
+        return await self._step(
+            lambda records: claims.claim(records, session, items), needs.to_claim(session, items)
+        )
 
     async def start(self, session: SessionId, starts: Sequence[Start]) -> list[bool]:
-        return await self._step(lambda records: runs.start(records, session, starts))
+        return await self._step(
+            lambda records: runs.start(records, session, starts), needs.to_start(session, starts)
+        )
 
     async def complete(self, completions: Sequence[Completion]) -> list[Recorded]:
-        return await self._stirring(lambda records: runs.complete(records, completions))
+        return await self._stirring(
+            lambda records: runs.complete(records, completions), needs.to_complete(completions)
+        )
 
     async def release(self, claims: Sequence[Claim]) -> list[bool]:
-        return await self._stirring(lambda records: runs.release(records, claims))
+        return await self._stirring(
+            lambda records: runs.release(records, claims), needs.to_release(claims)
+        )
 
     async def trigger(self, job: JobName, order: Order) -> Triggered | Ordered:
-        return await self._stirring(lambda records: orders.trigger(records, job, order))
+        return await self._stirring(
+            lambda records: orders.trigger(records, job, order), needs.to_order(job)
+        )
 
     async def pause(self, job: JobName, order: Order) -> Ordered:
-        return await self._step(lambda records: orders.pause(records, job, order))
+        return await self._step(
+            lambda records: orders.pause(records, job, order), needs.to_order(job)
+        )
 
     async def resume(self, job: JobName, moved: Moved, order: Order) -> Ordered:
-        return await self._stirring(lambda records: orders.resume(records, job, moved, order))
+        return await self._stirring(
+            lambda records: orders.resume(records, job, moved, order), needs.to_move(job)
+        )
 
     async def skip_next(self, job: JobName, moved: Moved, order: Order) -> Ordered:
-        return await self._stirring(lambda records: orders.skip_next(records, job, moved, order))
+        return await self._stirring(
+            lambda records: orders.skip_next(records, job, moved, order), needs.to_move(job)
+        )
 
     async def settle(self, id_seen: str, job: JobName, moved: Moved) -> Ordered:
         return await self._step(lambda records: resets.settle(records, id_seen, job, moved))
