@@ -12,6 +12,7 @@ from typing import TypeVar
 import pytest
 from hypothesis import settings
 
+from tests.redis_servers import Cluster, Group, TlsServer, Watched
 from tests.servers import (
     OwnServer,
     Server,
@@ -28,7 +29,7 @@ SETTINGS = re.compile(
     "|DRY_RUN|HOST|MAIL_SENDER|MAILBOX_DIR|MAX_MAILS_PER_RUN|PORT"
 )
 SERVERS_USED = pytest.StashKey[set[str]]()
-AnyServer = TypeVar("AnyServer", bound=Server)
+AnyServer = TypeVar("AnyServer", bound=Server | Group)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -68,7 +69,7 @@ def in_use(config: pytest.Config, get: Callable[[], AnyServer]) -> Generator[Any
         )
     config.stash.setdefault(SERVERS_USED, set()).add(str(server))
     yield server
-    if isinstance(server, OwnServer):
+    if isinstance(server, OwnServer | Group):
         server.stop()
 
 
@@ -104,3 +105,40 @@ def own_valkey(pytestconfig: pytest.Config, tmp_path: Path) -> Iterator[OwnServe
     """A Valkey for this test alone, to stop, restart and freeze."""
     with in_use(pytestconfig, lambda: OwnServer(find_binary("valkey"), tmp_path)) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def tls_redis(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[TlsServer]:
+    """A Redis behind TLS, which all tests share."""
+    folder = tmp_path_factory.mktemp("tls")
+    with in_use(pytestconfig, lambda: TlsServer(find_binary("redis"), folder)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def watched_redis(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Watched]:
+    """A Redis under Sentinel, which all tests share: leave all of it running."""
+    folder = tmp_path_factory.mktemp("watched")
+    with in_use(pytestconfig, lambda: Watched(find_binary("redis"), folder)) as servers:
+        yield servers
+
+
+@pytest.fixture
+def own_watched(pytestconfig: pytest.Config, tmp_path: Path) -> Iterator[Watched]:
+    """A Redis under Sentinel for this test alone, to stop any part of it."""
+    with in_use(pytestconfig, lambda: Watched(find_binary("redis"), tmp_path)) as servers:
+        yield servers
+
+
+@pytest.fixture(scope="session")
+def redis_cluster(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Cluster]:
+    """A cluster of three primaries, which all tests share; a slot may be moved."""
+    folder = tmp_path_factory.mktemp("cluster")
+    with in_use(pytestconfig, lambda: Cluster(find_binary("redis"), folder)) as servers:
+        yield servers
