@@ -26,6 +26,11 @@
 --   gaps:<job>            list    the newest first
 --   answer:<order>        string  what an order was answered, and when
 --   audit                 list    the newest first
+--   replicas              hash    under durability=wait: the most replicas ever seen, and when
+--
+-- Channels, whose messages are empty:
+--
+--   hints:<topic>         something about the topic may have changed
 
 local BASE = KEYS[1]
 local call = redis.call
@@ -76,6 +81,11 @@ end
 -- A part of a sorted set or a list: `limit` members, past the first `skip`.
 local function page(command, list_key, skip, limit)
   return limit > 0 and call(command, list_key, skip, skip + limit - 1) or {}
+end
+
+-- Tells whoever listens. Nothing depends on it, so a user without rights to channels goes on.
+local function hint(topic)
+  redis.pcall('PUBLISH', key('hints', topic), '')
 end
 
 -- Records ---------------------------------------------------------------------------------

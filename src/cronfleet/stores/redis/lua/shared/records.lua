@@ -185,6 +185,9 @@ end
 
 -- Writing ---------------------------------------------------------------------------------
 
+-- Whether there may be more to claim than before.
+local is_stirred = false
+
 local function write_held(run)
   if run.session == run.was.session then
     return
@@ -201,6 +204,7 @@ local function write_pending(run)
   local was_pending, is_pending = run.was.state == 'pending', run.state == 'pending'
   if is_pending and not (was_pending and run.was.not_before == run.not_before) then
     call('ZADD', key('pending', job_of(run).program), int(run.not_before), run.id)
+    is_stirred = true
   elseif was_pending and not is_pending then
     call('ZREM', key('pending', job_of(run).program), run.id)
   end
@@ -251,6 +255,8 @@ local function write_job(job)
   if job.gaps then
     write_gaps(job)
   end
+  local is_moved = not job.was.program or job.generation ~= job.was.generation
+  is_stirred = is_stirred or is_due and is_moved
   if is_due and is_due ~= was_due then
     call('ZADD', key('due', job.program), int(is_due), job.name)
   elseif was_due and not is_due then
@@ -287,4 +293,7 @@ local function save()
     end
   end
   write_fleet()
+  if is_stirred then
+    hint('due')
+  end
 end
