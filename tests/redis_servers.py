@@ -63,9 +63,11 @@ class SentinelServer(OwnServer):
 
     _READY = "+monitor"
 
-    def __init__(self, binary: Binary, folder: Path, primary: Server) -> None:
+    def __init__(self, binary: Binary, folder: Path, primary: Server, password: str = "") -> None:
         self._file = folder / "sentinel.conf"
+        self._password = password
         self._file.write_text(
+            f'requirepass "{password}"\n'
             f"sentinel monitor {SERVICE} {primary.host} {primary.port} 2\n"
             f"sentinel down-after-milliseconds {SERVICE} 500\n"
             f"sentinel failover-timeout {SERVICE} 4000\n"
@@ -75,6 +77,9 @@ class SentinelServer(OwnServer):
     def _command(self, port: int) -> list[str | Path]:
         words = f"--sentinel --port {port} --bind 127.0.0.1"
         return [*DIE_WITH_PARENT, self._program(), self._file, *words.split()]
+
+    def _url(self, port: int) -> str:
+        return f"redis://:{self._password}@127.0.0.1:{port}"
 
 
 class Group:
@@ -100,16 +105,36 @@ class Group:
         return server
 
 
-class Watched(Group):
-    """A primary with two replicas, and three sentinels who watch over them."""
+class Replicated(Group):
+    """A primary with replicas that have all of its data."""
 
-    def __init__(self, binary: Binary, folder: Path) -> None:
+    def __init__(self, binary: Binary, folder: Path, *, replicas: int = 1) -> None:
         super().__init__()
         self.data = [self._data_server(binary, folder / "data-0")]
         of_primary = ("--replicaof", self.data[0].host, str(self.data[0].port))
-        for number in (1, 2):
+        for number in range(1, replicas + 1):
             self.data.append(self._data_server(binary, folder / f"data-{number}", *of_primary))
-        eventually(lambda: self.count_replicas(self.data[0]) == 2, within_s=30)
+        eventually(lambda: self.count_replicas(self.data[0]) == replicas, within_s=30)
+
+    @property
+    def url(self) -> str:
+        return self.data[0].url
+
+    def count_replicas(self, of: Server) -> int:
+        """Those that have said how far they are; before, they are sent nothing."""
+        lines = tell(of, "INFO", "replication").split(b"\r\n")
+        return sum(b"state=online" in line and b"offset=0," not in line for line in lines)
+
+    def _data_server(self, binary: Binary, folder: Path, *options: str) -> OwnServer:
+        quick = ("--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1")
+        return self._start(lambda: OwnServer(binary, _made(folder), *quick, *options))
+
+
+class Watched(Replicated):
+    """A primary with two replicas, and three sentinels who watch over them."""
+
+    def __init__(self, binary: Binary, folder: Path) -> None:
+        super().__init__(binary, folder, replicas=2)
         self.sentinels = [
             self._start(lambda at=at: SentinelServer(binary, _made(at), self.data[0]))
             for at in (folder / f"sentinel-{number}" for number in range(3))
@@ -128,12 +153,15 @@ class Watched(Group):
         port = int(said.split(b"\r\n")[4])
         return next(each for each in self.data if each.port == port)
 
-    def count_replicas(self, of: Server) -> int:
-        return tell(of, "INFO", "replication").count(b"state=online")
+    @property
+    def replicas(self) -> list[OwnServer]:
+        primary = self.primary
+        return [each for each in self.data if each is not primary]
 
-    def _data_server(self, binary: Binary, folder: Path, *options: str) -> OwnServer:
-        quick = ("--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1")
-        return self._start(lambda: OwnServer(binary, _made(folder), *quick, *options))
+    def is_lost(self) -> bool:
+        """Every sentinel sees that the primary is down."""
+        said = [tell(each, "SENTINEL", "MASTER", SERVICE) for each in self.sentinels]
+        return all(b"s_down" in _field(reply, b"flags") for reply in said)
 
     def _is_watched(self) -> bool:
         """All know each other, and both replicas."""

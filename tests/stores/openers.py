@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Callable
 
+from cronfleet.clock import ManualClock
 from cronfleet.stores.redis import RedisStore
 
 
@@ -16,9 +17,14 @@ class Opener:
         self._stores: list[RedisStore] = []
 
     async def __call__(
-        self, url: str, fleet: str | None = None, call_timeout: float = 2.5
+        self,
+        url: str,
+        fleet: str | None = None,
+        call_timeout: float = 2.5,
+        clock: ManualClock | None = None,
     ) -> RedisStore:
-        store = RedisStore(url, fleet=fleet or secrets.token_hex(4), call_timeout=call_timeout)
+        fleet = fleet or secrets.token_hex(4)
+        store = RedisStore(url, fleet=fleet, call_timeout=call_timeout, clock=clock)
         self._stores.append(store)
         await store.open()
         return store

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 
+from redis.exceptions import AuthenticationError, MovedError, RedisError
 from redis.exceptions import ConnectionError as NoConnectionError
-from redis.exceptions import MovedError, RedisError
 
 from cronfleet.stores.redis.connections.address import Address, Node
 from cronfleet.stores.redis.connections.talking import Primary, Question, Reply, Search
@@ -27,6 +27,10 @@ class SentinelFinder:
             question = Question(sentinel, ("SENTINEL", "MASTER", self._service))
             try:
                 return _primary((yield question))
+            except AuthenticationError as error:
+                raise AuthenticationError(
+                    f"the sentinel {sentinel} says {error}; theirs is ?sentinel_password="
+                ) from error
             except (RedisError, OSError) as error:
                 said.append(f"{sentinel} says {error}")
         raise NoConnectionError(f"no sentinel knows a primary {self._service!r}: {'; '.join(said)}")

@@ -83,5 +83,5 @@ def _needed(address: Address, known: int, connected: int, most: int) -> int:
 
 
 def _wait_ms(address: Address) -> int:
-    """Shorter than the driver waits for an answer, so that the server's own answer comes."""
-    return int(address.timeout_s * 1000 * 0.8)
+    """Half of the time for a call, so that the server's own answer comes in time."""
+    return int(address.timeout_s * 500)
