@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, cast
 
 import hiredis
 
 SCRIPTS = {"EVALSHA", "EVAL"}
+
+
+def packed(words: list[bytes]) -> bytes:
+    """A command as clients send it."""
+    each = (b"$%d\r\n%b\r\n" % (len(word), word) for word in words)
+    return b"*%d\r\n%b" % (len(words), b"".join(each))
+
+
+class _Conversation:
+    """One connection's: what came, and what is to become of the reply to its last script."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.damage = ""
 
 
 class LossyProxy:
@@ -16,12 +30,10 @@ class LossyProxy:
 
     def __init__(self, host: str, port: int) -> None:
         self._target = (host, port)
-        self._loses_next = False
-        self._cuts_next = False
+        self._damage = ""
         self._refusals: list[bytes] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        self.commands: list[list[str]] = []
-        """The names of the commands that came, for each connection."""
+        self._conversations: list[_Conversation] = []
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -47,6 +59,11 @@ class LossyProxy:
         return f"redis://127.0.0.1:{self.port}/0"
 
     @property
+    def commands(self) -> list[list[str]]:
+        """The names of the commands that came, for each connection."""
+        return [each.names for each in self._conversations]
+
+    @property
     def requests(self) -> int:
         """How many commands came."""
         return sum(map(len, self.commands))
@@ -57,12 +74,12 @@ class LossyProxy:
         return sum(name in SCRIPTS for names in self.commands for name in names)
 
     def lose_next_reply(self) -> None:
-        """Do what is asked next, and drop the connection instead of answering."""
-        self._loses_next = True
+        """Pass the next script on, and drop the connection instead of answering."""
+        self._damage = "lost"
 
     def cut_next_reply(self) -> None:
-        """Do what is asked next, and reset the connection in the middle of the answer."""
-        self._cuts_next = True
+        """Pass the next script on, and drop the connection in the middle of the answer."""
+        self._damage = "cut"
 
     def refuse_next(self, *errors: str) -> None:
         """Answer the next scripts with these, and pass none of them on."""
@@ -70,7 +87,10 @@ class LossyProxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection(*self._target)
-        for passing in (self._commands(reader, back, writer), self._replies(there, writer)):
+        said = _Conversation()
+        self._conversations.append(said)
+        both = (self._commands(reader, back, writer, said), self._replies(there, writer, said))
+        for passing in both:
             task = asyncio.create_task(passing)
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -80,38 +100,44 @@ class LossyProxy:
         source: asyncio.StreamReader,
         sink: asyncio.StreamWriter,
         client: asyncio.StreamWriter,
+        said: _Conversation,
     ) -> None:
-        parser, names = hiredis.Reader(), list[str]()
-        self.commands.append(names)
+        parser = cast("Any", hiredis.Reader())
         try:
             while data := await source.read(65_536):
                 parser.feed(data)
-                while isinstance(words := parser.gets(), list):
-                    name = words[0].decode().upper()
-                    names.append(name)
-                    if name in SCRIPTS and self._refusals:
-                        client.write(self._refusals.pop(0))
+                while words := cast("list[bytes]", parser.gets()):
+                    said.names.append(words[0].decode().upper())
+                    if refusal := self._refusal(said):
+                        client.write(refusal)
                     else:
-                        sink.write(hiredis.pack_command(tuple(words)))
+                        sink.write(packed(words))
                 await sink.drain()
         except ConnectionError:
             pass
         finally:
             sink.close()
 
-    async def _replies(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    def _refusal(self, said: _Conversation) -> bytes:
+        """What is answered in the server's place; empty when the command is passed on."""
+        if said.names[-1] not in SCRIPTS:
+            return b""
+        if self._refusals:
+            return self._refusals.pop(0)
+        said.damage, self._damage = self._damage, ""
+        return b""
+
+    async def _replies(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, said: _Conversation
+    ) -> None:
         try:
             while data := await source.read(65_536):
-                if self._loses_next:
-                    self._loses_next = False
+                if said.damage == "lost":
                     break
-                if self._cuts_next:
-                    self._cuts_next = False
-                    sink.write(data[: len(data) // 2])
-                    await sink.drain()
-                    break
-                sink.write(data)
+                sink.write(data[: len(data) // 2] if said.damage else data)
                 await sink.drain()
+                if said.damage:
+                    break
         except ConnectionError:
             pass
         finally:
