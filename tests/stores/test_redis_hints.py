@@ -36,7 +36,11 @@ def listeners(server: Server) -> int:
 
 
 @pytest.mark.parametrize(
-    "name", ["redis_server", "valkey_server", "tls_redis", "watched_redis", "redis_cluster"]
+    "name",
+    [
+        *("redis_server", "valkey_server", "oldest_redis"),
+        *("tls_redis", "watched_redis", "redis_cluster"),
+    ],
 )
 async def test_a_hint_crosses_from_one_store_to_another(
     name: str, request: pytest.FixtureRequest, opened: Opener

@@ -1,4 +1,4 @@
-"""The conformance suite where production keeps its Redis: TLS, Sentinel, Cluster, replicas."""
+"""The conformance suite where production keeps its Redis: old, behind TLS, Sentinel, a cluster."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cronfleet.clock import ManualClock
 from cronfleet.store import Store
 from cronfleet.stores.redis import RedisStore
 from cronfleet.testing.conformance import StoreConformance
-from tests.redis_servers import Cluster, TlsServer, Watched
+from tests.redis_servers import Cluster, Replicated, TlsServer, Watched
 
 pytestmark = pytest.mark.redis
 
@@ -21,6 +21,20 @@ async def opened(url: str, clock: ManualClock) -> AsyncIterator[Store]:
     await store.open()
     yield store
     await store.aclose()
+
+
+class TestOldest(StoreConformance):
+    @pytest.fixture
+    async def store(self, clock: ManualClock, oldest_redis: Replicated) -> AsyncIterator[Store]:
+        async for store in opened(oldest_redis.url, clock):
+            yield store
+
+
+class TestOldestWaitingForReplicas(StoreConformance):
+    @pytest.fixture
+    async def store(self, clock: ManualClock, oldest_redis: Replicated) -> AsyncIterator[Store]:
+        async for store in opened(f"{oldest_redis.url}?durability=wait", clock):
+            yield store
 
 
 class TestTls(StoreConformance):
