@@ -269,12 +269,34 @@ async def test_a_server_that_evicts_is_refused(own_redis: OwnServer) -> None:
         await RedisStore(own_redis.url).open()
 
 
-async def test_a_server_that_keeps_nothing_is_warned_of(
-    own_redis: OwnServer, opened: Opener, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("settings", "warning"),
+    [
+        ({"appendonly": "no"}, "keeps nothing on disk"),
+        ({"appendonly": "no", "save": "3600 1"}, "keeps only a snapshot"),
+        ({"appendfsync": "no"}, "leaves it to the system"),
+    ],
+)
+async def test_a_server_that_may_forget_is_warned_of(
+    own_redis: OwnServer,
+    opened: Opener,
+    caplog: pytest.LogCaptureFixture,
+    settings: dict[str, str],
+    warning: str,
 ) -> None:
-    tell(own_redis, "CONFIG", "SET", "appendonly", "no")
+    for name, value in settings.items():
+        tell(own_redis, "CONFIG", "SET", name, value)
     await opened(own_redis.url)
-    assert "keeps nothing on disk" in caplog.text
+    assert warning in caplog.text
+
+
+@pytest.mark.parametrize("fsync", ["everysec", "always"])
+async def test_a_server_that_keeps_what_it_writes_is_not_warned_of(
+    own_redis: OwnServer, opened: Opener, caplog: pytest.LogCaptureFixture, fsync: str
+) -> None:
+    tell(own_redis, "CONFIG", "SET", "appendfsync", fsync)
+    await opened(own_redis.url)
+    assert caplog.text == ""
 
 
 async def test_a_claim_whose_reply_was_lost_is_sent_once(

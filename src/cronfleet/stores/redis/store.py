@@ -316,7 +316,7 @@ class RedisStore:
         return page + await self.jobs(limit - MOST_SEEN, page[-1].name)
 
     async def definition(self, digest: Digest) -> str | None:
-        return await self._call("definition", digest)
+        return codec.definition(await self._call("definition", digest))
 
     async def run(self, run: RunId) -> RunRecord | None:
         return next((codec.run(each) for each in await self._call("runs", "", str(run))), None)

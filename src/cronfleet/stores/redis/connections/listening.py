@@ -76,6 +76,12 @@ class Listening:
     async def _listen(self) -> None:
         """Until nobody listens any more, or the connection breaks."""
         connection = await self._connections.connect()
+        try:
+            await self._converse(connection)
+        finally:
+            await connection.disconnect(nowait=True)
+
+    async def _converse(self, connection: Any) -> None:
         passing_on = asyncio.create_task(self._pass_on(connection), name="cronfleet-hints-heard")
         passing_on.add_done_callback(lambda _: self._changed.set())
         try:
@@ -83,7 +89,6 @@ class Listening:
         finally:
             passing_on.cancel()
             await asyncio.wait([passing_on])
-            await connection.disconnect(nowait=True)
         if not passing_on.cancelled():
             passing_on.result()
 

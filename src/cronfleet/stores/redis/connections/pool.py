@@ -99,6 +99,9 @@ class Connections:
         except (RedisError, OSError):
             await self._leave(served)
             raise
+        except asyncio.CancelledError:
+            await connection.disconnect(nowait=True)
+            raise
         return connection
 
     async def aclose(self) -> None:

@@ -9,10 +9,10 @@
 --   session:<id>          hash    an open session
 --   held:<session>        zset    its runs, claimed or started, in the order of run ids
 --   orphaned              set     ids of ended sessions that still have a held:<session>
---   declaring:<session>   set     the digests of a manifest that is not complete yet
+--   declaring:<session>   string  the digests of a manifest that is not complete yet
 --   manifests             set     the manifests that open sessions have in force
---   manifest:<digest>     set     its definitions' digests
---   definitions           hash    digest -> JSON
+--   manifest:<digest>     string  its definitions' digests, each between two spaces
+--   definitions:<2 digits>  hash  the rest of a digest -> the definition, in the caller's form
 --   jobs                  zset    all names
 --   job:<name>            hash    a job; pause:<name>, a hash, says who paused it and why
 --   due:<program>         zset    its jobs that make ticks, by the instant at which each is due

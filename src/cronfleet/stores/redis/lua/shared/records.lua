@@ -30,6 +30,7 @@ local function find_job(name)
     local job = load(JOB, key('job', name))
     if job then
       job.name = name
+      job.was.due = job.was.due or job.was.fire
     end
     jobs[name] = job
   end
@@ -48,8 +49,13 @@ local function new_job(name, program)
   return job
 end
 
+-- Where a definition lies: in one of many small hashes, which the server packs tightly.
+local function place_of_definition(digest)
+  return key('definitions', string.sub(digest, 1, 2)), string.sub(digest, 3)
+end
+
 local function has_definition(digest)
-  return definitions[digest] or call('HEXISTS', BASE .. 'definitions', digest) == 1
+  return definitions[digest] or call('HEXISTS', place_of_definition(digest)) == 1
 end
 
 local function is_full(job)
@@ -249,6 +255,15 @@ local function write_pause(job)
   end
 end
 
+-- Most ticks are due at their fire time, which is not stored twice.
+local function write_fields(job)
+  local was, due = job.was, job.due
+  was.due = was.due ~= was.fire and was.due
+  job.due = due ~= job.fire and due
+  write(JOB, key('job', job.name), job)
+  job.due = due
+end
+
 local function write_job(job)
   local was_due = not job.was.paused_reason and job.was.due
   local is_due = not job.paused_reason and job.due
@@ -268,7 +283,7 @@ local function write_job(job)
   if not job.was.program then
     call('ZADD', BASE .. 'jobs', 0, job.name)
   end
-  write(JOB, key('job', job.name), job)
+  write_fields(job)
 end
 
 -- Writes all that was changed. A run before its job: a tick whose run exists is settled, whatever
@@ -280,7 +295,8 @@ local function save()
     end
   end
   for digest, json in pairs(definitions) do
-    call('HSET', BASE .. 'definitions', digest, json)
+    local hash_key, field = place_of_definition(digest)
+    call('HSET', hash_key, field, json)
   end
   for _, run in pairs(runs) do
     if run then
