@@ -8,6 +8,7 @@ import pytest
 
 from tests.fleet.rig import Fleet, eventually
 from tests.fleet.test_fleet import TTL_MS, assert_started_once
+from tests.fleet.test_store_restart import Said
 from tests.redis_servers import Watched, tell
 from tests.servers import Server
 
@@ -67,3 +68,21 @@ def test_without_it_the_fleet_goes_on_with_the_new_primary_alone(own_watched: Wa
         primary.stop()
         enter(fleet, TICKS - TICKS // 3)
         assert promoted(own_watched, primary.port)
+
+
+def test_instances_wait_while_no_primary_is_elected_and_go_on(
+    own_watched: Watched, capfd: pytest.CaptureFixture[str]
+) -> None:
+    said = Said(capfd)
+    with Fleet(own_watched.url, TTL_MS, "steady=0") as fleet:
+        fleet.start(2)
+        fleet.entered("steady", 1, within_s=20)
+        for server in own_watched.data:
+            server.stop()
+        eventually(lambda: said.has("waiting for the store"), within_s=20)
+        eventually(own_watched.is_lost, within_s=20)
+        own_watched.data[0].start()
+        eventually(lambda: said.has("the store is back"), within_s=30)
+        fleet.entered("steady", 3, within_s=30)
+        assert_started_once(fleet.drain())
+        assert all(process.poll() is None for process in fleet.processes.values())
