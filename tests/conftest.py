@@ -20,6 +20,7 @@ from tests.postgres_servers import (
     given_or_own_postgres,
     wheel_programs,
 )
+from tests.redis_servers import Cluster, Group, Replicated, TlsServer, Watched, find_oldest
 from tests.servers import (
     OwnServer,
     Server,
@@ -36,7 +37,7 @@ SETTINGS = re.compile(
     "|DRY_RUN|HOST|MAIL_SENDER|MAILBOX_DIR|MAX_MAILS_PER_RUN|PG[A-Z]+|PORT"
 )
 SERVERS_USED = pytest.StashKey[set[str]]()
-AnyServer = TypeVar("AnyServer", Server, OwnServer, Postgres, OwnPostgres, OwnPooler)
+AnyServer = TypeVar("AnyServer", bound=Server | Group | Postgres | OwnPooler)
 Got = TypeVar("Got")
 
 
@@ -82,7 +83,7 @@ def in_use(config: pytest.Config, get: Callable[[], AnyServer]) -> Generator[Any
     server = in_use_as(config, get)
     config.stash.setdefault(SERVERS_USED, set()).add(str(server))
     yield server
-    if not isinstance(server, Server) or isinstance(server, OwnServer):
+    if isinstance(server, OwnServer | Group | OwnPostgres | OwnPooler):
         server.stop()
 
 
@@ -128,6 +129,16 @@ def postgres_server(pytestconfig: pytest.Config) -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
+def tls_redis(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[TlsServer]:
+    """A Redis behind TLS, which all tests share."""
+    folder = tmp_path_factory.mktemp("tls")
+    with in_use(pytestconfig, lambda: TlsServer(find_binary("redis"), folder)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def newest_postgres_server(pytestconfig: pytest.Config) -> Iterator[OwnPostgres]:
     """The wheel's PostgreSQL, which all tests share: keep to fleets of your own."""
     with in_use(pytestconfig, lambda: OwnPostgres(wheel_programs())) as server:
@@ -147,3 +158,40 @@ def own_postgres(pytestconfig: pytest.Config) -> Iterator[OwnPostgres]:
     with in_use(pytestconfig, lambda: OwnPostgres(find_programs())) as server:
         yield server
         server.remove()
+
+
+@pytest.fixture(scope="session")
+def watched_redis(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Watched]:
+    """A Redis under Sentinel, which all tests share: leave all of it running."""
+    folder = tmp_path_factory.mktemp("watched")
+    with in_use(pytestconfig, lambda: Watched(find_binary("redis"), folder)) as servers:
+        yield servers
+
+
+@pytest.fixture
+def own_watched(pytestconfig: pytest.Config, tmp_path: Path) -> Iterator[Watched]:
+    """A Redis under Sentinel for this test alone, to stop any part of it."""
+    with in_use(pytestconfig, lambda: Watched(find_binary("redis"), tmp_path)) as servers:
+        yield servers
+
+
+@pytest.fixture(scope="session")
+def redis_cluster(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Cluster]:
+    """A cluster of three primaries, which all tests share; a slot may be moved."""
+    folder = tmp_path_factory.mktemp("cluster")
+    with in_use(pytestconfig, lambda: Cluster(find_binary("redis"), folder)) as servers:
+        yield servers
+
+
+@pytest.fixture(scope="session")
+def oldest_redis(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Replicated]:
+    """The oldest Redis that is supported, with a replica, which all tests share."""
+    folder = tmp_path_factory.mktemp("oldest")
+    with in_use(pytestconfig, lambda: Replicated(find_oldest(), folder)) as servers:
+        yield servers

@@ -98,16 +98,19 @@ class OwnServer(Server):
     it from the main thread.
     """
 
-    def __init__(self, binary: Binary, folder: Path) -> None:
+    _READY = "Ready to accept connections"
+
+    def __init__(self, binary: Binary, folder: Path, *options: str) -> None:
         self._binary = binary
         self._folder = folder / binary.kind
         self._folder.mkdir()
         self.keeps_append_only_file = True
+        self._options = options
         self._log: deque[str] = deque(maxlen=20)
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
         port = self._start_on_a_free_port()
-        super().__init__(binary.kind, f"redis://127.0.0.1:{port}/0", binary.source)
+        super().__init__(binary.kind, self._url(port), binary.source)
 
     @property
     def pid(self) -> int:
@@ -171,7 +174,7 @@ class OwnServer(Server):
         assert process.stdout is not None
         for line in process.stdout:
             self._log.append(line)
-            if "Ready to accept connections" in line:
+            if self._READY in line:
                 # Read on, or the pipe fills up and the server waits for us.
                 self._reader = threading.Thread(target=self._log.extend, args=(process.stdout,))
                 self._reader.daemon = True
@@ -186,8 +189,11 @@ class OwnServer(Server):
         # their answers do not.
         keeps = "yes" if self.keeps_append_only_file else "no"
         words = f"--port {port} --bind 127.0.0.1 --appendonly {keeps} --appendfsync no"
-        own = [*words.split(), "--save", "", "--dir", self._folder]
+        own = [*words.split(), "--save", "", "--dir", self._folder, *self._options]
         return [*DIE_WITH_PARENT, self._program(), *own]
+
+    def _url(self, port: int) -> str:
+        return f"redis://127.0.0.1:{port}/0"
 
     def _program(self) -> Path:
         """The binary under the name by which it knows that it is to serve, not to check a file."""

@@ -34,7 +34,10 @@ log: logging.Logger = logging.getLogger(__name__)
 ENV_FILE = Path(".env")
 
 _SENDERS_TO_COME = ("ses", "sendgrid")
-_REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
+_REDIS_SCHEMES = (
+    *("redis://", "rediss://", "unix://"),
+    *("redis+sentinel://", "rediss+sentinel://", "redis+cluster://", "rediss+cluster://"),
+)
 _READABLE_BY_OTHERS = 0o044
 _NEARLY = 0.9
 _OPEN_TO_OTHERS = 0o077
@@ -78,7 +81,9 @@ def _not_to_come(sender: object) -> object:
 
 def _redis_url(url: SecretStr) -> SecretStr:
     if not url.get_secret_value().startswith(_REDIS_SCHEMES):
-        raise ValueError("write redis://host:port/0, or rediss:// for TLS")
+        raise ValueError(
+            "write redis://host:port/0, rediss:// for TLS, redis+sentinel:// or redis+cluster://"
+        )
     return url
 
 

@@ -8,11 +8,17 @@ from urllib.parse import unquote, urlsplit
 from cronfleet.errors import ConfigurationError, MissingExtraError
 from cronfleet.store import Store
 
+_REDIS_SCHEMES = {
+    *("redis", "rediss", "unix"),
+    *("redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster"),
+}
+
 
 def open_store(url: str, fleet: str, call_ms: int = 2_500) -> Store:
     """The store that a URL names, not connected yet; a call may take `call_ms`.
 
     `memory:`, `sqlite:///relative.db`, `sqlite:////absolute.db`, `redis://host:port/0`,
+    `rediss://` for TLS, `unix://`, `redis+sentinel://`, `redis+cluster://`,
     `postgresql://user:password@host:port/database`.
     Raises ConfigurationError for any other, MissingExtraError if its packages are missing.
     """
@@ -25,7 +31,7 @@ def open_store(url: str, fleet: str, call_ms: int = 2_500) -> Store:
             from cronfleet.stores.sqlite import SqliteStore
 
             return SqliteStore(_sqlite_path(url), fleet=fleet, lock_timeout_ms=call_ms)
-        case "redis" | "rediss" | "unix":
+        case scheme if scheme in _REDIS_SCHEMES:
             if find_spec("redis") is None:
                 raise MissingExtraError("a Redis store", "redis")
             from cronfleet.stores.redis import RedisStore

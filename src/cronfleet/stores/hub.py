@@ -27,6 +27,11 @@ class Hub:
             if not self._listeners[listener.topic]:
                 del self._listeners[listener.topic]
 
+    def topics(self) -> frozenset[str]:
+        """What somebody listens to now."""
+        with self._lock:
+            return frozenset(self._listeners)
+
     def tell(self, topic: str) -> None:
         """Something about the topic may have changed."""
         with self._lock:
@@ -36,7 +41,7 @@ class Hub:
 
     def tell_all(self) -> None:
         """Hints may have been missed: everybody had better look."""
-        for topic in list(self._listeners):
+        for topic in self.topics():
             self.tell(topic)
 
 

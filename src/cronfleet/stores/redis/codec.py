@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
+from cronfleet.errors import StoreError
 from cronfleet.model import (
     AuditRecord,
     Claim,
@@ -53,6 +54,7 @@ from cronfleet.store import (
     Triggered,
 )
 from cronfleet.stores.redis.connections import Reply, Word
+from cronfleet.stores.redis.packing import packed, unpacked
 
 # --- words --------------------------------------------------------------------------------------
 
@@ -65,7 +67,7 @@ def declaration(each: Declaration) -> Iterable[Word]:
         each.limit,
         each.on_lost,
         *_fire(each.first),
-        each.json,
+        packed(each.json),
     )
 
 
@@ -129,6 +131,14 @@ def _fire(fire: Fire | None) -> Iterable[Word]:
 
 def _gap(gap: Gap | None) -> Iterable[Word]:
     return ("",) * 4 if gap is None else (gap.first, gap.last, gap.count, gap.reason)
+
+
+def definition(reply: Reply) -> str | None:
+    """Raises StoreError for what no declaration wrote."""
+    try:
+        return None if reply is None else unpacked(reply)
+    except ValueError as error:
+        raise StoreError(f"the store holds a definition that cannot be read: {error}") from error
 
 
 # --- replies ------------------------------------------------------------------------------------

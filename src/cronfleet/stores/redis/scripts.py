@@ -25,6 +25,11 @@ _LUA = files("cronfleet.stores.redis") / "lua"
 
 _SHARED = ("fleet", "records", "runs", "sessions", "orders")
 
+READING: frozenset[str] = frozenset(
+    {"audit", "definition", "gaps", "instances", "jobs", "peek", "replication", "runs"}
+)
+"""The operations whose answers claim nothing. That of `held` does: a run that is ours."""
+
 _NUMBERS = {
     "CLOCK_STEP_BACK_MS": CLOCK_STEP_BACK_MS,
     "KEY_KEPT_MS": KEY_KEPT_MS,
@@ -47,13 +52,36 @@ class Script:
 
     text: str
     sha: str
+    is_confirmed: bool = False
+    """Whether it answers with its answer, and with the numbers of replicas: see confirmed.lua."""
 
 
 @cache
 def script(name: str) -> Script:
     """The script of an operation."""
-    text = _shared() + (_LUA / f"{name}.lua").read_text("utf-8")
-    return Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+    text = _shared() + _own(name)
+    return Script(text, _sha(text))
+
+
+@cache
+def confirmed_script(name: str) -> Script:
+    """The same for durability=wait: an operation that writes, and that replicas must have too.
+
+    One that only reads is as it is.
+    """
+    if name in READING:
+        return script(name)
+    operation = f"local function operation()\n{_own(name)}\nend\n"
+    text = _shared() + operation + (_LUA / "shared" / "confirmed.lua").read_text("utf-8")
+    return Script(text, _sha(text), is_confirmed=True)
+
+
+def _own(name: str) -> str:
+    return (_LUA / f"{name}.lua").read_text("utf-8")
+
+
+def _sha(text: str) -> str:
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
 @cache

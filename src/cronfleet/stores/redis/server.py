@@ -23,6 +23,9 @@ _AWAY = re.compile(
     r"(?:^|-)(?:BUSY|CLUSTERDOWN|LOADING|MASTERDOWN|MISCONF|NOREPLICAS|OOM|READONLY|TRYAGAIN"
     r"|UNKILLABLE)\b"
 )
+_NO_PRIMARY = re.compile(r"(?:^|-)(?:READONLY|CLUSTERDOWN|MASTERDOWN)\b")
+_CERTIFICATE = re.compile(r"CERTIFICATE_VERIFY_FAILED|CERTIFICATE_REQUIRED|BAD_CERTIFICATE")
+_NO_TLS = re.compile(r"WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE")
 _PASSWORD = re.compile(r"^(?:NOAUTH|WRONGPASS|DENIED)\b")
 NO_DATABASE = re.compile(r"DB index is out of range|invalid DB index")
 _NOT_ALLOWED = re.compile(
@@ -37,6 +40,14 @@ _AWAY_CLASSES = (
     exceptions.OutOfMemoryError,
     exceptions.ReadOnlyError,
     exceptions.TryAgainError,
+    OSError,
+)
+_GONE_CLASSES = (
+    exceptions.ConnectionError,
+    exceptions.TimeoutError,
+    exceptions.ClusterDownError,
+    exceptions.ReadOnlyError,
+    exceptions.AskError,
     OSError,
 )
 _PASSWORD_CLASSES = (
@@ -88,32 +99,60 @@ def errors_in_our_words(name: str) -> Generator[None]:
         raise in_our_words(name, error) from error
 
 
+def is_elsewhere(error: Exception) -> bool:
+    """Whether the primary had better be looked for: this server is gone, or is none any more."""
+    return isinstance(error, _GONE_CLASSES) or bool(_NO_PRIMARY.search(str(error)))
+
+
 def in_our_words(name: str, error: Exception) -> StoreError:
     """An error of the driver's as one of ours: refused where a person must change something."""
     said = str(error).rstrip(".") or type(error).__name__
+    if refusal := _refusal(name, error, said):
+        return StoreRefusedError(refusal)
+    if isinstance(error, exceptions.AskError):
+        return StoreUnavailableError(name, f"the fleet is on its way to another node ({said})")
+    if isinstance(error, _AWAY_CLASSES) or _AWAY.search(said):
+        return StoreUnavailableError(name, said)
+    return StoreError(f"the store {name} answered what cannot be worked with: {said}")
+
+
+def _refusal(name: str, error: Exception, said: str) -> str | None:
+    """What a person must change; None where time will do."""
     if isinstance(error, _PASSWORD_CLASSES) or _PASSWORD.search(said):
-        return StoreRefusedError(
+        return (
             f"the store {name} refuses the password: {said}. Set REDIS_PASSWORD, or write the "
             "password into the URL, as redis://:password@host:6379/0"
         )
     if isinstance(error, exceptions.NoPermissionError) or _NOT_ALLOWED.search(said):
-        return StoreRefusedError(
+        return (
             f"the store {name} does not allow what cronfleet needs: {said}. Give its user "
-            "~cronfleet:* +@all -@dangerous +info"
+            "~cronfleet:* &cronfleet:* +@all -@dangerous +info"
         )
     if NO_DATABASE.search(said):
-        return StoreRefusedError(
+        return (
             f"the store {name} has no database of that number: end its URL with a lower one, as in "
             "redis://host:6379/0"
         )
     if isinstance(error, exceptions.MovedError):
-        return StoreRefusedError(
+        return (
             f"the store {name} is a node of a cluster that keeps this fleet on another one "
-            f"({said}): name that node, or use a server of its own"
+            f"({said}): write redis+cluster:// in place of redis://"
         )
-    if isinstance(error, _AWAY_CLASSES) or _AWAY.search(said):
-        return StoreUnavailableError(name, said)
-    return StoreError(f"the store {name} answered what cannot be worked with: {said}")
+    return _refused_by_tls(name, said)
+
+
+def _refused_by_tls(name: str, said: str) -> str | None:
+    if _CERTIFICATE.search(said):
+        return (
+            f"the store {name} shows a certificate that cannot be trusted, or asks for ours: "
+            f"{said}. Name the authority's with ?ssl_ca_certs=/path, and ours with "
+            "ssl_certfile=/path and ssl_keyfile=/path"
+        )
+    if _NO_TLS.search(said):
+        return (
+            f"the store {name} speaks no TLS on that port: {said}. Write redis://, or its TLS port"
+        )
+    return None
 
 
 def check(name: str, server: Description) -> None:

@@ -1,10 +1,11 @@
-"""The store on one Redis or Valkey server: one Lua script an operation."""
+"""The store on Redis or Valkey: one Lua script an operation."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from itertools import chain
 from typing import TypeVar
 
@@ -28,6 +29,7 @@ from cronfleet.model import (
 )
 from cronfleet.promise import Promise, redis_promise
 from cronfleet.store import (
+    DUE,
     ClaimAnswer,
     ClaimItem,
     Completion,
@@ -56,10 +58,19 @@ from cronfleet.stores.hub import Hub
 from cronfleet.stores.redis import codec
 from cronfleet.stores.redis.bounds import MOST_ITEMS, MOST_SEEN
 from cronfleet.stores.redis.checking import check_fleet
-from cronfleet.stores.redis.connections import Address, Connection, Connections, Reply, Word
+from cronfleet.stores.redis.connections import (
+    Address,
+    Connection,
+    Connections,
+    Listening,
+    Reply,
+    Topology,
+    Word,
+    read_address,
+)
 from cronfleet.stores.redis.keys import base_key
-from cronfleet.stores.redis.scripts import script
-from cronfleet.stores.redis.server import check
+from cronfleet.stores.redis.scripts import confirmed_script, script
+from cronfleet.stores.redis.server import Description, check
 from cronfleet.stores.steps.checking import NO_SESSION
 from cronfleet.stores.steps.resets import SET_ASIDE
 from cronfleet.stores.steps.sessions import SCHEMA
@@ -69,9 +80,14 @@ Item = TypeVar("Item")
 MOST_LABEL_CHARACTERS = 64
 """Every run carries the label; one field longer than that would triple the memory of each."""
 
+_STIRRING = frozenset(
+    {"complete", "release", "resume", "skip_next", "sweep", "sync_jobs", "trigger"}
+)
+"""The operations after which there may be more to claim."""
+
 
 class RedisStore:
-    """Shared by all instances that name the same server, database and fleet.
+    """Shared by all instances that name the same servers, database and fleet.
 
     A call that takes longer than `call_timeout` seconds raises StoreUnavailableError; it should
     be at most a quarter of a session's TTL. Time is the server's, unless a clock is given.
@@ -88,14 +104,15 @@ class RedisStore:
         clock: Clock | None = None,
         call_timeout: float = 2.5,
     ) -> None:
-        self._address = Address(url, call_timeout)
-        self._address.check()
+        self._address = read_address(url, call_timeout)
+        self._script = confirmed_script if self._address.waits else script
         self._base = base_key(fleet)
         self._clock = clock
         self._connections: Connections | None = None
         # Whether scripts may ask the server about its replication: '1' or ''.
         self._may_ask = ""
         self._hub = Hub()
+        self._listening: Listening | None = None
 
     @property
     def name(self) -> str:
@@ -105,20 +122,22 @@ class RedisStore:
         if self._connections is not None:
             return await self._open(self._connections)
         async with AsyncExitStack() as undo:
-            connections = Connections(self._address)
+            connections = Connections(self._address, self._base)
             undo.push_async_callback(connections.aclose)
             server = await connections.describe()
             check(self.name, server)
+            _check_replicas(self._address, server)
             self._may_ask = "" if server.replication is None else "1"
             info = await self._open(connections)
             if self._connections is None:  # Another task may have been quicker.
                 undo.pop_all()
                 self._connections = connections
+                self._listening = Listening(connections, self._base, self._hub, self.name)
         return info
 
     async def _open(self, connections: Connections) -> StoreInfo:
         words = self._begun_with([secrets.token_hex(16), SCHEMA, self._may_ask])
-        info = codec.info(await connections.call(script("open"), words))
+        info = codec.info(await connections.call(self._script("open"), words))
         if info.schema > SCHEMA:
             raise StoreRefusedError(
                 f"the store {self.name} was made by a newer cronfleet (schema {info.schema}, and "
@@ -127,35 +146,57 @@ class RedisStore:
         return info
 
     async def promise(self) -> Promise:
-        return redis_promise((await self._opened().describe()).facts)
+        facts = replace(
+            (await self._opened().describe()).facts,
+            is_sentinel=self._address.topology is Topology.SENTINEL,
+            is_cluster=self._address.topology is Topology.CLUSTER,
+            waits=self._address.waits,
+        )
+        return redis_promise(facts)
 
     async def aclose(self) -> None:
+        listening, self._listening = self._listening, None
+        if listening is not None:
+            await listening.aclose()
         connections, self._connections = self._connections, None
         if connections is not None:
             await connections.aclose()
 
     def hints(self, topic: str) -> Hints:
-        return self._hub.listen(topic)
+        hints = self._hub.listen(topic)
+        if self._listening is not None:
+            self._listening.listen()
+        return hints
 
     def renewer(self) -> Renewer:
-        return _RedisRenewer(self, Connection(self._address))
+        return _RedisRenewer(self, Connection(self._address, self._base))
 
     # --- calling scripts
 
     async def _call(self, name: str, *words: Word) -> Reply:
-        return await self._opened().call(script(name), self._begun_with(words))
+        reply = await self._opened().call(self._script(name), self._begun_with(words))
+        if name in _STIRRING:
+            self._stirred()
+        return reply
 
     def _opened(self) -> Connections:
         if self._connections is None:
             raise StoreRefusedError(f"the store {self.name} is not open: open it first")
         return self._connections
 
+    def _stirred(self) -> None:
+        """Tell this process at least, where hints do not come from the server."""
+        if self._listening is None or not self._listening.hears(DUE):
+            self._hub.tell(DUE)
+
     def _begun_with(self, words: Iterable[Word]) -> list[Word]:
         """The key and the first argument of every script, and its own."""
         return [self._base, "" if self._clock is None else self._clock.wall_ms(), *words]
 
-    def renewal_words(self, session: SessionId) -> Sequence[Word]:
-        return self._begun_with([session, self._may_ask])
+    def renew_by(self, connection: Connection, session: SessionId) -> Reply:
+        """Called by the renewal thread."""
+        words = self._begun_with([session, self._may_ask])
+        return connection.call(self._script("renew"), words)
 
     async def _call_in_parts(
         self,
@@ -312,7 +353,7 @@ class RedisStore:
         return page + await self.jobs(limit - MOST_SEEN, page[-1].name)
 
     async def definition(self, digest: Digest) -> str | None:
-        return await self._call("definition", digest)
+        return codec.definition(await self._call("definition", digest))
 
     async def run(self, run: RunId) -> RunRecord | None:
         return next((codec.run(each) for each in await self._call("runs", "", str(run))), None)
@@ -345,11 +386,21 @@ class _RedisRenewer:
         self._connection = connection
 
     def renew(self, session: SessionId) -> Renewal | None:
-        reply = self._connection.call(script("renew"), self._store.renewal_words(session))
+        reply = self._store.renew_by(self._connection, session)
         return None if reply is None else codec.renewal(reply)
 
     def close(self) -> None:
         self._connection.close()
+
+
+def _check_replicas(address: Address, server: Description) -> None:
+    """Raises StoreRefusedError where nobody could say how many replicas there are."""
+    is_known = address.replicas or address.topology is not Topology.SERVER
+    if address.waits and not is_known and server.replication is None:
+        raise StoreRefusedError(
+            f"the store {address.name} does not tell scripts how many replicas it has, which "
+            "durability=wait must know: give its user +info, or say replicas=N in the URL"
+        )
 
 
 def _parts(items: Sequence[Item]) -> Iterator[Sequence[Item]]:

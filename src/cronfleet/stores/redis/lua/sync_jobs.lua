@@ -1,7 +1,7 @@
 -- Declares a part of an instance's jobs.
 -- ARGV: session, program, manifest, 'first' if this is the first part, 'last' if it is the last,
 -- which puts the manifest in force; then for each job: name, digest, schedule digest, limit,
--- on_lost, first fire time and its due instant ('' if there is none), definition as JSON.
+-- on_lost, first fire time and its due instant ('' if there is none), definition.
 -- Returns nothing if the session is not open, else for each job: 'new', 'kept', 'changed',
 -- 'superseded', {'foreign', program} or {'behind', watermark}.
 local mine, program, manifest = find_session(word()), word(), word()
@@ -19,7 +19,8 @@ end
 
 local function is_declared_by_others(digest)
   for manifest, is_theirs in pairs(others) do
-    if is_theirs and call('SISMEMBER', key('manifest', manifest), digest) == 1 then
+    local digests = is_theirs and call('GET', key('manifest', manifest))
+    if digests and string.find(digests, ' ' .. digest .. ' ', 1, true) then
       return true
     end
   end
@@ -35,7 +36,7 @@ local function supersede(name, old, new)
   call('LREM', list, 0, new)
   call('LPUSH', list, old)
   for _, digest in ipairs(call('LRANGE', list, MOST_SUPERSEDED, -1)) do
-    call('HDEL', BASE .. 'definitions', digest)
+    call('HDEL', place_of_definition(digest))
   end
   call('LTRIM', list, 0, MOST_SUPERSEDED - 1)
 end
@@ -108,12 +109,13 @@ if is_first then
   call('UNLINK', declaring)
 end
 if #digests > 0 then
-  call('SADD', declaring, unpack(digests))
+  call('APPEND', declaring, (is_first and ' ' or '') .. table.concat(digests, ' ') .. ' ')
 end
 if is_last then
-  if call('EXISTS', declaring) == 1 then
-    call('UNLINK', key('manifest', manifest))
-    call('RENAME', declaring, key('manifest', manifest))
+  local complete = call('GET', declaring)
+  if complete then
+    call('SET', key('manifest', manifest), complete) -- What was appended to has room left over.
+    call('UNLINK', declaring)
     call('SADD', BASE .. 'manifests', manifest)
   end
   write_session(mine)

@@ -10,10 +10,10 @@
 --   session:<id>          hash    an open session
 --   held:<session>        zset    its runs, claimed or started, in the order of run ids
 --   orphaned              set     ids of ended sessions that still have a held:<session>
---   declaring:<session>   set     the digests of a manifest that is not complete yet
+--   declaring:<session>   string  the digests of a manifest that is not complete yet
 --   manifests             set     the manifests that open sessions have in force
---   manifest:<digest>     set     its definitions' digests
---   definitions           hash    digest -> JSON
+--   manifest:<digest>     string  its definitions' digests, each between two spaces
+--   definitions:<2 digits>  hash  the rest of a digest -> the definition, in the caller's form
 --   superseded:<job>      list    the digests that were in force before, the newest first
 --   jobs                  zset    all names
 --   job:<name>            hash    a job; pause:<name>, a hash, says who paused it and why
@@ -28,6 +28,11 @@
 --   gaps:<job>            list    the newest first
 --   answer:<order>        string  what an order was answered, and when
 --   audit                 list    the newest first
+--   replicas              hash    under durability=wait: the most replicas ever seen, and when
+--
+-- Channels, whose messages are empty:
+--
+--   hints:<topic>         something about the topic may have changed
 
 local BASE = KEYS[1]
 local call = redis.call
@@ -78,6 +83,11 @@ end
 -- A part of a sorted set or a list: `limit` members, past the first `skip`.
 local function page(command, list_key, skip, limit)
   return limit > 0 and call(command, list_key, skip, skip + limit - 1) or {}
+end
+
+-- Tells whoever listens. Nothing depends on it, so a user without rights to channels goes on.
+local function hint(topic)
+  redis.pcall('PUBLISH', key('hints', topic), '')
 end
 
 -- Records ---------------------------------------------------------------------------------
