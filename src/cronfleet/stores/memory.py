@@ -253,7 +253,9 @@ class _MemoryRecords:
 
     def gaps(self, job: JobName, limit: int, skip: int) -> Sequence[GapRecord]:
         newest_first = sorted(
-            self._gaps.get(job, {}).values(), key=lambda gap: gap.gap.last, reverse=True
+            self._gaps.get(job, {}).values(),
+            key=lambda gap: (gap.gap.last, gap.gap.first),
+            reverse=True,
         )
         return newest_first[skip : skip + limit]
 

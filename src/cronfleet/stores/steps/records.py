@@ -134,7 +134,7 @@ class Records(Protocol):
         ...
 
     def gaps(self, job: JobName, limit: int, skip: int) -> Sequence[GapRecord]:
-        """The last fire time first."""
+        """The last fire time first; of one, the one that began last."""
         ...
 
     def put_gap(self, gap: GapRecord) -> None:
