@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cronfleet.store.contract import Hints, Renewer, Store
+from cronfleet.store.contract import Hints, Locker, Renewer, Store
 from cronfleet.store.values import (
     CLOCK_STEP_BACK_MS,
     DUE,
@@ -11,9 +11,12 @@ from cronfleet.store.values import (
     MOST_AUDIT,
     MOST_ERROR_CHARACTERS,
     MOST_GAPS,
+    MOST_LOCK_WAITERS,
     MOST_WAITING,
     SOON_MS,
+    WAITER_KEPT_MS,
     Behind,
+    Busy,
     ClaimAnswer,
     ClaimItem,
     Completion,
@@ -25,6 +28,8 @@ from cronfleet.store.values import (
     Granted,
     HeldRun,
     IfActive,
+    LockAnswer,
+    Locked,
     Moved,
     NewSession,
     NotGranted,
@@ -42,6 +47,7 @@ from cronfleet.store.values import (
     Swept,
     TickClaim,
     Triggered,
+    lock_topic,
 )
 
 __all__ = [
@@ -52,9 +58,12 @@ __all__ = [
     "MOST_AUDIT",
     "MOST_ERROR_CHARACTERS",
     "MOST_GAPS",
+    "MOST_LOCK_WAITERS",
     "MOST_WAITING",
     "SOON_MS",
+    "WAITER_KEPT_MS",
     "Behind",
+    "Busy",
     "ClaimAnswer",
     "ClaimItem",
     "Completion",
@@ -67,6 +76,9 @@ __all__ = [
     "HeldRun",
     "Hints",
     "IfActive",
+    "LockAnswer",
+    "Locked",
+    "Locker",
     "Moved",
     "NewSession",
     "NotGranted",
@@ -86,4 +98,5 @@ __all__ = [
     "Swept",
     "TickClaim",
     "Triggered",
+    "lock_topic",
 ]

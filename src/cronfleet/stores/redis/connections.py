@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 from urllib.parse import urlsplit
@@ -88,13 +88,13 @@ class Connections:
             timeout=address.timeout_s,
             retry=AsyncRetry(NoBackoff(), 0),
         )
-        self._address = address
+        self._name = address.name
         self._client = cast("Any", AsyncRedis).from_pool(pool)
         self._is_closed = False
 
     async def call(self, wanted: Script, words: Sequence[Word]) -> Reply:
         """Run a script; `words` are its one key and its arguments."""
-        with errors_in_our_words(self._address.name):
+        with errors_in_our_words(self._name):
             try:
                 return await self._client.evalsha(wanted.sha, 1, *words)
             except NoScriptError:
@@ -105,7 +105,7 @@ class Connections:
 
     async def describe(self) -> Description:
         """Ask the server about itself."""
-        with errors_in_our_words(self._address.name):
+        with errors_in_our_words(self._name):
             save = await _if_allowed(self._client.config_get("save"))
             return Description(
                 info=await _if_allowed(self._client.info()),
@@ -115,28 +115,52 @@ class Connections:
                 ),
             )
 
+    async def listen(self, channel: str, tell: Callable[[str], None]) -> None:
+        """Pass on what is published there, until this is cancelled or the connection fails."""
+        with errors_in_our_words(self._name):
+            async with self._client.pubsub(ignore_subscribe_messages=True) as listening:
+                await listening.subscribe(channel)
+                while True:
+                    if message := await listening.get_message(timeout=60):
+                        tell(message["data"])
+
     async def aclose(self) -> None:
         self._is_closed = True
         await self._client.aclose()
 
 
 class Connection:
-    """One blocking connection, made when it is needed."""
+    """One blocking connection, made when it is needed; for one thread at a time."""
 
     def __init__(self, address: Address) -> None:
-        self._address = address
-        self._client = address.client(Redis, retry=Retry(NoBackoff(), 0))
+        self._name = address.name
+        client = address.client(Redis, retry=Retry(NoBackoff(), 0))
+        # Past the client, whose bookkeeping takes longer than a short script does.
+        self._connection: Any = client.connection_pool.make_connection()
 
     def call(self, wanted: Script, words: Sequence[Word]) -> Reply:
         """Run a script; `words` are its one key and its arguments."""
-        with errors_in_our_words(self._address.name):
+        with errors_in_our_words(self._name):
             try:
-                return self._client.evalsha(wanted.sha, 1, *words)
-            except NoScriptError:
-                return self._client.eval(wanted.text, 1, *words)
+                return self._evaluated(wanted, words)
+            except ResponseError:
+                raise
+            except BaseException:
+                self._connection.disconnect()  # The answer may come yet, and not to the next call.
+                raise
+
+    def _evaluated(self, wanted: Script, words: Sequence[Word]) -> Reply:
+        try:
+            return self._said("EVALSHA", wanted.sha, 1, *words)
+        except NoScriptError:
+            return self._said("EVAL", wanted.text, 1, *words)
+
+    def _said(self, *words: Word) -> Reply:
+        self._connection.send_command(*words)
+        return self._connection.read_response()
 
     def close(self) -> None:
-        self._client.close()
+        self._connection.disconnect()
 
 
 async def _if_allowed(asked: Awaitable[Reply]) -> Reply:

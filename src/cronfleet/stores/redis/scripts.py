@@ -14,14 +14,18 @@ from cronfleet.store import (
     LOSSES_ALLOWED,
     MOST_AUDIT,
     MOST_GAPS,
+    MOST_LOCK_WAITERS,
     MOST_WAITING,
     SOON_MS,
+    WAITER_KEPT_MS,
 )
 from cronfleet.stores.steps.claims import TOKENS_PER_MS
 
 _LUA = files("cronfleet.stores.redis") / "lua"
 
 _SHARED = ("fleet", "records", "runs", "sessions", "orders")
+_OTHERS: dict[str, tuple[str, ...]] = dict.fromkeys(("lock", "renew_lock", "unlock"), ("locks",))
+"""Scripts that share something else: what is shared is set up each time that a script runs."""
 
 _NUMBERS = {
     "CLOCK_STEP_BACK_MS": CLOCK_STEP_BACK_MS,
@@ -30,9 +34,11 @@ _NUMBERS = {
     "MAX_COUNTED": MAX_COUNTED,
     "MOST_AUDIT": MOST_AUDIT,
     "MOST_GAPS": MOST_GAPS,
+    "MOST_LOCK_WAITERS": MOST_LOCK_WAITERS,
     "MOST_WAITING": MOST_WAITING,
     "SOON_MS": SOON_MS,
     "TOKENS_PER_MS": TOKENS_PER_MS,
+    "WAITER_KEPT_MS": WAITER_KEPT_MS,
 }
 """The contract's numbers, which the scripts know by these names."""
 
@@ -48,12 +54,12 @@ class Script:
 @cache
 def script(name: str) -> Script:
     """The script of an operation."""
-    text = _shared() + (_LUA / f"{name}.lua").read_text("utf-8")
+    text = _shared(_OTHERS.get(name, _SHARED)) + (_LUA / f"{name}.lua").read_text("utf-8")
     return Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
 @cache
-def _shared() -> str:
+def _shared(names: tuple[str, ...]) -> str:
     numbers = [f"local {name} = {value}\n" for name, value in _NUMBERS.items()]
-    parts = [(_LUA / "shared" / f"{name}.lua").read_text("utf-8") for name in _SHARED]
+    parts = [(_LUA / "shared" / f"{name}.lua").read_text("utf-8") for name in names]
     return "".join([*numbers, *parts])

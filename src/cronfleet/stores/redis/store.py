@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
@@ -20,6 +21,7 @@ from cronfleet.model import (
     InstanceRecord,
     JobName,
     JobRecord,
+    LockOwner,
     ProgramName,
     RunId,
     RunRecord,
@@ -35,6 +37,8 @@ from cronfleet.store import (
     Declared,
     HeldRun,
     Hints,
+    LockAnswer,
+    Locker,
     Moved,
     NewSession,
     NotGranted,
@@ -45,6 +49,7 @@ from cronfleet.store import (
     Renewer,
     Seen,
     Start,
+    Store,
     StoreInfo,
     Swept,
     TickClaim,
@@ -54,6 +59,7 @@ from cronfleet.stores.hub import Hub
 from cronfleet.stores.redis import codec
 from cronfleet.stores.redis.connections import Address, Connection, Connections, Reply, Word
 from cronfleet.stores.redis.keys import base_key
+from cronfleet.stores.redis.locker import RedisLocker
 from cronfleet.stores.redis.scripts import script
 from cronfleet.stores.redis.server import check
 from cronfleet.stores.steps.sessions import SCHEMA
@@ -88,6 +94,7 @@ class RedisStore:
         clock: Clock | None = None,
         call_timeout: float = 2.5,
     ) -> None:
+        self._made_with = (url, fleet, clock, call_timeout)
         self._address = Address(url, call_timeout)
         self._address.check()
         self._base = base_key(fleet)
@@ -96,6 +103,7 @@ class RedisStore:
         # Whether scripts may ask the server about its replication: '1' or ''.
         self._may_ask = ""
         self._hub = Hub()
+        self._listening: asyncio.Task[None] | None = None
 
     @property
     def name(self) -> str:
@@ -128,11 +136,29 @@ class RedisStore:
 
     async def aclose(self) -> None:
         connections, self._connections = self._connections, None
+        listening, self._listening = self._listening, None
+        if listening is not None:
+            listening.cancel()
+            await asyncio.wait({listening})
         if connections is not None:
             await connections.aclose()
 
     def hints(self, topic: str) -> Hints:
+        if self._connections and (self._listening is None or self._listening.done()):
+            listen = self._connections.listen(f"{self._base}hints", self._hub.tell)
+            self._listening = asyncio.create_task(listen, name="cronfleet-hints")
         return self._hub.listen(topic)
+
+    @property
+    def tells_all(self) -> bool:
+        return True
+
+    def another(self) -> Store:
+        url, fleet, clock, call_timeout = self._made_with
+        return RedisStore(url, fleet=fleet, clock=clock, call_timeout=call_timeout)
+
+    def locker(self) -> Locker:
+        return RedisLocker(lambda: Connection(self._address), self._begun_with)
 
     def renewer(self) -> Renewer:
         return _RedisRenewer(self, Connection(self._address))
@@ -269,6 +295,17 @@ class RedisStore:
     async def skip_next(self, job: JobName, moved: Moved, order: Order) -> Ordered:
         words = (*codec.order("skip_next", job, order), *codec.moved(moved))
         return Ordered(await self._call("skip_next", *words))
+
+    # --- locks
+
+    async def lock(self, name: str, owner: LockOwner, ttl_ms: int, *, waits: bool) -> LockAnswer:
+        return codec.lock_answer(await self._call("lock", name, owner, ttl_ms, int(waits)))
+
+    async def renew_lock(self, name: str, owner: LockOwner, ttl_ms: int) -> bool:
+        return bool(await self._call("renew_lock", name, owner, ttl_ms))
+
+    async def unlock(self, name: str, owner: LockOwner) -> bool:
+        return bool(await self._call("unlock", name, owner))
 
     # --- reading
 

@@ -35,6 +35,14 @@ from cronfleet.stores.steps.records import Records, SessionRecord
 TOKENS_PER_MS = 1_024
 
 
+def next_token(records: Records) -> int:
+    """A number above all that were given out before."""
+    fleet = records.fleet()
+    token = max(fleet.last_token + 1, records.now * TOKENS_PER_MS)
+    records.put_fleet(replace(fleet, last_token=token))
+    return token
+
+
 def claim(records: Records, session_id: SessionId, items: Sequence[ClaimItem]) -> list[ClaimAnswer]:
     for item in items:
         if isinstance(item, TickClaim):
@@ -117,9 +125,7 @@ def _new_tick(records: Records, job: JobRecord, run: RunId) -> RunRecord:
 
 
 def _grant(records: Records, session: SessionRecord, job: JobRecord, run: RunRecord) -> ClaimAnswer:
-    fleet = records.fleet()
-    token = max(fleet.last_token + 1, records.now * TOKENS_PER_MS)
-    records.put_fleet(replace(fleet, last_token=token))
+    token = next_token(records)
     records.put_run(
         replace(
             run,
