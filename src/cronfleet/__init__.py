@@ -8,7 +8,10 @@ from cronfleet.errors import (
     CronfleetError,
     ForeignJobError,
     InvalidJobError,
+    InvalidLockError,
     InvalidScheduleError,
+    LockLostError,
+    LockTimeoutError,
     MissingExtraError,
     StoreError,
     StoreRefusedError,
@@ -24,6 +27,7 @@ from cronfleet.info import (
     RunInfo,
     TriggeredRun,
 )
+from cronfleet.lock import Lock, LockHeld
 from cronfleet.registry import History, Retry
 from cronfleet.schedule import Schedule, at, cron, every
 from cronfleet.scheduler import Scheduler
@@ -38,8 +42,13 @@ __all__ = [
     "History",
     "InstanceInfo",
     "InvalidJobError",
+    "InvalidLockError",
     "InvalidScheduleError",
     "JobInfo",
+    "Lock",
+    "LockHeld",
+    "LockLostError",
+    "LockTimeoutError",
     "MissingExtraError",
     "Retry",
     "RunContext",

@@ -9,14 +9,14 @@ import logging
 import os
 import socket
 import sys
-import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
-from typing import Any, TypeVar, Unpack
+from typing import TypeVar, Unpack
 
 from cronfleet import verbs
+from cronfleet.background import BackgroundLoop
 from cronfleet.clock import SystemClock
 from cronfleet.cron.zones import tzdata_version
 from cronfleet.engine.instance import Instance
@@ -33,6 +33,8 @@ from cronfleet.info import (
     RunInfo,
     TriggeredRun,
 )
+from cronfleet.lock import Lock, Locks
+from cronfleet.lock.acquiring import terms
 from cronfleet.model import JobRecord
 from cronfleet.registry import JobOptions, known_job
 from cronfleet.schedule import Schedule
@@ -85,7 +87,8 @@ class Scheduler:
         self._info: StoreInfo | None = None
         self._instance: Instance | None = None
         self._working: asyncio.Task[None] | None = None
-        self._thread: _SchedulerThread | None = None
+        self._thread: BackgroundLoop | None = None
+        self._locks = Locks(self._store, self._clock, self._opened, self._patiently)
 
     # --- registering
 
@@ -187,10 +190,11 @@ class Scheduler:
         """
         if self._thread is not None:
             raise CronfleetError("the scheduler is started already; stop it first")
-        self._thread = _SchedulerThread(self)
+        self._thread = BackgroundLoop("cronfleet")
         try:
-            self._thread.begin()
+            self._thread.call(self.__aenter__())
         except BaseException:
+            self._thread.end()
             self._thread = None
             raise
 
@@ -198,12 +202,32 @@ class Scheduler:
         """Drain what `start` began, and wait for that."""
         thread, self._thread = self._thread, None
         if thread is not None:
-            thread.end()
+            try:
+                thread.call(self.__aexit__())
+            finally:
+                thread.end()
 
     async def aclose(self) -> None:
         """Give the store's connections back. For those who only look or order."""
         self._info = None
+        await self._locks.aclose()
         await self._store.aclose()
+
+    # --- locks
+
+    def lock(
+        self,
+        name: str,
+        *,
+        ttl: timedelta = timedelta(seconds=30),
+        timeout: timedelta | None = None,
+    ) -> Lock:
+        """A lock of the fleet on this store; see `Lock`.
+
+        Held for `ttl` at a time, and renewed while its block lasts. It is waited for as long as it
+        takes, or for `timeout`; 0 only looks. Raises InvalidLockError.
+        """
+        return Lock(self._locks, terms(name, ttl, timeout))
 
     # --- ordering
 
@@ -310,12 +334,15 @@ class Scheduler:
         return self._store
 
     async def _open(self) -> None:
-        """Open the store; one that is not up yet is waited for."""
+        self._info = await self._patiently(self._store)
+
+    async def _patiently(self, store: Store) -> StoreInfo:
+        """Open a store; one that is not up yet is waited for."""
         until = self._clock.boot_ms() + _ms(self._patience)
         waits = False
         while True:
             try:
-                self._info = await self._store.open()
+                return await store.open()
             except StoreUnavailableError as error:
                 if self._clock.boot_ms() >= until:
                     raise
@@ -323,44 +350,6 @@ class Scheduler:
                     log.warning("waiting up to %d s: %s", self._patience.total_seconds(), error)
                 waits = True
                 await asyncio.sleep(0.5)
-            else:
-                return
-
-
-class _SchedulerThread:
-    """An event loop in a thread, with the scheduler at work in it."""
-
-    def __init__(self, scheduler: Scheduler) -> None:
-        self._scheduler = scheduler
-        self._loop = asyncio.new_event_loop()
-        self._is_over = asyncio.Event()
-        self._thread = threading.Thread(target=self._run, name="cronfleet", daemon=True)
-
-    def begin(self) -> None:
-        self._thread.start()
-        try:
-            self._wait_for(self._scheduler.__aenter__())
-        except BaseException:
-            self._end_loop()
-            raise
-
-    def end(self) -> None:
-        try:
-            self._wait_for(self._scheduler.__aexit__())
-        finally:
-            self._end_loop()
-
-    def _wait_for(self, call: Coroutine[Any, Any, object]) -> None:
-        """Whatever it raises is raised here, in the thread that asked."""
-        asyncio.run_coroutine_threadsafe(call, self._loop).result()
-
-    def _end_loop(self) -> None:
-        self._loop.call_soon_threadsafe(self._is_over.set)
-        self._thread.join()
-
-    def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._is_over.wait())
 
 
 def _tell_if_failed(working: asyncio.Task[None]) -> None:

@@ -1,0 +1,190 @@
+"""The two faces of a lock: `async with` for coroutines, `with` for threads."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import threading
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Generic, TypeVar
+
+from cronfleet.clock import Clock
+from cronfleet.errors import CronfleetError, LockLostError, StoreUnavailableError
+from cronfleet.holding import AnyEvent, Held, Hold, Keeper
+from cronfleet.lock.acquiring import Grant, Terms, acquire, grant_of, not_released, released
+from cronfleet.lock.sides import Locks, ThreadSide
+from cronfleet.model import LockOwner
+from cronfleet.store import Store
+
+log: logging.Logger = logging.getLogger(__name__)
+
+Home = TypeVar("Home", Store, ThreadSide)
+
+
+class LockHeld(Held[AnyEvent]):
+    """A lock in the hands of one block."""
+
+    def __init__(self, grant: Grant, hold: Hold, lost: AnyEvent, clock: Clock) -> None:
+        super().__init__(hold, lost, clock)
+        self.token: int = grant.token
+        """Rises with every grant: hand it to a resource that can refuse lower ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Block(Generic[Home]):
+    """A block that was entered, and what its end needs."""
+
+    home: Home
+    keeper: Keeper
+    owner: LockOwner
+    hold: Hold
+
+
+class Lock:
+    """A named lock of the fleet: `async with lock as held:`, or `with lock as held:` in threads.
+
+    Made by `Scheduler.lock`. It is renewed while the block lasts, and given back at its end. Any
+    number of tasks and threads may use one object; it is not re-entrant.
+
+    Entering raises LockTimeoutError when it was not to be had in time, StoreError when the store
+    cannot be used. When the lock is lost, `held.lost` is set, and the end of the block raises
+    LockLostError, unless the block raises something itself.
+    """
+
+    def __init__(self, locks: Locks, terms: Terms) -> None:
+        self._locks = locks
+        self._terms = terms
+        self._tasks: dict[asyncio.Task[object] | None, _Block[Store]] = {}
+        self._threads: dict[int, _Block[ThreadSide]] = {}
+        self._releasing: set[asyncio.Task[bool | None]] = set()
+
+    def __repr__(self) -> str:
+        return f"<lock {self._terms.name!r}>"
+
+    # --- for coroutines
+
+    async def __aenter__(self) -> LockHeld[asyncio.Event]:
+        task = asyncio.current_task()
+        self._check_is_out(is_in=task in self._tasks)
+        store, owner = await self._locks.opened(), _new_owner()
+        grant = await acquire(store, self._terms, owner, self._locks.clock)
+        lost = asyncio.Event()
+        hold = self._hold(grant, lost, self._renewing(store, owner))
+        self._tasks[task] = block = _Block(store, self._locks.keeper, owner, hold)
+        block.keeper.add(hold)
+        return LockHeld(grant, hold, lost, self._locks.clock)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        block = self._tasks.pop(asyncio.current_task(), None)
+        if block is None:
+            raise CronfleetError(f"{self!r} was entered by another task: leave it in that one")
+        block.keeper.remove(block.hold)
+        try:
+            was_held = await released(block.home, self._terms.name, block.owner)
+        except asyncio.CancelledError:
+            self._release_later(block)
+            raise
+        self._tell_if_lost(block.hold, error, was_held=was_held)
+
+    def _release_later(self, block: _Block[Store]) -> None:
+        task = asyncio.create_task(released(block.home, self._terms.name, block.owner))
+        self._releasing.add(task)
+        task.add_done_callback(self._releasing.discard)
+
+    # --- for threads
+
+    def __enter__(self) -> LockHeld[threading.Event]:
+        _refuse_in_event_loop(self)
+        thread = threading.get_ident()
+        self._check_is_out(is_in=thread in self._threads)
+        side, owner = self._locks.thread_side(), _new_owner()
+        grant = self._at_once(side, owner)
+        if grant is None:
+            grant = side.loop.call(acquire(side.store, self._terms, owner, self._locks.clock))
+        lost = threading.Event()
+        hold = self._hold(grant, lost, self._renewing(side.store, owner))
+        self._threads[thread] = _Block(side, side.keeper, owner, hold)
+        side.keeper.add(hold)
+        return LockHeld(grant, hold, lost, self._locks.clock)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        block = self._threads.pop(threading.get_ident(), None)
+        if block is None:
+            raise CronfleetError(f"{self!r} was entered by another thread: leave it in that one")
+        block.keeper.remove(block.hold)
+        was_held = self._released(block.home, block.owner)
+        self._tell_if_lost(block.hold, error, was_held=was_held)
+
+    def _at_once(self, side: ThreadSide, owner: LockOwner) -> Grant | None:
+        """Without the event loop's thread, whose turn costs as much as the call itself."""
+        terms, sent_at = self._terms, self._locks.clock.boot_ms()
+        try:
+            answer = side.locker.lock(terms.name, owner, terms.span.ttl_ms, waits=terms.waits)
+        except StoreUnavailableError:
+            return None
+        return grant_of(answer, sent_at, terms, self._locks.clock)
+
+    def _released(self, side: ThreadSide, owner: LockOwner) -> bool | None:
+        try:
+            return side.locker.unlock(self._terms.name, owner)
+        except StoreUnavailableError as error:
+            if side.loop.is_over:
+                not_released(self._terms.name, error)
+            else:  # The first may have been done, so the answer to another says little.
+                side.loop.call(released(side.store, self._terms.name, owner))
+            return None
+
+    # --- for both
+
+    def _check_is_out(self, *, is_in: bool) -> None:
+        if is_in:
+            raise CronfleetError(f"{self!r} is held here already, and it is not re-entrant")
+
+    def _renewing(self, store: Store, owner: LockOwner) -> Callable[[], Awaitable[bool]]:
+        name, ttl_ms = self._terms.name, self._terms.span.ttl_ms
+        return lambda: store.renew_lock(name, owner, ttl_ms)
+
+    def _hold(
+        self,
+        grant: Grant,
+        lost: asyncio.Event | threading.Event,
+        renew: Callable[[], Awaitable[bool]],
+    ) -> Hold:
+        return Hold(f"lock {self._terms.name!r}", lost, self._terms.span, grant.sent_at, renew)
+
+    def _tell_if_lost(
+        self, hold: Hold, error: BaseException | None, *, was_held: bool | None
+    ) -> None:
+        is_over = self._locks.clock.boot_ms() >= hold.deadline
+        if not hold.lost.is_set() and was_held is not False and not (was_held is None and is_over):
+            return
+        hold.lost.set()
+        if error is None:
+            raise LockLostError(self._terms.name)
+        log.warning("%s", LockLostError(self._terms.name))
+
+
+def _new_owner() -> LockOwner:
+    return LockOwner(secrets.token_hex(16))
+
+
+def _refuse_in_event_loop(lock: Lock) -> None:
+    """It would stand still while the lock is waited for."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise CronfleetError(f"{lock!r} is used with `with` in a coroutine: write `async with`")
