@@ -74,12 +74,14 @@ class InvalidLockError(CronfleetError, ValueError):
 class LockTimeoutError(CronfleetError, TimeoutError):
     """A lock that was not to be had in the time given for it."""
 
-    def __init__(self, lock: str, waited_s: float) -> None:
+    def __init__(
+        self,
+        lock: str,
+        waited_s: float,
+        why: str = "somebody else holds it, or has waited for longer",
+    ) -> None:
         self.lock = lock
-        super().__init__(
-            f"lock {lock!r} was not to be had within {waited_s:g} s: somebody else holds it, or "
-            "has waited for longer"
-        )
+        super().__init__(f"lock {lock!r} was not to be had within {waited_s:g} s: {why}")
 
 
 class LockLostError(CronfleetError):

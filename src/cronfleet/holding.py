@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 
 from cronfleet.clock import Clock
-from cronfleet.errors import StoreError
+from cronfleet.errors import InvalidLockError, StoreError
 from cronfleet.model import Instant
 
 log: logging.Logger = logging.getLogger(__name__)
@@ -22,21 +23,32 @@ TRY_AGAIN_MS = 1_000
 """When a renewal that was not answered is sent again, unless the next one comes sooner."""
 
 
+_NAME = re.compile(r"[A-Za-z0-9._:/-]{1,128}", re.ASCII)
+_SHORTEST, _LONGEST = timedelta(milliseconds=100), timedelta(days=1)
+
+
+def check_terms(name: str, ttl: timedelta, timeout: timedelta | None) -> None:
+    """Whether a lock can be as it is asked for. Raises InvalidLockError."""
+    if not _NAME.fullmatch(name):
+        raise InvalidLockError(name, "write a name of 1 to 128 letters, digits and . _ : / -")
+    if not _SHORTEST <= ttl <= _LONGEST:
+        raise InvalidLockError(name, f"its ttl is {ttl}: choose from 0.1 s to a day")
+    if timeout is not None and timeout < timedelta(0):
+        raise InvalidLockError(name, f"its timeout is {timeout}: it cannot be below 0")
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """For how long something is granted at a time, in milliseconds, and what follows from that."""
 
     ttl_ms: int
+    margin_ms: int
+    """How much sooner than the store the holder believes that it is over."""
 
     @property
     def renewal_ms(self) -> int:
         """Between two renewals: a grant outlives two that fail."""
         return self.ttl_ms // 3
-
-    @property
-    def margin_ms(self) -> int:
-        """How much sooner than the store the holder believes that it is over."""
-        return self.ttl_ms // 10
 
     def deadline(self, sent_at: Instant) -> Instant:
         """Until when to rely on what was granted to a request that was sent then.

@@ -6,20 +6,16 @@ import asyncio
 import contextlib
 import logging
 import random
-import re
 from dataclasses import dataclass
 from datetime import timedelta
 
 from cronfleet.clock import Clock
-from cronfleet.errors import InvalidLockError, LockTimeoutError, StoreUnavailableError
-from cronfleet.holding import Span
+from cronfleet.errors import LockTimeoutError, StoreUnavailableError
+from cronfleet.holding import Span, check_terms
 from cronfleet.model import Instant, LockOwner
 from cronfleet.store import Busy, Hints, Locked, Store, lock_topic
 
 log: logging.Logger = logging.getLogger(__name__)
-
-_NAME = re.compile(r"[A-Za-z0-9._:/-]{1,128}", re.ASCII)
-_SHORTEST, _LONGEST = timedelta(milliseconds=100), timedelta(days=1)
 
 _POLL_MS = 1_000
 """A waiter looks at least so often, though it is told: hints may be lost."""
@@ -46,13 +42,9 @@ class Terms:
 
 def terms(name: str, ttl: timedelta, timeout: timedelta | None) -> Terms:
     """Raises InvalidLockError."""
-    if not _NAME.fullmatch(name):
-        raise InvalidLockError(name, "write a name of 1 to 128 letters, digits and . _ : / -")
-    if not _SHORTEST <= ttl <= _LONGEST:
-        raise InvalidLockError(name, f"its ttl is {ttl}: choose from 0.1 s to a day")
-    if timeout is not None and timeout < timedelta(0):
-        raise InvalidLockError(name, f"its timeout is {timeout}: it cannot be below 0")
-    return Terms(name, Span(_ms(ttl)), None if timeout is None else _ms(timeout))
+    check_terms(name, ttl, timeout)
+    span = Span(_ms(ttl), margin_ms=_ms(ttl) // 10)
+    return Terms(name, span, None if timeout is None else _ms(timeout))
 
 
 def _ms(span: timedelta) -> int:
