@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
@@ -34,6 +34,11 @@ class BackgroundLoop:
         except BaseException:
             future.cancel()
             raise
+
+    def soon(self, act: Callable[[], object]) -> None:
+        """Have it done there, and do not wait. Nothing is done once the loop has ended."""
+        if not self.is_over:
+            self.loop.call_soon_threadsafe(act)
 
     def end(self) -> None:
         """Cancel what is left, and wait for the thread. Repeatable."""

@@ -124,12 +124,13 @@ class Keeper:
 
     def add(self, hold: Hold) -> None:
         """Keep it from now on."""
+        wakes_at = hold.wakes_at
         with self._lock:
             self._holds.add(hold)
             # A timer that is set already is left alone: locks are often held for a moment only.
-            is_next = self._wakes_at is None or hold.wakes_at < self._wakes_at
+            is_next = self._wakes_at is None or wakes_at < self._wakes_at
             if is_next:
-                self._wakes_at = hold.wakes_at
+                self._wakes_at = wakes_at
         if is_next:
             self.loop.call_soon_threadsafe(self._set_timer)
 

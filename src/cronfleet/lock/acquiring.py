@@ -8,6 +8,7 @@ import logging
 import random
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeAlias
 
 from cronfleet.clock import Clock
 from cronfleet.errors import LockTimeoutError, StoreUnavailableError
@@ -21,6 +22,9 @@ _POLL_MS = 1_000
 """A waiter looks at least so often, though it is told: hints may be lost."""
 _QUICK_POLL_MS = 20
 _PATIENT = 8
+_TRY_AGAIN_MS = 250
+
+Answer: TypeAlias = Locked | Busy | StoreUnavailableError
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +39,9 @@ class Terms:
     def waits(self) -> bool:
         return self.timeout_ms != 0
 
-    def left_ms(self, waited_ms: int) -> float:
-        """How much longer it may be waited for."""
-        return float("inf") if self.timeout_ms is None else self.timeout_ms - waited_ms
+    def may_leave_something(self, error: BaseException) -> bool:
+        """Whether one that failed so may have the lock unknown to it, or a place in the queue."""
+        return self.waits or not isinstance(error, LockTimeoutError)
 
 
 def terms(name: str, ttl: timedelta, timeout: timedelta | None) -> Terms:
@@ -65,83 +69,85 @@ def grant_of(answer: Locked | Busy, sent_at: Instant, terms: Terms, clock: Clock
     return Grant(answer.token, sent_at) if isinstance(answer, Locked) and is_in_time else None
 
 
-async def acquire(store: Store, terms: Terms, owner: LockOwner, clock: Clock) -> Grant:
-    """Wait for the lock.
+class Waiting:
+    """One acquisition, from answer to answer; asking and resting are left to others."""
 
-    Raises LockTimeoutError; or StoreUnavailableError, if that is why it was not got in time.
-    """
-    if not terms.waits:
-        return await _only_now(store, terms, owner, clock)
-    hints = store.hints(lock_topic(owner))
-    try:
-        return await _Queue(store, terms, owner, clock).wait(hints)
-    except BaseException:
-        # An unanswered request may have got it, and a place in the queue holds others up.
-        await asyncio.shield(asyncio.ensure_future(released(store, terms.name, owner)))
-        raise
-    finally:
-        hints.close()
-
-
-async def _only_now(store: Store, terms: Terms, owner: LockOwner, clock: Clock) -> Grant:
-    sent_at = clock.boot_ms()
-    answer = await store.lock(terms.name, owner, terms.span.ttl_ms, waits=False)
-    grant = grant_of(answer, sent_at, terms, clock)
-    if grant is None:
-        raise LockTimeoutError(terms.name, 0)
-    return grant
-
-
-class _Queue:
-    """One waiter's time in the queue."""
-
-    def __init__(self, store: Store, terms: Terms, owner: LockOwner, clock: Clock) -> None:
-        self._store = store
+    def __init__(self, terms: Terms, clock: Clock, *, tells_all: bool) -> None:
         self._terms = terms
-        self._owner = owner
         self._clock = clock
+        self._tells_all = tells_all
         self._began = clock.boot_ms()
         self._is_away = False
 
-    async def wait(self, hints: Hints) -> Grant:
-        while True:
-            sent_at = self._clock.boot_ms()
-            answer = await self._ask()
-            if isinstance(answer, Locked):
-                if grant := grant_of(answer, sent_at, self._terms, self._clock):
-                    return grant
-                continue  # So late that it is worth nothing: asked again, it is prolonged.
-            waited_ms = self._clock.boot_ms() - self._began
-            left_ms = self._terms.left_ms(waited_ms)
-            if left_ms <= 0:
-                raise self._too_late(answer)
-            pause_ms = (
-                _POLL_MS / 4
-                if isinstance(answer, StoreUnavailableError)
-                else (pause_of(answer, waited_ms, tells_all=self._store.tells_all))
-            )
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(pause_ms, left_ms) / 1000):
-                    await hints.next()
+    def after(self, answer: Answer, sent_at: Instant) -> Grant | float:
+        """The lock, or for how many seconds to rest before asking again, unless a hint comes.
 
-    async def _ask(self) -> Locked | Busy | StoreUnavailableError:
-        """The same owner asks, so a request that was not answered may be sent again."""
-        try:
-            answer = await self._store.lock(
-                self._terms.name, self._owner, self._terms.span.ttl_ms, waits=True
-            )
-        except StoreUnavailableError as error:
-            if not self._is_away:
-                log.warning("lock %r is still waited for: %s", self._terms.name, error)
-            self._is_away = True
-            return error
-        self._is_away = False
-        return answer
+        Raises LockTimeoutError; or StoreUnavailableError, if that is why it was not got in time.
+        """
+        self._tell_if_away(answer)
+        if isinstance(answer, Locked):
+            # One that came too late is worth nothing: asked again, the store prolongs it.
+            return grant_of(answer, sent_at, self._terms, self._clock) or 0
+        left_ms = self.left_ms
+        if left_ms <= 0:
+            raise self._too_late(answer)
+        if isinstance(answer, StoreUnavailableError):
+            return min(_TRY_AGAIN_MS, left_ms) / 1000
+        return min(pause_of(answer, self._waited_ms, tells_all=self._tells_all), left_ms) / 1000
+
+    @property
+    def left_ms(self) -> float:
+        """How much longer it may be waited for."""
+        timeout_ms = self._terms.timeout_ms
+        return float("inf") if timeout_ms is None else timeout_ms - self._waited_ms
+
+    @property
+    def _waited_ms(self) -> int:
+        return self._clock.boot_ms() - self._began
+
+    def _tell_if_away(self, answer: Answer) -> None:
+        is_away = isinstance(answer, StoreUnavailableError)
+        if is_away and not self._is_away:
+            log.warning("lock %r is still waited for: %s", self._terms.name, answer)
+        self._is_away = is_away
 
     def _too_late(self, answer: Busy | StoreUnavailableError) -> Exception:
         if isinstance(answer, StoreUnavailableError):
             return answer
         return LockTimeoutError(self._terms.name, (self._terms.timeout_ms or 0) / 1000)
+
+
+async def acquire(store: Store, terms: Terms, owner: LockOwner, clock: Clock) -> Grant:
+    """Wait for the lock. Raises as `Waiting.after` does."""
+    waiting = Waiting(terms, clock, tells_all=store.tells_all)
+    hints = store.hints(lock_topic(owner))
+    try:
+        while True:
+            sent_at = clock.boot_ms()
+            step = waiting.after(await _asked(store, terms, owner), sent_at)
+            if isinstance(step, Grant):
+                return step
+            await _rest(hints, step)
+    except BaseException as error:
+        if terms.may_leave_something(error):
+            await asyncio.shield(asyncio.ensure_future(released(store, terms.name, owner)))
+        raise
+    finally:
+        hints.close()
+
+
+async def _asked(store: Store, terms: Terms, owner: LockOwner) -> Answer:
+    """The same owner asks, so a request that was not answered may be sent again."""
+    try:
+        return await store.lock(terms.name, owner, terms.span.ttl_ms, waits=terms.waits)
+    except StoreUnavailableError as error:
+        return error
+
+
+async def _rest(hints: Hints, span_s: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(span_s):
+            await hints.next()
 
 
 def pause_of(busy: Busy, waited_ms: int, *, tells_all: bool) -> float:

@@ -12,9 +12,10 @@ from types import TracebackType
 from typing import Generic, TypeVar
 
 from cronfleet.clock import Clock
-from cronfleet.errors import CronfleetError, LockLostError, StoreUnavailableError
+from cronfleet.errors import CronfleetError, LockLostError
 from cronfleet.holding import AnyEvent, Held, Hold, Keeper
-from cronfleet.lock.acquiring import Grant, Terms, acquire, grant_of, not_released, released
+from cronfleet.lock.acquiring import Grant, Terms, acquire, released
+from cronfleet.lock.blocking import acquire_in_thread, released_in_thread
 from cronfleet.lock.sides import Locks, ThreadSide
 from cronfleet.model import LockOwner
 from cronfleet.store import Store
@@ -57,12 +58,13 @@ class Lock:
     def __init__(self, locks: Locks, terms: Terms) -> None:
         self._locks = locks
         self._terms = terms
+        self._what = f"lock {terms.name!r}"
         self._tasks: dict[asyncio.Task[object] | None, _Block[Store]] = {}
         self._threads: dict[int, _Block[ThreadSide]] = {}
         self._releasing: set[asyncio.Task[bool | None]] = set()
 
     def __repr__(self) -> str:
-        return f"<lock {self._terms.name!r}>"
+        return f"<{self._what}>"
 
     # --- for coroutines
 
@@ -106,9 +108,7 @@ class Lock:
         thread = threading.get_ident()
         self._check_is_out(is_in=thread in self._threads)
         side, owner = self._locks.thread_side(), _new_owner()
-        grant = self._at_once(side, owner)
-        if grant is None:
-            grant = side.loop.call(acquire(side.store, self._terms, owner, self._locks.clock))
+        grant = acquire_in_thread(side, self._terms, owner, self._locks.clock)
         lost = threading.Event()
         hold = self._hold(grant, lost, self._renewing(side.store, owner))
         self._threads[thread] = _Block(side, side.keeper, owner, hold)
@@ -125,27 +125,8 @@ class Lock:
         if block is None:
             raise CronfleetError(f"{self!r} was entered by another thread: leave it in that one")
         block.keeper.remove(block.hold)
-        was_held = self._released(block.home, block.owner)
+        was_held = released_in_thread(block.home, self._terms.name, block.owner)
         self._tell_if_lost(block.hold, error, was_held=was_held)
-
-    def _at_once(self, side: ThreadSide, owner: LockOwner) -> Grant | None:
-        """Without the event loop's thread, whose turn costs as much as the call itself."""
-        terms, sent_at = self._terms, self._locks.clock.boot_ms()
-        try:
-            answer = side.locker.lock(terms.name, owner, terms.span.ttl_ms, waits=terms.waits)
-        except StoreUnavailableError:
-            return None
-        return grant_of(answer, sent_at, terms, self._locks.clock)
-
-    def _released(self, side: ThreadSide, owner: LockOwner) -> bool | None:
-        try:
-            return side.locker.unlock(self._terms.name, owner)
-        except StoreUnavailableError as error:
-            if side.loop.is_over:
-                not_released(self._terms.name, error)
-            else:  # The first may have been done, so the answer to another says little.
-                side.loop.call(released(side.store, self._terms.name, owner))
-            return None
 
     # --- for both
 
@@ -163,13 +144,13 @@ class Lock:
         lost: asyncio.Event | threading.Event,
         renew: Callable[[], Awaitable[bool]],
     ) -> Hold:
-        return Hold(f"lock {self._terms.name!r}", lost, self._terms.span, grant.sent_at, renew)
+        return Hold(self._what, lost, self._terms.span, grant.sent_at, renew)
 
     def _tell_if_lost(
         self, hold: Hold, error: BaseException | None, *, was_held: bool | None
     ) -> None:
-        is_over = self._locks.clock.boot_ms() >= hold.deadline
-        if not hold.lost.is_set() and was_held is not False and not (was_held is None and is_over):
+        is_known = was_held or (was_held is None and self._locks.clock.boot_ms() < hold.deadline)
+        if is_known and not hold.lost.is_set():
             return
         hold.lost.set()
         if error is None:

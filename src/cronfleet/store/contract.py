@@ -268,9 +268,10 @@ class Store(Protocol):
         ...
 
     async def unlock(self, name: str, owner: LockOwner) -> bool:
-        """Give the lock back, or the place in its queue; answers whether it was still held.
+        """Give the lock back, or the place in its queue.
 
-        The next in the queue is told. Nothing is left of a lock that nobody holds or waits for.
+        Answers whether nobody else had been granted it since, though it may have expired. The
+        next in the queue is told. Nothing is left of a lock that nobody holds or waits for.
         """
         ...
 

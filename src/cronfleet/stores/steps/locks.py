@@ -25,7 +25,7 @@ _END = 2**62
 
 
 class Unlocked(NamedTuple):
-    """Whether the lock was still held, and who may have it now."""
+    """Whether nobody else had been granted the lock, and who may have it now."""
 
     was_held: bool
     following: LockOwner | None
@@ -95,11 +95,12 @@ def renew_lock(records: Records, name: str, owner: LockOwner, ttl_ms: int) -> bo
 
 def unlock(records: Records, name: str, owner: LockOwner) -> Unlocked:
     held, known = _held(records, name), records.lock(name)
-    if known and known.owner == owner:
+    was_held = known is not None and known.owner == owner
+    if was_held:
         records.drop_lock(name)
     records.drop_waiter(name, owner)
     _drop_lapsed(records, name)
-    if held and held.owner != owner:
-        return Unlocked(was_held=False, following=None)
+    if held and not was_held:
+        return Unlocked(was_held, following=None)
     following = records.next_waiter(name)
-    return Unlocked(held is not None, following.owner if following else None)
+    return Unlocked(was_held, following.owner if following else None)

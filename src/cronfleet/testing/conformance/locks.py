@@ -156,10 +156,10 @@ ASKED = ("lock", "lock at once", "renew_lock", "unlock")
 ANSWERS: dict[Condition, tuple[str, str, str, str]] = {
     free: (NEW, NEW, NO, NO),
     hers: (SAME, SAME, YES, YES),
-    hers_expired: (NEW, NEW, NO, NO),
+    hers_expired: (NEW, NEW, NO, YES),
     hers_given_back: (NEW, NEW, NO, NO),
     hers_and_the_clock_back_a_little: (SAME, SAME, YES, YES),
-    hers_and_the_clock_far_back: (NEW, NEW, NO, NO),
+    hers_and_the_clock_far_back: (NEW, NEW, NO, YES),
     bens: (FIRST, FIRST, NO, NO),
     bens_expired: (NEW, NEW, NO, NO),
     bens_given_back: (NEW, NEW, NO, NO),

@@ -2,8 +2,19 @@
 -- ARGV: name, owner, TTL in ms, '1' to wait.
 -- Returns {token}, or {ms until it may be free, how many wait who came before}.
 local name, owner, ttl, waits = ARGV[2], ARGV[3], ARGV[4], ARGV[5] == '1'
+local waiters_key, kept_key = BASE .. 'waiters:' .. name, BASE .. 'kept:' .. name
+read_clock()
+
+local function grant()
+  local token = take_token()
+  write_lock(name, owner, token, ttl)
+  return {tonumber(token)}
+end
+
 local holder, token, expires_at = find_lock(name)
-if expires_at and holder == owner then
+if not expires_at and call('EXISTS', waiters_key) == 0 then
+  return grant()
+elseif expires_at and holder == owner then
   write_lock(name, owner, token, ttl)
   return {tonumber(token)}
 end
@@ -19,13 +30,10 @@ end
 if not expires_at and ahead == 0 then
   lapsed[#lapsed + 1] = mine and owner
   drop_waiters(name, lapsed)
-  token = take_token()
-  write_lock(name, owner, token, ttl)
-  return {tonumber(token)}
+  return grant()
 end
 
 drop_waiters(name, lapsed)
-local waiters_key, kept_key = BASE .. 'waiters:' .. name, BASE .. 'kept:' .. name
 local is_new = not mine and waits and ahead < MOST_LOCK_WAITERS
 if is_new then
   call('ZADD', waiters_key, take_token(), owner) -- Rises as tokens do.

@@ -1,7 +1,14 @@
 -- Gives a lock back, or the place in its queue, and tells the next in the queue.
--- ARGV: name, owner. Returns 1 if the lock was still held, else 0.
+-- ARGV: name, owner. Returns 1 if nobody else had been granted the lock, else 0.
 local name, owner = ARGV[2], ARGV[3]
-local holder, _, expires_at = find_lock(name)
+local lock_key, waiters_key = BASE .. 'lock:' .. name, BASE .. 'waiters:' .. name
+local is_mine = string.sub(call('GET', lock_key) or '', 1, #owner) == owner
+if call('EXISTS', waiters_key) == 0 then
+  return is_mine and call('DEL', lock_key) or 0
+end
+
+read_clock()
+local _, _, expires_at = find_lock(name)
 local waiters, gone = find_queue(name)
 local following
 for _, waiter in ipairs(waiters) do
@@ -13,10 +20,10 @@ for _, waiter in ipairs(waiters) do
 end
 
 drop_waiters(name, gone)
-if holder == owner then
-  call('DEL', BASE .. 'lock:' .. name)
+if is_mine then
+  call('DEL', lock_key)
 end
-if following and (holder == owner or not expires_at) then
+if following and (is_mine or not expires_at) then
   redis.pcall('PUBLISH', BASE .. 'hints', 'lock:' .. following) -- Only a hint: it may be refused.
 end
-return holder == owner and expires_at and 1 or 0
+return is_mine and 1 or 0
