@@ -62,7 +62,8 @@ class Span:
 class Hold:
     """Something granted for a span, from a request sent at `sent_at` by the boot clock.
 
-    `renew` asks for another span, and answers whether it was granted.
+    `renew` asks for another span, and answers whether it was granted. `when_lost` is called in
+    the keeper's event loop.
     """
 
     what: str
@@ -70,6 +71,7 @@ class Hold:
     span: Span
     sent_at: Instant
     renew: Callable[[], Awaitable[bool]]
+    when_lost: Callable[[], None]
     is_asking: bool = False
     try_again_at: Instant = 0
 
@@ -124,7 +126,7 @@ class Keeper:
 
     def add(self, hold: Hold) -> None:
         """Keep it from now on."""
-        wakes_at = hold.wakes_at
+        wakes_at = hold.sent_at + hold.span.renewal_ms
         with self._lock:
             self._holds.add(hold)
             # A timer that is set already is left alone: locks are often held for a moment only.
@@ -195,3 +197,4 @@ class Keeper:
             self._holds.discard(hold)
         log.warning("%s is lost: %s", hold.what, why)
         hold.lost.set()
+        hold.when_lost()

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeAlias
@@ -39,10 +40,6 @@ class Terms:
     def waits(self) -> bool:
         return self.timeout_ms != 0
 
-    def may_leave_something(self, error: BaseException) -> bool:
-        """Whether one that failed so may have the lock unknown to it, or a place in the queue."""
-        return self.waits or not isinstance(error, LockTimeoutError)
-
 
 def terms(name: str, ttl: timedelta, timeout: timedelta | None) -> Terms:
     """Raises InvalidLockError."""
@@ -60,86 +57,96 @@ class Grant:
     """A lock that was got by a request sent at `sent_at`, by the boot clock."""
 
     token: int
+    owner: LockOwner
     sent_at: Instant
 
 
-def grant_of(answer: Locked | Busy, sent_at: Instant, terms: Terms, clock: Clock) -> Grant | None:
-    """What an answer is worth when it has come: nothing, once its span is over."""
-    is_in_time = clock.boot_ms() < terms.span.deadline(sent_at)
-    return Grant(answer.token, sent_at) if isinstance(answer, Locked) and is_in_time else None
-
-
-class Waiting:
+class Attempt:
     """One acquisition, from answer to answer; asking and resting are left to others."""
 
-    def __init__(self, terms: Terms, clock: Clock, *, tells_all: bool) -> None:
-        self._terms = terms
+    def __init__(self, terms: Terms, clock: Clock) -> None:
+        self.terms: Terms = terms
+        self.owner: LockOwner = LockOwner(secrets.token_hex(16))
         self._clock = clock
-        self._tells_all = tells_all
         self._began = clock.boot_ms()
         self._is_away = False
 
-    def after(self, answer: Answer, sent_at: Instant) -> Grant | float:
+    @property
+    def now(self) -> Instant:
+        """By the boot clock, for the next request."""
+        return self._clock.boot_ms()
+
+    @property
+    def left_ms(self) -> float:
+        """How much longer it may be waited for."""
+        timeout_ms = self.terms.timeout_ms
+        return float("inf") if timeout_ms is None else max(0, timeout_ms - self._waited_ms)
+
+    @property
+    def _waited_ms(self) -> int:
+        return self.now - self._began
+
+    def grant(self, answer: Answer, sent_at: Instant) -> Grant | None:
+        """What an answer is worth when it has come: nothing, once its span is over."""
+        if isinstance(answer, Locked) and self.now < self.terms.span.deadline(sent_at):
+            return Grant(answer.token, self.owner, sent_at)
+        return None
+
+    def after(self, answer: Answer, sent_at: Instant, *, tells_all: bool) -> Grant | float:
         """The lock, or for how many seconds to rest before asking again, unless a hint comes.
 
         Raises LockTimeoutError; or StoreUnavailableError, if that is why it was not got in time.
         """
         self._tell_if_away(answer)
         if isinstance(answer, Locked):
-            # One that came too late is worth nothing: asked again, the store prolongs it.
-            return grant_of(answer, sent_at, self._terms, self._clock) or 0
+            # One that came too late is asked for again: the store prolongs it.
+            return self.grant(answer, sent_at) or 0
         left_ms = self.left_ms
         if left_ms <= 0:
-            raise self._too_late(answer)
+            raise answer if isinstance(answer, StoreUnavailableError) else self.too_late()
         if isinstance(answer, StoreUnavailableError):
             return min(_TRY_AGAIN_MS, left_ms) / 1000
-        return min(pause_of(answer, self._waited_ms, tells_all=self._tells_all), left_ms) / 1000
+        return min(pause_of(answer, self._waited_ms, tells_all=tells_all), left_ms) / 1000
 
-    @property
-    def left_ms(self) -> float:
-        """How much longer it may be waited for."""
-        timeout_ms = self._terms.timeout_ms
-        return float("inf") if timeout_ms is None else timeout_ms - self._waited_ms
+    def too_late(self) -> LockTimeoutError:
+        return LockTimeoutError(self.terms.name, (self.terms.timeout_ms or 0) / 1000)
 
-    @property
-    def _waited_ms(self) -> int:
-        return self._clock.boot_ms() - self._began
+    def may_leave_something(self, error: BaseException) -> bool:
+        """Whether one that failed so may have the lock unknown to it, or a place in the queue."""
+        return self.terms.waits or not isinstance(error, LockTimeoutError)
 
     def _tell_if_away(self, answer: Answer) -> None:
         is_away = isinstance(answer, StoreUnavailableError)
         if is_away and not self._is_away:
-            log.warning("lock %r is still waited for: %s", self._terms.name, answer)
+            log.warning("lock %r is still waited for: %s", self.terms.name, answer)
         self._is_away = is_away
 
-    def _too_late(self, answer: Busy | StoreUnavailableError) -> Exception:
-        if isinstance(answer, StoreUnavailableError):
-            return answer
-        return LockTimeoutError(self._terms.name, (self._terms.timeout_ms or 0) / 1000)
 
-
-async def acquire(store: Store, terms: Terms, owner: LockOwner, clock: Clock) -> Grant:
-    """Wait for the lock. Raises as `Waiting.after` does."""
-    waiting = Waiting(terms, clock, tells_all=store.tells_all)
-    hints = store.hints(lock_topic(owner))
+async def acquire(store: Store, attempt: Attempt) -> Grant:
+    """Wait for the lock. Raises as `Attempt.after` does."""
+    hints = store.hints(lock_topic(attempt.owner))
     try:
         while True:
-            sent_at = clock.boot_ms()
-            step = waiting.after(await _asked(store, terms, owner), sent_at)
+            sent_at = attempt.now
+            answer = await _asked(store, attempt)
+            step = attempt.after(answer, sent_at, tells_all=store.tells_all)
             if isinstance(step, Grant):
                 return step
             await _rest(hints, step)
     except BaseException as error:
-        if terms.may_leave_something(error):
-            await asyncio.shield(asyncio.ensure_future(released(store, terms.name, owner)))
+        if attempt.may_leave_something(error):
+            leaving = released(store, attempt.terms.name, attempt.owner)
+            await asyncio.shield(asyncio.ensure_future(leaving))
         raise
     finally:
         hints.close()
 
 
-async def _asked(store: Store, terms: Terms, owner: LockOwner) -> Answer:
+async def _asked(store: Store, attempt: Attempt) -> Answer:
     """The same owner asks, so a request that was not answered may be sent again."""
+    terms = attempt.terms
     try:
-        return await store.lock(terms.name, owner, terms.span.ttl_ms, waits=terms.waits)
+        return await store.lock(terms.name, attempt.owner, terms.span.ttl_ms, waits=terms.waits)
     except StoreUnavailableError as error:
         return error
 

@@ -5,47 +5,31 @@ from __future__ import annotations
 import asyncio
 import threading
 
-from cronfleet.clock import Clock
 from cronfleet.errors import StoreUnavailableError
-from cronfleet.lock.acquiring import (
-    Answer,
-    Grant,
-    Terms,
-    Waiting,
-    grant_of,
-    not_released,
-    pause_of,
-    released,
-)
+from cronfleet.lock.acquiring import Answer, Attempt, Grant, not_released, released
 from cronfleet.lock.sides import ThreadSide
 from cronfleet.model import LockOwner
-from cronfleet.store import Busy, Hints, Locked, lock_topic
+from cronfleet.store import Hints, lock_topic
 
 
-def acquire_in_thread(side: ThreadSide, terms: Terms, owner: LockOwner, clock: Clock) -> Grant:
-    """Wait for the lock. Raises as `Waiting.after` does."""
-    sent_at = clock.boot_ms()
-    answer = _asked(side, terms, owner)
-    if isinstance(answer, Locked) and (grant := grant_of(answer, sent_at, terms, clock)):
-        return grant
+def acquire_in_thread(side: ThreadSide, attempt: Attempt) -> Grant:
+    """Wait for the lock. Raises as `Attempt.after` does."""
     try:
-        return _wait(side, terms, owner, clock, answer)
+        sent_at = attempt.now
+        return attempt.grant(_asked(side, attempt), sent_at) or _wait(side, attempt)
     except BaseException as error:
-        if terms.may_leave_something(error):
-            released_in_thread(side, terms.name, owner)
+        if attempt.may_leave_something(error):
+            released_in_thread(side, attempt.terms.name, attempt.owner)
         raise
 
 
-def _wait(side: ThreadSide, terms: Terms, owner: LockOwner, clock: Clock, answer: Answer) -> Grant:
-    waiting = Waiting(terms, clock, tells_all=side.store.tells_all)
-    hints = _HintsForThread(side, lock_topic(owner))
+def _wait(side: ThreadSide, attempt: Attempt) -> Grant:
+    hints = _HintsForThread(side, lock_topic(attempt.owner))
     try:
-        if isinstance(answer, Busy) and answer.ahead and terms.waits:
-            # It listens only now, but so quickly it was not the next.
-            hints.rest(min(pause_of(answer, 0, tells_all=False), waiting.left_ms) / 1000)
         while True:
-            sent_at = clock.boot_ms()
-            step = waiting.after(_asked(side, terms, owner), sent_at)
+            sent_at = attempt.now
+            answer = _asked(side, attempt)
+            step = attempt.after(answer, sent_at, tells_all=side.store.tells_all)
             if isinstance(step, Grant):
                 return step
             hints.rest(step)
@@ -53,9 +37,10 @@ def _wait(side: ThreadSide, terms: Terms, owner: LockOwner, clock: Clock, answer
         hints.close()
 
 
-def _asked(side: ThreadSide, terms: Terms, owner: LockOwner) -> Answer:
+def _asked(side: ThreadSide, attempt: Attempt) -> Answer:
+    terms = attempt.terms
     try:
-        return side.locker.lock(terms.name, owner, terms.span.ttl_ms, waits=terms.waits)
+        return side.locker.lock(terms.name, attempt.owner, terms.span.ttl_ms, waits=terms.waits)
     except StoreUnavailableError as error:
         return error
 

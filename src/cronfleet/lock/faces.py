@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 import threading
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Generic, TypeVar
@@ -14,9 +12,10 @@ from typing import Generic, TypeVar
 from cronfleet.clock import Clock
 from cronfleet.errors import CronfleetError, LockLostError
 from cronfleet.holding import AnyEvent, Held, Hold, Keeper
-from cronfleet.lock.acquiring import Grant, Terms, acquire, released
+from cronfleet.lock.acquiring import Attempt, Grant, Terms, acquire, released
 from cronfleet.lock.blocking import acquire_in_thread, released_in_thread
 from cronfleet.lock.sides import Locks, ThreadSide
+from cronfleet.lock.turns import Turn, turn_of_task, turn_of_thread
 from cronfleet.model import LockOwner
 from cronfleet.store import Store
 
@@ -42,6 +41,7 @@ class _Block(Generic[Home]):
     keeper: Keeper
     owner: LockOwner
     hold: Hold
+    turn: Turn
 
 
 class Lock:
@@ -58,6 +58,7 @@ class Lock:
     def __init__(self, locks: Locks, terms: Terms) -> None:
         self._locks = locks
         self._terms = terms
+        self._turnstile = locks.turnstile(terms.name)
         self._what = f"lock {terms.name!r}"
         self._tasks: dict[asyncio.Task[object] | None, _Block[Store]] = {}
         self._threads: dict[int, _Block[ThreadSide]] = {}
@@ -71,11 +72,19 @@ class Lock:
     async def __aenter__(self) -> LockHeld[asyncio.Event]:
         task = asyncio.current_task()
         self._check_is_out(is_in=task in self._tasks)
-        store, owner = await self._locks.opened(), _new_owner()
-        grant = await acquire(store, self._terms, owner, self._locks.clock)
+        store, attempt = await self._locks.opened(), Attempt(self._terms, self._locks.clock)
+        turn = self._turnstile.at_once()
+        turn = turn or await turn_of_task(self._turnstile, attempt.left_ms / 1000)
+        if turn is None:
+            raise attempt.too_late()
+        try:
+            grant = await acquire(store, attempt)
+        except BaseException:
+            turn.end()
+            raise
         lost = asyncio.Event()
-        hold = self._hold(grant, lost, self._renewing(store, owner))
-        self._tasks[task] = block = _Block(store, self._locks.keeper, owner, hold)
+        hold = self._hold(store, grant, lost, turn)
+        self._tasks[task] = block = _Block(store, self._locks.keeper, grant.owner, hold, turn)
         block.keeper.add(hold)
         return LockHeld(grant, hold, lost, self._locks.clock)
 
@@ -94,6 +103,8 @@ class Lock:
         except asyncio.CancelledError:
             self._release_later(block)
             raise
+        finally:
+            block.turn.end()
         self._tell_if_lost(block.hold, error, was_held=was_held)
 
     def _release_later(self, block: _Block[Store]) -> None:
@@ -107,11 +118,19 @@ class Lock:
         _refuse_in_event_loop(self)
         thread = threading.get_ident()
         self._check_is_out(is_in=thread in self._threads)
-        side, owner = self._locks.thread_side(), _new_owner()
-        grant = acquire_in_thread(side, self._terms, owner, self._locks.clock)
+        side, attempt = self._locks.thread_side(), Attempt(self._terms, self._locks.clock)
+        turn = self._turnstile.at_once()
+        turn = turn or turn_of_thread(self._turnstile, attempt.left_ms / 1000)
+        if turn is None:
+            raise attempt.too_late()
+        try:
+            grant = acquire_in_thread(side, attempt)
+        except BaseException:
+            turn.end()
+            raise
         lost = threading.Event()
-        hold = self._hold(grant, lost, self._renewing(side.store, owner))
-        self._threads[thread] = _Block(side, side.keeper, owner, hold)
+        hold = self._hold(side.store, grant, lost, turn)
+        self._threads[thread] = _Block(side, side.keeper, grant.owner, hold, turn)
         side.keeper.add(hold)
         return LockHeld(grant, hold, lost, self._locks.clock)
 
@@ -125,7 +144,10 @@ class Lock:
         if block is None:
             raise CronfleetError(f"{self!r} was entered by another thread: leave it in that one")
         block.keeper.remove(block.hold)
-        was_held = released_in_thread(block.home, self._terms.name, block.owner)
+        try:
+            was_held = released_in_thread(block.home, self._terms.name, block.owner)
+        finally:
+            block.turn.end()
         self._tell_if_lost(block.hold, error, was_held=was_held)
 
     # --- for both
@@ -134,17 +156,18 @@ class Lock:
         if is_in:
             raise CronfleetError(f"{self!r} is held here already, and it is not re-entrant")
 
-    def _renewing(self, store: Store, owner: LockOwner) -> Callable[[], Awaitable[bool]]:
-        name, ttl_ms = self._terms.name, self._terms.span.ttl_ms
-        return lambda: store.renew_lock(name, owner, ttl_ms)
-
     def _hold(
-        self,
-        grant: Grant,
-        lost: asyncio.Event | threading.Event,
-        renew: Callable[[], Awaitable[bool]],
+        self, store: Store, grant: Grant, lost: asyncio.Event | threading.Event, turn: Turn
     ) -> Hold:
-        return Hold(self._what, lost, self._terms.span, grant.sent_at, renew)
+        name, span = self._terms.name, self._terms.span
+        return Hold(
+            self._what,
+            lost,
+            span,
+            grant.sent_at,
+            renew=lambda: store.renew_lock(name, grant.owner, span.ttl_ms),
+            when_lost=turn.end,  # Others here need not wait for a block that may never end.
+        )
 
     def _tell_if_lost(
         self, hold: Hold, error: BaseException | None, *, was_held: bool | None
@@ -156,10 +179,6 @@ class Lock:
         if error is None:
             raise LockLostError(self._terms.name)
         log.warning("%s", LockLostError(self._terms.name))
-
-
-def _new_owner() -> LockOwner:
-    return LockOwner(secrets.token_hex(16))
 
 
 def _refuse_in_event_loop(lock: Lock) -> None:

@@ -7,10 +7,12 @@ import os
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 from cronfleet.background import BackgroundLoop
 from cronfleet.clock import Clock
 from cronfleet.holding import Keeper
+from cronfleet.lock.turns import Turnstile
 from cronfleet.store import Locker, Store
 
 
@@ -44,7 +46,16 @@ class Locks:
         self._open = open_
         self._keeper: Keeper | None = None
         self._side: ThreadSide | None = None
+        self._turnstiles: WeakValueDictionary[str, Turnstile] = WeakValueDictionary()
         self._lock = threading.Lock()
+
+    def turnstile(self, name: str) -> Turnstile:
+        """One for each name, as long as somebody holds on to it."""
+        with self._lock:
+            turnstile = self._turnstiles.get(name)
+            if turnstile is None:
+                turnstile = self._turnstiles[name] = Turnstile()
+            return turnstile
 
     @property
     def keeper(self) -> Keeper:

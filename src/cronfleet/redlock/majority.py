@@ -109,7 +109,7 @@ class MajorityLock:
             raise CronfleetError(f"lock {self._terms.name!r} is held already: make one for each")
         value, sent_at = await self._acquire()
         lost = asyncio.Event()
-        hold = Hold(self._what, lost, self._span, sent_at, lambda: self._renew(value))
+        hold = Hold(self._what, lost, self._span, sent_at, lambda: self._renew(value), lambda: None)
         self._entered = value, hold
         self._keeper.add(hold)
         return Held(hold, lost, self._clock)

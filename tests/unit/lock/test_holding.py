@@ -210,7 +210,11 @@ def test_a_holder_that_was_frozen_sees_at_once_that_it_is_over() -> None:
     async def renew() -> bool:
         return True
 
-    held = Held(Hold("lock", lost, Span(1_000, margin_ms=100), clock.boot_ms(), renew), lost, clock)
+    held = Held(
+        Hold("lock", lost, Span(1_000, margin_ms=100), clock.boot_ms(), renew, lambda: None),
+        lost,
+        clock,
+    )
     assert (held.is_held, repr(held)) == (True, "<lock, held>")
     clock.advance(timedelta(milliseconds=900))
     assert (held.is_held, lost.is_set(), repr(held)) == (False, False, "<lock, lost>")

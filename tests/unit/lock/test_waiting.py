@@ -58,12 +58,12 @@ async def test_of_fifty_tasks_with_one_lock_there_are_never_two_inside(rig: Lock
     assert rig.waiters == 0
 
 
-async def test_waiters_look_about_once_a_second(rig: LockRig) -> None:
-    """Fifty of them, for a minute."""
+async def test_a_waiter_looks_about_once_a_second(rig: LockRig) -> None:
+    """However many wait in one process."""
     await rig.hold(ttl_s=60)
     waiters = [asyncio.create_task(rig.lock().__aenter__()) for _ in range(50)]
     await asyncio.sleep(59)
-    assert rig.store.calls["lock"] <= 50 * 59 / 0.7
+    assert rig.store.calls["lock"] <= 59 / 0.7 + 1
     for waiter in waiters:
         waiter.cancel()
     await asyncio.wait(waiters)

@@ -13,13 +13,13 @@ from redis.asyncio import Redis as AsyncRedis
 from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.retry import Retry
 
 from cronfleet.errors import ConfigurationError
 from cronfleet.masking import masked
 from cronfleet.stores.redis.scripts import Script, script
-from cronfleet.stores.redis.server import Description, errors_in_our_words
+from cronfleet.stores.redis.server import Description, errors_in_our_words, in_our_words
 
 Word: TypeAlias = str | int | bytes
 Reply: TypeAlias = Any
@@ -140,14 +140,10 @@ class Connection:
 
     def call(self, wanted: Script, words: Sequence[Word]) -> Reply:
         """Run a script; `words` are its one key and its arguments."""
-        with errors_in_our_words(self._name):
-            try:
-                return self._evaluated(wanted, words)
-            except ResponseError:
-                raise
-            except BaseException:
-                self._connection.disconnect()  # The answer may come yet, and not to the next call.
-                raise
+        try:
+            return self._evaluated(wanted, words)
+        except (RedisError, OSError) as error:
+            raise in_our_words(self._name, error) from error
 
     def _evaluated(self, wanted: Script, words: Sequence[Word]) -> Reply:
         try:
