@@ -92,6 +92,12 @@ class Attempt:
             return Grant(answer.token, self.owner, sent_at)
         return None
 
+    def at_once(self, answer: Answer, sent_at: Instant) -> Grant | None:
+        """The lock, if the first answer grants it. Raises LockTimeoutError for who only looks."""
+        if isinstance(answer, Busy) and not self.terms.waits:
+            raise self.too_late()
+        return self.grant(answer, sent_at)
+
     def after(self, answer: Answer, sent_at: Instant, *, tells_all: bool) -> Grant | float:
         """The lock, or for how many seconds to rest before asking again, unless a hint comes.
 
@@ -124,7 +130,19 @@ class Attempt:
 
 async def acquire(store: Store, attempt: Attempt) -> Grant:
     """Wait for the lock. Raises as `Attempt.after` does."""
-    hints = store.hints(lock_topic(attempt.owner))
+    try:
+        sent_at = attempt.now
+        answer = await _asked(store, attempt)
+        return attempt.at_once(answer, sent_at) or await _wait(store, attempt)
+    except BaseException as error:
+        if attempt.may_leave_something(error):
+            leaving = released(store, attempt.terms.name, attempt.owner)
+            await asyncio.shield(asyncio.ensure_future(leaving))
+        raise
+
+
+async def _wait(store: Store, attempt: Attempt) -> Grant:
+    hints = store.hints(lock_topic(attempt.owner))  # Only now: most locks are got at once.
     try:
         while True:
             sent_at = attempt.now
@@ -133,11 +151,6 @@ async def acquire(store: Store, attempt: Attempt) -> Grant:
             if isinstance(step, Grant):
                 return step
             await _rest(hints, step)
-    except BaseException as error:
-        if attempt.may_leave_something(error):
-            leaving = released(store, attempt.terms.name, attempt.owner)
-            await asyncio.shield(asyncio.ensure_future(leaving))
-        raise
     finally:
         hints.close()
 

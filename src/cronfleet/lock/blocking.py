@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 
-from cronfleet.errors import StoreUnavailableError
+from cronfleet.errors import CronfleetError, StoreUnavailableError
 from cronfleet.lock.acquiring import Answer, Attempt, Grant, not_released, released
 from cronfleet.lock.sides import ThreadSide
 from cronfleet.model import LockOwner
@@ -16,7 +16,7 @@ def acquire_in_thread(side: ThreadSide, attempt: Attempt) -> Grant:
     """Wait for the lock. Raises as `Attempt.after` does."""
     try:
         sent_at = attempt.now
-        return attempt.grant(_asked(side, attempt), sent_at) or _wait(side, attempt)
+        return attempt.at_once(_asked(side, attempt), sent_at) or _wait(side, attempt)
     except BaseException as error:
         if attempt.may_leave_something(error):
             released_in_thread(side, attempt.terms.name, attempt.owner)
@@ -39,6 +39,8 @@ def _wait(side: ThreadSide, attempt: Attempt) -> Grant:
 
 def _asked(side: ThreadSide, attempt: Attempt) -> Answer:
     terms = attempt.terms
+    if side.loop.is_over:
+        raise CronfleetError(f"lock {terms.name!r}: the scheduler was closed meanwhile")
     try:
         return side.locker.lock(terms.name, attempt.owner, terms.span.ttl_ms, waits=terms.waits)
     except StoreUnavailableError as error:

@@ -7,15 +7,33 @@ the queue there.
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections import deque
 from collections.abc import Callable
+from weakref import WeakSet
+
+_turnstiles: WeakSet[Turnstile] = WeakSet()
+
+
+def _begin_anew() -> None:
+    """In a process that was forked: the tasks and threads that waited are in the other one."""
+    for turnstile in _turnstiles:
+        turnstile.begin_anew()
+
+
+os.register_at_fork(after_in_child=_begin_anew)
 
 
 class Turnstile:
     """Lets one pass at a time, of all tasks and threads of this process. Its calls never wait."""
 
     def __init__(self) -> None:
+        self.begin_anew()
+        _turnstiles.add(self)
+
+    def begin_anew(self) -> None:
+        """Forget who waits, and whose turn it is."""
         self._lock = threading.Lock()
         self._waiting: deque[Callable[[], None]] = deque()
         self._is_taken = False

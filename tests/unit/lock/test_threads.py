@@ -24,6 +24,8 @@ from cronfleet import (
 from cronfleet.clock import SystemClock
 from cronfleet.lock import Lock, Locks
 from cronfleet.lock.acquiring import terms
+from cronfleet.lock.turns import _begin_anew
+from tests.fleet.rig import eventually
 from tests.unit.engine.scripted_store import ScriptedStore, first, lost_answer, lost_request
 
 SHORT = timedelta(seconds=0.6)
@@ -129,6 +131,18 @@ def test_it_is_lost_when_the_scheduler_is_closed(scripted: Scheduler) -> None:
             stack.close()
 
 
+def test_who_waits_when_the_scheduler_is_closed_is_told(
+    scripted: Scheduler, store: ScriptedStore
+) -> None:
+    with ThreadPoolExecutor(1) as threads, scripted.lock("stock"):
+        other = Scheduler(store, program="other")
+        waiting = threads.submit(other.lock("stock").__enter__)
+        eventually(lambda: bool(store._records._waiters), SOON_S)
+        asyncio.run(other.aclose())
+        with pytest.raises(CronfleetError, match="closed meanwhile"):
+            waiting.result()
+
+
 def test_an_unanswered_request_is_repeated(scripted: Scheduler, store: ScriptedStore) -> None:
     store.next("lock", lost_answer, lost_request)
     store.next("unlock", lost_answer, lost_request)
@@ -178,6 +192,14 @@ def test_a_handler_in_a_thread_may_use_it(scheduler: Scheduler) -> None:
 
     tokens = asyncio.run(work())
     assert tokens == sorted(set(tokens))
+
+
+def test_a_forked_process_waits_for_no_turn_of_the_other(scheduler: Scheduler) -> None:
+    lock = scheduler.lock("stock")
+    with lock:
+        assert lock._turnstile.at_once() is None
+        _begin_anew()  # As os.fork does in the child.
+        assert lock._turnstile.at_once() is not None
 
 
 def test_a_forked_process_has_a_thread_of_its_own(store: ScriptedStore) -> None:

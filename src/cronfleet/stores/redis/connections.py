@@ -115,14 +115,17 @@ class Connections:
                 ),
             )
 
-    async def listen(self, channel: str, tell: Callable[[str], None]) -> None:
-        """Pass on what is published there, until this is cancelled or the connection fails."""
+    async def listen(self, prefix: str, tell: Callable[[str], None]) -> None:
+        """Pass on the rest of the names of channels that begin so and where anything is published.
+
+        Until this is cancelled or the connection fails.
+        """
         with errors_in_our_words(self._name):
             async with self._client.pubsub(ignore_subscribe_messages=True) as listening:
-                await listening.subscribe(channel)
+                await listening.psubscribe(f"{prefix}*")
                 while True:
                     if message := await listening.get_message(timeout=60):
-                        tell(message["data"])
+                        tell(message["channel"].removeprefix(prefix))
 
     async def aclose(self) -> None:
         self._is_closed = True

@@ -145,7 +145,7 @@ class RedisStore:
 
     def hints(self, topic: str) -> Hints:
         if self._connections and (self._listening is None or self._listening.done()):
-            listen = self._connections.listen(f"{self._base}hints", self._hub.tell)
+            listen = self._connections.listen(f"{self._base}hints:", self._hub.tell)
             self._listening = asyncio.create_task(listen, name="cronfleet-hints")
         return self._hub.listen(topic)
 

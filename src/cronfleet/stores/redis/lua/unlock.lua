@@ -24,6 +24,6 @@ if is_mine then
   call('DEL', lock_key)
 end
 if following and (is_mine or not expires_at) then
-  redis.pcall('PUBLISH', BASE .. 'hints', 'lock:' .. following) -- Only a hint: it may be refused.
+  redis.pcall('PUBLISH', BASE .. 'hints:lock:' .. following, '') -- Only a hint: it may be refused.
 end
 return is_mine and 1 or 0
