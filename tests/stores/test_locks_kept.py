@@ -101,6 +101,18 @@ async def test_memory_does_likewise() -> None:
     assert not store._records._waiters
 
 
+async def test_in_memory_nobody_is_told_but_the_next() -> None:
+    store, (first, second, third) = MemoryStore(), (new_owner() for _ in range(3))
+    for owner in (first, second, third):
+        await store.lock("stock", owner, TTL_MS, waits=True)
+    seconds, thirds = store.hints(lock_topic(second)), store.hints(lock_topic(third))
+    told = asyncio.ensure_future(thirds.next())
+    await store.unlock("stock", first)
+    await seconds.next()
+    assert not told.done()
+    told.cancel()
+
+
 # --- Redis
 
 
