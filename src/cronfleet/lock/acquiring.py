@@ -68,7 +68,7 @@ class Attempt:
         self.terms: Terms = terms
         self.owner: LockOwner = LockOwner(secrets.token_hex(16))
         self._clock = clock
-        self._began = clock.boot_ms()
+        self._began = self._asked_since = clock.boot_ms()
         self._is_away = False
 
     @property
@@ -80,11 +80,7 @@ class Attempt:
     def left_ms(self) -> float:
         """How much longer it may be waited for."""
         timeout_ms = self.terms.timeout_ms
-        return float("inf") if timeout_ms is None else max(0, timeout_ms - self._waited_ms)
-
-    @property
-    def _waited_ms(self) -> int:
-        return self.now - self._began
+        return float("inf") if timeout_ms is None else max(0, timeout_ms - (self.now - self._began))
 
     def grant(self, answer: Answer, sent_at: Instant) -> Grant | None:
         """What an answer is worth when it has come: nothing, once its span is over."""
@@ -94,6 +90,7 @@ class Attempt:
 
     def at_once(self, answer: Answer, sent_at: Instant) -> Grant | None:
         """The lock, if the first answer grants it. Raises LockTimeoutError for who only looks."""
+        self._asked_since = sent_at  # Whoever waited for its turn has not waited for the store.
         if isinstance(answer, Busy) and not self.terms.waits:
             raise self.too_late()
         return self.grant(answer, sent_at)
@@ -112,7 +109,8 @@ class Attempt:
             raise answer if isinstance(answer, StoreUnavailableError) else self.too_late()
         if isinstance(answer, StoreUnavailableError):
             return min(_TRY_AGAIN_MS, left_ms) / 1000
-        return min(pause_of(answer, self._waited_ms, tells_all=tells_all), left_ms) / 1000
+        asked_ms = self.now - self._asked_since
+        return min(pause_of(answer, asked_ms, tells_all=tells_all), left_ms) / 1000
 
     def too_late(self) -> LockTimeoutError:
         return LockTimeoutError(self.terms.name, (self.terms.timeout_ms or 0) / 1000)

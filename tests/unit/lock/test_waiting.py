@@ -13,8 +13,10 @@ from cronfleet import (
     StoreRefusedError,
     StoreUnavailableError,
 )
-from cronfleet.lock.acquiring import pause_of, terms
+from cronfleet.clock import ManualClock
+from cronfleet.lock.acquiring import Attempt, pause_of, terms
 from cronfleet.store import Busy
+from cronfleet.testing.samples import START
 from tests.unit.engine.scripted_store import late_answer, lost_answer, lost_request
 from tests.unit.lock.rig import TTL, TTL_S, LockRig
 
@@ -206,3 +208,14 @@ def test_the_longer_it_has_waited_the_seldomer_it_looks(
 def test_the_first_looks_when_the_lock_expires() -> None:
     assert pause_of(Busy(5, 0), 80_000, tells_all=True) == 5
     assert pause_of(Busy(5, 1), 80_000, tells_all=True) >= 700
+
+
+def test_the_time_until_its_turn_does_not_make_a_waiter_look_seldom() -> None:
+    clock = ManualClock(START)
+    attempt = Attempt(terms("stock", TTL, None), clock)
+    clock.advance(timedelta(seconds=80))
+    busy, sent_at = Busy(60_000, 0), clock.boot_ms()
+    assert attempt.at_once(busy, sent_at) is None
+    rest_s = attempt.after(busy, sent_at, tells_all=False)
+    assert isinstance(rest_s, float)
+    assert rest_s <= 0.02
