@@ -9,7 +9,10 @@ from cronfleet.errors import (
     CronfleetError,
     ForeignJobError,
     InvalidJobError,
+    InvalidLockError,
     InvalidScheduleError,
+    LockLostError,
+    LockTimeoutError,
     MissingExtraError,
     StoreError,
     StoreRefusedError,
@@ -27,6 +30,7 @@ from cronfleet.info import (
     RunInfo,
     TriggeredRun,
 )
+from cronfleet.lock import Lock, LockHeld
 from cronfleet.promise import Downgrade, Failure, Held, Promise, Verdict
 from cronfleet.registry import History, Retry
 from cronfleet.schedule import Schedule, at, cron, every
@@ -49,8 +53,13 @@ __all__ = [
     "History",
     "InstanceInfo",
     "InvalidJobError",
+    "InvalidLockError",
     "InvalidScheduleError",
     "JobInfo",
+    "Lock",
+    "LockHeld",
+    "LockLostError",
+    "LockTimeoutError",
     "MissingExtraError",
     "Promise",
     "Retry",

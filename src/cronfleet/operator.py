@@ -263,13 +263,16 @@ class Operator:
         return self._store
 
     async def _open(self) -> None:
-        """Open the store; one that is not up yet is waited for."""
+        self._info = await self._patiently(self._store)
+        self.home = asyncio.get_running_loop()
+
+    async def _patiently(self, store: Store) -> StoreInfo:
+        """Open a store; one that is not up yet is waited for."""
         until = self._clock.boot_ms() + self._patience / timedelta(milliseconds=1)
         waits = False
         while True:
             try:
-                self._info = await self._store.open()
-                self.home = asyncio.get_running_loop()
+                return await store.open()
             except StoreUnavailableError as error:
                 if self._clock.boot_ms() >= until:
                     raise
@@ -277,5 +280,3 @@ class Operator:
                     log.warning("waiting up to %d s: %s", self._patience.total_seconds(), error)
                 waits = True
                 await asyncio.sleep(0.5)
-            else:
-                return

@@ -18,6 +18,8 @@ from cronfleet.engine.known import Handler, KnownJob
 from cronfleet.engine.session import Identity
 from cronfleet.engine.times import Times
 from cronfleet.errors import ConfigurationError, CronfleetError, InvalidJobError
+from cronfleet.lock import Lock, Locks
+from cronfleet.lock.acquiring import terms
 from cronfleet.loops import LoopThread, run_to_its_end
 from cronfleet.operator import Operator
 from cronfleet.registry import JobOptions, known_job
@@ -80,6 +82,7 @@ class Scheduler(Operator):
         self._instance: Instance | None = None
         self._working: asyncio.Task[None] | None = None
         self._thread: LoopThread | None = None
+        self._locks = Locks(self._store, self._clock, self._opened, self._patiently)
 
     # --- registering
 
@@ -200,6 +203,27 @@ class Scheduler(Operator):
                 thread.call(self.__aexit__())
             finally:
                 thread.close()
+
+    async def aclose(self) -> None:
+        """Give the store's connections back. For those who only look, order or lock."""
+        await self._locks.aclose()
+        await super().aclose()
+
+    # --- locks
+
+    def lock(
+        self,
+        name: str,
+        *,
+        ttl: timedelta = timedelta(seconds=30),
+        timeout: timedelta | None = None,
+    ) -> Lock:
+        """A lock of the fleet on this store; see `Lock`.
+
+        Held for `ttl` at a time, and renewed while its block lasts. It is waited for as long as it
+        takes, or for `timeout`; 0 only looks. Raises InvalidLockError.
+        """
+        return Lock(self._locks, terms(name, ttl, timeout))
 
     # --- for the verbs
 

@@ -20,6 +20,7 @@ from cronfleet.model import (
     Gap,
     History,
     JobRecord,
+    LockOwner,
     OnLost,
     Outcome,
     Reason,
@@ -48,6 +49,7 @@ Opened: TypeAlias = Callable[[ManualClock], Store]
 Choice = TypeVar("Choice")
 
 JOBS = ("a", "a-b", "b:c")
+OWNERS = [LockOwner(f"{number:032x}") for number in range(4)]
 TTLS = (5_000, 60_000)
 SPANS = (1, 700, 3_000, 5_000)
 LEAPS = (-3_600, -61, -60, -30, 90)
@@ -98,6 +100,7 @@ class Twins:
         """The more often it stands here, the more often it is asked."""
         often = [self.claim_ticks, self.claim_pending, self.start, self.complete]
         now_and_then = [self.order, self.pass_time, self.join, self.renew, self.release, self.sweep]
+        now_and_then += [self.lock, self.lock, self.unlock, self.renew_lock]
         seldom = [self.leave, self.close, self.sync_jobs, self.prune, self.leap, self.set_aside]
         return [*6 * often, *3 * now_and_then, *seldom]
 
@@ -273,6 +276,21 @@ class Twins:
         gap = None if at is None else Gap(last, last, 1, Reason.BY_HAND)
         following = None if self.seldom() else Fire(last + STEP_MS, last + STEP_MS)
         return Moved(job.generation - self.seldom(), at, following, gap)
+
+    # --- locks
+
+    async def lock(self) -> None:
+        name, owner, ttl_ms = self.draw(JOBS[:2]), self.draw(OWNERS), self.draw(TTLS)
+        waits = not self.seldom()
+        await self.ask(lambda store: store.lock(name, owner, ttl_ms, waits=waits))
+
+    async def unlock(self) -> None:
+        name, owner = self.draw(JOBS[:2]), self.draw(OWNERS)
+        await self.ask(lambda store: store.unlock(name, owner))
+
+    async def renew_lock(self) -> None:
+        name, owner, ttl_ms = self.draw(JOBS[:2]), self.draw(OWNERS), self.draw(TTLS)
+        await self.ask(lambda store: store.renew_lock(name, owner, ttl_ms))
 
     async def prune(self) -> None:
         name, age_ms = self.draw(JOBS), self.draw((1_000, 3_600_000))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cronfleet.store.contract import Hints, Renewer, Store
+from cronfleet.store.contract import Hints, Locker, Renewer, Store
 from cronfleet.store.faults import BY_HAND, Fault, FaultKind
 from cronfleet.store.values import (
     CLOCK_STEP_BACK_MS,
@@ -12,11 +12,14 @@ from cronfleet.store.values import (
     MOST_AUDIT,
     MOST_ERROR_CHARACTERS,
     MOST_GAPS,
+    MOST_LOCK_WAITERS,
     MOST_PENDING,
     MOST_SUPERSEDED,
     MOST_WAITING,
     SOON_MS,
+    WAITER_KEPT_MS,
     Behind,
+    Busy,
     ClaimAnswer,
     ClaimItem,
     Completion,
@@ -28,6 +31,8 @@ from cronfleet.store.values import (
     Granted,
     HeldRun,
     IfActive,
+    LockAnswer,
+    Locked,
     Moved,
     NewSession,
     NotGranted,
@@ -45,6 +50,7 @@ from cronfleet.store.values import (
     Swept,
     TickClaim,
     Triggered,
+    lock_topic,
 )
 
 __all__ = [
@@ -56,11 +62,14 @@ __all__ = [
     "MOST_AUDIT",
     "MOST_ERROR_CHARACTERS",
     "MOST_GAPS",
+    "MOST_LOCK_WAITERS",
     "MOST_PENDING",
     "MOST_SUPERSEDED",
     "MOST_WAITING",
     "SOON_MS",
+    "WAITER_KEPT_MS",
     "Behind",
+    "Busy",
     "ClaimAnswer",
     "ClaimItem",
     "Completion",
@@ -75,6 +84,9 @@ __all__ = [
     "HeldRun",
     "Hints",
     "IfActive",
+    "LockAnswer",
+    "Locked",
+    "Locker",
     "Moved",
     "NewSession",
     "NotGranted",
@@ -94,4 +106,5 @@ __all__ = [
     "Swept",
     "TickClaim",
     "Triggered",
+    "lock_topic",
 ]

@@ -26,6 +26,7 @@ from cronfleet.model import (
     InstanceRecord,
     JobName,
     JobRecord,
+    LockOwner,
     ProgramName,
     RunId,
     RunRecord,
@@ -40,6 +41,7 @@ from cronfleet.store.values import (
     Declaration,
     DeclareAnswer,
     HeldRun,
+    LockAnswer,
     Moved,
     NewSession,
     Order,
@@ -84,6 +86,18 @@ class Hints(Protocol):
         ...
 
 
+class Locker(Protocol):
+    """`Store.lock` and `Store.unlock` for threads: they block, and any thread may call them."""
+
+    def lock(self, name: str, owner: LockOwner, ttl_ms: int, *, waits: bool) -> LockAnswer: ...
+
+    def unlock(self, name: str, owner: LockOwner) -> bool: ...
+
+    def close(self) -> None:
+        """Give the connections back."""
+        ...
+
+
 class Store(Protocol):
     """Shared durable state. See the module's first lines for what holds of all of it."""
 
@@ -114,9 +128,23 @@ class Store(Protocol):
     def hints(self, topic: str) -> Hints:
         """Listen to a topic from now on; the store must be open.
 
-        `DUE`: a run became pending, or a job's ticks were moved by other than a claim. A store
+        `DUE`: a run became pending, or a job's ticks were moved by other than a claim.
+        `lock_topic(owner)`: a lock was given back for which this waiter is the next. A store
         tells at least its own users in this process, and others as far as it can.
         """
+        ...
+
+    @property
+    def tells_all(self) -> bool:
+        """Whether hints also reach those who listen in other processes, if nothing fails."""
+        ...
+
+    def another(self) -> Store:
+        """The same shared state, for another event loop: not open yet, closed by itself."""
+        ...
+
+    def locker(self) -> Locker:
+        """A way to the locks for threads; the store must be open, in the running event loop."""
         ...
 
     # --- sessions
@@ -268,6 +296,31 @@ class Store(Protocol):
 
     async def check_fleet(self, repair: Order | None = None) -> list[Fault]:
         """The same for sessions and for what points to nothing."""
+        ...
+
+    # --- locks
+
+    async def lock(self, name: str, owner: LockOwner, ttl_ms: int, *, waits: bool) -> LockAnswer:
+        """Take a named lock for `ttl_ms`; else, with `waits`, a place in its queue.
+
+        It is granted when nobody holds it and no other waiter came before. Each acquisition has
+        an owner of its own, and one that holds the lock already is granted the same token, for
+        `ttl_ms` from now: an unanswered call may be repeated. A waiter asks again within
+        `WAITER_KEPT_MS`, or loses its place. An expiry more than the TTL and
+        `CLOCK_STEP_BACK_MS` ahead (the clock was set back) counts as expired.
+        """
+        ...
+
+    async def renew_lock(self, name: str, owner: LockOwner, ttl_ms: int) -> bool:
+        """Prolong the lock to `ttl_ms` from now, if the owner still holds it."""
+        ...
+
+    async def unlock(self, name: str, owner: LockOwner) -> bool:
+        """Give the lock back, or the place in its queue.
+
+        Answers whether nobody else had been granted it since, though it may have expired. The
+        next in the queue is told. Nothing is left of a lock that nobody holds or waits for.
+        """
         ...
 
     # --- reading

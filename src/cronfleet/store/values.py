@@ -14,6 +14,7 @@ from cronfleet.model import (
     Gap,
     Instant,
     JobName,
+    LockOwner,
     OnLost,
     Outcome,
     ProgramName,
@@ -56,6 +57,12 @@ MOST_GAPS = 500
 
 DUE = "due"
 """The topic of hints that there may be something to claim."""
+
+WAITER_KEPT_MS = 3_000
+"""A waiter for a lock that has not asked again for so long loses its place."""
+
+MOST_LOCK_WAITERS = 1_000
+"""How many may stand in the queue for one lock; whoever comes later asks without a place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,3 +369,32 @@ class Moved:
     expected: Instant | None
     following: Fire | None
     gap: Gap | None
+
+
+# --- locks ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """The lock is the owner's until its TTL is over, unless renewed."""
+
+    token: int
+    """Rises with every grant, whatever the lock's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Somebody else holds the lock, or has been waiting for longer."""
+
+    free_in_ms: int
+    """When that is over, unless it is renewed or given back before."""
+    ahead: int
+    """How many wait who came before."""
+
+
+LockAnswer: TypeAlias = Locked | Busy
+
+
+def lock_topic(owner: LockOwner) -> str:
+    """The topic of hints that a waiter may have its lock now."""
+    return f"lock:{owner}"

@@ -63,5 +63,14 @@ class Listener:
 
     def told(self) -> None:
         """From any thread."""
-        if not self._loop.is_closed():
+        if self._loop is _running_loop():
+            self._told.set()
+        elif not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._told.set)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 
 from cronfleet.clock import Clock
 from cronfleet.errors import StoreUnavailableError
-from cronfleet.model import Claim, History, JobName, ProgramName, SessionId
+from cronfleet.model import Claim, History, JobName, LockOwner, ProgramName, SessionId
 from cronfleet.store import (
     ClaimAnswer,
     ClaimItem,
@@ -19,6 +19,7 @@ from cronfleet.store import (
     Declaration,
     DeclareAnswer,
     HeldRun,
+    LockAnswer,
     Moved,
     NewSession,
     Order,
@@ -217,6 +218,18 @@ class ScriptedStore(MemoryStore):
     async def prune(self, job: JobName, history: History, limit: int = 200) -> int:
         parent = super()
         return await self._told("prune", lambda: parent.prune(job, history, limit))
+
+    async def lock(self, name: str, owner: LockOwner, ttl_ms: int, *, waits: bool) -> LockAnswer:
+        parent = super()
+        return await self._told("lock", lambda: parent.lock(name, owner, ttl_ms, waits=waits))
+
+    async def renew_lock(self, name: str, owner: LockOwner, ttl_ms: int) -> bool:
+        parent = super()
+        return await self._told("renew_lock", lambda: parent.renew_lock(name, owner, ttl_ms))
+
+    async def unlock(self, name: str, owner: LockOwner) -> bool:
+        parent = super()
+        return await self._told("unlock", lambda: parent.unlock(name, owner))
 
     def renewer(self) -> Renewer:
         return _ScriptedRenewer(self, super().renewer())

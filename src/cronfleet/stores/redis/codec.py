@@ -27,6 +27,7 @@ from cronfleet.model import (
 )
 from cronfleet.store import (
     Behind,
+    Busy,
     ClaimAnswer,
     ClaimItem,
     Completion,
@@ -39,6 +40,8 @@ from cronfleet.store import (
     Foreign,
     Granted,
     HeldRun,
+    LockAnswer,
+    Locked,
     Moved,
     NotGranted,
     Order,
@@ -216,6 +219,10 @@ def triggered(reply: Reply) -> Triggered | Ordered:
         return Ordered(reply)
     run, state, is_paused = reply
     return Triggered(RunId.parse(run), RunState(state), bool(is_paused))
+
+
+def lock_answer(reply: Reply) -> LockAnswer:
+    return Locked(*reply) if len(reply) == 1 else Busy(*reply)
 
 
 # --- records ------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from cronfleet.model import (
     InstanceRecord,
     JobName,
     JobRecord,
+    LockOwner,
     ProgramName,
     RunId,
     RunRecord,
@@ -39,6 +40,8 @@ from cronfleet.store import (
     Fault,
     HeldRun,
     Hints,
+    LockAnswer,
+    Locker,
     Moved,
     NewSession,
     NotGranted,
@@ -49,6 +52,7 @@ from cronfleet.store import (
     Renewer,
     Seen,
     Start,
+    Store,
     StoreInfo,
     Swept,
     TickClaim,
@@ -69,6 +73,7 @@ from cronfleet.stores.redis.connections import (
     read_address,
 )
 from cronfleet.stores.redis.keys import base_key
+from cronfleet.stores.redis.locker import RedisLocker
 from cronfleet.stores.redis.scripts import confirmed_script, script
 from cronfleet.stores.redis.server import Description, check
 from cronfleet.stores.steps.checking import NO_SESSION
@@ -104,6 +109,7 @@ class RedisStore:
         clock: Clock | None = None,
         call_timeout: float = 2.5,
     ) -> None:
+        self._made_with = (url, fleet, clock, call_timeout)
         self._address = read_address(url, call_timeout)
         self._script = confirmed_script if self._address.waits else script
         self._base = base_key(fleet)
@@ -167,6 +173,19 @@ class RedisStore:
         if self._listening is not None:
             self._listening.listen()
         return hints
+
+    @property
+    def tells_all(self) -> bool:
+        return True
+
+    def another(self) -> Store:
+        url, fleet, clock, call_timeout = self._made_with
+        return RedisStore(url, fleet=fleet, clock=clock, call_timeout=call_timeout)
+
+    def locker(self) -> Locker:
+        return RedisLocker(
+            self._script, lambda: Connection(self._address, self._base), self._begun_with
+        )
 
     def renewer(self) -> Renewer:
         return _RedisRenewer(self, Connection(self._address, self._base))
@@ -340,6 +359,17 @@ class RedisStore:
 
     async def check_fleet(self, repair: Order | None = None) -> list[Fault]:
         return await check_fleet(self, self._call, list(codec.mending("", repair)))
+
+    # --- locks
+
+    async def lock(self, name: str, owner: LockOwner, ttl_ms: int, *, waits: bool) -> LockAnswer:
+        return codec.lock_answer(await self._call("lock", name, owner, ttl_ms, int(waits)))
+
+    async def renew_lock(self, name: str, owner: LockOwner, ttl_ms: int) -> bool:
+        return bool(await self._call("renew_lock", name, owner, ttl_ms))
+
+    async def unlock(self, name: str, owner: LockOwner) -> bool:
+        return bool(await self._call("unlock", name, owner))
 
     # --- reading
 

@@ -15,13 +15,21 @@ from cronfleet.model import (
     Instant,
     JobName,
     JobRecord,
+    LockOwner,
     ProgramName,
     RunId,
     RunRecord,
     SessionId,
 )
 from cronfleet.stores.sqlite.statements import named_statements
-from cronfleet.stores.steps.records import FleetRecord, SessionRecord, time_of, token_after
+from cronfleet.stores.steps.records import (
+    FleetRecord,
+    LockRecord,
+    SessionRecord,
+    WaiterRecord,
+    time_of,
+    token_after,
+)
 from cronfleet.stores.steps.rows import (
     gap_from,
     gap_values,
@@ -224,6 +232,42 @@ class SqliteRecords:
 
     def drop_audit_beyond(self, keep: int) -> None:
         self._do("drop_audit_beyond", keep=keep)
+
+    # --- locks
+
+    def lock(self, name: str) -> LockRecord | None:
+        row = self._row("lock", name=name)
+        return LockRecord(**row) if row else None
+
+    def put_lock(self, lock: LockRecord) -> None:
+        self._do("put_lock", **asdict(lock))
+
+    def drop_lock(self, name: str) -> None:
+        self._do("drop_lock", name=name)
+
+    def drop_locks_until(self, instant: Instant) -> None:
+        self._do("drop_locks_until", instant=instant)
+        self._do("drop_waiters_until", instant=instant)
+
+    def waiter(self, name: str, owner: LockOwner) -> WaiterRecord | None:
+        row = self._row("waiter", name=name, owner=owner)
+        return WaiterRecord(**row) if row else None
+
+    def put_waiter(self, waiter: WaiterRecord) -> None:
+        self._do("put_waiter", **asdict(waiter))
+
+    def drop_waiter(self, name: str, owner: LockOwner) -> None:
+        self._do("drop_waiter", name=name, owner=owner)
+
+    def drop_waiters_but(self, name: str, low: Instant, high: Instant) -> None:
+        self._do("drop_waiters_but", name=name, low=low, high=high)
+
+    def next_waiter(self, name: str) -> WaiterRecord | None:
+        row = self._row("next_waiter", name=name)
+        return WaiterRecord(**row) if row else None
+
+    def count_waiters(self, name: str, below: int) -> int:
+        return self._value("count_waiters", name=name, below=below)
 
     # --- statements
 

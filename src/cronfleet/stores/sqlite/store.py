@@ -12,7 +12,7 @@ from cronfleet.clock import Clock, SystemClock
 from cronfleet.errors import ConfigurationError, StoreError, StoreRefusedError
 from cronfleet.model import JobName, SessionId
 from cronfleet.promise import Promise, sqlite_promise
-from cronfleet.store import Fault, Moved, Order, Renewal, Renewer, StoreInfo
+from cronfleet.store import Fault, Moved, Order, Renewal, Renewer, Store, StoreInfo
 from cronfleet.stores.sqlite.connection import Connection
 from cronfleet.stores.sqlite.files import StoreFile
 from cronfleet.stores.sqlite.writer import Writer
@@ -36,6 +36,8 @@ class SqliteStore(SteppedStore):
     at most a quarter of a session's TTL.
     """
 
+    tells_all: bool = False
+
     def __init__(
         self,
         path: str | Path,
@@ -45,6 +47,7 @@ class SqliteStore(SteppedStore):
         lock_timeout_ms: int = 2_500,
     ) -> None:
         super().__init__()
+        self._made_with = (path, fleet, clock, lock_timeout_ms)
         self._file = StoreFile(_path_of(Path(path), fleet))
         self._clock = clock or SystemClock()
         self._lock_timeout_ms = lock_timeout_ms
@@ -83,6 +86,10 @@ class SqliteStore(SteppedStore):
 
     def renewer(self) -> Renewer:
         return _SqliteRenewer(self._connect)
+
+    def another(self) -> Store:
+        path, fleet, clock, lock_timeout_ms = self._made_with
+        return SqliteStore(path, fleet=fleet, clock=clock, lock_timeout_ms=lock_timeout_ms)
 
     async def _step(self, step: Callable[[Records], Answer], needed: Needs = NOTHING) -> Answer:
         return await self._ask(step, writes=True)

@@ -15,6 +15,7 @@ from cronfleet.model import (
     InstanceRecord,
     JobName,
     JobRecord,
+    LockOwner,
     ProgramName,
     RunId,
     RunRecord,
@@ -30,6 +31,8 @@ from cronfleet.store import (
     Fault,
     HeldRun,
     Hints,
+    LockAnswer,
+    Locker,
     Moved,
     NewSession,
     Order,
@@ -40,12 +43,15 @@ from cronfleet.store import (
     StoreInfo,
     Swept,
     Triggered,
+    lock_topic,
 )
 from cronfleet.stores.hub import Hub
+from cronfleet.stores.lockers import LoopLocker
 from cronfleet.stores.steps import (
     checking,
     claims,
     jobs,
+    locks,
     looking,
     needs,
     orders,
@@ -60,13 +66,23 @@ Answer = TypeVar("Answer")
 
 
 class SteppedStore(ABC):
-    """Every operation of `Store` but `open`, `aclose` and `renewer`; see there for what they do."""
+    """All of `Store` but `open`, `aclose`, `renewer` and `another`; see there for what it does."""
+
+    tells_all: bool = True
 
     def __init__(self) -> None:
         self._hub = Hub()
 
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """See `Store`."""
+
     def hints(self, topic: str) -> Hints:
         return self._hub.listen(topic)
+
+    def locker(self) -> Locker:
+        return LoopLocker(self)
 
     @abstractmethod
     async def _step(self, step: Callable[[Records], Answer], needed: Needs = NOTHING) -> Answer:
@@ -182,6 +198,20 @@ class SteppedStore(ABC):
         if repair is None:
             return await self._read(lambda records: checking.check_fleet(records, None))
         return await self._step(lambda records: checking.check_fleet(records, repair))
+
+    async def lock(self, name: str, owner: LockOwner, ttl_ms: int, *, waits: bool) -> LockAnswer:
+        return await self._step(
+            lambda records: locks.lock(records, name, owner, ttl_ms, waits=waits)
+        )
+
+    async def renew_lock(self, name: str, owner: LockOwner, ttl_ms: int) -> bool:
+        return await self._step(lambda records: locks.renew_lock(records, name, owner, ttl_ms))
+
+    async def unlock(self, name: str, owner: LockOwner) -> bool:
+        unlocked = await self._step(lambda records: locks.unlock(records, name, owner))
+        if unlocked.following:
+            self._hub.tell(lock_topic(unlocked.following))
+        return unlocked.was_held
 
     async def job(self, name: JobName) -> JobRecord | None:
         return await self._read(lambda records: records.job(name))

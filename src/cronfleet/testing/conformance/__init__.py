@@ -5,6 +5,8 @@ from __future__ import annotations
 from cronfleet.testing.conformance.hints import HintTests
 from cronfleet.testing.conformance.history import HistoryTests
 from cronfleet.testing.conformance.jobs import JobTests
+from cronfleet.testing.conformance.lock_answers import LockMatrixTests
+from cronfleet.testing.conformance.locks import LockTests
 from cronfleet.testing.conformance.orders import AuditTests, PauseTests, SkipTests, TriggerTests
 from cronfleet.testing.conformance.promises import PromiseTests
 from cronfleet.testing.conformance.resets import (
@@ -40,5 +42,7 @@ class StoreConformance(
     SettleTests,
     ClearTests,
     AdoptTests,
+    LockMatrixTests,
+    LockTests,
 ):
     """Subclass, and override the fixture `store` with one that takes its time from `clock`."""

@@ -60,8 +60,8 @@ SELECT min(instant) FROM (
     WHERE program = :program AND state = 'pending' AND not_before > :after
 );
 
--- gaps: gaps of :job, the last fire time first.
-SELECT * FROM gap WHERE job = :job ORDER BY "last" DESC LIMIT :limit OFFSET :skip;
+-- gaps: gaps of :job, the last fire time first; of one, the one that began last.
+SELECT * FROM gap WHERE job = :job ORDER BY "last" DESC, "first" DESC LIMIT :limit OFFSET :skip;
 
 -- put_gap: add a gap, or replace the one that begins with the same fire time. :first, :last
 -- and :recorded_at are instants.

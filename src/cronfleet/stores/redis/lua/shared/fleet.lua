@@ -28,6 +28,9 @@
 --   gaps:<job>            list    the newest first
 --   answer:<order>        string  what an order was answered, and when
 --   audit                 list    the newest first
+--   lock:<name>           string  owner, token, TTL and expiry of a lock
+--   waiters:<name>        zset    who waits for a lock, by place
+--   kept:<name>           hash    waiter -> the instant until which it keeps its place
 --   replicas              hash    under durability=wait: the most replicas ever seen, and when
 --
 -- Channels, whose messages are empty:
@@ -184,6 +187,13 @@ end
 
 local function write_fleet()
   write(FLEET, BASE .. 'fleet', fleet)
+end
+
+-- A number above all that were given out before. It follows the clock: a store that lost its last
+-- writes issues none of them again.
+local function next_token()
+  fleet.token = math.max(fleet.token + 1, now * TOKENS_PER_MS)
+  return fleet.token
 end
 
 -- A server that was promoted or restarted may have lost writes, and has another replication id:
