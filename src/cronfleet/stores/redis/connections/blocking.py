@@ -80,8 +80,6 @@ class Connection:
 
     def _find(self) -> _Served:
         before = self._served
-        if before is not None and not before.connection.is_connected:
-            before = None
         if before is not None and not self._is_forgotten(before):
             return before
         try:
@@ -145,8 +143,6 @@ def _hold(connection: Any, talk: Talk) -> Reply:
 
 
 def _say(connection: Any, words: Sequence[Word]) -> Reply:
-    if not connection.is_connected:  # A new one would not know what was said on this.
-        raise NoConnectionError("the connection was closed")
     connection.send_command(*words)
     return connection.read_response()
 
