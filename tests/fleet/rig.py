@@ -71,9 +71,11 @@ class Fleet:
             process = subprocess.Popen(command, pass_fds=[self._writer])
             self.processes[process.pid] = process
             pids.append(process.pid)
-        waiting = set(pids)
+        waiting, seen = set(pids), len(self.effects)
         while waiting:
             waiting.discard(self.next(lambda effect: effect.what == "joined", 20).pid)
+        # What the first ones did while the last ones joined is still to be waited for.
+        self._unread[:0], self.effects[seen:] = self.effects[seen:], []
         return pids
 
     def send(self, pid: int, number: signal.Signals) -> None:

@@ -49,7 +49,7 @@ class TestPostgresBehindAPooler(StoreConformance):
         await store.aclose()
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 async def test_fifty_claimers_of_one_tick_over_a_thousand_rounds_make_a_thousand_claims(
     postgres_server: Postgres,
 ) -> None:
