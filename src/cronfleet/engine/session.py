@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from cronfleet.clock import Clock
 from cronfleet.engine.acquaintance import Recognised, Reset, Same, Successor
+from cronfleet.engine.fellows import Fellows
 from cronfleet.engine.ranking import Ranking
 from cronfleet.engine.renewal import Answered, Asked, Died, Lost, News, RenewalThread, Unanswered
 from cronfleet.engine.steadiness import Reading, Steadiness
@@ -19,8 +19,8 @@ from cronfleet.engine.succession import Succession
 from cronfleet.engine.times import Times, rest
 from cronfleet.engine.watch import Watch
 from cronfleet.errors import ForeignJobError, StoreError, StoreUnavailableError
-from cronfleet.model import Digest, Instant, ProgramName, SessionId
-from cronfleet.store import NewSession, Peer, Renewal, Store, StoreInfo
+from cronfleet.model import Instant, ProgramName, SessionId
+from cronfleet.store import NewSession, Renewal, Store, StoreInfo
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -88,9 +88,8 @@ class SessionKeeper:
         self._stopped_because = ""
         self._away_because = ""
         self._sweep_at: Instant = 0
-        self._others: frozenset[Digest] = frozenset()
         self._heard = asyncio.Event()
-        self.ranking: Ranking = Ranking(self._id, ())
+        self._fellows = Fellows(identity.program)
         self.has_old_tzdata: bool = True  # For all it knows until it has met the others.
         self._met = asyncio.Event()
 
@@ -99,6 +98,11 @@ class SessionKeeper:
     @property
     def id(self) -> SessionId:
         return self._id
+
+    @property
+    def ranking(self) -> Ranking:
+        """The order of the sessions that declare what we declare."""
+        return self._fellows.ranking
 
     @property
     def may_claim(self) -> bool:
@@ -236,7 +240,7 @@ class SessionKeeper:
         self._counter = 0
         self._thread.hold(session, sent_at)
         self._watch = Watch(session, self._times.ttl_ms)
-        self.ranking = Ranking(session, ())
+        self._fellows.begin(session)
 
     async def _declare(self) -> None:
         """Declare the jobs, if there is need to; after a failure that is still so."""
@@ -357,7 +361,8 @@ class SessionKeeper:
         self.has_old_tzdata = self._identity.tzdata < renewal.tzdata
         self._watch.saw(renewal, news.received_at)
         self._fate.held_seen(renewal.held)
-        self._meet(renewal)
+        if self._fellows.meet(self._id, renewal):
+            self._is_declared = False
         self._met.set()
 
     def _forgotten_ms(self, renewal: Renewal) -> int:
@@ -367,21 +372,6 @@ class SessionKeeper:
             return 0  # An answer to the session before this one.
         expected, self._counter = self._counter + 1, mine
         return max(0, expected - mine) * self._times.renewal_ms
-
-    def _meet(self, renewal: Renewal) -> None:
-        """Rank the sessions that declare what we declare; notice when others went away."""
-        mine = [peer for peer in renewal.peers if peer.program == self._identity.program]
-        manifest = next((peer.manifest for peer in mine if peer.session == self._id), "")
-        self.ranking = self._ranked([peer for peer in mine if peer.manifest == manifest])
-        before = self._others
-        self._others = frozenset(peer.manifest for peer in mine) - {manifest}
-        if before - self._others:
-            # Whoever kept our definitions superseded may be gone: they may come back.
-            self._is_declared = False
-
-    def _ranked(self, peers: Sequence[Peer]) -> Ranking:
-        sessions = [peer.session for peer in peers]
-        return self.ranking if self.ranking.is_of(sessions) else Ranking(self._id, sessions)
 
     async def _bury(self) -> None:
         """Close the sessions that are seen dead, and take their runs back."""
