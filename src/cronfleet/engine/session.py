@@ -7,10 +7,10 @@ import contextlib
 import logging
 import secrets
 from dataclasses import dataclass
-from typing import Protocol
 
 from cronfleet.clock import Clock
 from cronfleet.engine.acquaintance import Recognised, Reset, Same, Successor
+from cronfleet.engine.fate import Fate
 from cronfleet.engine.fellows import Fellows
 from cronfleet.engine.ranking import Ranking
 from cronfleet.engine.renewal import Answered, Asked, Died, Lost, News, RenewalThread, Unanswered
@@ -34,34 +34,6 @@ class Identity:
     tzdata: str
     adopts: bool = False
     """Whether it goes on by itself with a store that was emptied or restored."""
-
-
-class Fate(Protocol):
-    """Who is told what becomes of the session."""
-
-    async def declare(self, session: SessionId, now: Instant) -> None:
-        """Declare the jobs: the session is new, or other definitions went away."""
-        ...
-
-    async def settle_until(self, until: Instant) -> None:
-        """Settle what the jobs expect up to the instant: it may have run in another store."""
-        ...
-
-    def session_ends_soon(self, session: SessionId) -> None:
-        """It could not be renewed in time, and may be closed soon."""
-        ...
-
-    def session_lost(self, session: SessionId) -> None:
-        """It is closed: its runs are another's."""
-        ...
-
-    def held_asked(self) -> None:
-        """The store is about to be asked how many runs the session holds."""
-        ...
-
-    def held_seen(self, held: int) -> None:
-        """How many runs the store says that the session holds."""
-        ...
 
 
 class SessionKeeper:
