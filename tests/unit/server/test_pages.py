@@ -16,7 +16,15 @@ from cronfleet.server.pages.rendering import Renderer, clock, distance, iso, spa
 from cronfleet.server.routes import html
 from cronfleet.server.security import HEADERS
 from cronfleet.server.text import printable
-from tests.unit.server.sites import Seen, Sheet, ended_run, sheet, site
+from tests.unit.server.sites import (
+    Seen,
+    Sheet,
+    ended_run,
+    failed_attempt,
+    register_patient,
+    sheet,
+    site,
+)
 
 NEVER = cron("0 0 1 1 *")
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -144,6 +152,39 @@ async def test_the_overview_tells_what_ran_what_did_not_and_what_will(
         assert told in text
     for told in ("the printer is on fire", "by hand", instance.label, "memory:"):
         assert told in text
+
+
+@pytest.mark.parametrize("path", ["/", "/job?name=patient"])
+async def test_a_run_that_will_be_tried_again_is_shown_as_it_stands(
+    scheduler: Scheduler, path: str
+) -> None:
+    register_patient(scheduler)
+    async with site(scheduler) as client:
+        run = await failed_attempt(scheduler)
+        page = await seen(client, path)
+    assert ("span", {"class": "state pending"}) in page.elements
+    assert ("span", {"class": "state failed"}) not in page.elements
+    for told in ("attempt 2", "failed before", f"next at {clock(run.not_before)}", "no paper"):
+        assert told in " ".join(page.text.split())
+
+
+async def test_a_job_paused_without_a_reason_says_by_whom_alone(scheduler: Scheduler) -> None:
+    scheduler.add_job(lambda _: None, NEVER, "report")
+    async with site(scheduler) as client:
+        await scheduler.pause("report", who="anna")
+        for path in ("/", "/job?name=report"):
+            text = (await seen(client, path)).text
+            assert ("by anna" in text, "by anna:" in text) == (True, False)
+
+
+async def test_the_overview_shows_the_last_ten_runs_of_all_jobs(scheduler: Scheduler) -> None:
+    for name in ("a", "b"):
+        scheduler.add_job(lambda _: None, NEVER, name, overlap="allow")
+    async with site(scheduler) as client:
+        for number in range(12):
+            await ended_run(scheduler, "ab"[number % 2])
+        table = (await seen(client, "/")).text.partition("Last runs")[2]
+    assert table.count("manual") == 10
 
 
 async def test_an_empty_fleet_is_told_as_such(scheduler: Scheduler) -> None:
