@@ -30,7 +30,7 @@ class _LazyGroup(click.Group):
         return command
 
 
-@click.group(cls=_LazyGroup)
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="cronfleet", message="%(prog)s %(version)s")
 @click.option(
     "--store",

@@ -34,8 +34,8 @@ def jobs(store: str | None, *, as_json: bool) -> None:
     if as_json:
         print_json({"jobs": found})
     elif found:
-        headers = ("JOB", "SCHEDULE", "NEXT FIRE TIME", "ACTIVE", "STATE", "PROGRAM")
-        print_table(headers, map(_job_row, found))
+        headers = ("JOB", "SCHEDULE", "NEXT FIRE TIME", "ACTIVE", "PROGRAM", "STATE")
+        print_table(headers, map(_job_row, found), may_go=("PROGRAM", "ACTIVE"))
     else:
         print_line("There are no jobs yet.")
 
@@ -46,9 +46,16 @@ async def _jobs(store: str | None) -> list[JobInfo]:
 
 
 def _job_row(job: JobInfo) -> tuple[str, ...]:
-    by = f" by {job.paused_by}: {job.paused_why}" if job.paused_by or job.paused_why else ""
-    state = job.state + by
-    return job.name, job.schedule, moment(job.next_fire), str(job.active), state, job.program
+    by = f" by {job.paused_by}" if job.paused_by else ""
+    why = f": {job.paused_why}" if job.paused_why else ""
+    return (
+        job.name,
+        job.schedule,
+        moment(job.next_fire),
+        str(job.active),
+        job.program,
+        job.state + by + why,
+    )
 
 
 @click.command()
@@ -64,8 +71,8 @@ def runs(store: str | None, job: str, limit: int, skip: int, *, as_json: bool) -
         made = [each for each in found if isinstance(each, RunInfo)]
         print_json({"runs": made, "gaps": [each for each in found if isinstance(each, GapInfo)]})
     elif found:
-        headers = ("FIRE TIME", "KIND", "OUTCOME", "ATTEMPT", "TOOK", "INSTANCE", "NOTE")
-        print_table(headers, map(_row, found))
+        headers = ("FIRE TIME", "KIND", "STATE", "ATTEMPT", "TOOK", "INSTANCE", "NOTE")
+        print_table(headers, map(_row, found), may_go=("INSTANCE", "TOOK", "ATTEMPT"))
     else:
         print_line("There is nothing further." if skip else _NOTHING)
 
@@ -100,16 +107,26 @@ def _run_row(run: RunInfo) -> tuple[str, ...]:
     took = "-"
     if run.started_at and run.ended_at:
         took = f"{(run.ended_at - run.started_at).total_seconds():.3f} s"
-    notes = [_short(run.error), f"came late: {run.late_outcome}" if run.late_outcome else ""]
     return (
         moment(run.fire_time),
         run.kind,
-        run.outcome or run.state,
+        run.state,
         str(run.attempt),
         took,
         run.instance or "-",
-        "; ".join(filter(None, notes)),
+        _note(run),
     )
+
+
+def _note(run: RunInfo) -> str:
+    notes = [_short(run.error)]
+    if run.outcome and run.outcome != run.state:  # Of the attempt before this one.
+        notes = [": ".join(filter(None, (f"{run.outcome} before", _short(run.error))))]
+        if run.state == "pending":
+            notes.insert(0, f"next at {moment(run.not_before)}")
+    if run.late_outcome:
+        notes.append(f"came late: {run.late_outcome}")
+    return "; ".join(filter(None, notes))
 
 
 def _short(error: str) -> str:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 import pytest
 
 from cronfleet import Scheduler
 from tests.unit.cli.commands import Shell
-from tests.unit.server.sites import ended_run
+from tests.unit.server.sites import ended_run, failed_attempt, register_patient
 
 
 async def nothing(_: Scheduler) -> None:
@@ -31,6 +32,18 @@ def test_jobs_are_one_document_for_programs(shell: Shell) -> None:
 def test_a_paused_job_says_who_paused_it_and_why(shell: Shell) -> None:
     shell.work(lambda scheduler: scheduler.pause("report", who="anna", why="\x1b[2Jholidays"))
     assert "paused by anna: holidays" in shell("jobs").out
+
+
+def test_a_job_paused_without_a_reason_says_by_whom_alone(shell: Shell) -> None:
+    shell.work(lambda scheduler: scheduler.pause("report", who="anna"))
+    assert shell("jobs").out.splitlines()[2].endswith("paused by anna")
+
+
+def test_a_run_that_will_be_tried_again_is_shown_as_it_stands(shell: Shell) -> None:
+    shell.work(failed_attempt, register_patient)
+    _, run = shell("runs", "patient").out.splitlines()
+    assert run.split()[1:4] == ["manual", "pending", "2"]
+    assert re.search(r"next at \S+Z; failed before: RuntimeError: no paper$", run)
 
 
 def test_runs_and_skipped_ticks_stand_together_the_newest_first(shell: Shell) -> None:
