@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from ipaddress import ip_address
@@ -18,7 +19,7 @@ from urllib.parse import quote
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -36,6 +37,7 @@ _SENDERS_TO_COME = ("ses", "sendgrid")
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 _READABLE_BY_OTHERS = 0o044
 _NEARLY = 0.9
+_OPEN_TO_OTHERS = 0o077
 
 
 def _readable_schedule(expression: str) -> str:
@@ -80,9 +82,24 @@ def _redis_url(url: SecretStr) -> SecretStr:
     return url
 
 
+def _in_digits(value: object) -> object:
+    """Python would read 1_0 and +10 as well, which nobody means."""
+    if isinstance(value, str) and not re.fullmatch("[0-9]+", value.strip()):
+        raise PydanticCustomError("in_digits", "write digits")
+    return value
+
+
+IN_DIGITS = BeforeValidator(_in_digits)
+
 Name: TypeAlias = Annotated[str, Field(max_length=128, description="a name of 1 to 128 characters")]
 Port: TypeAlias = Annotated[
-    int, Field(ge=0, le=65535, description="a whole number from 1 to 65535, or 0 for a free port")
+    Annotated[int, IN_DIGITS, Field(ge=1, le=65535)] | None,
+    Field(description="a whole number from 1 to 65535"),
+]
+OwnPort: TypeAlias = Annotated[
+    int,
+    IN_DIGITS,
+    Field(ge=0, le=65535, description="a whole number from 1 to 65535, or 0 for a free port"),
 ]
 
 
@@ -121,7 +138,7 @@ class Settings(BaseSettings):
     # When, and for whom
     cron_schedule: Annotated[str, AfterValidator(_readable_schedule)] = "0 * * * *"
     cron_timezone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
-    password_max_age_days: int = Field(
+    password_max_age_days: Annotated[int, IN_DIGITS] = Field(
         default=90, ge=1, le=36500, description="a whole number of days from 1 to 36500"
     )
 
@@ -135,13 +152,15 @@ class Settings(BaseSettings):
     email_user: str | None = None
     email_password: SecretStr | None = None
     smtp_host: str = "smtp.gmail.com"
-    smtp_port: Port | None = None
+    smtp_port: Port = None
     smtp_tls: Literal["starttls", "tls"] = Field(
         default="starttls", description="starttls or tls; there is no sending without TLS"
     )
     mailbox_dir: Path | None = None
     dry_run: bool | None = Field(default=None, description="true or false")
-    max_mails_per_run: int = Field(default=500, ge=1, description="a whole number from 1")
+    max_mails_per_run: Annotated[int, IN_DIGITS] = Field(
+        default=500, ge=1, description="a whole number from 1"
+    )
 
     # Users and notices
     users_database_url: SecretStr | None = None
@@ -159,17 +178,17 @@ class Settings(BaseSettings):
     cronfleet_data_dir: Path = Path("var")
     redis_url: Annotated[SecretStr, AfterValidator(_redis_url)] | None = None
     redis_host: str | None = None
-    redis_port: Port = 6379
+    redis_port: Port = None
     redis_password: SecretStr | None = None
 
     # The server
     host: Annotated[str, AfterValidator(_loopback)] = "127.0.0.1"
-    port: Port = 3000
+    port: OwnPort = 3000
 
     def store_url(self, given: str | None = None) -> str:
         """The coordination store's URL, password and all; `given` is what `--store` said.
 
-        The first found of `given`, CRONFLEET_STORE, REDIS_URL, REDIS_HOST, and a file
+        The first found of `given`, CRONFLEET_STORE, REDIS_URL, a Redis in parts, and a file
         `cronfleet.db` in CRONFLEET_DATA_DIR.
         """
         return (
@@ -181,12 +200,13 @@ class Settings(BaseSettings):
         )
 
     def _redis_in_parts(self) -> str | None:
-        if self.redis_host is None:
-            return None
-        host = f"[{self.redis_host}]" if ":" in self.redis_host else self.redis_host
         password = revealed(self.redis_password)
+        if not (self.redis_host or self.redis_port or password):
+            return None
+        name = self.redis_host or "localhost"
+        host = f"[{name}]" if ":" in name else name
         login = f":{quote(password, safe='')}@" if password else ""
-        return f"redis://{login}{host}:{self.redis_port}/0"
+        return f"redis://{login}{host}:{self.redis_port or 6379}/0"
 
     @property
     def mailbox_folder(self) -> Path:
@@ -203,20 +223,36 @@ def revealed(secret: SecretStr | None) -> str | None:
 
 
 def load_settings() -> Settings:
-    """The settings of this process; warns of an `.env` that others can read.
+    """The settings of this process; warns of files that others can read.
 
     Raises `ConfigurationError` with one line for each setting that cannot be used.
     """
-    _warn_if_others_can_read(ENV_FILE)
+    _check_folder()
+    _warn_if_open(ENV_FILE, _READABLE_BY_OTHERS, "which may hold passwords: chmod 600")
     try:
         _warn_of_names(os.environ)
         _warn_of_names(_check_lines(ENV_FILE))
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
         raise ConfigurationError("\n".join(_complaints(error))) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
             f"{ENV_FILE} cannot be read ({error}): make it a UTF-8 text file that this user may read"
+        ) from None
+    _check_columns(settings)
+    _warn_if_open(
+        settings.cronfleet_data_dir, _OPEN_TO_OTHERS, "which is for this user alone: chmod 700"
+    )
+    return settings
+
+
+def _check_folder() -> None:
+    """Whatever is named by a relative path is nowhere, if the folder that it starts from is gone."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise ConfigurationError(
+            "the folder that this was started in is gone: change to one that is there"
         ) from None
 
 
@@ -225,6 +261,8 @@ def _check_lines(env_file: Path) -> list[str]:
 
     The names in the file.
     """
+    if env_file.is_dir():
+        raise ConfigurationError(f"{env_file} is a folder: make it a text file, or remove it")
     if not env_file.is_file():
         return []
     with env_file.open(encoding="utf-8") as lines:
@@ -247,15 +285,23 @@ def _warn_of_names(names: Iterable[str]) -> None:
             log.warning("%s is no setting: did you mean %s?", name, close[0])
 
 
-def _warn_if_others_can_read(env_file: Path) -> None:
+def _check_columns(settings: Settings) -> None:
+    if settings.users_password_expires_column is None:
+        return
+    if "users_password_changed_column" in settings.model_fields_set:
+        raise ConfigurationError(
+            "USERS_PASSWORD_CHANGED_COLUMN and USERS_PASSWORD_EXPIRES_COLUMN: set one of the two, "
+            "the one whose date decides"
+        )
+
+
+def _warn_if_open(path: Path, to_others: int, then: str) -> None:
     try:
-        mode = env_file.stat().st_mode
+        mode = path.stat().st_mode
     except OSError:
         return
-    if mode & _READABLE_BY_OTHERS:
-        log.warning(
-            "others can read %s, which may hold passwords: chmod 600 %s", env_file, env_file
-        )
+    if mode & to_others:
+        log.warning("others can read %s, %s %s", path, then, path)
 
 
 def _complaints(error: ValidationError) -> Iterator[str]:
@@ -273,5 +319,5 @@ def _complaint(field: str, detail: ErrorDetails) -> str:
 
 
 def _shown(value: object) -> str:
-    text = str(value)
-    return f" {text!r}" if len(text) <= 80 else f" {text[:80]!r}..."
+    text = str(value)  # Not its repr, which would double the backslashes that are to be found.
+    return f" '{text}'" if len(text) <= 80 else f" '{text[:80]}'..."

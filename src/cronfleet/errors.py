@@ -17,7 +17,9 @@ class InvalidScheduleError(CronfleetError, ValueError):
         self.field = field
         self.text = text
         self.hint = hint
-        super().__init__(f"{field} {text!r}: {hint}")
+        # As it was written: a repr would double the backslashes that are often the fault.
+        shown = repr(text).replace("\\\\", "\\")
+        super().__init__(f"{field} {shown}: {hint}")
 
 
 class StoreError(CronfleetError):

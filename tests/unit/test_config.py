@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -128,6 +129,14 @@ def test_settings_are_frozen() -> None:
         ("CRON_TIMEZONE", "Europe/Berln", "did you mean Europe/Berlin?"),
         ("PORT", "abc", "PORT 'abc': write a whole number from 1 to 65535"),
         ("PORT", "70000", "PORT '70000': write a whole number"),
+        ("PORT", "3_000", "PORT '3_000': write a whole number from 1 to 65535, or 0"),
+        ("PORT", "+3000", "PORT '+3000': write a whole number"),
+        ("SMTP_PORT", "abc", "SMTP_PORT 'abc': write a whole number from 1 to 65535"),
+        ("SMTP_PORT", "0", "SMTP_PORT '0': write a whole number from 1 to 65535"),
+        ("REDIS_PORT", "abc", "REDIS_PORT 'abc': write a whole number from 1 to 65535"),
+        ("REDIS_PORT", "0", "REDIS_PORT '0': write a whole number from 1 to 65535"),
+        ("PASSWORD_MAX_AGE_DAYS", "9_0", "write a whole number of days from 1 to 36500"),
+        ("CRON_SCHEDULE", r"0 \* \* \* \*", r"CRON_SCHEDULE '0 \* \* \* \*': "),
         ("HOST", "0.0.0.0", "HOST '0.0.0.0': only this machine is served for now"),
         ("HOST", "example.com", "write 127.0.0.1, ::1 or localhost"),
         ("PASSWORD_MAX_AGE_DAYS", "0", "write a whole number of days from 1 to 36500"),
@@ -183,6 +192,20 @@ def test_the_store_is_the_first_that_is_named(set_: Set) -> None:
     assert load_settings().store_url("") == "sqlite:///own.db"
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "url"),
+    [
+        ("REDIS_PORT", "6380", "redis://localhost:6380/0"),
+        ("REDIS_PASSWORD", "hunter2", "redis://:hunter2@localhost:6379/0"),
+    ],
+)
+def test_any_part_of_redis_means_the_one_on_this_machine(
+    set_: Set, name: str, value: str, url: str
+) -> None:
+    set_(name, value)
+    assert load_settings().store_url() == url
+
+
 def test_a_redis_password_may_hold_anything(set_: Set) -> None:
     set_("REDIS_HOST", "::1")
     set_("REDIS_PORT", "6380")
@@ -210,6 +233,35 @@ def test_a_file_that_others_can_read_is_a_warning_with_what_to_type(
 def test_a_file_that_is_no_text_is_a_configuration_error() -> None:
     Path(".env").write_bytes(b"PORT=\xff\n")
     assert ".env cannot be read" in complaint()
+
+
+def test_a_file_that_is_a_folder_is_a_configuration_error() -> None:
+    Path(".env").mkdir()
+    assert complaint() == ".env is a folder: make it a text file, or remove it"
+
+
+def test_a_folder_that_is_gone_is_a_configuration_error() -> None:
+    Path("gone").mkdir()
+    os.chdir("gone")
+    Path("../gone").rmdir()
+    assert complaint().startswith("the folder that this was started in is gone")
+
+
+@pytest.mark.parametrize(("mode", "warns"), [(0o700, False), (0o755, True), (0o750, True)])
+def test_a_data_folder_that_others_can_read_is_a_warning_with_what_to_type(
+    caplog: pytest.LogCaptureFixture, mode: int, *, warns: bool
+) -> None:
+    Path("var").mkdir()
+    Path("var").chmod(mode)
+    load_settings()
+    assert ("chmod 700 var" in caplog.text) is warns
+
+
+def test_of_the_two_columns_with_a_date_one_is_to_be_chosen(set_: Set) -> None:
+    set_("USERS_PASSWORD_EXPIRES_COLUMN", "valid_until")
+    assert load_settings().users_password_expires_column == "valid_until"
+    set_("USERS_PASSWORD_CHANGED_COLUMN", "changed_at")
+    assert "set one of the two" in complaint()
 
 
 def test_the_example_has_every_setting_once_and_a_copy_of_it_is_what_is_there_without() -> None:

@@ -36,7 +36,8 @@ class _LazyGroup(click.Group):
     "--store",
     metavar="URL",
     help="The store: sqlite:///file.db or redis://host:6379/0. Without it, the first found of "
-    "CRONFLEET_STORE, REDIS_URL, REDIS_HOST, and the file cronfleet.db in CRONFLEET_DATA_DIR.",
+    "CRONFLEET_STORE, REDIS_URL, one of REDIS_HOST, REDIS_PORT and REDIS_PASSWORD, and the file "
+    "cronfleet.db in CRONFLEET_DATA_DIR.",
 )
 @click.pass_context
 def cronfleet(context: click.Context, store: str | None) -> None:
