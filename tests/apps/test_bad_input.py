@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 import redis
 
-from cronfleet import Scheduler, StoreUnavailableError, cron
+from cronfleet import ConfigurationError, Scheduler, cron
 from cronfleet.cli.programs import Program
 from cronfleet.cli.working import work
 from cronfleet.server.serving import bind
-from tests.servers import OwnServer, free_port
+from tests.servers import OwnServer, Server, free_port
 from tests.unit.cli.commands import Said, Shell
 
 BACKSLASHES = r"0 \* \* \* \*"
@@ -165,15 +165,29 @@ def test_a_redis_that_refuses_the_password_is_named_without_it(
     monkeypatch.setenv("REDIS_URL", url.format(own_redis.host, own_redis.port))
     said = shell("run")
     assert is_refused(said, f"{own_redis.host}:{own_redis.port}")
+    assert ".." not in said.err
     assert "hunter2" not in said.err
 
 
 async def test_a_redis_that_does_not_answer_in_time_is_named_without_its_password() -> None:
     url = f"redis://:hunter2@127.0.0.1:{free_port()}/0"
     program = Program(Scheduler(url, patience=timedelta()))
-    with pytest.raises(StoreUnavailableError, match=r"redis://:\*\*\*@127.0.0.1") as raised:
+    with pytest.raises(ConfigurationError, match=r"redis://:\*\*\*@127.0.0.1") as raised:
         await work(program, None)
     assert "hunter2" not in str(raised.value)
+    assert "Start it, or name another one with REDIS_URL" in str(raised.value)
+
+
+@pytest.mark.redis
+def test_a_redis_without_a_database_of_that_number_is_one_line(
+    shell: Shell,
+    monkeypatch: pytest.MonkeyPatch,
+    redis_server: Server,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("REDIS_URL", f"redis://{redis_server.host}:{redis_server.port}/99")
+    assert is_refused(shell("run"), "/99 has no database of that number", "redis://host:6379/0")
+    assert caplog.text == ""
 
 
 def test_an_env_file_that_others_can_read_is_a_warning(

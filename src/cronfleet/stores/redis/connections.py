@@ -19,7 +19,7 @@ from redis.retry import Retry
 from cronfleet.errors import ConfigurationError
 from cronfleet.masking import masked
 from cronfleet.stores.redis.scripts import Script, script
-from cronfleet.stores.redis.server import Description, errors_in_our_words
+from cronfleet.stores.redis.server import NO_DATABASE, Description, errors_in_our_words
 
 Word: TypeAlias = str | int | bytes
 Reply: TypeAlias = Any
@@ -143,5 +143,7 @@ async def _if_allowed(asked: Awaitable[Reply]) -> Reply:
     """The answer, or None where the server refuses it."""
     try:
         return await asked
-    except ResponseError:
+    except ResponseError as error:
+        if NO_DATABASE.search(str(error)):
+            raise  # It refuses all that is asked there.
         return None

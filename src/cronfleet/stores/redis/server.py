@@ -23,6 +23,7 @@ _AWAY = re.compile(
     r"|UNKILLABLE)\b"
 )
 _PASSWORD = re.compile(r"^(?:NOAUTH|WRONGPASS|DENIED)\b")
+NO_DATABASE = re.compile(r"DB index is out of range|invalid DB index")
 _NOT_ALLOWED = re.compile(
     r"(?:^|-)NOPERM\b|ACL failure in script|executing the script can't run this command"
 )
@@ -66,7 +67,7 @@ def errors_in_our_words(name: str) -> Generator[None]:
 
 def in_our_words(name: str, error: Exception) -> StoreError:
     """An error of the driver's as one of ours: refused where a person must change something."""
-    said = str(error) or type(error).__name__
+    said = str(error).rstrip(".") or type(error).__name__
     if isinstance(error, _PASSWORD_CLASSES) or _PASSWORD.search(said):
         return StoreRefusedError(
             f"the store {name} refuses the password: {said}. Set REDIS_PASSWORD, or write the "
@@ -76,6 +77,11 @@ def in_our_words(name: str, error: Exception) -> StoreError:
         return StoreRefusedError(
             f"the store {name} does not allow what cronfleet needs: {said}. Give its user "
             "~cronfleet:* +@all -@dangerous +info"
+        )
+    if NO_DATABASE.search(said):
+        return StoreRefusedError(
+            f"the store {name} has no database of that number: end its URL with a lower one, as in "
+            "redis://host:6379/0"
         )
     if isinstance(error, exceptions.MovedError):
         return StoreRefusedError(
