@@ -228,10 +228,10 @@ def load_settings() -> Settings:
     Raises `ConfigurationError` with one line for each setting that cannot be used.
     """
     _check_folder()
-    _warn_if_open(ENV_FILE, _READABLE_BY_OTHERS, "which may hold passwords: chmod 600")
     try:
         _warn_of_names(os.environ)
         _warn_of_names(_check_lines(ENV_FILE))
+        _warn_if_open(ENV_FILE, _READABLE_BY_OTHERS, "which may hold passwords: chmod 600")
         settings = Settings()
     except ValidationError as error:
         raise ConfigurationError("\n".join(_complaints(error))) from None

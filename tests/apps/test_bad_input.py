@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sqlite3
+import subprocess
 import sys
 from contextlib import closing
 from datetime import timedelta
@@ -139,6 +141,60 @@ def test_a_folder_that_may_not_be_written_is_named(
         (folder / "mailbox").mkdir(parents=True)
     monkeypatch.setenv("CRONFLEET_DATA_DIR", str(folder))
     assert is_refused(shell("run"), str(folder), str(refusal.value.strerror))
+
+
+def as_a_plain_user(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """`cronfleet` where permissions count, even if root runs the tests."""
+    command = [sys.executable, "-m", "cronfleet", *arguments]
+    if os.getuid() == 0:
+        if shutil.which("setpriv") is None:
+            pytest.skip("needs setpriv, as root runs the tests")
+        command = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", *command]
+    environment = os.environ | {"PORT": str(free_port())}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("closed", "settings"),
+    [
+        ("var", {}),
+        ("var/mailbox", {}),
+        ("var/sample-users.db", {}),
+        ("var", {"MAILBOX_DIR": "mails", "CRONFLEET_STORE": "memory:"}),
+        ("var", {"MAILBOX_DIR": "mails"}),
+        ("theirs", {"USERS_DATABASE_URL": "sqlite:///theirs/users.db"}),
+        ("theirs", {"NOTICES_DATABASE_URL": "sqlite:///theirs/notices.db"}),
+    ],
+)
+def test_what_belongs_to_somebody_else_is_one_line(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, closed: str, settings: dict[str, str]
+) -> None:
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    path = shell.store.parent.parent / closed
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    if path.suffix:
+        path.touch()
+    else:
+        path.mkdir()
+    path.chmod(0)
+    done = as_a_plain_user("run")
+    assert is_refused(Said(done.returncode, done.stdout, done.stderr), closed)
+
+
+def test_a_store_that_belongs_to_somebody_else_is_one_line_for_those_who_look(shell: Shell) -> None:
+    shell.store.parent.mkdir(mode=0)
+    done = as_a_plain_user("jobs")
+    said = Said(done.returncode, done.stdout, done.stderr)
+    assert is_refused(said, "var/cronfleet.db", "Permission denied")
+
+
+def test_a_folder_in_the_place_of_the_users_file_is_named(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("users.db").mkdir()
+    monkeypatch.setenv("USERS_DATABASE_URL", "sqlite:///users.db")
+    assert is_refused(shell("run"), "USERS_DATABASE_URL", "users.db is no file")
 
 
 def test_a_job_of_another_program_is_not_taken_over(shell: Shell) -> None:

@@ -32,8 +32,16 @@ async def opened(store: str | None) -> AsyncGenerator[Scheduler]:
 
 def _check_file(url: str) -> None:
     """Whoever only looks makes no file: in the wrong folder it would say that there are no jobs."""
+    if not url.startswith(_SQLITE):
+        return
     path = Path(url.removeprefix(_SQLITE))
-    if url.startswith(_SQLITE) and not path.exists():
+    try:
+        is_there = path.exists()
+    except OSError as error:
+        raise ConfigurationError(
+            f"the store {path} cannot be looked for: {error.strerror}; try as the user who made it"
+        ) from None
+    if not is_there:
         raise ConfigurationError(
             f"there is no store {path}: start `cronfleet run` in this folder, or name another "
             "store, as in cronfleet --store redis://host:6379/0"

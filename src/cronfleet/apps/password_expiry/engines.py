@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import stat
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -112,8 +114,15 @@ def _check_sqlite_file(url: URL, named: str) -> None:
     """Refuse a path to nothing: SQLite would make an empty database there, without a word."""
     if not url.database or url.database == ":memory:":
         raise ConfigurationError(f"{named}: name a file, as in sqlite:///users.db")
-    if not url.database.startswith("file:") and not Path(url.database).is_file():
-        raise ConfigurationError(f"{named}: there is no such file")
+    if url.database.startswith("file:"):
+        return
+    try:
+        mode = Path(url.database).stat().st_mode
+    except OSError as error:
+        why = "there is no such file" if error.errno == errno.ENOENT else error.strerror
+        raise ConfigurationError(f"{named}: {why}") from None
+    if not stat.S_ISREG(mode):
+        raise ConfigurationError(f"{named} is no file: name the database's file")
 
 
 def _engine(url: URL, setting: str) -> Engine:

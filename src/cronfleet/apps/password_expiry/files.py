@@ -16,8 +16,8 @@ def private_folder(path: Path) -> Path:
 
     Raises `ConfigurationError`.
     """
-    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     try:
+        missing = [folder for folder in (path, *path.parents) if not folder.exists()]
         for folder in reversed(missing):
             # Another instance may be making it at this moment.
             folder.mkdir(mode=0o700, exist_ok=True)
