@@ -6,6 +6,7 @@ Everything here is synchronous and belongs into a worker thread.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
@@ -23,6 +24,11 @@ from cronfleet.apps.password_expiry.engines import (
 )
 from cronfleet.errors import ConfigurationError, CronfleetError
 from cronfleet.masking import masked, without_secrets
+
+log: logging.Logger = logging.getLogger(__name__)
+
+_WAITING = "waiting up to %d s: %s"
+_SILENCE_S = 2  # To connect may take longer than people wait for a word.
 
 # A server that says one of these is up: to wait for it would not help.
 _REFUSALS = (
@@ -118,10 +124,19 @@ async def wait_for(
     Raises `ConfigurationError` when it does not, and at once when it answers with a refusal.
     """
     end = clock() + patience_s
-    while True:
-        try:
-            return await asyncio.to_thread(database.probe)
-        except DatabaseError as error:
-            if error.refuses or clock() >= end:
-                raise ConfigurationError(f"{error}; correct the URL or start it") from None
-        await sleep(1)
+    no_answer = f"{database.setting} {database.shown} has not answered yet"
+    loop = asyncio.get_running_loop()
+    silence = loop.call_later(_SILENCE_S, log.warning, _WAITING, patience_s, no_answer)
+    try:
+        while True:
+            try:
+                return await asyncio.to_thread(database.probe)
+            except DatabaseError as error:
+                if error.refuses or clock() >= end:
+                    raise ConfigurationError(f"{error}; correct the URL or start it") from None
+                if not silence.cancelled():
+                    silence.cancel()
+                    log.warning(_WAITING, patience_s, error)
+            await sleep(1)
+    finally:
+        silence.cancel()

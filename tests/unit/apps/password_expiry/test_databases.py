@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 import sys
+import threading
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from cronfleet.apps.password_expiry import databases
 from cronfleet.apps.password_expiry.databases import (
     Database,
     DatabaseError,
@@ -62,6 +65,39 @@ async def test_a_database_that_does_not_come_up_in_a_minute_is_an_error(tmp_path
     with pytest.raises(ConfigurationError, match="no route to host; correct the URL or start it"):
         await wait_for(database, 60, patience.clock, patience.sleep)
     assert patience.now == 60
+
+
+async def test_whoever_waits_for_a_database_is_told_once_and_at_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    database, patience = SlowDatabase(tmp_path / "x.db", after=3), Patience()
+
+    async def sleep(seconds: float) -> None:
+        assert caplog.messages == ["waiting up to 60 s: no route to host"]
+        await patience.sleep(seconds)
+
+    await wait_for(database, 60, patience.clock, sleep)
+    assert database.asked == 4
+
+
+async def test_a_database_that_says_nothing_at_all_is_told_of_before_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_told = threading.Event()
+    said: list[str] = []
+
+    def tell(line: str, *values: object) -> None:
+        said.append(line % values)
+        is_told.set()
+
+    class Silent(SlowDatabase):
+        def probe(self) -> None:
+            is_told.wait()
+
+    monkeypatch.setattr(databases, "_SILENCE_S", 0)
+    monkeypatch.setattr(databases.log, "warning", tell)
+    await wait_for(Silent(tmp_path / "x.db", after=0))
+    assert re.fullmatch(r"waiting up to 60 s: \S+ \S+ has not answered yet", said[0])
 
 
 async def test_a_database_that_refuses_is_not_waited_for(tmp_path: Path) -> None:
