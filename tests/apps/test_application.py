@@ -340,9 +340,42 @@ async def test_another_outbox_than_the_fleets_sends_nothing(tmp_path: Path, set_
         await made.prepare()
     set_("NOTICES_DATABASE_URL", f"sqlite:///{tmp_path / 'other.db'}")
     async with application(Scheduler(scheduler)) as other:
-        with pytest.raises(ConfigurationError, match=r"nothing is sent.*set NOTICES_DATABASE_URL"):
+        with pytest.raises(ConfigurationError, match=r"nothing is sent.*Set NOTICES_DATABASE_URL"):
             await other.run(context())
     assert recipients() == []
+
+
+@pytest.mark.usefixtures("real_users")
+async def test_another_outbox_is_taken_on_purpose_with_another_fleet(
+    tmp_path: Path, set_: Set
+) -> None:
+    async with application(Scheduler("sqlite:///store.db")) as made:
+        await made.prepare()
+    set_("NOTICES_DATABASE_URL", f"sqlite:///{tmp_path / 'other.db'}")
+    async with application(Scheduler("sqlite:///store.db")) as other:
+        with pytest.raises(ConfigurationError, match="give them another CRONFLEET_FLEET"):
+            await other.prepare()
+    async with application(Scheduler("sqlite:///store.db", fleet="other")) as other:
+        await other.run(context())
+    assert len(recipients()) == 3
+
+
+async def test_after_the_demo_come_real_users(tmp_path: Path, set_: Set) -> None:
+    async with application(Scheduler("sqlite:///store.db")) as demo:
+        await demo.run(context())
+    make_users(tmp_path / "company.db", [row(1)])
+    set_("USERS_DATABASE_URL", f"sqlite:///{tmp_path / 'company.db'}")
+    async with application(Scheduler("sqlite:///store.db")) as made:
+        await made.run(context())
+    assert len(recipients()) == 40 + 1
+
+
+async def test_each_data_folder_has_a_sample_of_its_own(set_: Set) -> None:
+    for folder in ("anna", "ben"):
+        set_("CRONFLEET_DATA_DIR", folder)
+        async with application(Scheduler("sqlite:///store.db")) as made:
+            await made.run(context())
+        assert len(recipients(Path(folder) / "mailbox")) == 40
 
 
 async def test_an_outbox_swapped_while_it_works_sends_nothing(real_users: Path) -> None:

@@ -32,7 +32,7 @@ JOB = "password-expiry"
 DELIVERY_JOB = "password-expiry-delivery"
 """Every minute: what was put off, and has waited long enough, is sent."""
 
-_NOTE = "password_notices"
+_NOTE = "outbox"
 _REST_S = 15 * 60
 
 log: logging.Logger = logging.getLogger(__name__)
@@ -150,14 +150,21 @@ class PasswordExpiry:
         return Parts(users, outbox, self._sender, rule_from(settings), self._letterhead)
 
     async def _compare_outbox(self, outbox: Outbox) -> None:
-        """Refuse another outbox than the fleet's: it does not know who has been mailed."""
+        """Refuse another outbox than the fleet's: it does not know who has been mailed.
+
+        The sample's is nobody else's: each data folder has its own, and mails nobody for real.
+        """
+        if self.uses_sample:
+            return
         found = await asyncio.to_thread(outbox.stored_id)
         standing = await self._scheduler.note(_NOTE, outbox.id)
         if found != standing:
             raise ConfigurationError(
                 f"nothing is sent: {outbox.database.setting} {outbox.database.shown} holds outbox "
-                f"{found or 'none'}, and this fleet's is {standing}; set NOTICES_DATABASE_URL to the one "
-                "database that all instances share"
+                f"{found or 'none'}, and only {standing} knows whom this fleet has mailed. Set "
+                "NOTICES_DATABASE_URL to the database that holds it. If that is gone, or these are "
+                "other users: stop all instances, and give them another CRONFLEET_FLEET; then "
+                "whoever is expired gets a mail, once more if need be"
             )
 
     def _read_page(self, parts: Parts) -> PasswordExpiryPage:
