@@ -17,7 +17,7 @@ import pytest
 from cronfleet import ConfigurationError, RunContext, Scheduler
 from cronfleet.apps.password_expiry import DELIVERY_JOB, JOB, PasswordExpiry, register
 from cronfleet.apps.password_expiry.files import private_file
-from cronfleet.apps.password_expiry.senders import SenderUnavailableError
+from cronfleet.apps.password_expiry.senders import SenderRefusedError, SenderUnavailableError
 from cronfleet.config import load_settings
 from tests.apps.outboxes import let_pass, swap_outbox
 from tests.apps.worlds import Recorder, make_users, row
@@ -173,6 +173,48 @@ async def test_what_was_put_off_has_a_job_of_its_own_every_minute() -> None:
     assert jobs == {JOB: "0 * * * *", DELIVERY_JOB: "every 0:01:00"}
 
 
+class Closed(Recorder):
+    """A sender that lets nobody in, for the reason given."""
+
+    def __init__(self, why: Exception) -> None:
+        super().__init__()
+        self.asked = 0
+        self._why = why
+
+    async def ready(self) -> None:
+        self.asked += 1
+        raise self._why
+
+
+@pytest.mark.usefixtures("real_users")
+async def test_a_wrong_password_is_refused_at_the_start(set_: Set) -> None:
+    set_("DRY_RUN", "false")
+    async with application() as made:
+        made._sender = Closed(SenderRefusedError("it refuses the login"))
+        with pytest.raises(ConfigurationError, match="it refuses the login"):
+            await made.prepare()
+
+
+@pytest.mark.usefixtures("real_users")
+async def test_a_sender_that_is_away_at_the_start_is_a_warning(
+    set_: Set, caplog: pytest.LogCaptureFixture
+) -> None:
+    set_("DRY_RUN", "false")
+    async with application() as made:
+        made._sender = Closed(SenderUnavailableError("no route to host"))
+        await made.prepare()
+    assert "no route to host; until then, mails wait" in caplog.text
+
+
+@pytest.mark.usefixtures("real_users")
+async def test_a_dry_run_logs_in_nowhere(set_: Set) -> None:
+    set_("DRY_RUN", "true")
+    async with application() as made:
+        made._sender = sender = Closed(SenderRefusedError("it refuses the login"))
+        await made.prepare()
+    assert sender.asked == 0
+
+
 @pytest.mark.usefixtures("real_users")
 async def test_a_sender_that_is_away_is_not_knocked_at_every_minute(set_: Set) -> None:
     for name, value in {"EMAIL_USER": "demo@corp.test", "EMAIL_PASSWORD": "hunter2"}.items():
@@ -222,6 +264,34 @@ async def test_real_users_and_the_mailbox_need_no_permission() -> None:
         assert not made.is_dry
         await made.run(context())
     assert len(recipients()) == 3
+
+
+@pytest.mark.usefixtures("real_users")
+@pytest.mark.parametrize("sender", ["", "mailbox"])
+async def test_real_users_without_a_sender_are_told_that_no_mail_reaches_them(
+    set_: Set, sender: str
+) -> None:
+    set_("MAIL_SENDER", sender)
+    async with application() as made:
+        assert ("NO MAIL REACHES ANYONE" in "".join(made.describe())) is (sender == "")
+
+
+@pytest.mark.parametrize("half", ["EMAIL_USER", "EMAIL_PASSWORD"])
+@pytest.mark.parametrize("sender", ["", "smtp"])
+@pytest.mark.usefixtures("real_users")
+def test_half_a_login_is_refused(set_: Set, half: str, sender: str) -> None:
+    set_(half, "it@example.com")
+    set_("MAIL_SENDER", sender)
+    with pytest.raises(ConfigurationError, match="set both, or neither"):
+        register(Scheduler("memory:"), load_settings())
+    set_("MAIL_SENDER", "mailbox")
+    register(Scheduler("memory:"), load_settings())
+
+
+def test_half_a_login_is_refused_for_sample_users_too(set_: Set) -> None:
+    set_("EMAIL_USER", "it@example.com")
+    with pytest.raises(ConfigurationError, match="set both, or neither"):
+        register(Scheduler("memory:"), load_settings())
 
 
 @pytest.mark.usefixtures("real_users")

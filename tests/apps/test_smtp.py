@@ -12,7 +12,12 @@ from aiosmtplib import SMTP, SMTPException
 
 from cronfleet.apps.password_expiry.message import Letterhead, Mail
 from cronfleet.apps.password_expiry.sample import _ODD
-from cronfleet.apps.password_expiry.senders import Answer, SenderUnavailableError, SendResult
+from cronfleet.apps.password_expiry.senders import (
+    Answer,
+    SenderRefusedError,
+    SenderUnavailableError,
+    SendResult,
+)
 from cronfleet.apps.password_expiry.senders.smtp import SmtpSender, SmtpTimes, _without
 from tests.apps.mail_server import DROP, QUICK, SILENCE, MailServer, mail_server
 
@@ -263,10 +268,23 @@ async def test_a_refused_sender_stops_the_sending(server: MailServer) -> None:
 
 async def test_a_wrong_password_is_a_clear_error_without_the_password(server: MailServer) -> None:
     sender = SmtpSender(server.client(password="wrong-secret"))
-    with pytest.raises(SenderUnavailableError, match=r"refuses the login.*EMAIL_PASSWORD") as error:
+    with pytest.raises(SenderRefusedError, match=r"refuses the login.*EMAIL_PASSWORD") as error:
         await sender.send(mail(), HandOff())
     assert "wrong-secret" not in str(error.value)
     assert not any(server.logins)
+
+
+async def test_a_wrong_password_is_tried_once_until_the_sender_is_closed(
+    server: MailServer,
+) -> None:
+    sender = SmtpSender(server.client(password="wrong-secret"))
+    ends = await asyncio.gather(*(sender.ready() for _ in range(4)), return_exceptions=True)
+    assert [type(end) for end in ends] == [SenderRefusedError] * 4
+    assert server.connections == 1
+    await sender.close()
+    with pytest.raises(SenderRefusedError):
+        await sender.ready()
+    assert server.connections == 2
 
 
 async def test_a_server_without_starttls_gets_no_password_and_no_mail() -> None:

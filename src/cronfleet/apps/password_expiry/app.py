@@ -23,7 +23,7 @@ from cronfleet.apps.password_expiry.making import (
 )
 from cronfleet.apps.password_expiry.notices import Outbox
 from cronfleet.apps.password_expiry.page import SHOWN, PasswordExpiryPage, mails_in
-from cronfleet.apps.password_expiry.senders import SenderUnavailableError
+from cronfleet.apps.password_expiry.senders import SenderRefusedError, SenderUnavailableError
 from cronfleet.apps.password_expiry.users import UserTable
 from cronfleet.config import Settings
 from cronfleet.errors import ConfigurationError
@@ -65,9 +65,12 @@ class PasswordExpiry:
     async def prepare(self) -> None:
         """Wait for the databases, check the columns, make what is missing, compare the outbox.
 
-        Every run does it if nobody has. Raises `ConfigurationError`.
+        Every run does that if nobody has. And log in where mails are sent: a wrong password is
+        better known now. Raises `ConfigurationError`.
         """
         await self._prepared()
+        if not self.is_dry:
+            await self._check_sender()
 
     async def run(self, run: RunContext) -> None:
         """The handler of the job."""
@@ -105,6 +108,11 @@ class PasswordExpiry:
                 "NO MAIL LEAVES THIS MACHINE although EMAIL_USER and EMAIL_PASSWORD are set: these "
                 "are sample users; set USERS_DATABASE_URL to mail your own"
             )
+        if not (self.uses_sample or self._sender.reaches_people or self._settings.mail_sender):
+            lines.append(
+                "NO MAIL REACHES ANYONE: without EMAIL_USER and EMAIL_PASSWORD, mails are files in "
+                "that folder; set both, or MAIL_SENDER=mailbox if it is meant"
+            )
         if self._only_in_mailbox:
             lines.append(
                 f"{self._only_in_mailbox} notices are to be sent (again): until now only the "
@@ -135,6 +143,16 @@ class PasswordExpiry:
                 await self._compare_outbox(parts.outbox)
                 self._parts = parts
             return self._parts
+
+    async def _check_sender(self) -> None:
+        try:
+            await self._sender.ready()
+        except SenderRefusedError as error:
+            raise ConfigurationError(str(error)) from None
+        except SenderUnavailableError as error:
+            log.warning("%s; until then, mails wait", error)
+        finally:
+            await self._sender.close()
 
     async def _make_parts(self) -> Parts:
         settings = self._settings

@@ -38,6 +38,11 @@ def columns_from(settings: Settings) -> UserColumns:
 
 
 def sender_from(settings: Settings, *, is_sample: bool) -> Sender:
+    is_half = (settings.email_user is None) != (settings.email_password is None)
+    if is_half and settings.mail_sender != "mailbox":
+        raise ConfigurationError(
+            "EMAIL_USER and EMAIL_PASSWORD: set both, or neither, or MAIL_SENDER=mailbox"
+        )
     has_login = settings.email_user is not None and settings.email_password is not None
     wanted = settings.mail_sender or ("smtp" if has_login and not is_sample else "mailbox")
     if wanted == "mailbox":
@@ -48,8 +53,6 @@ def sender_from(settings: Settings, *, is_sample: bool) -> Sender:
             "MAIL_SENDER 'smtp': sample users are never mailed; set USERS_DATABASE_URL to your "
             "users, or MAIL_SENDER=mailbox"
         )
-    if (settings.email_user is None) != (settings.email_password is None):
-        raise ConfigurationError("EMAIL_USER and EMAIL_PASSWORD: set both, or neither")
     return SmtpSender(
         SmtpServer(
             host=settings.smtp_host,

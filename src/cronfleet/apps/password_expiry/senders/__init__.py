@@ -37,6 +37,10 @@ class SenderUnavailableError(CronfleetError):
     """Nothing can be sent for now, to anyone: no notice is worse off for having tried."""
 
 
+class SenderRefusedError(SenderUnavailableError):
+    """As it is configured, nothing can be sent, however long one waits."""
+
+
 class Sender(Protocol):
     """A way for mails to leave. Any number of `send` may be under way at a time."""
 

@@ -6,6 +6,7 @@ between its 354 and that dot: what fails before is tried again, what is silent a
 
 from __future__ import annotations
 
+import asyncio
 import re
 import ssl
 from contextlib import suppress
@@ -16,6 +17,7 @@ from aiosmtplib import (
     SMTP,
     SMTPAuthenticationError,
     SMTPException,
+    SMTPNotSupported,
     SMTPResponseException,
     SMTPSenderRefused,
     SMTPServerDisconnected,
@@ -25,6 +27,7 @@ from cronfleet.apps.password_expiry.message import Mail
 from cronfleet.apps.password_expiry.senders import (
     Answer,
     HandOff,
+    SenderRefusedError,
     SenderUnavailableError,
     SendResult,
 )
@@ -78,6 +81,8 @@ class SmtpSender:
         self._trust = server.trust or ssl.create_default_context()
         self._idle: list[SMTP] = []
         self._ready: list[SMTP] = []
+        self._connecting = asyncio.Lock()
+        self._trouble: SenderUnavailableError | None = None
 
     def describe(self) -> str:
         return f"the mail server {self._server} ({self._server.tls})"
@@ -97,6 +102,7 @@ class SmtpSender:
         return SendResult(result.answer, _without(mail.recipient, result.said))
 
     async def close(self) -> None:
+        self._trouble = None
         while self._idle or self._ready:
             connection = (self._idle or self._ready).pop()
             with suppress(SMTPException, OSError):
@@ -123,6 +129,20 @@ class SmtpSender:
         return True
 
     async def _connect(self) -> SMTP:
+        """One at a time: what kept one out until `close` would keep out the others as well.
+
+        Servers count the attempts with a wrong password, and lock the account.
+        """
+        async with self._connecting:
+            if self._trouble is not None:
+                raise self._trouble
+            try:
+                return await self._logged_in()
+            except SenderUnavailableError as error:
+                self._trouble = error
+                raise
+
+    async def _logged_in(self) -> SMTP:
         connection = SMTP(
             hostname=self._server.host,
             port=self._server.port,
@@ -138,7 +158,7 @@ class SmtpSender:
             connection.timeout = self._server.times.command_s
         except (SMTPException, OSError, UnicodeError) as error:
             connection.close()
-            raise SenderUnavailableError(
+            raise _unavailable(error)(
                 _printable(f"{self.describe()} cannot be used: {_why_not(error)}")
             ) from None
         except BaseException:
@@ -240,6 +260,16 @@ def _without(address: str, said: str) -> str:
 def _printable(said: str) -> str:
     """Without halves of characters, too, which neither a database nor a terminal takes."""
     return "".join(c if c.isprintable() else " " for c in said)
+
+
+def _unavailable(error: Exception) -> type[SenderUnavailableError]:
+    match error.__cause__ or error:
+        case ssl.SSLCertVerificationError() | SMTPNotSupported():
+            return SenderRefusedError
+        case SMTPAuthenticationError() as fault if fault.code // 100 == 5:
+            return SenderRefusedError
+        case _:
+            return SenderUnavailableError
 
 
 def _why_not(error: SMTPException | OSError | UnicodeError) -> str:
