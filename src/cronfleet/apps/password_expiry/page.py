@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import heapq
+import os
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import Message
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from cronfleet.apps.password_expiry.notices import Notice
@@ -16,6 +20,7 @@ from cronfleet.apps.password_expiry.notices import Notice
 SHOWN = 50
 
 _LONGEST_TEXT = 10_000
+_MOST_READ = 64 * 1024  # Of each of those listed: our own mails have not a thousand bytes.
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +30,9 @@ class MailboxMail:
     file: str
     to: str
     subject: str
-    date: str
+    date: datetime | None
     text: str
+    is_cut: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +65,36 @@ def _mail_files(folder: Path) -> Iterator[tuple[int, Path]]:
 
 def _mail(file: Path) -> MailboxMail | None:
     try:
-        message = message_from_bytes(file.read_bytes())
+        start = _start_of(file)
     except OSError:
         return None
+    message = message_from_bytes(start[:_MOST_READ])
+    text = _text(message)
     return MailboxMail(
         file=file.name,
         to=_header(message, "To"),
         subject=_header(message, "Subject"),
-        date=_header(message, "Date"),
-        text=_text(message),
+        date=_date(message),
+        text=text[:_LONGEST_TEXT],
+        is_cut=len(start) > _MOST_READ or len(text) > _LONGEST_TEXT,
     )
+
+
+def _start_of(file: Path) -> bytes:
+    """As much of it as is shown. It may have become something else since it was listed."""
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK)  # A pipe would wait for its writer.
+    with os.fdopen(descriptor, "rb") as opened:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "is no file")
+        return opened.read(_MOST_READ + 1)
+
+
+def _date(message: Message) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(_header(message, "Date"))
+    except ValueError:
+        return None
+    return date.replace(tzinfo=date.tzinfo or UTC)
 
 
 def _header(message: Message, name: str) -> str:
@@ -78,4 +104,4 @@ def _header(message: Message, name: str) -> str:
 def _text(message: Message) -> str:
     payload = message.get_payload(decode=True)
     content = payload.decode("utf-8", "replace") if isinstance(payload, bytes) else ""
-    return content.replace("\r\n", "\n")[:_LONGEST_TEXT]
+    return content.replace("\r\n", "\n")

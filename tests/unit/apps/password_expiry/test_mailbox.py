@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cronfleet.apps.password_expiry import page
 from cronfleet.apps.password_expiry.message import Letterhead, Mail
 from cronfleet.apps.password_expiry.page import mails_in
 from cronfleet.apps.password_expiry.senders import Answer, SenderUnavailableError
@@ -127,15 +128,54 @@ def test_what_is_no_file_is_passed_over(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "dangling.eml").symlink_to(tmp_path / "nowhere")
     for name in ("here.eml", "gone.eml"):
         (tmp_path / name).write_bytes(b"To: anna\n\n")
-    read_bytes = Path.read_bytes
+    start_of = page._start_of
 
     def deleted_meanwhile(file: Path) -> bytes:
         if file.name == "gone.eml":
             file.unlink()
-        return read_bytes(file)
+        return start_of(file)
 
-    monkeypatch.setattr(Path, "read_bytes", deleted_meanwhile)
+    monkeypatch.setattr(page, "_start_of", deleted_meanwhile)
     assert [mail.file for mail in mails_in(tmp_path)] == ["here.eml"]
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "pipe.eml")
+    assert mails_in(tmp_path) == []
+    # It may become one after it was listed.
+    listed = [(1, tmp_path / "pipe.eml")]
+    monkeypatch.setattr(page, "_mail_files", lambda folder: listed)  # pyright: ignore
+    assert mails_in(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("length", "is_cut"), [(10_000, False), (10_001, True), (64 * 1024, True), (10**9, True)]
+)
+def test_of_a_long_mail_the_beginning_is_shown_and_no_more_is_read(
+    tmp_path: Path, length: int, *, is_cut: bool
+) -> None:
+    head = b"To: anna@example.com\n\n"
+    with (tmp_path / "long.eml").open("wb") as file:
+        file.write(head + b"x" * min(length, 70_000))
+        file.truncate(len(head) + length)
+    (mail,) = mails_in(tmp_path)
+    assert (mail.to, mail.text, mail.is_cut) == ("anna@example.com", "x" * 10_000, is_cut)
+
+
+@pytest.mark.parametrize(
+    ("written", "date"),
+    [
+        ("Wed, 01 Apr 2026 02:00:00 +0200", MADE),
+        ("Wed, 01 Apr 2026 00:00:00 -0000", MADE),
+        ("yesterday", None),
+        ("", None),
+    ],
+)
+def test_a_mails_date_is_an_instant_if_it_can_be_read(
+    tmp_path: Path, written: str, date: datetime | None
+) -> None:
+    (tmp_path / "x.eml").write_text(f"Date: {written}\n\n")
+    assert mails_in(tmp_path)[0].date == date
 
 
 def test_a_file_that_is_no_mail_is_shown_as_far_as_it_can_be(tmp_path: Path) -> None:
