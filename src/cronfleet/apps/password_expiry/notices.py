@@ -8,23 +8,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, inspect, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    func,
+    or_,
+    select,
+    update,
+)
 
-from cronfleet.apps.password_expiry.databases import Database, DatabaseError
+from cronfleet.apps.password_expiry.databases import Database
 from cronfleet.apps.password_expiry.policy import NoticeKey, next_delay
+from cronfleet.apps.password_expiry.preparing import id_in, prepared
 from cronfleet.apps.password_expiry.schema import (
     LONGEST_REASON,
-    METADATA,
     NOTICES,
     NOW_MS,
-    OUTBOX,
     insert_new,
-    make_tables,
 )
 from cronfleet.apps.password_expiry.states import TRANSITIONS, NoticeState
 from cronfleet.apps.password_expiry.values import (
@@ -79,18 +85,13 @@ class Outbox:
 
         Raises `ConfigurationError` when they cannot be made. To be called before all else.
         """
-        self._make_tables()
-        with self.database.begin() as connection:
-            connection.execute(
-                insert_new(self.database.dialect, OUTBOX).values(one=1, id=secrets.token_hex(16))
-            )
-            self.id: str = str(self._id_in(connection))
+        self.id: str = prepared(self.database)
         return self.id
 
     def stored_id(self) -> str | None:
         """The id that stands in the database now: another one when the outbox was swapped."""
         with self.database.begin(only_reads=True) as connection:
-            return self._id_in(connection)
+            return id_in(connection)
 
     def add(self, keys: Sequence[NoticeKey]) -> Added:
         """Make the notices that are not there yet, and those that were cancelled."""
@@ -250,29 +251,12 @@ class Outbox:
         with self.database.begin(only_reads=True) as connection:
             return [Notice.of(row) for row in connection.execute(query)]
 
-    def _make_tables(self) -> None:
-        try:
-            with self.database.begin() as connection:
-                make_tables(connection)
-        except DatabaseError as error:
-            with self.database.begin() as connection:
-                # Two that begin together may both try; the one that loses finds them made.
-                there = set(inspect(connection).get_table_names())
-            if not there.issuperset(METADATA.tables):
-                raise ConfigurationError(
-                    f"the table password_notices cannot be made: {error}; let this user create it, "
-                    "or set NOTICES_DATABASE_URL to a database where it may"
-                ) from None
-
     def _now(self, connection: Connection) -> int:
         """The clock of the outbox's database, which alone decides about leases."""
         return int(connection.scalar(select(NOW_MS[self.database.dialect])) or 0)
 
-    def _id_in(self, connection: Connection) -> str | None:
-        return connection.scalar(select(OUTBOX.c.id))
-
     def _refuse_another(self, connection: Connection) -> None:
-        found = self._id_in(connection)
+        found = id_in(connection)
         if found != self.id:
             raise OtherOutboxError(self.database, self.id, found)
 

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import inspect, text
+from sqlalchemy import event, inspect, text
 
 from cronfleet.apps.password_expiry.databases import Database
 from cronfleet.apps.password_expiry.notices import BAD_ADDRESS, MAILBOX, Outbox
@@ -315,6 +316,32 @@ def test_a_database_that_has_no_clock_we_know_cannot_hold_an_outbox(outbox: Outb
         ConfigurationError, match="cannot be kept in oracle; set NOTICES_DATABASE_URL"
     ):
         Outbox(outbox.database)
+
+
+@pytest.mark.parametrize(
+    ("table", "statement"),
+    [("password_notices_outbox", "INSERT"), ("password_notices", "UPDATE")],
+)
+def test_a_table_that_may_not_be_written_is_a_clear_error(
+    tmp_path: Path, table: str, statement: str
+) -> None:
+    def deny(action: int, target: str | None, *_: object) -> int:
+        denied = {"INSERT": sqlite3.SQLITE_INSERT, "UPDATE": sqlite3.SQLITE_UPDATE}[statement]
+        is_denied = action == denied and target == table
+        return sqlite3.SQLITE_DENY if is_denied else sqlite3.SQLITE_OK
+
+    def forbid(connection: sqlite3.Connection, _record: object) -> None:
+        connection.set_authorizer(deny)
+
+    file = tmp_path / "notices.db"
+    file.touch()
+    database = Database(f"sqlite:///{file}", "USERS_DATABASE_URL", writes=True)
+    event.listen(database._engine, "connect", forbid)
+    with pytest.raises(
+        ConfigurationError, match=r"password_notices cannot be used.*set NOTICES_DATABASE_URL"
+    ):
+        Outbox(database).prepare()
+    database.close()
 
 
 def test_a_table_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
