@@ -104,6 +104,7 @@ def checked_address(text: str) -> str:
             allow_smtputf8=False,
             globally_deliverable=False,
             check_deliverability=False,
+            strict=True,  # Else a local part may be longer than servers take.
         )
     except EmailNotValidError as error:
         raise BadAddressError(_without_quotation(str(error))) from None

@@ -191,7 +191,13 @@ def _listed(names: Iterable[str]) -> str:
 
 def _user(row: Row[*tuple[Any, ...]]) -> User:
     id_, email, name, date = row
-    return User(_text(id_), None if email is None else _text(email), _text(name or ""), date)
+    address = None if email is None else _readable(email)
+    return User(_text(id_), address, _readable(name or ""), date)
+
+
+def _readable(value: Any) -> str:
+    """Text that may stand there as bytes. What is no UTF-8 in it makes of an address a bad one."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def _text(value: Any) -> str:

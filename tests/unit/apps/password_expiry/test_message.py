@@ -126,6 +126,10 @@ def test_whatever_passes_as_an_address_is_one_line_of_ascii_and_its_own_header(
         "anna@-.local",
         "é" * 2_000_000 + "@x.com",
         "anna@" + "x." * 130 + "com",
+        "x" * 65 + "@example.com",
+        "x" * 65 + "@corp.local",
+        "an\ufffda@example.com",
+        "anna@ex\ufffdmple.com",
     ],
 )
 def test_what_is_no_address_is_refused(address: str) -> None:

@@ -94,6 +94,22 @@ def test_a_user_is_found_again_by_the_key_whatever_type_its_id_has(
     assert users.find(user.key) == user
 
 
+@pytest.mark.parametrize(
+    ("stored", "told"),
+    [
+        ("CAST('zoë@example.com' AS BLOB)", "zoë@example.com"),
+        ("x'616eff61'", "an\ufffda"),
+        ("CAST(x'616eff61' AS TEXT)", "an\ufffda"),
+    ],
+)
+def test_text_that_stands_there_as_bytes_is_read_as_text(
+    users_of: OpenUsers, stored: str, told: str
+) -> None:
+    users = users_of(f"{PLAIN}; INSERT INTO users VALUES (1, {stored}, {stored}, '2026-01-01')")
+    (user,) = all_users(users, 10)
+    assert (user.address, user.name) == (told, told)
+
+
 def test_of_ids_that_look_alike_each_finds_its_own(users_of: OpenUsers) -> None:
     users = users_of(
         "CREATE TABLE users (id, email, name, password_changed_at);"
