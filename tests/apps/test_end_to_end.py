@@ -14,6 +14,7 @@ import pytest
 from cronfleet import Scheduler
 from cronfleet.apps.password_expiry.delivery import LANES
 from tests.apps.processes import Process, cronfleet, mailed
+from tests.apps.worlds import make_users, row
 from tests.servers import OwnServer, Server
 
 pytestmark = [pytest.mark.fleet, pytest.mark.timeout(120)]
@@ -118,6 +119,15 @@ def test_whoever_waits_for_a_store_can_be_stopped_at_once(
         instance.until("waiting up to 60 s")
         assert instance.stop() == 0
     assert "Traceback" not in "".join(instance.said)
+
+
+def test_with_real_users_it_says_when_the_first_run_is_and_how_to_have_it_now(
+    tmp_path: Path,
+) -> None:
+    make_users(tmp_path / "company.db", [row(1)])
+    with Process(tmp_path, USERS_DATABASE_URL="sqlite:///company.db") as instance:
+        said = instance.until("next run: 20")
+    assert said.endswith("; to run now: cronfleet trigger password-expiry\n")
 
 
 def test_it_says_at_the_start_what_it_uses_and_where(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from cronfleet.apps.password_expiry.policy import BadRowError, NoticeKey
 from cronfleet.apps.password_expiry.states import NoticeState
 from cronfleet.apps.password_expiry.users import PAGE, UserPage
 
-_NAMED = 10  # How many users with unreadable rows the log names.
+_NAMED = 3  # How many users with unreadable rows the log names.
 _NOT_UNIQUE = "its id stands in several rows; name a unique column with USERS_ID_COLUMN"
 
 _Complaint: TypeAlias = tuple[str, str]
@@ -86,6 +86,8 @@ class ExpiryJob:
     async def _scan(self, ask: Ask, report: RunReport) -> None:
         """Page by page, so that memory does not grow with the users."""
         report.bad_rows += await self._rows_without_id(ask)
+        without_id = report.bad_rows
+        named: list[_Complaint] = []
         missing: dict[NoticeKey, str] = {}
         after: object = None
         while not ask.is_over:
@@ -94,7 +96,7 @@ class ExpiryJob:
                 break
             after = page.last_id
             due, bad = self._judge(page, ask)
-            self._complain(ask, bad, already=report.bad_rows)
+            named += bad[: _NAMED - len(named)]
             report.users += len(page.users)
             report.due += len(due)
             report.bad_rows += len(bad)
@@ -103,6 +105,7 @@ class ExpiryJob:
                 report.made += await self._add(missing)
                 missing = {}
         report.made += await self._add(missing)
+        self._complain(ask, report.bad_rows - without_id, named)
 
     async def _add(self, due: dict[NoticeKey, str]) -> int:
         added = await asyncio.to_thread(self._parts.outbox.add, list(due))
@@ -138,9 +141,13 @@ class ExpiryJob:
                 due |= {key: user.address or ""} if key else {}
         return due, bad
 
-    def _complain(self, ask: Ask, bad: list[_Complaint], already: int) -> None:
-        for key, complaint in bad[: max(0, _NAMED - already)]:
-            ask.log.warning("user %.300r gets no notice: %s", key, complaint)
+    def _complain(self, ask: Ask, bad: int, named: list[_Complaint]) -> None:
+        """One line a run: were the column another one, it would be a line for each user."""
+        if bad:
+            examples = "; ".join(f"user {key!r:.300}: {complaint}" for key, complaint in named)
+            ask.log.warning(
+                "%d users get no notice: their rows cannot be read, such as %s", bad, examples
+            )
 
     async def _deliver(self, delivery: Delivery, report: RunReport) -> None:
         report.settled = delivery.settled

@@ -144,7 +144,11 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert mails_in(tmp_path) == []
     # It may become one after it was listed.
     listed = [(1, tmp_path / "pipe.eml")]
-    monkeypatch.setattr(page, "_mail_files", lambda folder: listed)  # pyright: ignore
+
+    def as_it_was(_: Path) -> list[tuple[int, Path]]:
+        return listed
+
+    monkeypatch.setattr(page, "_mail_files", as_it_was)
     assert mails_in(tmp_path) == []
 
 
