@@ -59,6 +59,30 @@ def people(id_column: str, id_type: str, value: str, count: int = 3) -> tuple[st
     )
 
 
+@pytest.mark.parametrize("rights", ["SELECT", "INSERT, UPDATE"])
+def test_whoever_may_not_write_the_notices_is_told_where_else_they_may_stand(
+    url: str, rights: str
+) -> None:
+    statements(url, *people("id", "int", "i"))
+    with world_at(url):
+        pass
+    statements(
+        url,
+        "DROP ROLE IF EXISTS reader",
+        "CREATE ROLE reader LOGIN",
+        f"GRANT {rights} ON password_notices, password_notices_outbox TO reader",
+        "GRANT SELECT ON users TO reader",
+    )
+    try:
+        with (
+            pytest.raises(ConfigurationError, match=r"permission denied.*set NOTICES_DATABASE_URL"),
+            world_at(url.replace("postgres@", "reader@")),
+        ):
+            pass
+    finally:
+        statements(url, "DROP OWNED BY reader", "DROP ROLE reader")
+
+
 @pytest.mark.parametrize("id_column", ["user_id", "user_email", "user_name", "user_date"])
 async def test_no_user_is_passed_over_whatever_the_id_is_called(url: str, id_column: str) -> None:
     statements(url, *people(id_column, "text", "'login' || i", MANY))
