@@ -61,7 +61,11 @@ def is_refused(said: Said, *words: str) -> bool:
         ("REDIS_URL", "http://:hunter2@x", ["REDIS_URL", "redis://host:port/0"]),
         ("USERS_DATABASE_URL", "nonsense:hunter2", ["USERS_DATABASE_URL", "postgresql://"]),
         ("USERS_DATABASE_URL", "sqlite:///nowhere.db", ["no such file"]),
-        ("USERS_DATABASE_URL", "postgresql://u:hunter2@h/x", ["pip install 'psycopg"]),
+        (
+            "USERS_DATABASE_URL",
+            "postgresql://u:hunter2@h/x",
+            ["pip install 'cronfleet[databases]'"],
+        ),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named_with_what_to_write(

@@ -22,10 +22,10 @@ ONLY_READS = "only_reads"
 """The option of a connection whose transaction takes no write lock."""
 
 _DRIVERS = {
-    "postgres": ("postgresql+psycopg", "psycopg[binary]"),
-    "postgresql": ("postgresql+psycopg", "psycopg[binary]"),
-    "mysql": ("mysql+pymysql", "pymysql[rsa]"),
-    "mariadb": ("mariadb+pymysql", "pymysql[rsa]"),
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mariadb+pymysql",
 }
 _MYSQL_TIMES = {"connect_timeout": 10, "read_timeout": 60, "write_timeout": 30}
 # In seconds, but for the last of PostgreSQL's. What the URL itself says of these is left alone.
@@ -72,8 +72,7 @@ def parsed(url: str, setting: str) -> URL:
         ) from None
     if "@" in (found.host or ""):  # A part of the password would be taken for the host's name.
         raise ConfigurationError(f"{setting}: write an @ in a user's name or password as %40")
-    driver, _ = _DRIVERS.get(found.drivername, (found.drivername, ""))
-    return found.set(drivername=driver)
+    return found.set(drivername=_DRIVERS.get(found.drivername, found.drivername))
 
 
 def sqlite_file(url: str, setting: str) -> Path | None:
@@ -137,7 +136,7 @@ def _engine(url: URL, setting: str) -> Engine:
             f"{setting}: {url.drivername!r} is not known; write postgresql://, mysql:// or sqlite:///"
         ) from None
     except ModuleNotFoundError as error:
-        _, package = _DRIVERS.get(backend, ("", error.name or url.drivername))
+        package = "cronfleet[databases]" if backend in _DRIVERS else error.name or url.drivername
         raise ConfigurationError(
             f"{setting} needs a driver that is not installed: pip install '{package}'"
         ) from None

@@ -112,8 +112,8 @@ async def test_a_database_that_refuses_is_not_waited_for(tmp_path: Path) -> None
     [
         ("users.db", "USERS_DATABASE_URL is no database URL: write postgresql://"),
         ("mongodb://:secret@host/db", "'mongodb' is not known"),
-        ("postgresql://u:secret@host/db", r"pip install 'psycopg\[binary\]'"),
-        ("mysql://u:secret@host/db", "pip install 'pymysql\\[rsa\\]'"),
+        ("postgresql://u:secret@host/db", r"pip install 'cronfleet\[databases\]'"),
+        ("mysql://u:secret@host/db", r"pip install 'cronfleet\[databases\]'"),
         ("sqlite:///nowhere/users.db", "there is no such file"),
         ("sqlite://", "name a file"),
         ("postgresql://u:secret@secret@host/db", "write an @ in .* as %40"),
