@@ -10,10 +10,11 @@ import os
 import socket
 import sys
 from collections.abc import Callable
+from contextvars import ContextVar
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
-from typing import ClassVar, TypeVar, Unpack
+from typing import TypeVar, Unpack
 
 from cronfleet.cron.zones import tzdata_version
 from cronfleet.engine.instance import Instance
@@ -39,6 +40,10 @@ PATIENCE = timedelta(seconds=60)
 SHORTEST_TTL = timedelta(seconds=1)
 
 
+default_store: ContextVar[str | None] = ContextVar("default_store", default=None)
+"""Where schedulers that name no store find it before CRONFLEET_STORE: for what imports them."""
+
+
 class Scheduler(Operator):
     """Jobs, and this process's share in running them.
 
@@ -55,9 +60,6 @@ class Scheduler(Operator):
     Raises ConfigurationError or MissingExtraError for a store that cannot be had.
     """
 
-    default_store: ClassVar[str | None] = None
-    """What those that name no store use before CRONFLEET_STORE: for what starts them."""
-
     def __init__(
         self,
         store: str | Store | None = None,
@@ -69,7 +71,7 @@ class Scheduler(Operator):
         patience: timedelta = PATIENCE,
     ) -> None:
         self._fleet = fleet or os.environ.get("CRONFLEET_FLEET") or "default"
-        given = store or self.default_store
+        given = store or default_store.get()
         url = given or os.environ.get("CRONFLEET_STORE") or "sqlite:///cronfleet.db"
         self._program = program or _calling_program(inspect.currentframe())
         self._times = _times(session_ttl, drain_timeout, patience)
