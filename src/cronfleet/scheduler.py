@@ -8,8 +8,9 @@ import inspect
 import logging
 import os
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from datetime import timedelta
-from typing import ClassVar, Literal, TypeVar, Unpack
+from typing import Literal, TypeVar, Unpack
 
 from cronfleet.calling import calling_program, instance_label
 from cronfleet.cron.zones import tzdata_version
@@ -38,6 +39,10 @@ PATIENCE = timedelta(seconds=60)
 SHORTEST_TTL = timedelta(seconds=1)
 
 
+default_store: ContextVar[str | None] = ContextVar("default_store", default=None)
+"""Where schedulers that name no store find it before CRONFLEET_STORE: for what imports them."""
+
+
 class Scheduler(Operator):
     """Jobs, and this process's share in running them.
 
@@ -55,9 +60,6 @@ class Scheduler(Operator):
     Raises ConfigurationError or MissingExtraError for a store that cannot be had.
     """
 
-    default_store: ClassVar[str | None] = None
-    """What those that name no store use before CRONFLEET_STORE: for what starts them."""
-
     def __init__(  # noqa: PLR0913 - each is an option with a default
         self,
         store: str | Store | None = None,
@@ -70,7 +72,7 @@ class Scheduler(Operator):
         on_store_reset: Literal["stop", "continue"] = "stop",
     ) -> None:
         self._fleet = fleet or os.environ.get("CRONFLEET_FLEET") or "default"
-        given = store or self.default_store
+        given = store or default_store.get()
         url = given or os.environ.get("CRONFLEET_STORE") or "sqlite:///cronfleet.db"
         program = program or calling_program(inspect.currentframe())
         self._times = _times(session_ttl, drain_timeout, patience)

@@ -16,7 +16,6 @@ from cronfleet import (
     InvalidJobError,
     InvalidScheduleError,
     MissingExtraError,
-    Scheduler,
     StoreError,
     StoreRefusedError,
     StoreUnavailableError,
@@ -147,7 +146,6 @@ def test_a_target_gets_the_store_that_other_commands_look_at(
     monkeypatch.setenv("CRONFLEET_STORE", "memory:")
     monkeypatch.setattr(sys, "path", list(sys.path))
     Path("myapp.py").write_text("from cronfleet import Scheduler\nscheduler = Scheduler()\n")
-    monkeypatch.setattr(Scheduler, "default_store", None)
     url = "redis://:hunter2@127.0.0.1:1/0"
     program = target_program("myapp:scheduler", load_settings(), url)
     assert program.scheduler._store.name == "redis://:***@127.0.0.1:1/0"
@@ -170,7 +168,6 @@ def test_a_target_that_is_none_is_status_two(
     shell: Shell, monkeypatch: pytest.MonkeyPatch, target: str, complaint: str
 ) -> None:
     monkeypatch.setenv("CRONFLEET_STORE", "memory:")
-    monkeypatch.setattr(Scheduler, "default_store", None)
     monkeypatch.setattr(sys, "path", list(sys.path))
     said = shell("run", target)
     assert (said.status, said.out) == (2, "")
@@ -184,7 +181,6 @@ def test_what_a_targets_own_module_lacks_is_not_blamed_on_the_target(
     from cronfleet.config import load_settings
 
     monkeypatch.setenv("CRONFLEET_STORE", "memory:")
-    monkeypatch.setattr(Scheduler, "default_store", None)
     monkeypatch.setattr(sys, "path", list(sys.path))
     Path("halfapp.py").write_text("import something_missing\n")
     with pytest.raises(ModuleNotFoundError, match="something_missing"):
