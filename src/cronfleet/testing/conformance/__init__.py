@@ -5,8 +5,9 @@ from __future__ import annotations
 from cronfleet.testing.conformance.hints import HintTests
 from cronfleet.testing.conformance.history import HistoryTests
 from cronfleet.testing.conformance.jobs import JobTests
+from cronfleet.testing.conformance.matrix import MatrixTests
 from cronfleet.testing.conformance.orders import AuditTests, PauseTests, SkipTests, TriggerTests
-from cronfleet.testing.conformance.runs import CompleteTests, MatrixTests, StartTests, SweepTests
+from cronfleet.testing.conformance.runs import CompleteTests, StartTests, SweepTests
 from cronfleet.testing.conformance.sessions import SessionTests
 from cronfleet.testing.conformance.ticks import ClaimTests, PeekTests
 
