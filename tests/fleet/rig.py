@@ -39,7 +39,8 @@ class Fleet:
     """Instances on one store."""
 
     def __init__(self, store: str, ttl_ms: int, *jobs: str) -> None:
-        self._command = [store, str(ttl_ms), *jobs]
+        self._store = (store, str(ttl_ms))
+        self._jobs = jobs
         self._reader, self._writer = os.pipe()
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._reader, selectors.EVENT_READ)
@@ -63,11 +64,12 @@ class Fleet:
         os.close(self._reader)
         os.close(self._writer)
 
-    def start(self, count: int = 1) -> list[int]:
-        """Start instances, and wait until each has joined."""
+    def start(self, count: int = 1, off_ms: int = 0) -> list[int]:
+        """Start instances whose wall clocks are off, and wait until each has joined."""
         pids: list[int] = []
         for _ in range(count):
-            command = [sys.executable, str(WORKER), str(self._writer), *self._command]
+            words = [str(self._writer), *self._store, str(off_ms), *self._jobs]
+            command = [sys.executable, str(WORKER), *words]
             process = subprocess.Popen(command, pass_fds=[self._writer])
             self.processes[process.pid] = process
             pids.append(process.pid)

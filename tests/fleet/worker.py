@@ -1,8 +1,8 @@
 """One instance of the test fleet. Every effect is a line on the pipe whose number it is given.
 
-    python worker.py PIPE STORE TTL_MS JOB...
+    python worker.py PIPE STORE TTL_MS OFF_MS JOB...
 
-JOB is name=seconds of work, fired each second; a name that ends in `!` is `on_lost="rerun"`.
+OFF_MS is by how much its wall clock is wrong. JOB is name=seconds of work, fired each second; a name that ends in `!` is `on_lost="rerun"`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ import os
 import sys
 from datetime import timedelta
 
-from cronfleet import RunContext, Scheduler, every
+from cronfleet import History, RunContext, Scheduler, every
+from cronfleet.clock import SystemClock
+
+ALL_OF_IT = History(successes=10_000, failures=10_000)
 
 
 def main(pipe: int, store: str, ttl_ms: int, jobs: list[str]) -> None:
@@ -36,6 +39,7 @@ def main(pipe: int, store: str, ttl_ms: int, jobs: list[str]) -> None:
             name.rstrip("!"),
             args={"work_s": float(work_s)},
             on_lost=on_lost,
+            history=ALL_OF_IT,
         )
 
     async def announce() -> None:
@@ -46,6 +50,13 @@ def main(pipe: int, store: str, ttl_ms: int, jobs: list[str]) -> None:
     asyncio.run(announce())
 
 
+def set_wall_clock_off(off_ms: int) -> None:
+    """All of the process that asks a wall clock asks this one."""
+    right = SystemClock.wall_ms
+    SystemClock.wall_ms = lambda self: right(self) + off_ms
+
+
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format=f"%(asctime)s {os.getpid()} %(message)s")
-    main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4:])
+    set_wall_clock_off(int(sys.argv[4]))
+    main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[5:])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from cronfleet.clock import ManualClock
@@ -209,11 +209,3 @@ def is_refused(answer: ClaimAnswer) -> bool:
 def edited(declaration: Declaration, first: Instant) -> Declaration:
     """The same job with its ticks beginning elsewhere."""
     return replace(declaration, first=fire(first))
-
-
-@dataclass(frozen=True)
-class Held:
-    """A run in somebody's hands."""
-
-    session: SessionId
-    claim: Claim

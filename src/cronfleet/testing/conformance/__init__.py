@@ -7,6 +7,7 @@ from cronfleet.testing.conformance.history import HistoryTests
 from cronfleet.testing.conformance.jobs import JobTests
 from cronfleet.testing.conformance.lock_answers import LockMatrixTests
 from cronfleet.testing.conformance.locks import LockTests
+from cronfleet.testing.conformance.matrix import MatrixTests
 from cronfleet.testing.conformance.orders import AuditTests, PauseTests, SkipTests, TriggerTests
 from cronfleet.testing.conformance.promises import PromiseTests
 from cronfleet.testing.conformance.resets import (
@@ -15,7 +16,7 @@ from cronfleet.testing.conformance.resets import (
     LivedTests,
     SettleTests,
 )
-from cronfleet.testing.conformance.runs import CompleteTests, MatrixTests, StartTests, SweepTests
+from cronfleet.testing.conformance.runs import CompleteTests, StartTests, SweepTests
 from cronfleet.testing.conformance.sessions import SessionTests
 from cronfleet.testing.conformance.ticks import ClaimTests, PeekTests
 

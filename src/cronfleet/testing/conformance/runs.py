@@ -1,16 +1,13 @@
-"""Runs in somebody's hands: started, completed, released, swept; and every other move refused."""
+"""Runs in somebody's hands: started, completed, swept."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import TypeAlias
 
 import pytest
 
 from cronfleet.clock import ManualClock
 from cronfleet.model import (
-    TRANSITIONS,
     Claim,
     JobState,
     OnLost,
@@ -24,7 +21,6 @@ from cronfleet.testing.conformance.base import StoreTests
 from cronfleet.testing.samples import (
     NOON,
     TTL,
-    Held,
     bury,
     completed,
     granted,
@@ -40,130 +36,6 @@ from cronfleet.testing.samples import (
 )
 
 ENDS = [Outcome.SUCCEEDED, Outcome.FAILED, Outcome.TIMED_OUT, Outcome.CANCELLED, Outcome.LOST]
-
-# --- the matrix: a run in every state, and everything that can be asked of it ----------------------
-
-Place: TypeAlias = Callable[[Store, ManualClock], Awaitable[Held]]
-
-
-async def _claimed(store: Store, clock: ManualClock) -> Held:
-    anna = await joined(store, "anna", report())
-    return Held(anna, await granted(store, anna, tick()))
-
-
-async def _started(store: Store, clock: ManualClock) -> Held:
-    held = await _claimed(store, clock)
-    await started(store, held.session, held.claim)
-    return held
-
-
-async def _pending(store: Store, clock: ManualClock) -> Held:
-    held = await _claimed(store, clock)
-    await store.release([held.claim])
-    return held
-
-
-async def _waiting(store: Store, clock: ManualClock) -> Held:
-    held = await _claimed(store, clock)
-    run = await triggered(store)
-    return Held(held.session, Claim(run, held.claim.kind, 0, 1, held.claim.digest))
-
-
-def _ended(outcome: Outcome) -> Place:
-    async def place(store: Store, clock: ManualClock) -> Held:
-        held = await _started(store, clock)
-        await completed(store, held.claim, outcome)
-        return held
-
-    return place
-
-
-PLACES: dict[RunState, Place] = {
-    RunState.CLAIMED: _claimed,
-    RunState.STARTED: _started,
-    RunState.PENDING: _pending,
-    RunState.WAITING: _waiting,
-} | {RunState(outcome): _ended(outcome) for outcome in ENDS}
-
-Asked: TypeAlias = Callable[[Store, Held, int], Awaitable[object]]
-
-
-async def _start(store: Store, held: Held, token: int) -> object:
-    return await store.start(held.session, [Start(held.claim.run, token, start_id())])
-
-
-async def _release(store: Store, held: Held, token: int) -> object:
-    claim = held.claim
-    return await store.release([Claim(claim.run, claim.kind, token, claim.attempt, claim.digest)])
-
-
-async def _claim_pending(store: Store, held: Held, token: int) -> object:
-    return await store.claim(held.session, [PendingClaim(held.claim.run)])
-
-
-def _complete(outcome: Outcome, retry_in_ms: int | None = None) -> Asked:
-    async def ask(store: Store, held: Held, token: int) -> object:
-        claim = held.claim
-        shown = Claim(claim.run, claim.kind, token, claim.attempt, claim.digest)
-        return await completed(store, shown, outcome, retry_in_ms)
-
-    return ask
-
-
-async def _sweep(store: Store, held: Held, token: int) -> object:
-    return await store.sweep()
-
-
-async def _leave_and_sweep(store: Store, held: Held, token: int) -> object:
-    await store.leave(held.session)
-    return await store.sweep()
-
-
-ASKED: dict[str, Asked] = {
-    "claim": _claim_pending,
-    "start": _start,
-    "release": _release,
-    "retry": _complete(Outcome.FAILED, 1_000),
-    "sweep of an open session": _sweep,
-    "sweep": _leave_and_sweep,
-} | {f"complete {outcome}": _complete(outcome) for outcome in ENDS}
-
-MOVES: dict[tuple[RunState, str], RunState] = {
-    (RunState.PENDING, "claim"): RunState.CLAIMED,
-    (RunState.CLAIMED, "start"): RunState.STARTED,
-    (RunState.CLAIMED, "release"): RunState.PENDING,
-    (RunState.CLAIMED, "sweep"): RunState.PENDING,
-    (RunState.STARTED, "retry"): RunState.PENDING,
-    (RunState.STARTED, "sweep"): RunState.LOST,
-} | {(RunState.STARTED, f"complete {outcome}"): RunState(outcome) for outcome in ENDS}
-"""What each operation does to a run, under the right token. All else leaves it as it is."""
-
-
-async def _state(store: Store, held: Held) -> RunState:
-    return (await the_run(store, held.claim.run)).state
-
-
-class MatrixTests(StoreTests):
-    @pytest.mark.parametrize("state", PLACES)
-    @pytest.mark.parametrize("asked", ASKED)
-    async def test_an_operation_moves_a_run_as_the_table_says_and_not_otherwise(
-        self, store: Store, clock: ManualClock, state: RunState, asked: str
-    ) -> None:
-        held = await PLACES[state](store, clock)
-        await ASKED[asked](store, held, held.claim.token)
-        after = await _state(store, held)
-        assert after is MOVES.get((state, asked), state)
-        assert after is state or (state, after) in TRANSITIONS
-
-    @pytest.mark.parametrize("state", PLACES)
-    @pytest.mark.parametrize("asked", [a for a in ASKED if a not in {"claim", "sweep"}])
-    async def test_a_stale_token_moves_nothing(
-        self, store: Store, clock: ManualClock, state: RunState, asked: str
-    ) -> None:
-        held = await PLACES[state](store, clock)
-        before = await the_run(store, held.claim.run)
-        await ASKED[asked](store, held, held.claim.token - 1)
-        assert await the_run(store, held.claim.run) == before
 
 
 class StartTests(StoreTests):

@@ -1,0 +1,145 @@
+"""All that a store shows, as a picture in words; and what changed from one to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+from cronfleet.model import (
+    ACTIVE,
+    HELD,
+    Instant,
+    JobRecord,
+    JobState,
+    RunRecord,
+    RunState,
+    SessionId,
+)
+from cronfleet.store import Store
+from cronfleet.testing.conformance.matrix.request import LATEST
+from cronfleet.testing.conformance.matrix.scenes import BYSTANDER, JOB
+from cronfleet.testing.samples import HOUR_MS, NOON, PROGRAM, report
+
+EDITIONS = {report().digest: "1"} | {
+    report(edition=n, schedule="daily").digest: str(n) for n in (2, 3)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A record as it is, and what of it is said in words."""
+
+    record: object
+    words: Mapping[str, str]
+
+
+Picture: TypeAlias = dict[str, Shown]
+
+NOTHING = Shown(None, {})
+
+
+async def picture(store: Store, sessions: Mapping[SessionId, str]) -> Picture:
+    """All that the store shows. Fails if its views of one thing do not agree."""
+    jobs = await store.jobs()
+    runs = {job.name: await store.runs(job.name) for job in jobs}
+    await _assert_that_views_agree(store, jobs, [run for each in runs.values() for run in each])
+    shown = {job.name: Shown(job, _job_in_words(job)) for job in jobs}
+    shown |= {name: _run_shown(name, run, sessions) for name, run in _named(runs[JOB]).items()}
+    shown |= {f"run {run.id}": Shown(run, {}) for run in runs[BYSTANDER]}
+    shown |= await _lists(store)
+    for each in await store.instances():
+        name = sessions.get(each.session, each.label)
+        shown[name] = Shown(replace(each, held=0), {name: f"until {at(each.expires_at)}"})
+    return shown
+
+
+async def _lists(store: Store) -> Picture:
+    gaps, audit = await store.gaps(JOB), await store.audit()
+    gap_words = [f"{at(each.gap.first)} {each.gap.reason}" for each in gaps]
+    return {
+        "gaps": Shown(gaps, {"gaps": ", ".join(gap_words)}),
+        "gaps of the bystander": Shown(await store.gaps(BYSTANDER), {}),
+        "audit": Shown(audit, {"audit": ", ".join(each.verb for each in audit)}),
+    }
+
+
+def changes(before: Picture, after: Picture) -> dict[str, str]:
+    """All that changed, in words: name and what it is now."""
+    changed = {key for key in before | after if before.get(key) != after.get(key)}
+    found: dict[str, str] = {}
+    for key in sorted(changed):
+        was = before.get(key, NOTHING).words
+        now = after[key].words if key in after else dict.fromkeys(was, "gone")
+        different = {name: word for name, word in now.items() if was.get(name) != word}
+        found |= different or {key: f"not as it was: {before.get(key)}, and now {after.get(key)}"}
+    return found
+
+
+def at(instant: Instant | None) -> str:
+    """An instant of the matrix: the time of day, or the bounds by their names."""
+    if instant is None or instant == LATEST:
+        return "never" if instant is None else "2^53"
+    if abs(instant - NOON) > 12 * HOUR_MS:
+        return str(instant)
+    time = datetime.fromtimestamp(instant / 1000, UTC).time()
+    return time.isoformat("auto").removesuffix(":00")
+
+
+# --- words ------------------------------------------------------------------------------------
+
+
+def _job_in_words(job: JobRecord) -> dict[str, str]:
+    if job.name != JOB:
+        return {job.name: f"expects {at(job.expected.fire_time if job.expected else None)}"}
+    return {
+        "expected": at(job.expected.fire_time if job.expected else None),
+        "watermark": at(job.watermark),
+        "generation": str(job.generation),
+        "active": str(job.active),
+        "state": job.state.value,
+        "edition": EDITIONS[job.digest],
+    }
+
+
+def _named(runs: list[RunRecord]) -> dict[str, RunRecord]:
+    """The tick's run, and the runs by hand in the order in which they were made."""
+    by_hand = sorted((run for run in runs if run.id.number), key=lambda run: run.id)
+    named = {f"manual_{n}": run for n, run in enumerate(by_hand, 1)}
+    named.update(("tick", run) for run in runs if not run.id.number)
+    return named
+
+
+def _run_shown(name: str, run: RunRecord, sessions: Mapping[SessionId, str]) -> Shown:
+    words = [run.state.value]
+    if run.session:
+        words[0] += f" by {sessions.get(run.session, run.session)}"
+    if run.attempt > 1:
+        words.append(f"attempt {run.attempt}")
+    if run.state is RunState.PENDING and run.not_before > run.created_at:
+        words.append(f"from {at(run.not_before)}")
+    if run.late_outcome:
+        words.append(f"late {run.late_outcome}")
+    return Shown(run, {name: ", ".join(words)})
+
+
+# --- one thing, seen from several sides -----------------------------------------------------------
+
+
+async def _assert_that_views_agree(
+    store: Store, jobs: list[JobRecord], runs: list[RunRecord]
+) -> None:
+    """A store that keeps lists beside its records keeps them in step."""
+    seen = await store.peek(PROGRAM, limit=20)
+    due = {j.name for j in jobs if not j.paused and j.expected and j.expected.due <= seen.now}
+    assert {each.job for each in seen.due} == due, "peek lists other jobs than are due"
+    pending = {r.id for r in runs if r.state is RunState.PENDING and r.not_before <= seen.now}
+    assert {each.run for each in seen.pending} == pending, "peek lists other runs than pend"
+    for job in jobs:
+        active = sum(run.state in ACTIVE for run in runs if run.id.job == job.name)
+        assert job.active == active, f"{job.name}: the active count is not that of its runs"
+        assert (job.expected is None) is (job.state is JobState.FINISHED) or job.paused
+    for session in {run.session for run in runs if run.session}:
+        held = {run.id for run in runs if run.session == session and run.state in HELD}
+        assert {each.claim.run for each in await store.held(session)} == held

@@ -1,0 +1,14 @@
+"""All tables of the matrix. A new operation of the contract gets its own here."""
+
+from __future__ import annotations
+
+from cronfleet.testing.conformance.matrix.cells import Operation
+from cronfleet.testing.conformance.matrix.tables.claims import CLAIMS
+from cronfleet.testing.conformance.matrix.tables.jobs import JOBS
+from cronfleet.testing.conformance.matrix.tables.orders import ORDERS
+from cronfleet.testing.conformance.matrix.tables.runs import RUNS
+from cronfleet.testing.conformance.matrix.tables.sessions import SESSIONS
+
+__all__ = ["OPERATIONS"]
+
+OPERATIONS: tuple[Operation, ...] = (*SESSIONS, *JOBS, *CLAIMS, *RUNS, *ORDERS)

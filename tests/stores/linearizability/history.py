@@ -1,0 +1,53 @@
+"""Writes down what several clients ask at once: each call, from the asking to the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Coroutine
+from typing import Any
+
+from cronfleet.errors import StoreUnavailableError
+from cronfleet.testing.samples import NOON
+from tests.stores.linearizability.checker import Told, violation
+from tests.stores.linearizability.model import STEP_MS, Answer, Call, Register
+
+FIRST = NOON - 1_000 * STEP_MS
+"""The job's first tick: all that a history can claim are due."""
+LIMIT = 2
+
+
+class History:
+    """All calls about one job, each as its client saw it."""
+
+    def __init__(self) -> None:
+        self.told: list[Told] = []
+
+    async def tell(
+        self, client: str, call: Call, ask: Coroutine[Any, Any, Answer], patience_s: float | None
+    ) -> Answer | None:
+        """Ask, and write down what came: None if no answer came, or not in time."""
+        invoked = float(time.monotonic_ns())
+        answer = await _answer(ask, patience_s)
+        returned = math.inf if answer is None else float(time.monotonic_ns())
+        self.told.append(Told(client, call, answer, invoked, returned))
+        return answer
+
+    def check(self) -> None:
+        """Fail if no store that takes one step after the other can have answered so."""
+        found = violation(self.told, Register(expected=FIRST, limit=LIMIT, now=NOON))
+        assert found is None, f"{found}\n\nall of it:\n{self}"
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, sorted(self.told, key=lambda each: each.invoked)))
+
+
+async def _answer(ask: Coroutine[Any, Any, Answer], patience_s: float | None) -> Answer | None:
+    asking = asyncio.ensure_future(ask)
+    await asyncio.wait({asking}, timeout=patience_s)
+    asking.cancel()  # Whether the store carries it out all the same is not known.
+    try:
+        return await asking
+    except (asyncio.CancelledError, StoreUnavailableError):
+        return None

@@ -1,0 +1,213 @@
+"""One job as a register: what a store that takes one step after the other would answer.
+
+All ticks are due, all sessions are open, and the clock stands still. Of what is not told by the
+answer itself only a token is free: it is above all tokens before it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from cronfleet.model import ACTIVE, HELD, Instant, Outcome, RunId, RunState, SessionId, StartId
+
+STEP_MS = 3_600_000
+"""From one tick to the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    id: RunId
+    state: RunState
+    token: int | None = 0
+    """None: it was granted in an answer that nobody has seen."""
+    session: SessionId | None = None
+    start_id: StartId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """A job at one moment."""
+
+    expected: Instant
+    limit: int
+    now: Instant
+    last_token: int = 0
+    runs: tuple[Run, ...] = ()
+    """In the order in which they were made."""
+    answered: tuple[tuple[str, Triggered], ...] = ()
+
+    @property
+    def active(self) -> int:
+        return sum(run.state in ACTIVE for run in self.runs)
+
+    @property
+    def is_full(self) -> bool:
+        return self.active >= self.limit
+
+    def find(self, run: RunId) -> Run | None:
+        return next((each for each in self.runs if each.id == run), None)
+
+    def put(self, run: Run) -> Register:
+        runs = tuple(run if each.id == run.id else each for each in self.runs)
+        return replace(self, runs=runs if run in runs else (*runs, run))
+
+    def promoted(self) -> Register:
+        """The oldest waiting run becomes pending, while there is room."""
+        waiting = next((run for run in self.runs if run.state is RunState.WAITING), None)
+        if waiting is None or self.is_full:
+            return self
+        return self.put(replace(waiting, state=RunState.PENDING)).promoted()
+
+
+# --- answers ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    run: RunId
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Triggered:
+    run: RunId
+    state: RunState
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    expected: Instant
+    active: int
+
+
+HeldRuns: TypeAlias = frozenset[tuple[RunId, int, RunState]]
+Answer: TypeAlias = Granted | Triggered | Looked | HeldRuns | str | bool
+Step: TypeAlias = tuple[Answer | None, Register]
+"""The answer, None for one that cannot be right, and what is then."""
+
+
+# --- calls ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimTick:
+    session: SessionId
+    expected: Instant
+
+    def step(self, job: Register, answer: Answer | None) -> Step:
+        if self.expected != job.expected:
+            return "lost", job
+        moved = replace(job, expected=self.expected + STEP_MS)
+        if job.is_full:
+            return "skipped", moved
+        run = Run(RunId("raced", self.expected), RunState.PENDING)
+        return granted(moved, run, self.session, answer)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRun:
+    session: SessionId
+    run: RunId
+
+    def step(self, job: Register, answer: Answer | None) -> Step:
+        run = job.find(self.run)
+        if run is None or run.state is not RunState.PENDING:
+            return "lost", job
+        return granted(job, run, self.session, answer)
+
+
+def granted(job: Register, run: Run, session: SessionId, answer: Answer | None) -> Step:
+    """Under the token that the answer tells, if it may be that one."""
+    token = answer.token if isinstance(answer, Granted) else None
+    if token is not None and token <= job.last_token:
+        return None, job
+    held = replace(run, state=RunState.CLAIMED, token=token, session=session)
+    after = replace(job.put(held), last_token=token or job.last_token)
+    return (None if token is None else Granted(run.id, token)), after
+
+
+@dataclass(frozen=True, slots=True)
+class StartRun:
+    session: SessionId
+    run: RunId
+    token: int
+    start_id: StartId
+
+    def step(self, job: Register, answer: Answer | None) -> Step:
+        run = job.find(self.run)
+        if run is None or (run.token, run.session) != (self.token, self.session):
+            return False, job
+        if run.state is RunState.CLAIMED:
+            started = replace(run, state=RunState.STARTED, start_id=self.start_id)
+            return True, job.put(started)
+        return run.state is RunState.STARTED and run.start_id == self.start_id, job
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    run: RunId
+    token: int
+    outcome: Outcome
+
+    def step(self, job: Register, answer: Answer | None) -> Step:
+        run = job.find(self.run)
+        if run is None or run.token != self.token:
+            return "refused", job
+        if run.state is RunState.STARTED:
+            ended = Run(run.id, RunState(self.outcome), run.token)
+            return "done", job.put(ended).promoted()
+        return ("done" if run.state.value == self.outcome else "refused"), job
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    run: RunId
+    token: int
+
+    def step(self, job: Register, answer: Answer | None) -> Step:
+        run = job.find(self.run)
+        if run is None or run.token != self.token or run.state is not RunState.CLAIMED:
+            return False, job
+        return True, job.put(replace(run, state=RunState.PENDING, session=None))
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    key: str
+
+    def step(self, job: Register, answer: Answer | None) -> Step:
+        earlier = dict(job.answered).get(self.key)
+        if earlier:
+            return earlier, job
+        number = 1 + sum(run.id.number > 0 for run in job.runs)
+        state = RunState.WAITING if job.is_full else RunState.PENDING
+        run = Run(RunId("raced", job.now, number), state)
+        told = Triggered(run.id, state)
+        return told, replace(job.put(run), answered=(*job.answered, (self.key, told)))
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    def step(self, job: Register, answer: Answer | None) -> Step:
+        return Looked(job.expected, job.active), job
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    session: SessionId
+
+    def step(self, job: Register, answer: Answer | None) -> Step:
+        """Tells the tokens of what was granted in answers that nobody has seen."""
+        told = {run: token for run, token, _ in answer} if isinstance(answer, frozenset) else {}
+        mine = [run for run in job.runs if run.session == self.session and run.state in HELD]
+        for run in mine:
+            token = told.get(run.id)
+            if run.token is None and token is not None:
+                job = replace(job, last_token=max(job.last_token, token))
+                job = job.put(replace(run, token=token))
+        held = (job.find(run.id) for run in mine)
+        return frozenset((run.id, run.token or 0, run.state) for run in held if run), job
+
+
+Call: TypeAlias = ClaimTick | ClaimRun | StartRun | Complete | Release | Trigger | Look | Held
