@@ -12,6 +12,7 @@ import pytest
 from cronfleet.clock import ManualClock
 from cronfleet.errors import StoreRefusedError, StoreUnavailableError
 from cronfleet.model import Outcome, RunState
+from cronfleet.promise import Failure, Verdict
 from cronfleet.store import Recorded, Start, Store
 from cronfleet.stores.redis import RedisStore
 from cronfleet.stores.redis.scripts import READING, confirmed_script
@@ -200,6 +201,22 @@ async def test_a_server_that_hides_its_replicas_must_be_told_how_many_there_are(
     with pytest.raises(StoreRefusedError, match=r"\+info, or say replicas=N"):
         await opened(url)
     await join(await opened(f"{url}&replicas=2"), "anna")
+
+
+@pytest.mark.parametrize(
+    ("options", "verdict"),
+    [
+        ("", Verdict.BROKEN),
+        (WAIT, Verdict.KEPT),
+        (f"{WAIT}&replicas=2", Verdict.KEPT),
+        (f"{WAIT}&replicas=1", Verdict.BROKEN),
+    ],
+)
+async def test_a_failover_is_survived_when_every_replica_is_waited_for(
+    own_watched: Watched, opened: Opener, options: str, verdict: Verdict
+) -> None:
+    promise = await (await opened(own_watched.url + options)).promise()
+    assert promise.holds[Failure.FAILOVER].verdict is verdict
 
 
 # --- one connection

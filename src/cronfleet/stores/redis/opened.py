@@ -100,13 +100,18 @@ class OpenRedis:
         return info
 
     async def promise(self) -> Promise:
-        facts = replace(
-            (await self._opened().describe()).facts,
-            is_sentinel=self._address.topology is Topology.SENTINEL,
-            is_cluster=self._address.topology is Topology.CLUSTER,
-            waits=self._address.waits,
+        facts = (await self._opened().describe()).facts
+        wanted = self._address.replicas
+        # To wait for fewer than there are promises nothing: any of them may be promoted.
+        is_enough = wanted is None or (facts.replicas is not None and wanted >= facts.replicas)
+        return redis_promise(
+            replace(
+                facts,
+                is_sentinel=self._address.topology is Topology.SENTINEL,
+                is_cluster=self._address.topology is Topology.CLUSTER,
+                waits=self._address.waits and is_enough,
+            )
         )
-        return redis_promise(facts)
 
     async def aclose(self) -> None:
         listening, self._listening = self._listening, None
