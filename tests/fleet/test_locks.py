@@ -17,6 +17,7 @@ import pytest
 
 from tests.fleet.resource import Noted, Resource
 from tests.fleet.rig import eventually
+from tests.postgres_servers import Postgres
 from tests.servers import Server
 
 pytestmark = [pytest.mark.fleet, pytest.mark.timeout(240)]
@@ -66,11 +67,17 @@ class Contenders:
             process.communicate()
 
 
-@pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.redis)])
+@pytest.fixture(
+    params=[
+        "sqlite",
+        pytest.param("redis", marks=pytest.mark.redis),
+        pytest.param("postgres", marks=pytest.mark.postgres),
+    ]
+)
 def contenders(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Contenders]:
     url = f"sqlite:///{tmp_path}/cronfleet.db"
-    if request.param == "redis":
-        server: Server = request.getfixturevalue("redis_server")
+    if request.param != "sqlite":
+        server: Server | Postgres = request.getfixturevalue(f"{request.param}_server")
         url = server.url
     contenders = Contenders(url, tmp_path / "resource")
     yield contenders

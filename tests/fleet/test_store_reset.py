@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import sqlite3
@@ -14,9 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from cronfleet.stores.postgres import PostgresStore
 from tests.fleet.rig import Effect, Fleet, eventually
 from tests.fleet.test_fleet import TTL_MS
 from tests.fleet.test_store_restart import Said
+from tests.postgres_servers import OwnPostgres
 from tests.servers import OwnServer
 from tests.stores.test_redis_only import tell
 
@@ -137,6 +140,63 @@ def test_an_old_copy_of_redis_stops_all_until_it_is_adopted(
         own_redis.start()
         scene.both_stop()
         scene.nothing_runs_until_adopted()
+
+
+@pytest.mark.postgres
+def test_a_schema_that_was_dropped_and_made_again_stops_all_until_it_is_adopted(
+    own_postgres: OwnPostgres, said: Counted
+) -> None:
+    with Fleet(own_postgres.url, TTL_MS, "steady=0") as fleet:
+        scene = Scene(own_postgres.url, fleet, said)
+        scene.begin()
+        own_postgres.tell("DROP SCHEMA cronfleet CASCADE")
+        eventually(lambda: said.has("has lost its tables"), within_s=15)
+        asyncio.run(opened_once(own_postgres.url))
+        scene.both_stop()
+        scene.nothing_runs_until_adopted()
+
+
+async def opened_once(url: str) -> None:
+    store = PostgresStore(url)
+    await store.open()
+    await store.aclose()
+
+
+@pytest.mark.postgres
+def test_an_old_copy_of_a_postgres_schema_stops_all_until_it_is_adopted(
+    own_postgres: OwnPostgres, said: Counted
+) -> None:
+    with Fleet(own_postgres.url, TTL_MS, "steady=0") as fleet:
+        scene = Scene(own_postgres.url, fleet, said)
+        scene.begin()
+        restore = backed_up_schema(own_postgres)
+        scene.live_for(8)
+        restore()
+        scene.both_stop()
+        scene.nothing_runs_until_adopted()
+
+
+def backed_up_schema(server: OwnPostgres) -> Callable[[], None]:
+    """A copy of every row as it is at one moment, as pg_dump makes it."""
+    names: str = server.tell(
+        "SELECT string_agg(relname, ' ') FROM pg_class"
+        " WHERE relkind = 'r' AND relnamespace = 'cronfleet'::regnamespace"
+    )
+    copies = [f"CREATE TABLE backup.{name} AS TABLE cronfleet.{name}" for name in names.split()]
+    begin = "BEGIN ISOLATION LEVEL REPEATABLE READ"
+    server.tell("CREATE SCHEMA backup", begin, *copies, "COMMIT")
+    token: int = server.tell("SELECT last_value FROM cronfleet.token")
+
+    def restore() -> None:
+        put_back = [
+            f"INSERT INTO cronfleet.{name} OVERRIDING SYSTEM VALUE TABLE backup.{name}"
+            for name in names.split()
+        ]
+        emptied = ", ".join(f"cronfleet.{name}" for name in names.split())
+        set_back = f"SELECT setval('cronfleet.token', {token})"
+        server.tell("BEGIN", f"TRUNCATE {emptied}", *put_back, set_back, "COMMIT")
+
+    return restore
 
 
 def test_an_old_copy_of_a_sqlite_file_stops_all_until_it_is_adopted(

@@ -7,16 +7,19 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias, cast
 
+import psycopg
 from redis import Redis
 
 from cronfleet.clock import Clock
 from cronfleet.model import Fire, JobName, RunId, RunState, SessionId
 from cronfleet.store import Store
 from cronfleet.stores.memory import MemoryStore
+from cronfleet.stores.postgres import PostgresStore
 from cronfleet.stores.redis import RedisStore
 from cronfleet.stores.sqlite import SqliteStore
+from tests.postgres_servers import Postgres
 
 Value: TypeAlias = str | int | None
 
@@ -82,6 +85,34 @@ class InSqlite:
     def _update(self, table: str, key: str, name: str, values: Mapping[str, Value]) -> None:
         changes = ", ".join(f"{column} = ?" for column in values)
         self.do(f"UPDATE {table} SET {changes} WHERE {key} = ?", *values.values(), name)
+
+
+class InPostgres:
+    def __init__(self, clock: Clock, server: Postgres, fleet: str) -> None:
+        self.store: Store = PostgresStore(server.url, fleet=fleet, clock=clock)
+        self._url = server.url
+        self._schema = f'"cronfleet_{fleet}"'
+
+    def job(self, name: JobName, **values: Value) -> None:
+        self._update("job", "name", name, values)
+
+    def run(self, run: RunId, **values: Value) -> None:
+        self._update("run", "id", str(run), values)
+
+    def session(self, session: SessionId, expires_at: int) -> None:
+        self._update("session", "id", session, {"expires_at": expires_at})
+
+    def forget_definition(self, digest: str) -> None:
+        self._do(f"DELETE FROM {self._schema}.definition WHERE digest = %s", digest)
+
+    def _update(self, table: str, key: str, name: str, values: Mapping[str, Value]) -> None:
+        changes = ", ".join(f"{column} = %s" for column in values)
+        statement = f"UPDATE {self._schema}.{table} SET {changes} WHERE {key} = %s"
+        self._do(statement, *values.values(), name)
+
+    def _do(self, statement: str, *values: Value) -> None:
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            connection.execute(cast("Any", statement), values)
 
 
 class InRedis:

@@ -10,20 +10,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from cronfleet.model import Claim, JobName, RunId, RunRecord, SessionId
+from cronfleet.model import Claim, JobName, LockOwner, RunId, RunRecord, SessionId
 from cronfleet.store import (
     ClaimAnswer,
     ClaimItem,
     Completion,
     Granted,
     HeldRun,
+    LockAnswer,
+    Locked,
     Recorded,
     Start,
     Store,
 )
 from cronfleet.stores.memory import MemoryStore
 
-Shown = TypeVar("Shown", Start, Completion, Claim, RunRecord)
+Shown = TypeVar("Shown", Start, Completion, Claim, RunRecord, Locked)
 
 
 class Renaming:
@@ -41,7 +43,7 @@ class Renaming:
         answers = await self._store.claim(session, items)
         for answer in answers:
             if isinstance(answer, Granted):
-                await self._learn(answer.claim)
+                await self._learn_claim(answer.claim)
         return [
             Granted(self._as_theirs(each.claim)) if isinstance(each, Granted) else each
             for each in answers
@@ -67,16 +69,26 @@ class Renaming:
     async def runs(self, job: JobName, limit: int = 50, skip: int = 0) -> list[RunRecord]:
         return [self._as_theirs(run) for run in await self._store.runs(job, limit, skip)]
 
-    async def _learn(self, claim: Claim) -> None:
+    async def lock(self, name: str, owner: LockOwner, ttl_ms: int, *, waits: bool) -> LockAnswer:
+        answer = await self._store.lock(name, owner, ttl_ms, waits=waits)
+        if isinstance(answer, Locked) and answer.token not in self._theirs:
+            granted = self._reference._records._locks.get(name)
+            self._learn(answer.token, granted and granted.token)
+        return self._as_theirs(answer) if isinstance(answer, Locked) else answer
+
+    async def _learn_claim(self, claim: Claim) -> None:
         granted = await self._reference.run(claim.run)
+        self._learn(claim.token, granted and granted.token)
+
+    def _learn(self, token: int, theirs: int | None) -> None:
         last = max(self._theirs, default=0)
-        assert claim.token > last, f"{claim} has no greater token than an earlier one, {last}"
-        if granted:
-            self._theirs[claim.token] = granted.token
+        assert token > last, f"{token} is no greater token than an earlier one, {last}"
+        if theirs is not None:
+            self._theirs[token] = theirs
 
     def _as_theirs(self, shown: Shown) -> Shown:
         return replace(shown, token=self._theirs.get(shown.token, shown.token))
 
     def _as_ours(self, asked: Shown) -> Shown:
-        ours = {theirs: ours for ours, theirs in self._theirs.items()}
+        ours = {theirs: ours for ours, theirs in self._theirs.items()} | {0: 0}  # Of no grant.
         return replace(asked, token=ours.get(asked.token, -1))

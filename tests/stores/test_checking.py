@@ -33,9 +33,10 @@ from cronfleet.testing.samples import (
     tick,
     triggered,
 )
+from tests.postgres_servers import Postgres
 from tests.servers import Server
 from tests.stores.checkups import found, lived, mended, pending, run_in
-from tests.stores.plants import InMemory, InRedis, InSqlite, Planted
+from tests.stores.plants import InMemory, InPostgres, InRedis, InSqlite, Planted
 
 K = FaultKind
 DAY_MS = 24 * HOUR_MS
@@ -47,7 +48,11 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture(
-    params=["memory", "sqlite", pytest.param("redis", marks=pytest.mark.redis)],
+    params=[
+        *("memory", "sqlite"),
+        pytest.param("redis", marks=pytest.mark.redis),
+        pytest.param("postgres", marks=pytest.mark.postgres),
+    ],
 )
 async def planted(
     request: pytest.FixtureRequest, clock: ManualClock, tmp_path: Path
@@ -58,6 +63,9 @@ async def planted(
             made: Planted = InMemory(clock)
         case "sqlite":
             made = InSqlite(clock, tmp_path / "cronfleet.db")
+        case "postgres":
+            postgres: Postgres = request.getfixturevalue("postgres_server")
+            made = InPostgres(clock, postgres, secrets.token_hex(4))
         case _:
             server: Server = request.getfixturevalue("redis_server")
             made = InRedis(clock, server.url, secrets.token_hex(4))

@@ -23,9 +23,10 @@ from cronfleet.testing.samples import (
     the_job,
     the_run,
 )
+from tests.postgres_servers import Postgres
 from tests.servers import Server
 from tests.stores.checkups import found, lived, mended, run_in
-from tests.stores.plants import InRedis, InSqlite
+from tests.stores.plants import InPostgres, InRedis, InSqlite
 
 K = FaultKind
 
@@ -153,19 +154,24 @@ async def test_what_a_session_is_said_to_hold_and_does_not_is_dropped(redis: InR
     assert await redis.store.held(anna) != []
 
 
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 async def test_a_run_under_another_program_than_its_job_is_put_back(
-    clock: ManualClock, tmp_path: Path
+    request: pytest.FixtureRequest, clock: ManualClock, tmp_path: Path, kind: str
 ) -> None:
-    sqlite = InSqlite(clock, tmp_path / "cronfleet.db")
-    await sqlite.store.open()
-    await lived(sqlite)
-    run = await run_in(sqlite, RunState.PENDING)
-    sqlite.do("UPDATE run SET program = 'theirs' WHERE id = ?", str(run))
-    assert await found(sqlite) == [(K.INDEX, f"run {run}")]
-    (fault,) = await sqlite.store.check("report", None, order())
+    if kind == "sqlite":
+        planted: InSqlite | InPostgres = InSqlite(clock, tmp_path / "cronfleet.db")
+    else:
+        server: Postgres = request.getfixturevalue("postgres_server")
+        planted = InPostgres(clock, server, secrets.token_hex(4))
+    await planted.store.open()
+    await lived(planted)
+    run = await run_in(planted, RunState.PENDING)
+    planted.run(run, program="theirs")
+    assert await found(planted) == [(K.INDEX, f"run {run}")]
+    (fault,) = await planted.store.check("report", None, order())
     assert fault.mended
-    assert await found(sqlite) == []
-    await sqlite.store.aclose()
+    assert await found(planted) == []
+    await planted.store.aclose()
 
 
 async def test_a_damaged_file_is_told_and_left_to_a_person(

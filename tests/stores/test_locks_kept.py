@@ -16,15 +16,19 @@ import redis
 
 from cronfleet.clock import ManualClock
 from cronfleet.errors import StoreUnavailableError
-from cronfleet.store import Locked, lock_topic
+from cronfleet.store import Locked, Store, lock_topic
 from cronfleet.stores.memory import MemoryStore
+from cronfleet.stores.postgres import PostgresStore
 from cronfleet.stores.redis import RedisStore
 from cronfleet.stores.sqlite import SqliteStore
 from cronfleet.testing.samples import START, new_owner
+from tests.postgres_servers import Postgres
 from tests.servers import OwnServer, Server
+from tests.stores.postgres_rig import looker, tables
 from tests.stores.proxies import LossyProxy
 
 TTL_MS = 30_000
+TABLES = ("lock", "lock_waiter")
 NAMES = [f"lock-{number}" for number in range(20)]
 
 
@@ -36,7 +40,7 @@ async def store(redis_server: Server) -> AsyncIterator[RedisStore]:
     await store.aclose()
 
 
-async def use(store: MemoryStore | RedisStore | SqliteStore, name: str) -> None:
+async def use(store: Store, name: str) -> None:
     """Held by one while another waits, and given back by both."""
     first, second = new_owner(), new_owner()
     assert isinstance(await store.lock(name, first, TTL_MS, waits=True), Locked)
@@ -46,7 +50,7 @@ async def use(store: MemoryStore | RedisStore | SqliteStore, name: str) -> None:
     await store.unlock(name, second)
 
 
-async def abandon(store: MemoryStore | RedisStore | SqliteStore, name: str) -> None:
+async def abandon(store: Store, name: str) -> None:
     """Held and waited for by two that are never heard of again."""
     for _ in range(2):
         await store.lock(name, new_owner(), TTL_MS, waits=True)
@@ -111,6 +115,54 @@ async def test_in_memory_nobody_is_told_but_the_next() -> None:
     await seconds.next()
     assert not told.done()
     told.cancel()
+
+
+# --- PostgreSQL
+
+
+@pytest.mark.postgres
+async def test_postgres_keeps_nothing_of_a_lock_given_back_and_forgets_others_a_day_later(
+    postgres_server: Postgres,
+) -> None:
+    clock = ManualClock(START)
+    store = PostgresStore(postgres_server.url, fleet=secrets.token_hex(4), clock=clock)
+    await store.open()
+    for name in NAMES:
+        await use(store, name)
+    assert rows_of(store, postgres_server) == 0
+    for name in NAMES:
+        await abandon(store, name)
+    assert rows_of(store, postgres_server) == 2 * len(NAMES)
+    clock.advance(timedelta(days=1, minutes=1))
+    await use(store, "one")
+    assert rows_of(store, postgres_server) == 0
+    await store.aclose()
+
+
+def rows_of(store: PostgresStore, server: Postgres) -> int:
+    lock, waiter = (f'(SELECT count(*) FROM "{store._schema}".{name})' for name in TABLES)
+    return server.tell(f"SELECT {lock} + {waiter}")
+
+
+@pytest.mark.postgres
+async def test_postgres_forgets_an_old_lock_without_waiting_for_who_has_it_in_hand(
+    postgres_server: Postgres,
+) -> None:
+    clock = ManualClock(START)
+    store = PostgresStore(postgres_server.url, fleet=secrets.token_hex(4), clock=clock)
+    await store.open()
+    await abandon(store, "old")
+    clock.advance(timedelta(days=1, minutes=1))
+    async with looker(postgres_server.url) as other:
+        await other.ask("BEGIN")
+        for table in TABLES:
+            await other.ask(f"SELECT FROM {tables(store)}.{table} FOR UPDATE")
+        await use(store, "one")
+        assert rows_of(store, postgres_server) == 2
+        await other.ask("ROLLBACK")
+    await use(store, "one")
+    assert rows_of(store, postgres_server) == 0
+    await store.aclose()
 
 
 # --- Redis

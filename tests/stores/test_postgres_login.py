@@ -12,7 +12,16 @@ from cronfleet.errors import ConfigurationError, StoreUnavailableError
 from cronfleet.model import Outcome, RunState
 from cronfleet.store import DUE, Completion, PendingClaim, Store
 from cronfleet.stores.postgres import PostgresStore
-from cronfleet.testing.samples import granted, joined, order, report, started, tick, triggered
+from cronfleet.testing.samples import (
+    granted,
+    joined,
+    new_owner,
+    order,
+    report,
+    started,
+    tick,
+    triggered,
+)
 from tests.postgres_servers import OwnPostgres, Postgres
 from tests.servers import free_port
 from tests.stores.postgres_rig import SOON_S, Opener, as_user, opener, refused
@@ -138,5 +147,12 @@ async def work(store: Store) -> None:
     await granted(store, anna, PendingClaim(run))
     await store.pause("report", order())
     await store.note("outbox", "one")
+    await joined(store, "ben", report(first=1, edition=2))
+    for owner in (first := new_owner(), new_owner()):
+        await store.lock("stock", owner, 9_000, waits=True)
+    await store.unlock("stock", first)
+    assert await store.check("report", None, order()) == []
+    assert (await store.promise()).configuration
+    assert (await store.adopt((await store.open()).id, order())).adopted
     await store.leave(anna)
     assert [swept.state for swept in await store.sweep()] == [RunState.PENDING]

@@ -11,7 +11,7 @@ import pytest
 
 from cronfleet.errors import MissingExtraError, StoreRefusedError, StoreUnavailableError
 from cronfleet.model import Outcome
-from cronfleet.store import DUE, Completion, Granted
+from cronfleet.store import DUE, Completion, Granted, lock_topic
 from cronfleet.stores import open_store
 from cronfleet.stores.postgres import PostgresStore, pool
 from cronfleet.stores.postgres.queries import Batch
@@ -21,6 +21,7 @@ from cronfleet.testing.samples import (
     granted,
     join,
     joined,
+    new_owner,
     order,
     report,
     started,
@@ -175,15 +176,36 @@ async def test_a_claim_tells_nobody(postgres_server: Postgres, opened: Opener) -
         assert await other.heard(store) == [DUE]
 
 
+async def test_of_a_lock_the_next_is_told_and_nobody_else(
+    postgres_server: Postgres, opened: Opener
+) -> None:
+    store = await opened(postgres_server.url)
+    first, second, third = (new_owner() for _ in range(3))
+    async with looker(postgres_server.url) as other:
+        await other.listen(store)
+        for owner in (first, second, third):
+            await store.lock("stock", owner, 30_000, waits=True)
+        await store.renew_lock("stock", first, 30_000)
+        assert await other.heard(store) == []
+        await store.unlock("stock", first)
+        assert await other.heard(store) == [lock_topic(second)]
+        await store.unlock("stock", third)
+        await store.lock("stock", second, 30_000, waits=True)
+        await store.unlock("stock", second)
+        assert await other.heard(store) == [lock_topic(second)]
+
+
 async def test_behind_a_pooler_nobody_listens_in_vain(
     pooler: OwnPooler, opened: Opener, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "cronfleet.stores.postgres.listening")
     store = await opened(pooler.url)
     hints = store.hints(DUE)
+    assert store.tells_all
     assert store._listening._task is not None
     await store._listening._task
     assert "behind a pooler" in caplog.text
+    assert not store.tells_all
     hints.close()
 
 
@@ -204,17 +226,46 @@ async def test_two_hundred_claims_are_two_round_trips(
     names = [f"job-{n}" for n in range(200)]
     store = await opened(postgres_server.url)
     anna = await joined(store, "anna", *(report(name, first=1) for name in names))
-    sent: list[Batch] = []
-    exchange = pool._Link._exchange
-
-    async def counted(link: pool._Link, batch: Batch) -> Sequence[Any]:
-        sent.append(batch)
-        return await exchange(link, batch)
-
-    monkeypatch.setattr(pool._Link, "_exchange", counted)
+    sent = counted(monkeypatch)
     answers = await store.claim(anna, [tick(name, 1) for name in names])
     assert all(isinstance(answer, Granted) for answer in answers)
     assert len(sent) == 2
+
+
+async def test_whatever_is_asked_of_a_lock_is_two_round_trips(
+    postgres_server: Postgres, opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await opened(postgres_server.url)
+    sent = counted(monkeypatch)
+    first, second, third = (new_owner() for _ in range(3))
+    asked = [
+        *(
+            lambda owner=owner: store.lock("a", owner, 9_000, waits=True)
+            for owner in (first, second)
+        ),
+        lambda: store.lock("a", third, 9_000, waits=False),
+        lambda: store.renew_lock("a", first, 9_000),
+        lambda: store.renew_lock("a", second, 9_000),
+        lambda: store.unlock("a", third),
+        lambda: store.unlock("a", first),
+    ]
+    for question in asked:
+        sent.clear()
+        await question()
+        assert len(sent) == 2
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[Batch]:
+    """What is sent from now on."""
+    sent: list[Batch] = []
+    exchange = pool._Link._exchange
+
+    async def noted(link: pool._Link, batch: Batch) -> Sequence[Any]:
+        sent.append(batch)
+        return await exchange(link, batch)
+
+    monkeypatch.setattr(pool._Link, "_exchange", noted)
+    return sent
 
 
 @pytest.mark.parametrize(
@@ -238,6 +289,14 @@ async def test_two_hundred_claims_are_two_round_trips(
         ("gaps", {"job": "a", "limit": 9, "skip": 0}),
         ("newest_gaps", {"jobs": ["a"]}),
         ("drop_gaps_beyond", {"jobs": ["a"], "keep": 9}),
+        ("survey", {"job": "a"}),
+        ("hold_survey", {"job": "a"}),
+        ("misplaced_runs", {"job": "a"}),
+        ("lock", {"name": "a"}),
+        ("waiters", {"name": "a"}),
+        ("drop_locks_until", {"instant": 1}),
+        ("drop_waiters_until", {"instant": 1}),
+        ("drop_superseded_beyond", {"jobs": ["a"], "keep": 9}),
         ("answer", {"key": "k"}),
         ("drop_answers_before", {"before": 1}),
     ],

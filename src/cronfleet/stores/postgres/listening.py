@@ -29,6 +29,8 @@ class Listening:
         self._hub = hub
         self._pause_s = _FIRST_PAUSE_S
         self._task: asyncio.Task[None] | None = None
+        self.is_in_vain: bool = False
+        """It was found that nothing can be heard here, because of a pooler."""
 
     def start(self) -> None:
         """Repeatable."""
@@ -64,6 +66,7 @@ class Listening:
                     "instances: this one looks by itself every second",
                     self._address.name,
                 )
+                self.is_in_vain = True
                 return False
             await connection.execute(f'LISTEN "{self._channel}"'.encode())
             self._pause_s = _FIRST_PAUSE_S

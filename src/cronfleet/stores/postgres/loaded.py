@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
 
 from cronfleet.clock import Clock
 from cronfleet.model import (
@@ -21,6 +22,11 @@ from cronfleet.stores.steps.rows import gap_from, job_from, run_from
 
 MOST_WAITING_AT_ONCE = 8
 """How many waiting runs of a job are loaded at first; rarely more than one is promoted."""
+
+
+def queries_of_lock(name: str) -> tuple[Query, ...]:
+    """Take a user's lock in hand, and see how it and its queue are then."""
+    return tuple(query(statement, name=name) for statement in ("hold_lock", "lock", "waiters"))
 
 
 class NotLoaded(Exception):  # noqa: N818 - no error: it says what to load, and the step is run again
@@ -43,6 +49,7 @@ class Loaded:
         self._jobs: dict[JobName, JobRecord | None] = {}
         self._runs: dict[RunId, RunRecord | None] = {}
         self._waiting: dict[JobName, tuple[int, list[RunRecord]]] = {}
+        self._surveyed: dict[JobName, list[RunRecord]] = {}
         self._gaps: dict[JobName, GapRecord | None] = {}
         self._definitions: dict[Digest, str | None] = {}
         self._held: dict[str, int] = {}
@@ -62,7 +69,7 @@ class Loaded:
 
     def take_clock(self, _asked: Query, rows: Rows) -> None:
         (row,) = rows
-        self._fleet = FleetRecord(row["store_id"], row["epoch"], row["greatest_ms"], 0)
+        self._fleet = FleetRecord(**{each.name: row[each.name] for each in fields(FleetRecord)})
         clock_ms = row["clock_ms"] if self._clock is None else self._clock.wall_ms()
         self._now = time_of(clock_ms, row["greatest_ms"])
         this, known = row["this_server_started_at"], row["server_started_at"]
@@ -97,6 +104,12 @@ class Loaded:
         for job in asked.value("jobs"):
             self._waiting[job] = asked.value("most"), [run for run in runs if run.id.job == job]
 
+    def take_survey(self, asked: Query, rows: Rows) -> None:
+        runs = [run_from(row) for row in rows]
+        self._keep_runs(runs, locked=asked.holds)
+        runs.sort(key=lambda run: (run.created_at, run.id), reverse=True)
+        self._surveyed[asked.value("job")] = runs
+
     def take_newest_gaps(self, asked: Query, rows: Rows) -> None:
         self._gaps |= dict.fromkeys(asked.value("jobs"))
         self._gaps |= {row["job"]: gap_from(row) for row in rows}
@@ -108,6 +121,9 @@ class Loaded:
     def take_counts(self, asked: Query, rows: Rows) -> None:
         self._held |= dict.fromkeys(asked.value("sessions"), 0)
         self._held |= {row["session"]: row["count"] for row in rows}
+
+    def take_lock(self, asked: Query, _rows: Rows) -> None:
+        self._locked.add(("lock", asked.value("name")))
 
     def _keep_runs(self, runs: Iterable[RunRecord], *, locked: bool) -> None:
         for run in runs:
@@ -141,7 +157,9 @@ class Loaded:
         return self._sessions[session]
 
     def everyone(self) -> dict[SessionId, SessionRecord]:
-        return {row["id"]: SessionRecord(**row) for row in self.rows("sessions")}
+        seen = {row["id"]: SessionRecord(**row) for row in self.rows("sessions")}
+        locked = {each: now for each, now in self._sessions.items() if each in self._locked}
+        return {each: now for each, now in (seen | locked).items() if now}
 
     def held(self, session: SessionId) -> int:
         if session not in self._held:
@@ -173,6 +191,10 @@ class Loaded:
             raise NotLoaded(query("hold_runs" if held else "runs_seen", ids=(str(run),)))
         return self._runs[run]
 
+    def surveyed(self, job: JobName) -> Sequence[RunRecord] | None:
+        """All runs of the job, the newest first, if they were to be surveyed."""
+        return self._surveyed.get(job)
+
     def orphaned(self, limit: int) -> list[RunRecord]:
         """Runs of sessions that have ended, locked, as they are now."""
         seen = [run_from(row) for row in self.rows("runs_orphaned", limit=limit)]
@@ -203,6 +225,12 @@ class Loaded:
             raise NotLoaded(query("definitions", digests=(digest,)))
         return self._definitions[digest]
 
+    def of_lock(self, statement: str, name: str) -> Rows:
+        """What is known of a user's lock, which nobody else has in hand."""
+        if ("lock", name) not in self._locked:
+            raise NotLoaded(*queries_of_lock(name))
+        return self.rows(statement, name=name)
+
     # --- locks
 
     def hold_fleet(self) -> None:
@@ -211,7 +239,9 @@ class Loaded:
             raise NotLoaded(query("hold_fleet"))
 
     def hold_session(self, session: SessionId) -> None:
-        if self._sessions.get(session) and session not in self._locked:
+        seen = [each["id"] for each in self._answers.get(query("sessions"), ())]
+        is_there = self._sessions.get(session) or session in seen
+        if is_there and session not in self._locked:
             raise NotLoaded(query("change_session", id=session))
 
     def hold_job(self, name: JobName) -> None:
@@ -228,6 +258,7 @@ _TAKERS = {
     "clock": Loaded.take_clock,
     "tokens": Loaded.take_tokens,
     "hold_fleet": Loaded.take_fleet_lock,
+    "rename_fleet": Loaded.take_fleet_lock,
     "session": Loaded.take_session,
     "keep_session": Loaded.take_session,
     "change_session": Loaded.take_session,
@@ -236,6 +267,9 @@ _TAKERS = {
     "hold_jobs": Loaded.take_jobs,
     "runs_seen": Loaded.take_runs,
     "hold_runs": Loaded.take_runs,
+    "survey": Loaded.take_survey,
+    "hold_survey": Loaded.take_survey,
+    "hold_lock": Loaded.take_lock,
     "waiting": Loaded.take_waiting,
     "newest_gaps": Loaded.take_newest_gaps,
     "definitions": Loaded.take_definitions,

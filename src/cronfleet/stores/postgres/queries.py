@@ -15,7 +15,11 @@ Value: TypeAlias = str | int | bool | tuple[str, ...] | None
 Rows: TypeAlias = Sequence[Mapping[str, Any]]
 
 _HOLDING = frozenset(
-    {"change_session", "end_session", "hold_fleet", "hold_jobs", "hold_runs", "keep_session"}
+    {
+        *("keep_session", "change_session", "end_session"),
+        *("keep_fleet", "hold_fleet", "rename_fleet"),
+        *("hold_jobs", "hold_runs", "hold_survey", "hold_lock"),
+    }
 )
 
 
@@ -78,6 +82,7 @@ Conversation: TypeAlias = Generator[Batch, Sequence[Rows], Answer]
 """What is said to the server, without I/O: it yields batches, is sent their rows, and returns."""
 
 BEGIN = Query("begin")
+BEGIN_SNAPSHOT = Query("begin_snapshot")
 CLOCK = Query("clock")
 COMMIT = Query("commit")
 ROLLBACK = Query("rollback")

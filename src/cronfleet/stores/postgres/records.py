@@ -11,6 +11,7 @@ from cronfleet.model import (
     Instant,
     JobName,
     JobRecord,
+    LockOwner,
     ProgramName,
     RunId,
     RunRecord,
@@ -20,7 +21,12 @@ from cronfleet.model import (
 from cronfleet.stores.postgres.loaded import Loaded, NotLoaded
 from cronfleet.stores.postgres.queries import query
 from cronfleet.stores.postgres.writes import Writes
-from cronfleet.stores.steps.records import FleetRecord, SessionRecord
+from cronfleet.stores.steps.records import (
+    FleetRecord,
+    LockRecord,
+    SessionRecord,
+    WaiterRecord,
+)
 from cronfleet.stores.steps.rows import gap_from, job_from, run_from, run_id_from
 
 
@@ -48,6 +54,8 @@ class PostgresRecords:
 
     def put_fleet(self, fleet: FleetRecord) -> None:
         self._loaded.hold_fleet()
+        if fleet.last_token > self.fleet().last_token:
+            self.writes.last_token = fleet.last_token
         self.writes.fleet = fleet
 
     def next_token(self) -> int:
@@ -101,6 +109,13 @@ class PostgresRecords:
     def put_definition(self, digest: Digest, json: str) -> None:
         self.writes.definitions[digest] = json
 
+    def supersede(self, job: JobName, old: Digest, new: Digest, keep: int) -> None:
+        told = self.writes.superseded.setdefault(job, {})
+        for digest, is_superseded in ((old, True), (new, False)):
+            told.pop(digest, None)
+            told[digest] = is_superseded
+        self.writes.kept_superseded = keep
+
     def job(self, name: JobName) -> JobRecord | None:
         return self.writes.jobs.get(name) or self._loaded.job(name)
 
@@ -134,7 +149,18 @@ class PostgresRecords:
     def drop_run(self, run: RunId) -> None:
         self.writes.runs[run] = None
 
+    def misplaced_runs(self, job: JobName) -> Sequence[RunId]:
+        """Runs that stand under another program than their job's."""
+        return [run_id_from(row) for row in self._loaded.rows("misplaced_runs", job=job)]
+
+    def put_in_place(self, job: JobName) -> None:
+        """Put each run under its job's program."""
+        self.writes.put_in_place = job
+
     def runs(self, job: JobName, limit: int, skip: int) -> Sequence[RunRecord]:
+        surveyed = self._loaded.surveyed(job)
+        if surveyed is not None:
+            return surveyed[skip : skip + limit]
         rows = self._loaded.rows("runs", job=job, limit=limit, skip=skip)
         return [run_from(row) for row in rows]
 
@@ -152,7 +178,8 @@ class PostgresRecords:
             for run, now in self.writes.runs.items()
             if not now or now.state is not RunState.WAITING
         }
-        return self._loaded.waiting(job, gone)
+        run = self._loaded.waiting(job, gone)
+        return run and (self.writes.runs.get(run.id) or run)
 
     def count_waiting(self, job: JobName) -> int:
         return self._loaded.rows("count_waiting", job=job)[0]["count"]
@@ -211,3 +238,52 @@ class PostgresRecords:
 
     def drop_audit_beyond(self, keep: int) -> None:
         self.writes.kept_audit = keep
+
+    # --- locks
+
+    def lock(self, name: str) -> LockRecord | None:
+        if name in self.writes.locks:
+            return self.writes.locks[name]
+        rows = self._loaded.of_lock("lock", name)
+        return LockRecord(**rows[0]) if rows else None
+
+    def put_lock(self, lock: LockRecord) -> None:
+        self.writes.locks[lock.name] = lock
+
+    def drop_lock(self, name: str) -> None:
+        self.writes.locks[name] = None
+
+    def drop_locks_until(self, instant: Instant) -> None:
+        self.writes.old_locks = instant
+
+    def waiter(self, name: str, owner: LockOwner) -> WaiterRecord | None:
+        return next((each for each in self._waiters(name) if each.owner == owner), None)
+
+    def put_waiter(self, waiter: WaiterRecord) -> None:
+        self.writes.waiters[waiter.name, waiter.owner] = waiter
+
+    def drop_waiter(self, name: str, owner: LockOwner) -> None:
+        if self.waiter(name, owner):  # Without a write there is nothing to wait for.
+            self.writes.waiters[name, owner] = None
+
+    def drop_waiters_but(self, name: str, low: Instant, high: Instant) -> None:
+        for waiter in self._waiters(name):
+            if not low < waiter.kept_until <= high:
+                self.writes.waiters[name, waiter.owner] = None
+
+    def next_waiter(self, name: str) -> WaiterRecord | None:
+        return next(iter(self._waiters(name)), None)
+
+    def count_waiters(self, name: str, below: int) -> int:
+        return sum(waiter.place < below for waiter in self._waiters(name))
+
+    def _waiters(self, name: str) -> list[WaiterRecord]:
+        """The lock's queue, the next one first."""
+        loaded = [WaiterRecord(**row) for row in self._loaded.of_lock("waiters", name)]
+        now = {waiter.owner: waiter for waiter in loaded}
+        written = {owner: each for (of, owner), each in self.writes.waiters.items() if of == name}
+        return sorted((each for each in (now | written).values() if each), key=_place)
+
+
+def _place(waiter: WaiterRecord) -> int:
+    return waiter.place

@@ -8,8 +8,19 @@ from typing import TypeVar
 
 from cronfleet.clock import Clock
 from cronfleet.errors import StoreRefusedError
-from cronfleet.model import SessionId
-from cronfleet.store import Hints, Renewal, Renewer, StoreInfo
+from cronfleet.model import JobName, SessionId
+from cronfleet.promise import Promise, postgres_promise
+from cronfleet.store import (
+    Fault,
+    FaultKind,
+    Hints,
+    Moved,
+    Order,
+    Renewal,
+    Renewer,
+    Store,
+    StoreInfo,
+)
 from cronfleet.stores.postgres.address import Address, schema_of
 from cronfleet.stores.postgres.blocking import BlockingLink
 from cronfleet.stores.postgres.links import LOCK_SHARE, STATEMENT_SHARE
@@ -17,6 +28,7 @@ from cronfleet.stores.postgres.listening import Listening
 from cronfleet.stores.postgres.opening import prepared
 from cronfleet.stores.postgres.pool import Pool
 from cronfleet.stores.postgres.queries import Query, query
+from cronfleet.stores.postgres.records import PostgresRecords
 from cronfleet.stores.postgres.statements import statements
 from cronfleet.stores.postgres.talking import Talk
 from cronfleet.stores.steps import needs, sessions
@@ -51,6 +63,7 @@ class PostgresStore(SteppedStore):
         call_timeout: float = 2.5,
     ) -> None:
         super().__init__()
+        self._made_with = (url, fleet, clock, call_timeout)
         self._address = Address(url, call_timeout)
         self._address.check()
         self._schema = schema_of(fleet)
@@ -77,6 +90,27 @@ class PostgresStore(SteppedStore):
                 self._pool = pool
         return info
 
+    async def promise(self) -> Promise:
+        return postgres_promise(await self._opened().take(self._talk.facts))
+
+    async def check(
+        self, job: JobName, moved: Moved | None = None, repair: Order | None = None
+    ) -> list[Fault]:
+        mends = repair is not None
+        return await self._strays(job, mends=mends) + await super().check(job, moved, repair)
+
+    async def _strays(self, job: JobName, *, mends: bool) -> list[Fault]:
+        """Whether each run of the job stands under its job's program."""
+
+        def step(records: PostgresRecords) -> list[Fault]:
+            strays = records.misplaced_runs(job)
+            if mends and strays:
+                records.put_in_place(job)
+            return [Fault(FaultKind.INDEX, f"run {run}", mends, "program") for run in strays]
+
+        talk = self._talk.write if mends else self._talk.read
+        return await self._opened().take(lambda: talk(step, NOTHING))
+
     async def aclose(self) -> None:
         await self._listening.aclose()
         pool, self._pool = self._pool, None
@@ -87,8 +121,16 @@ class PostgresStore(SteppedStore):
         self._listening.start()
         return super().hints(topic)
 
+    @property
+    def tells_all(self) -> bool:
+        return not self._listening.is_in_vain
+
     def renewer(self) -> Renewer:
         return _PostgresRenewer(self._talk, BlockingLink(self._address, self._statements))
+
+    def another(self) -> Store:
+        url, fleet, clock, call_timeout = self._made_with
+        return PostgresStore(url, fleet=fleet, clock=clock, call_timeout=call_timeout)
 
     async def _step(self, step: Callable[[Records], Answer], needed: Needs = NOTHING) -> Answer:
         return await self._opened().take(lambda: self._talk.write(step, needed))

@@ -6,15 +6,22 @@ There is no I/O here: whoever has a connection, blocking or not, sends what is y
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from cronfleet.clock import Clock
 from cronfleet.model import Instant
-from cronfleet.store import DUE, SOON_MS
-from cronfleet.stores.postgres.loaded import MOST_WAITING_AT_ONCE, Loaded, NotLoaded
+from cronfleet.promise import PostgresFacts
+from cronfleet.store import DUE, SOON_MS, lock_topic
+from cronfleet.stores.postgres.loaded import (
+    MOST_WAITING_AT_ONCE,
+    Loaded,
+    NotLoaded,
+    queries_of_lock,
+)
 from cronfleet.stores.postgres.queries import (
     BEGIN,
+    BEGIN_SNAPSHOT,
     CLOCK,
     COMMIT,
     ROLLBACK,
@@ -26,8 +33,9 @@ from cronfleet.stores.postgres.queries import (
 )
 from cronfleet.stores.postgres.records import PostgresRecords
 from cronfleet.stores.postgres.writes import Writes
+from cronfleet.stores.steps.locks import Unlocked
 from cronfleet.stores.steps.needs import Look, Needs, SessionUse
-from cronfleet.stores.steps.records import TOKENS_PER_MS, Records
+from cronfleet.stores.steps.records import TOKENS_PER_MS
 
 Answer = TypeVar("Answer")
 
@@ -46,9 +54,14 @@ class Talk:
     bounds: Query
     clock: Clock | None
 
-    def read(self, step: Callable[[Records], Answer], needed: Needs) -> Conversation[Answer]:
-        """A step that writes nothing: no transaction, no locks, each batch by itself."""
+    def read(
+        self, step: Callable[[PostgresRecords], Answer], needed: Needs
+    ) -> Conversation[Answer]:
+        """A step that writes nothing: no locks, and each batch by itself."""
         loaded = Loaded(self.clock, writes=False)
+        if needed.surveys is not None:
+            seen = [BEGIN_SNAPSHOT, self.bounds, *_then_seen(needed), CLOCK, ROLLBACK]
+            yield from self._load(loaded, seen)
         if needed.looks:
             yield from self._load(loaded, [self.bounds, CLOCK])
             yield from self._load(loaded, [self.bounds, *_looks(needed.looks, loaded.now)])
@@ -58,7 +71,9 @@ class Talk:
             except NotLoaded as missing:
                 yield from self._load(loaded, [self.bounds, *missing.queries])
 
-    def write(self, step: Callable[[Records], Answer], needed: Needs) -> Conversation[Answer]:
+    def write(
+        self, step: Callable[[PostgresRecords], Answer], needed: Needs
+    ) -> Conversation[Answer]:
         """A step in one transaction. The server's time is read when the locks are held."""
         loaded = yield from self._begin(needed)
         while True:
@@ -76,8 +91,19 @@ class Talk:
         # standbys, and so for the earlier writes that this answer speaks of.
         if needed.changes_fleet:
             written.append(_follow_clock(loaded.now))
-        yield Batch([*written, *self._hints(records.writes, needed), COMMIT], ends=True)
+        hints = [*self._hints(records.writes, needed), *self._hint_to_next(answer)]
+        yield Batch([*written, *hints, COMMIT], ends=True)
         return answer
+
+    def facts(self) -> Conversation[PostgresFacts]:
+        """What the server says of itself, in a transaction like any other of ours."""
+        *_, (said,), _ = yield Batch([BEGIN, self.bounds, Query("facts"), ROLLBACK])
+        facts = dict(said)
+        standbys = None
+        if facts.pop("may_ask_standbys"):
+            _, (counted,) = yield Batch([self.bounds, Query("standbys")])
+            standbys = counted["standbys"]
+        return PostgresFacts(**facts, standbys=standbys)
 
     def _begin(self, needed: Needs) -> Conversation[Loaded]:
         while True:
@@ -107,6 +133,10 @@ class Talk:
         if writes.has_pending_runs or (writes.jobs and needed.moves_ticks):
             yield query("tell", channel=self.channel, topic=DUE)
 
+    def _hint_to_next(self, answer: object) -> Iterator[Query]:
+        if isinstance(answer, Unlocked) and answer.following:
+            yield query("tell", channel=self.channel, topic=lock_topic(answer.following))
+
 
 def _follow_clock(now: Instant) -> Query:
     return query("follow_clock", token=now * TOKENS_PER_MS)
@@ -116,12 +146,16 @@ def _first(needed: Needs) -> Iterator[Query]:
     """What a step needs, in the one order in which all transactions take their locks."""
     if needed.takes_turns:
         yield query("turn")
+    if needed.lock is not None:
+        yield from queries_of_lock(needed.lock)
     yield from _session_first(needed)
     if needed.jobs:
         yield query("hold_jobs", names=ordered(needed.jobs))
     if needed.runs:
         yield query("hold_runs", ids=ordered(map(str, needed.runs)))
-    yield from _then_seen(needed)
+    if needed.surveys is not None:
+        yield query("hold_survey", job=needed.surveys)
+    yield from _then_seen(replace(needed, surveys=None))
 
 
 def _session_first(needed: Needs) -> Iterator[Query]:
@@ -129,6 +163,10 @@ def _session_first(needed: Needs) -> Iterator[Query]:
         yield query(_SESSION_QUERIES[needed.session_use], id=needed.session)
         if needed.session_use is not SessionUse.STANDS:
             yield query("sessions")
+    if needed.keeps_id:
+        yield query("keep_fleet")
+    if needed.changes_id:
+        yield query("rename_fleet")
     if needed.changes_fleet:
         yield query("hold_fleet")
     if needed.changes_fleet and needed.session is not None:
@@ -139,6 +177,8 @@ def _then_seen(needed: Needs) -> Iterator[Query]:
     """What the locks that are held protect, or what needs none."""
     if needed.jobs_seen - needed.jobs:
         yield query("jobs_seen", names=ordered(needed.jobs_seen - needed.jobs))
+    if needed.surveys is not None:
+        yield query("survey", job=needed.surveys)
     if needed.makes_room:
         yield query("waiting", jobs=ordered(needed.jobs), most=MOST_WAITING_AT_ONCE)
     if needed.gaps:

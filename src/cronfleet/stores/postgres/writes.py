@@ -12,13 +12,19 @@ from cronfleet.model import (
     Instant,
     JobName,
     JobRecord,
+    LockOwner,
     RunId,
     RunRecord,
     RunState,
     SessionId,
 )
 from cronfleet.stores.postgres.queries import Query, ordered, query, rows_of
-from cronfleet.stores.steps.records import FleetRecord, SessionRecord
+from cronfleet.stores.steps.records import (
+    FleetRecord,
+    LockRecord,
+    SessionRecord,
+    WaiterRecord,
+)
 from cronfleet.stores.steps.rows import gap_values, job_values, run_values
 
 
@@ -27,6 +33,8 @@ class Writes:
     """The records as they are to be; None where one is to go."""
 
     fleet: FleetRecord | None = None
+    last_token: int | None = None
+    """Above which tokens are to go on, if that is not so."""
     notes: dict[str, str] = field(default_factory=dict[str, str])
     sessions: dict[SessionId, SessionRecord | None] = field(
         default_factory=dict[SessionId, SessionRecord | None]
@@ -36,8 +44,14 @@ class Writes:
     )
     kept_manifests: frozenset[Digest] | None = None
     definitions: dict[Digest, str] = field(default_factory=dict[Digest, str])
+    superseded: dict[JobName, dict[Digest, bool]] = field(
+        default_factory=dict[JobName, dict[Digest, bool]]
+    )
+    """Which definitions of a job are superseded now, or no more; the last of them last."""
+    kept_superseded: int = 0
     jobs: dict[JobName, JobRecord] = field(default_factory=dict[JobName, JobRecord])
     runs: dict[RunId, RunRecord | None] = field(default_factory=dict[RunId, RunRecord | None])
+    put_in_place: JobName | None = None
     gaps: dict[tuple[JobName, Instant], GapRecord] = field(
         default_factory=dict[tuple[JobName, Instant], GapRecord]
     )
@@ -46,6 +60,11 @@ class Writes:
     old_answers: Instant | None = None
     audit: list[AuditRecord] = field(default_factory=list[AuditRecord])
     kept_audit: int | None = None
+    locks: dict[str, LockRecord | None] = field(default_factory=dict[str, LockRecord | None])
+    waiters: dict[tuple[str, LockOwner], WaiterRecord | None] = field(
+        default_factory=dict[tuple[str, LockOwner], WaiterRecord | None]
+    )
+    old_locks: Instant | None = None
 
     @property
     def has_pending_runs(self) -> bool:
@@ -61,11 +80,16 @@ class Writes:
             *self._of_runs(),
             *self._of_gaps(),
             *self._of_orders(),
+            *self._of_locks(),
         ]
 
     def _of_fleet(self) -> Iterator[Query]:
         if self.fleet:
-            yield query("put_fleet", epoch=self.fleet.epoch, greatest_ms=self.fleet.greatest_ms)
+            values = asdict(self.fleet)
+            del values["last_token"]
+            yield query("put_fleet", **values)
+        if self.last_token is not None:
+            yield query("raise_token", token=self.last_token)
         if self.notes:
             notes = [{"name": name, "value": value} for name, value in self.notes.items()]
             yield query("put_notes", rows=rows_of(notes))
@@ -86,8 +110,21 @@ class Writes:
         if self.definitions:
             put = [{"digest": digest, "json": json} for digest, json in self.definitions.items()]
             yield query("put_definitions", rows=rows_of(put))
+        yield from self._of_superseded()
         if self.jobs:
             yield query("put_jobs", rows=rows_of(map(job_values, self.jobs.values())))
+
+    def _of_superseded(self) -> Iterator[Query]:
+        told = [
+            ({"job": job, "digest": digest}, is_superseded)
+            for job, digests in self.superseded.items()
+            for digest, is_superseded in digests.items()
+        ]
+        if told:
+            yield query("drop_superseded", rows=rows_of(row for row, _ in told))
+            yield query("put_superseded", rows=rows_of(row for row, is_so in told if is_so))
+            jobs = ordered(self.superseded)
+            yield query("drop_superseded_beyond", jobs=jobs, keep=self.kept_superseded)
 
     def _of_runs(self) -> Iterator[Query]:
         put = [run_values(run) for run in self.runs.values() if run]
@@ -96,6 +133,8 @@ class Writes:
             yield query("put_runs", rows=rows_of(put))
         if gone:
             yield query("drop_runs", ids=ordered(gone))
+        if self.put_in_place is not None:
+            yield query("put_in_place", job=self.put_in_place)
 
     def _of_gaps(self) -> Iterator[Query]:
         if self.gaps:
@@ -117,3 +156,28 @@ class Writes:
             yield query("put_audit", rows=rows_of(map(asdict, self.audit)))
         if self.kept_audit is not None:
             yield query("drop_audit_beyond", keep=self.kept_audit)
+
+    def _of_locks(self) -> Iterator[Query]:
+        if self.old_locks is not None and (self.locks or self.waiters):
+            # Only tidying up: whoever writes nothing else is not kept waiting by it.
+            yield query("drop_locks_until", instant=self.old_locks)
+            yield query("drop_waiters_until", instant=self.old_locks)
+        put = [asdict(lock) for lock in self.locks.values() if lock]
+        gone = [name for name, lock in self.locks.items() if lock is None]
+        if put:
+            yield query("put_locks", rows=rows_of(put))
+        if gone:
+            yield query("drop_locks", names=ordered(gone))
+        yield from self._of_waiters()
+
+    def _of_waiters(self) -> Iterator[Query]:
+        put = [asdict(waiter) for waiter in self.waiters.values() if waiter]
+        gone = [
+            {"name": name, "owner": owner}
+            for (name, owner), waiter in self.waiters.items()
+            if waiter is None
+        ]
+        if put:
+            yield query("put_waiters", rows=rows_of(put))
+        if gone:
+            yield query("drop_waiters", rows=rows_of(gone))

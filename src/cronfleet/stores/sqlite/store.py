@@ -36,8 +36,6 @@ class SqliteStore(SteppedStore):
     at most a quarter of a session's TTL.
     """
 
-    tells_all: bool = False
-
     def __init__(
         self,
         path: str | Path,
@@ -56,6 +54,10 @@ class SqliteStore(SteppedStore):
     @property
     def name(self) -> str:
         return self._file.url
+
+    @property
+    def tells_all(self) -> bool:
+        return False
 
     async def open(self) -> StoreInfo:
         self._file.check_process()

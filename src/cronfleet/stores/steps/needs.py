@@ -6,7 +6,7 @@ None of it is needed for a right answer: what was not said here is loaded when t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from cronfleet.model import Claim, Digest, JobName, ProgramName, RunId, SessionId
@@ -47,6 +47,13 @@ class Needs:
     tokens: int = 0
     looks: Look | None = None
     changes_fleet: bool = False
+    keeps_id: bool = False
+    """The fleet must keep its id meanwhile."""
+    changes_id: bool = False
+    surveys: JobName | None = None
+    """A job of which all runs are looked at, as they are at one moment."""
+    lock: str | None = None
+    """A lock and the queue for it."""
     makes_room: bool = False
     """Waiting runs of the jobs may become pending."""
     moves_ticks: bool = False
@@ -121,6 +128,35 @@ def to_order(job: JobName) -> Needs:
 
 def to_move(job: JobName) -> Needs:
     return Needs(jobs=frozenset([job]), gaps=frozenset([job]), moves_ticks=True)
+
+
+def to_settle(job: JobName) -> Needs:
+    return replace(to_move(job), keeps_id=True)
+
+
+def to_clear(job: JobName) -> Needs:
+    return Needs(jobs=frozenset([job]), surveys=job, keeps_id=True)
+
+
+def to_adopt() -> Needs:
+    return Needs(changes_id=True)
+
+
+def to_check(job: JobName) -> Needs:
+    return Needs(jobs_seen=frozenset([job]), surveys=job)
+
+
+def to_repair(job: JobName) -> Needs:
+    return Needs(jobs=frozenset([job]), surveys=job, makes_room=True, moves_ticks=True)
+
+
+def to_lock(name: str) -> Needs:
+    """A token for the grant, or else for the place in the queue."""
+    return Needs(lock=name, tokens=1, may_undo=True)
+
+
+def to_keep_or_unlock(name: str) -> Needs:
+    return Needs(lock=name, may_undo=True)
 
 
 def to_look(program: ProgramName, limit: int, skip: int) -> Needs:

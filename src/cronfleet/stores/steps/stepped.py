@@ -68,8 +68,6 @@ Answer = TypeVar("Answer")
 class SteppedStore(ABC):
     """All of `Store` but `open`, `aclose`, `renewer` and `another`; see there for what it does."""
 
-    tells_all: bool = True
-
     def __init__(self) -> None:
         self._hub = Hub()
 
@@ -77,6 +75,10 @@ class SteppedStore(ABC):
     @abstractmethod
     def name(self) -> str:
         """See `Store`."""
+
+    @property
+    def tells_all(self) -> bool:
+        return True
 
     def hints(self, topic: str) -> Hints:
         return self._hub.listen(topic)
@@ -179,20 +181,30 @@ class SteppedStore(ABC):
         )
 
     async def settle(self, id_seen: str, job: JobName, moved: Moved) -> Ordered:
-        return await self._step(lambda records: resets.settle(records, id_seen, job, moved))
+        return await self._step(
+            lambda records: resets.settle(records, id_seen, job, moved), needs.to_settle(job)
+        )
 
     async def clear(self, id_seen: str, job: JobName, limit: int = 200) -> int:
-        return await self._step(lambda records: resets.clear(records, id_seen, job, limit))
+        return await self._step(
+            lambda records: resets.clear(records, id_seen, job, limit), needs.to_clear(job)
+        )
 
     async def adopt(self, id_seen: str, order: Order) -> StoreInfo:
-        return await self._stirring(lambda records: resets.adopt(records, id_seen, order))
+        return await self._stirring(
+            lambda records: resets.adopt(records, id_seen, order), needs.to_adopt()
+        )
 
     async def check(
         self, job: JobName, moved: Moved | None = None, repair: Order | None = None
     ) -> list[Fault]:
         if repair is None:
-            return await self._read(lambda records: checking.check(records, job, moved, None))
-        return await self._stirring(lambda records: checking.check(records, job, moved, repair))
+            return await self._read(
+                lambda records: checking.check(records, job, moved, None), needs.to_check(job)
+            )
+        return await self._stirring(
+            lambda records: checking.check(records, job, moved, repair), needs.to_repair(job)
+        )
 
     async def check_fleet(self, repair: Order | None = None) -> list[Fault]:
         if repair is None:
@@ -201,14 +213,20 @@ class SteppedStore(ABC):
 
     async def lock(self, name: str, owner: LockOwner, ttl_ms: int, *, waits: bool) -> LockAnswer:
         return await self._step(
-            lambda records: locks.lock(records, name, owner, ttl_ms, waits=waits)
+            lambda records: locks.lock(records, name, owner, ttl_ms, waits=waits),
+            needs.to_lock(name),
         )
 
     async def renew_lock(self, name: str, owner: LockOwner, ttl_ms: int) -> bool:
-        return await self._step(lambda records: locks.renew_lock(records, name, owner, ttl_ms))
+        return await self._step(
+            lambda records: locks.renew_lock(records, name, owner, ttl_ms),
+            needs.to_keep_or_unlock(name),
+        )
 
     async def unlock(self, name: str, owner: LockOwner) -> bool:
-        unlocked = await self._step(lambda records: locks.unlock(records, name, owner))
+        unlocked = await self._step(
+            lambda records: locks.unlock(records, name, owner), needs.to_keep_or_unlock(name)
+        )
         if unlocked.following:
             self._hub.tell(lock_topic(unlocked.following))
         return unlocked.was_held

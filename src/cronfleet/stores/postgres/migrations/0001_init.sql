@@ -7,13 +7,16 @@ CREATE TABLE {schema}.migration (
 );
 
 -- One row: the fleet as a whole. server_started_at, in microseconds, tells servers apart: after a
--- restart or a failover it is another.
+-- restart or a failover it is another. lived_ms is for how long sessions have been renewed, outages
+-- left out; adopted, that a person has said that this store is to be gone on with.
 CREATE TABLE {schema}.fleet (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),
     store_id text NOT NULL,
     epoch bigint NOT NULL,
     greatest_ms bigint NOT NULL,
-    server_started_at bigint NOT NULL
+    server_started_at bigint NOT NULL,
+    lived_ms bigint NOT NULL DEFAULT 0,
+    adopted boolean NOT NULL DEFAULT false
 );
 INSERT INTO {schema}.fleet (store_id, epoch, greatest_ms, server_started_at) VALUES (
     replace(gen_random_uuid()::text, '-', ''), 1, 0,
@@ -52,6 +55,15 @@ CREATE TABLE {schema}.definition (
     digest text COLLATE "C" PRIMARY KEY,
     json text NOT NULL
 );
+
+-- The definitions of a job that are superseded, the newest with the greatest number. So that old
+-- ones can be forgotten.
+CREATE TABLE {schema}.superseded (
+    number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    job text COLLATE "C" NOT NULL,
+    digest text COLLATE "C" NOT NULL
+);
+CREATE INDEX superseded_job ON {schema}.superseded (job, number);
 
 CREATE TABLE {schema}.job (
     name text COLLATE "C" PRIMARY KEY,
@@ -138,3 +150,23 @@ CREATE TABLE {schema}.audit (
     who text NOT NULL,
     why text NOT NULL
 );
+
+-- Locks for users. A lock given back has no row; one that was not is forgotten a day later.
+CREATE TABLE {schema}.lock (
+    name text COLLATE "C" PRIMARY KEY,
+    owner text NOT NULL,
+    token bigint NOT NULL,
+    ttl_ms bigint NOT NULL,
+    expires_at bigint NOT NULL
+) WITH (fillfactor = 50);
+CREATE INDEX lock_expires ON {schema}.lock (expires_at);
+
+-- Who waits for a lock: the lowest place is the next. A waiter that falls silent loses its row.
+CREATE TABLE {schema}.lock_waiter (
+    name text COLLATE "C" NOT NULL,
+    owner text COLLATE "C" NOT NULL,
+    place bigint NOT NULL,
+    kept_until bigint NOT NULL,
+    PRIMARY KEY (name, owner)
+);
+CREATE INDEX lock_waiter_kept ON {schema}.lock_waiter (kept_until);

@@ -1,8 +1,19 @@
--- hold_fleet: lock the fleet's row.
+-- keep_fleet: the fleet's id does not change before this transaction has ended; all else may.
+SELECT 1 FROM {schema}.fleet FOR KEY SHARE;
+
+-- hold_fleet: lock the fleet's row, to change what is not its id.
 SELECT 1 FROM {schema}.fleet FOR NO KEY UPDATE;
 
--- put_fleet: replace what changes of the fleet's row. :greatest_ms is an instant.
-UPDATE {schema}.fleet SET epoch = %(epoch)s, greatest_ms = %(greatest_ms)s;
+-- rename_fleet: lock the fleet's row, to change its id: whoever needs that to stay is waited for.
+SELECT 1 FROM {schema}.fleet FOR UPDATE;
+
+-- put_fleet: replace what changes of the fleet's row. :greatest_ms is an instant, :lived_ms a span.
+UPDATE {schema}.fleet SET
+    store_id = %(store_id)s,
+    epoch = %(epoch)s,
+    greatest_ms = %(greatest_ms)s,
+    lived_ms = %(lived_ms)s,
+    adopted = %(adopted)s;
 
 -- put_server: another server than before, or the same begun anew, may have lost the last writes
 -- before it: a new epoch begins.
@@ -14,6 +25,10 @@ WHERE server_started_at <> %(server_started_at)s;
 -- Sent with the fleet's row locked.
 SELECT setval('{schema}.token', %(token)s) FROM {schema}.token
 WHERE last_value < %(token)s - 1000000;
+
+-- raise_token: let tokens go on above :token, unless they do. Far above, for the same reason.
+SELECT setval('{schema}.token', %(token)s + 1000000) FROM {schema}.token
+WHERE last_value < %(token)s;
 
 -- tokens: the next :count tokens. Not undone by a rollback.
 SELECT nextval('{schema}.token') AS token FROM generate_series(1, %(count)s);

@@ -7,6 +7,29 @@ SELECT digest, json FROM jsonb_populate_recordset(NULL::{schema}.definition, %(r
 ORDER BY digest
 ON CONFLICT DO NOTHING;
 
+-- drop_superseded: these definitions of these jobs are superseded no more.
+DELETE FROM {schema}.superseded
+USING jsonb_populate_recordset(NULL::{schema}.superseded, %(rows)s) AS told
+WHERE superseded.job = told.job AND superseded.digest = told.digest;
+
+-- put_superseded: these definitions of these jobs are superseded now.
+INSERT INTO {schema}.superseded (job, digest)
+SELECT job, digest FROM jsonb_populate_recordset(NULL::{schema}.superseded, %(rows)s);
+
+-- drop_superseded_beyond: forget the definitions of these jobs that were superseded before the
+-- last :keep.
+WITH gone AS (
+    DELETE FROM {schema}.superseded WHERE number IN (
+        SELECT number FROM (
+            SELECT number, row_number() OVER (PARTITION BY job ORDER BY number DESC) AS place
+            FROM {schema}.superseded WHERE job = ANY(%(jobs)s::text[])
+        ) AS placed
+        WHERE place > %(keep)s
+    )
+    RETURNING digest
+)
+DELETE FROM {schema}.definition USING gone WHERE definition.digest = gone.digest;
+
 -- jobs_seen: the jobs of these names, not locked.
 SELECT * FROM {schema}.job WHERE name = ANY(%(names)s::text[]);
 
@@ -64,13 +87,13 @@ SELECT least(
     )
 ) AS instant;
 
--- gaps: gaps of :job, the last fire time first.
+-- gaps: gaps of :job, the last fire time first; of one, the one that began last.
 SELECT * FROM {schema}.gap WHERE job = %(job)s
-ORDER BY "last" DESC LIMIT %(limit)s OFFSET %(skip)s;
+ORDER BY "last" DESC, "first" DESC LIMIT %(limit)s OFFSET %(skip)s;
 
 -- newest_gaps: the gap with the last fire time of each of these jobs.
 SELECT gap.* FROM unnest(%(jobs)s::text[]) AS named (job) CROSS JOIN LATERAL (
-    SELECT * FROM {schema}.gap WHERE gap.job = named.job ORDER BY "last" DESC LIMIT 1
+    SELECT * FROM {schema}.gap WHERE gap.job = named.job ORDER BY "last" DESC, "first" DESC LIMIT 1
 ) AS gap;
 
 -- put_gaps: add gaps, or replace those that begin with the same fire time.

@@ -4,6 +4,22 @@ SELECT * FROM {schema}.run WHERE id = ANY(%(ids)s::text[]);
 -- hold_runs: the runs of these ids, locked in the order of their ids.
 SELECT * FROM {schema}.run WHERE id = ANY(%(ids)s::text[]) ORDER BY id FOR UPDATE;
 
+-- survey: all runs of :job, not locked.
+SELECT * FROM {schema}.run WHERE job = %(job)s;
+
+-- hold_survey: all runs of :job, locked in the order of their ids.
+SELECT * FROM {schema}.run WHERE job = %(job)s ORDER BY id FOR UPDATE;
+
+-- misplaced_runs: runs of :job under another program than its own.
+SELECT run.job, run.fire_time, run.number
+FROM {schema}.run JOIN {schema}.job ON job.name = run.job
+WHERE run.job = %(job)s AND run.program <> job.program
+ORDER BY run.created_at, run.fire_time, run.number;
+
+-- put_in_place: put each run of :job under its job's program.
+UPDATE {schema}.run SET program = job.program FROM {schema}.job
+WHERE run.job = %(job)s AND job.name = run.job AND run.program <> job.program;
+
 -- put_runs: create runs or replace what changes of them.
 INSERT INTO {schema}.run (
     id, job, fire_time, number, program, kind, state, attempt, token, on_lost, losses,

@@ -27,6 +27,9 @@ INSERT INTO {schema}.migration (number) VALUES (%(number)s);
 -- what was committed before it, so one that follows a lock sees what the lock waited for.
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 
+-- begin_snapshot: begin a transaction in which every look sees the same moment, and none writes.
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+
 -- commit: end it; what it wrote stays.
 COMMIT;
 
@@ -55,10 +58,31 @@ SELECT
     store_id,
     epoch,
     greatest_ms,
+    lived_ms,
+    adopted,
+    (SELECT last_value FROM {schema}.token) AS last_token,
     server_started_at,
     (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint AS this_server_started_at,
     floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint AS clock_ms
 FROM {schema}.fleet;
+
+-- facts: what it can promise, in a transaction that has its bounds.
+SELECT
+    split_part(current_setting('server_version'), ' ', 1) AS version,
+    current_setting('synchronous_commit') AS synchronous_commit,
+    current_setting('fsync')::boolean AS fsync,
+    current_setting('full_page_writes')::boolean AS full_page_writes,
+    current_setting('synchronous_standby_names') AS synchronous_standby_names,
+    has_table_privilege('pg_stat_replication', 'SELECT')
+    AND has_table_privilege('pg_replication_slots', 'SELECT') AS may_ask_standbys;
+
+-- standbys: how many are attached. Neither backups nor who is sent single tables; to a role that
+-- is not told what the others do, each of those is a standby.
+SELECT count(*) AS standbys FROM pg_stat_replication
+WHERE state IS DISTINCT FROM 'backup' AND pid NOT IN (
+    SELECT active_pid FROM pg_replication_slots
+    WHERE slot_type = 'logical' AND active_pid IS NOT NULL
+);
 
 -- tell: when this transaction is committed, tell whoever listens to :topic.
 SELECT pg_notify(%(channel)s, %(topic)s);
