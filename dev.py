@@ -32,13 +32,15 @@ STAMP = VENV / ".stamp"
 # The Python itself, since `sys.executable` may stand in the very .venv that is to be removed.
 INTERPRETER = os.path.realpath(sys.executable)
 # What tests want from outside Python: Debian's package, and the programs any of which will do.
-# redis-tools has the server's binary, and no daemon that starts with the machine.
+# redis-tools has the server's binary, and no daemon that starts with the machine. pgbouncer's lies
+# where only root's PATH looks.
 PROGRAMS = {
     "redis-tools": ("redis-server", "redis-check-rdb"),
+    "pgbouncer": ("pgbouncer", "/usr/sbin/pgbouncer"),
     "chromium": ("chromium", "chromium-browser", "google-chrome"),
 }
 # Modules without input and output, of which tests must take every branch.
-PURE = ("cron/*", "engine/choice.py", "model.py", "policy.py", "schedule.py")
+PURE = ("cron/*", "engine/choice.py", "model.py", "policy.py", "promise/*", "schedule.py")
 
 
 def say(text: str) -> None:

@@ -12,6 +12,15 @@ from typing import TypeVar
 import pytest
 from hypothesis import settings
 
+from tests.postgres_servers import (
+    OwnPooler,
+    OwnPostgres,
+    Postgres,
+    find_programs,
+    given_or_own_postgres,
+    wheel_programs,
+)
+from tests.redis_servers import Cluster, Group, Replicated, TlsServer, Watched, find_oldest
 from tests.servers import (
     OwnServer,
     Server,
@@ -25,10 +34,11 @@ settings.load_profile("cronfleet")
 
 SETTINGS = re.compile(
     "(CRON|CRONFLEET|EMAIL|NOTICES|PASSWORD|REDIS|SMTP|USERS)_.*"
-    "|DRY_RUN|HOST|MAIL_SENDER|MAILBOX_DIR|MAX_MAILS_PER_RUN|PORT"
+    "|DRY_RUN|HOST|MAIL_SENDER|MAILBOX_DIR|MAX_MAILS_PER_RUN|PG[A-Z]+|PORT"
 )
 SERVERS_USED = pytest.StashKey[set[str]]()
-AnyServer = TypeVar("AnyServer", bound=Server)
+AnyServer = TypeVar("AnyServer", bound=Server | Group | Postgres | OwnPooler)
+Got = TypeVar("Got")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -58,17 +68,22 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-@contextmanager
-def in_use(config: pytest.Config, get: Callable[[], AnyServer]) -> Generator[AnyServer]:
+def in_use_as(config: pytest.Config, get: Callable[[], Got]) -> Got:
+    """What is had; else a skip by name, or a failure where all servers are required."""
     try:
-        server = get()
+        return get()
     except ServerUnavailableError as error:
         pytest.fail(str(error)) if config.getoption("--require-servers") else pytest.skip(
             str(error)
         )
+
+
+@contextmanager
+def in_use(config: pytest.Config, get: Callable[[], AnyServer]) -> Generator[AnyServer]:
+    server = in_use_as(config, get)
     config.stash.setdefault(SERVERS_USED, set()).add(str(server))
     yield server
-    if isinstance(server, OwnServer):
+    if isinstance(server, OwnServer | Group | OwnPostgres | OwnPooler):
         server.stop()
 
 
@@ -104,3 +119,79 @@ def own_valkey(pytestconfig: pytest.Config, tmp_path: Path) -> Iterator[OwnServe
     """A Valkey for this test alone, to stop, restart and freeze."""
     with in_use(pytestconfig, lambda: OwnServer(find_binary("valkey"), tmp_path)) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_server(pytestconfig: pytest.Config) -> Iterator[Postgres]:
+    """The machine's PostgreSQL, which all tests share: keep to fleets of your own."""
+    with in_use(pytestconfig, given_or_own_postgres) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def tls_redis(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[TlsServer]:
+    """A Redis behind TLS, which all tests share."""
+    folder = tmp_path_factory.mktemp("tls")
+    with in_use(pytestconfig, lambda: TlsServer(find_binary("redis"), folder)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def newest_postgres_server(pytestconfig: pytest.Config) -> Iterator[OwnPostgres]:
+    """The wheel's PostgreSQL, which all tests share: keep to fleets of your own."""
+    with in_use(pytestconfig, lambda: OwnPostgres(wheel_programs())) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def pooler(pytestconfig: pytest.Config, newest_postgres_server: OwnPostgres) -> Iterator[OwnPooler]:
+    """A PgBouncer before the wheel's PostgreSQL."""
+    with in_use(pytestconfig, lambda: OwnPooler(newest_postgres_server)) as server:
+        yield server
+
+
+@pytest.fixture
+def own_postgres(pytestconfig: pytest.Config) -> Iterator[OwnPostgres]:
+    """A PostgreSQL for this test alone, to stop, restart and freeze."""
+    with in_use(pytestconfig, lambda: OwnPostgres(find_programs())) as server:
+        yield server
+        server.remove()
+
+
+@pytest.fixture(scope="session")
+def watched_redis(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Watched]:
+    """A Redis under Sentinel, which all tests share: leave all of it running."""
+    folder = tmp_path_factory.mktemp("watched")
+    with in_use(pytestconfig, lambda: Watched(find_binary("redis"), folder)) as servers:
+        yield servers
+
+
+@pytest.fixture
+def own_watched(pytestconfig: pytest.Config, tmp_path: Path) -> Iterator[Watched]:
+    """A Redis under Sentinel for this test alone, to stop any part of it."""
+    with in_use(pytestconfig, lambda: Watched(find_binary("redis"), tmp_path)) as servers:
+        yield servers
+
+
+@pytest.fixture(scope="session")
+def redis_cluster(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Cluster]:
+    """A cluster of three primaries, which all tests share; a slot may be moved."""
+    folder = tmp_path_factory.mktemp("cluster")
+    with in_use(pytestconfig, lambda: Cluster(find_binary("redis"), folder)) as servers:
+        yield servers
+
+
+@pytest.fixture(scope="session")
+def oldest_redis(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Replicated]:
+    """The oldest Redis that is supported, with a replica, which all tests share."""
+    folder = tmp_path_factory.mktemp("oldest")
+    with in_use(pytestconfig, lambda: Replicated(find_oldest(), folder)) as servers:
+        yield servers

@@ -98,14 +98,19 @@ class OwnServer(Server):
     it from the main thread.
     """
 
-    def __init__(self, binary: Binary, folder: Path) -> None:
+    _READY = "Ready to accept connections"
+
+    def __init__(self, binary: Binary, folder: Path, *options: str) -> None:
         self._binary = binary
-        self._folder = folder
+        self._folder = folder / binary.kind
+        self._folder.mkdir()
+        self.keeps_append_only_file = True
+        self._options = options
         self._log: deque[str] = deque(maxlen=20)
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
         port = self._start_on_a_free_port()
-        super().__init__(binary.kind, f"redis://127.0.0.1:{port}/0", binary.source)
+        super().__init__(binary.kind, self._url(port), binary.source)
 
     @property
     def pid(self) -> int:
@@ -128,6 +133,16 @@ class OwnServer(Server):
         if self._process.stdout is not None:
             self._process.stdout.close()
         self._process = self._reader = None
+
+    def forget(self) -> None:
+        """Lose all that it has on disk; while it is stopped."""
+        shutil.rmtree(self._folder)
+        self._folder.mkdir()
+
+    @property
+    def folder(self) -> Path:
+        """Where its data is."""
+        return self._folder
 
     def restart(self) -> None:
         self.stop()
@@ -159,7 +174,7 @@ class OwnServer(Server):
         assert process.stdout is not None
         for line in process.stdout:
             self._log.append(line)
-            if "Ready to accept connections" in line:
+            if self._READY in line:
                 # Read on, or the pipe fills up and the server waits for us.
                 self._reader = threading.Thread(target=self._log.extend, args=(process.stdout,))
                 self._reader.daemon = True
@@ -169,11 +184,16 @@ class OwnServer(Server):
         return False
 
     def _command(self, port: int) -> list[str | Path]:
-        # Every write reaches the kernel before its answer, so a kill loses nothing. With everysec
-        # it may come up to two seconds later, while an fsync before it has not ended yet.
-        words = f"--port {port} --bind 127.0.0.1 --appendonly yes --appendfsync no"
-        own = [*words.split(), "--save", "", "--dir", self._folder]
+        # Every write reaches the kernel before its answer, so a kill loses nothing. That is not so
+        # with everysec: while the disk is busy with a sync, writes wait for up to two seconds, and
+        # their answers do not.
+        keeps = "yes" if self.keeps_append_only_file else "no"
+        words = f"--port {port} --bind 127.0.0.1 --appendonly {keeps} --appendfsync no"
+        own = [*words.split(), "--save", "", "--dir", self._folder, *self._options]
         return [*DIE_WITH_PARENT, self._program(), *own]
+
+    def _url(self, port: int) -> str:
+        return f"redis://127.0.0.1:{port}/0"
 
     def _program(self) -> Path:
         """The binary under the name by which it knows that it is to serve, not to check a file."""

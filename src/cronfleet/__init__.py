@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from cronfleet.context import RunContext
+from cronfleet.doctor import Condition, Finding
 from cronfleet.errors import (
     ConfigurationError,
     CronfleetError,
     ForeignJobError,
     InvalidJobError,
+    InvalidLockError,
     InvalidScheduleError,
+    LockLostError,
+    LockTimeoutError,
     MissingExtraError,
     StoreError,
     StoreRefusedError,
@@ -16,7 +20,9 @@ from cronfleet.errors import (
     UnknownJobError,
 )
 from cronfleet.info import (
+    Adoption,
     AuditInfo,
+    FaultInfo,
     GapInfo,
     Health,
     InstanceInfo,
@@ -24,23 +30,38 @@ from cronfleet.info import (
     RunInfo,
     TriggeredRun,
 )
+from cronfleet.lock import Lock, LockHeld
+from cronfleet.promise import Downgrade, Failure, Held, Promise, Verdict
 from cronfleet.registry import History, Retry
 from cronfleet.schedule import Schedule, at, cron, every
 from cronfleet.scheduler import Scheduler
 
 __all__ = [
+    "Adoption",
     "AuditInfo",
+    "Condition",
     "ConfigurationError",
     "CronfleetError",
+    "Downgrade",
+    "Failure",
+    "FaultInfo",
+    "Finding",
     "ForeignJobError",
     "GapInfo",
     "Health",
+    "Held",
     "History",
     "InstanceInfo",
     "InvalidJobError",
+    "InvalidLockError",
     "InvalidScheduleError",
     "JobInfo",
+    "Lock",
+    "LockHeld",
+    "LockLostError",
+    "LockTimeoutError",
     "MissingExtraError",
+    "Promise",
     "Retry",
     "RunContext",
     "RunInfo",
@@ -51,6 +72,7 @@ __all__ = [
     "StoreUnavailableError",
     "TriggeredRun",
     "UnknownJobError",
+    "Verdict",
     "at",
     "cron",
     "every",

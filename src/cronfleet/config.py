@@ -7,16 +7,25 @@ environment wins over the file.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, TypeAlias
 from urllib.parse import quote
 
+from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from cronfleet.errors import ConfigurationError, InvalidScheduleError
 
@@ -25,8 +34,13 @@ log: logging.Logger = logging.getLogger(__name__)
 ENV_FILE = Path(".env")
 
 _SENDERS_TO_COME = ("ses", "sendgrid")
-_REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
+_REDIS_SCHEMES = (
+    *("redis://", "rediss://", "unix://"),
+    *("redis+sentinel://", "rediss+sentinel://", "redis+cluster://", "rediss+cluster://"),
+)
 _READABLE_BY_OTHERS = 0o044
+_NEARLY = 0.9
+_OPEN_TO_OTHERS = 0o077
 
 
 def _readable_schedule(expression: str) -> str:
@@ -67,14 +81,40 @@ def _not_to_come(sender: object) -> object:
 
 def _redis_url(url: SecretStr) -> SecretStr:
     if not url.get_secret_value().startswith(_REDIS_SCHEMES):
-        raise ValueError("write redis://host:port/0, or rediss:// for TLS")
+        raise ValueError(
+            "write redis://host:port/0, rediss:// for TLS, redis+sentinel:// or redis+cluster://"
+        )
     return url
 
 
+def _in_digits(value: object) -> object:
+    """Python would read 1_0 and +10 as well, which nobody means."""
+    if isinstance(value, str) and not re.fullmatch("[0-9]+", value.strip()):
+        raise PydanticCustomError("in_digits", "write digits")
+    return value
+
+
+IN_DIGITS = BeforeValidator(_in_digits)
+
 Name: TypeAlias = Annotated[str, Field(max_length=128, description="a name of 1 to 128 characters")]
 Port: TypeAlias = Annotated[
-    int, Field(ge=0, le=65535, description="a whole number from 1 to 65535, or 0 for a free port")
+    Annotated[int, IN_DIGITS, Field(ge=1, le=65535)] | None,
+    Field(description="a whole number from 1 to 65535"),
 ]
+OwnPort: TypeAlias = Annotated[
+    int,
+    IN_DIGITS,
+    Field(ge=0, le=65535, description="a whole number from 1 to 65535, or 0 for a free port"),
+]
+
+
+class _EnvFile(DotEnvSettingsSource):
+    """The file `.env`, each value as it stands there: a password may have `${HOME}` in it."""
+
+    @staticmethod
+    def _static_read_env_file(file_path: Path, **_: object) -> Mapping[str, str | None]:
+        found = dotenv_values(file_path, encoding="utf-8", interpolate=False)
+        return {name.lower(): value for name, value in found.items() if value}
 
 
 class Settings(BaseSettings):
@@ -88,10 +128,22 @@ class Settings(BaseSettings):
         frozen=True,
     )
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment, then the file."""
+        return init_settings, env_settings, _EnvFile(settings_cls)
+
     # When, and for whom
     cron_schedule: Annotated[str, AfterValidator(_readable_schedule)] = "0 * * * *"
     cron_timezone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
-    password_max_age_days: int = Field(
+    password_max_age_days: Annotated[int, IN_DIGITS] = Field(
         default=90, ge=1, le=36500, description="a whole number of days from 1 to 36500"
     )
 
@@ -105,13 +157,15 @@ class Settings(BaseSettings):
     email_user: str | None = None
     email_password: SecretStr | None = None
     smtp_host: str = "smtp.gmail.com"
-    smtp_port: Port | None = None
+    smtp_port: Port = None
     smtp_tls: Literal["starttls", "tls"] = Field(
         default="starttls", description="starttls or tls; there is no sending without TLS"
     )
     mailbox_dir: Path | None = None
     dry_run: bool | None = Field(default=None, description="true or false")
-    max_mails_per_run: int = Field(default=500, ge=1, description="a whole number from 1")
+    max_mails_per_run: Annotated[int, IN_DIGITS] = Field(
+        default=500, ge=1, description="a whole number from 1"
+    )
 
     # Users and notices
     users_database_url: SecretStr | None = None
@@ -129,17 +183,17 @@ class Settings(BaseSettings):
     cronfleet_data_dir: Path = Path("var")
     redis_url: Annotated[SecretStr, AfterValidator(_redis_url)] | None = None
     redis_host: str | None = None
-    redis_port: Port = 6379
+    redis_port: Port = None
     redis_password: SecretStr | None = None
 
     # The server
     host: Annotated[str, AfterValidator(_loopback)] = "127.0.0.1"
-    port: Port = 3000
+    port: OwnPort = 3000
 
     def store_url(self, given: str | None = None) -> str:
         """The coordination store's URL, password and all; `given` is what `--store` said.
 
-        The first found of `given`, CRONFLEET_STORE, REDIS_URL, REDIS_HOST, and a file
+        The first found of `given`, CRONFLEET_STORE, REDIS_URL, a Redis in parts, and a file
         `cronfleet.db` in CRONFLEET_DATA_DIR.
         """
         return (
@@ -151,12 +205,13 @@ class Settings(BaseSettings):
         )
 
     def _redis_in_parts(self) -> str | None:
-        if self.redis_host is None:
-            return None
-        host = f"[{self.redis_host}]" if ":" in self.redis_host else self.redis_host
         password = revealed(self.redis_password)
+        if not (self.redis_host or self.redis_port or password):
+            return None
+        name = self.redis_host or "localhost"
+        host = f"[{name}]" if ":" in name else name
         login = f":{quote(password, safe='')}@" if password else ""
-        return f"redis://{login}{host}:{self.redis_port}/0"
+        return f"redis://{login}{host}:{self.redis_port or 6379}/0"
 
     @property
     def mailbox_folder(self) -> Path:
@@ -173,44 +228,85 @@ def revealed(secret: SecretStr | None) -> str | None:
 
 
 def load_settings() -> Settings:
-    """The settings of this process; warns of an `.env` that others can read.
+    """The settings of this process; warns of files that others can read.
 
     Raises `ConfigurationError` with one line for each setting that cannot be used.
     """
-    _warn_if_others_can_read(ENV_FILE)
+    _check_folder()
     try:
-        _check_lines(ENV_FILE)
-        return Settings()
+        _warn_of_names(os.environ)
+        _warn_of_names(_check_lines(ENV_FILE))
+        _warn_if_open(ENV_FILE, _READABLE_BY_OTHERS, "which may hold passwords: chmod 600")
+        settings = Settings()
     except ValidationError as error:
         raise ConfigurationError("\n".join(_complaints(error))) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
             f"{ENV_FILE} cannot be read ({error}): make it a UTF-8 text file that this user may read"
         ) from None
+    _check_columns(settings)
+    _warn_if_open(
+        settings.cronfleet_data_dir, _OPEN_TO_OTHERS, "which is for this user alone: chmod 700"
+    )
+    return settings
 
 
-def _check_lines(env_file: Path) -> None:
-    """Refuse a line that would be passed over: its setting would silently be the default."""
+def _check_folder() -> None:
+    """Whatever is named by a relative path is nowhere, if the folder that it starts from is gone."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise ConfigurationError(
+            "the folder that this was started in is gone: change to one that is there"
+        ) from None
+
+
+def _check_lines(env_file: Path) -> list[str]:
+    """Refuse a line that would be passed over: its setting would silently be the default.
+
+    The names in the file.
+    """
+    if env_file.is_dir():
+        raise ConfigurationError(f"{env_file} is a folder: make it a text file, or remove it")
     if not env_file.is_file():
-        return
+        return []
     with env_file.open(encoding="utf-8") as lines:
-        broken = [each.original.line for each in parse_stream(lines) if each.error]
+        bindings = list(parse_stream(lines))
+    broken = [each.original.line for each in bindings if each.error]
     if broken:
         numbers = ", ".join(str(number) for number in broken)
         raise ConfigurationError(
             f"{env_file} line {numbers} cannot be read: write NAME=value, and close what is quoted"
         )
+    return [each.key for each in bindings if each.key]
 
 
-def _warn_if_others_can_read(env_file: Path) -> None:
+def _warn_of_names(names: Iterable[str]) -> None:
+    """A name that is nearly one of ours is a slip: its setting would silently be the default."""
+    ours = [field.upper() for field in Settings.model_fields]
+    for name in names:
+        close = get_close_matches(name.upper(), ours, n=1, cutoff=_NEARLY)
+        if close and name.upper() not in ours:
+            log.warning("%s is no setting: did you mean %s?", name, close[0])
+
+
+def _check_columns(settings: Settings) -> None:
+    if settings.users_password_expires_column is None:
+        return
+    if "users_password_changed_column" in settings.model_fields_set:
+        raise ConfigurationError(
+            "USERS_PASSWORD_CHANGED_COLUMN and USERS_PASSWORD_EXPIRES_COLUMN: set one of the two, "
+            "the one whose date decides"
+        )
+
+
+def _warn_if_open(path: Path, to_others: int, then: str) -> None:
     try:
-        mode = env_file.stat().st_mode
+        mode = path.stat().st_mode
     except OSError:
         return
-    if mode & _READABLE_BY_OTHERS:
-        log.warning(
-            "others can read %s, which may hold passwords: chmod 600 %s", env_file, env_file
-        )
+    if mode & to_others:
+        log.warning("others can read %s, %s %s", path, then, path)
 
 
 def _complaints(error: ValidationError) -> Iterator[str]:
@@ -228,5 +324,5 @@ def _complaint(field: str, detail: ErrorDetails) -> str:
 
 
 def _shown(value: object) -> str:
-    text = str(value)
-    return f" {text!r}" if len(text) <= 80 else f" {text[:80]!r}..."
+    text = str(value)  # Not its repr, which would double the backslashes that are to be found.
+    return f" '{text}'" if len(text) <= 80 else f" '{text[:80]}'..."

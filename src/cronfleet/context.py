@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -36,3 +36,5 @@ class RunContext:
     """Set when the run is no longer this instance's: stop, another may be at it."""
     log: LogAdapter
     """Marks every line with job, run, attempt and token."""
+    draining: threading.Event = field(default_factory=threading.Event)
+    """Set when its instance drains: begin nothing new, finish what is under way."""

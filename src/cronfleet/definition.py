@@ -59,8 +59,11 @@ def digest(text: str) -> Digest:
 
 
 def schedule_digest(definition: JobDefinition) -> Digest:
-    """What names the schedule alone: an edit that keeps it keeps the expected fire time."""
-    return digest(_canonical(dict(definition.schedule)))
+    """What names the schedule alone: an edit that keeps it keeps the expected fire time.
+
+    It is compared with that of the same job only, and kept with every job: so it is short.
+    """
+    return digest(_canonical(dict(definition.schedule)))[:16]
 
 
 def manifest_of(digests: Iterable[Digest]) -> Digest:

@@ -17,7 +17,9 @@ class InvalidScheduleError(CronfleetError, ValueError):
         self.field = field
         self.text = text
         self.hint = hint
-        super().__init__(f"{field} {text!r}: {hint}")
+        # As it was written: a repr would double the backslashes that are often the fault.
+        shown = repr(text).replace("\\\\", "\\")
+        super().__init__(f"{field} {shown}: {hint}")
 
 
 class StoreError(CronfleetError):
@@ -61,6 +63,38 @@ class UnknownJobError(CronfleetError, LookupError):
         self.job = job
         names = ", ".join(known) if known else "none yet"
         super().__init__(f"there is no job {job!r}; the store has: {names}")
+
+
+class InvalidLockError(CronfleetError, ValueError):
+    """A lock that cannot be as it is written."""
+
+    def __init__(self, lock: str, what: str) -> None:
+        self.lock = lock
+        super().__init__(f"lock {lock!r}: {what}")
+
+
+class LockTimeoutError(CronfleetError, TimeoutError):
+    """A lock that was not to be had in the time given for it."""
+
+    def __init__(
+        self,
+        lock: str,
+        waited_s: float,
+        why: str = "somebody else holds it, or has waited for longer",
+    ) -> None:
+        self.lock = lock
+        super().__init__(f"lock {lock!r} was not to be had within {waited_s:g} s: {why}")
+
+
+class LockLostError(CronfleetError):
+    """A lock was lost before its block ended: another may have held it meanwhile."""
+
+    def __init__(self, lock: str) -> None:
+        self.lock = lock
+        super().__init__(
+            f"lock {lock!r} was lost before its block ended: another may have held it meanwhile, "
+            "so look at what was done since; the block may stop sooner by looking at held.lost"
+        )
 
 
 class MissingExtraError(CronfleetError, ImportError):

@@ -16,6 +16,7 @@ from cronfleet.model import (
     JobRecord,
     RunRecord,
 )
+from cronfleet.promise import Promise
 from cronfleet.schedule import Schedule, schedule_from_definition
 
 UNREADABLE = "a schedule that this version of cronfleet cannot read"
@@ -153,6 +154,8 @@ class InstanceInfo:
     expires_at: datetime
     held: int
     """How many runs it holds."""
+    tzdata: str
+    """The version of the zone rules that it uses."""
 
     @classmethod
     def of(cls, record: InstanceRecord) -> InstanceInfo:
@@ -163,6 +166,7 @@ class InstanceInfo:
             moment(record.joined_at),
             moment(record.expires_at),
             record.held,
+            record.tzdata,
         )
 
 
@@ -179,6 +183,30 @@ class AuditInfo:
     @classmethod
     def of(cls, record: AuditRecord) -> AuditInfo:
         return cls(moment(record.at), record.verb, record.job, record.who, record.why)
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """What the adoption of a store came to."""
+
+    store_id: str
+    epoch: int
+    jobs_settled: int
+    """How many jobs expected ticks up to now, which are gaps."""
+    runs_cancelled: int
+    """How many runs nobody had started."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaultInfo:
+    """Something on record that is not as it must be."""
+
+    kind: str
+    where: str
+    what: str
+    repair: str
+    """What a repair does, or what a person must do."""
+    mended: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,3 +231,5 @@ class Health:
     ready: bool
     detail: str
     """Why it is not ready; empty when it is."""
+    promise: Promise | None
+    """What the store could promise when it was last asked; None before it was."""

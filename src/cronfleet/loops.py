@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
@@ -27,17 +27,38 @@ class LoopThread:
 
     def __init__(self, name: str) -> None:
         self._loop = asyncio.new_event_loop()
+        self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it was closed."""
+        return self._is_over.is_set()
+
     def call(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """Run it in the loop and wait for it. Whatever it raises is raised here."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        """Run it in the loop and wait for it. Whatever it raises is raised here.
+
+        It is cancelled when the waiting is interrupted.
+        """
+        asked = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return asked.result()
+        except BaseException:
+            asked.cancel()
+            raise
+
+    def soon(self, act: Callable[[], object]) -> None:
+        """Have it done there, and do not wait. Nothing is done once the loop is over."""
+        if not self.is_over:
+            self._loop.call_soon_threadsafe(act)
 
     def close(self) -> None:
-        """End the loop and its thread."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
+        """End the loop and its thread. Repeatable."""
+        if not self.is_over:
+            self._is_over.set()
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

@@ -3,12 +3,49 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
+from urllib.parse import quote
+
+_HIDDEN = "***"
+_SECRETS_IN_QUERY = re.compile(r"(?i)([?&;][^=&;]*(?:pass|pw|secret|token)[^=&;]*=)[^&]*")
 
 
 def masked(url: str) -> str:
     """A URL as it may be shown: a password in it, before the @ or in the query, becomes `***`.
 
-    In doubt it hides too much: a password with a bare slash or @ in it is hidden whole.
+    In doubt it hides too much: in a password, anything may stand that was not percent-encoded.
     """
-    shown = re.sub(r"://([^:@/]*):.*@", r"://\1:***@", url)
-    return re.sub(r"(?i)([?&][^=&]*(?:pass|pwd|secret|token)[^=&]*=)[^&#]*", r"\1***", shown)
+    before, separator, after = url.partition("://")
+    start, rest = (before + separator, after) if separator else ("", url)
+    shown = _SECRETS_IN_QUERY.sub(rf"\1{_HIDDEN}", rest)
+    if shown.count("@") != rest.count("@"):  # It cannot be told where the password ends.
+        return f"{start}{_HIDDEN}"
+    login, at, place = shown.rpartition("@")
+    user, colon, _ = login.partition(":")
+    if colon:
+        shown = f"{_safe(user)}:{_HIDDEN}{at}{place}"
+    return f"{start}{shown}"
+
+
+def _safe(user: str) -> str:
+    """The user's name, unless it looks like a part of something else."""
+    return user if re.fullmatch(r"[^/?#\s]*", user) else _HIDDEN
+
+
+def without_secrets(text: str, secrets: Iterable[str]) -> str:
+    """What somebody else wrote, on one line, without these secrets in any way to write them."""
+    written = {way for secret in secrets for way in _ways_to_write(secret)}
+    for way in sorted(filter(None, written), key=len, reverse=True):
+        text = text.replace(way, _HIDDEN)
+    return " ".join(text.split())
+
+
+def _ways_to_write(secret: str) -> Iterator[str]:
+    yield from (secret, repr(secret)[1:-1], quote(secret, safe=""), quote(secret))
+    # A message may break where the secret does.
+    yield from (word for word in secret.split() if len(word) > 2)
+
+
+def is_secret(name: str) -> bool:
+    """Whether an option of that name holds a secret."""
+    return bool(_SECRETS_IN_QUERY.fullmatch(f"?{name}="))

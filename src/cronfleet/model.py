@@ -25,6 +25,9 @@ SessionId = NewType("SessionId", str)
 StartId = NewType("StartId", str)
 """32 hexadecimal digits, fresh for each `start`; only the same one may be repeated."""
 
+LockOwner = NewType("LockOwner", str)
+"""32 hexadecimal digits, fresh for each acquisition of a lock; only the same one may be repeated."""
+
 JOB_NAME = re.compile(r"[A-Za-z0-9._:/-]{1,128}", re.ASCII)
 _RUN_ID = re.compile(rf"({JOB_NAME.pattern})@(0|[1-9][0-9]*)(?:\+([1-9][0-9]*))?", re.ASCII)
 
@@ -316,6 +319,7 @@ class InstanceRecord:
     joined_at: Instant
     expires_at: Instant
     held: int
+    tzdata: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from datetime import timedelta
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from cronfleet import verbs
+from cronfleet import doctor, verbs
+from cronfleet.adopting import adopt
+from cronfleet.checking import Check
 from cronfleet.clock import SystemClock
-from cronfleet.errors import CronfleetError, StoreUnavailableError
+from cronfleet.cron.zones import tzdata_version
+from cronfleet.errors import CronfleetError, StoreError, StoreUnavailableError
 from cronfleet.info import (
+    Adoption,
     AuditInfo,
+    FaultInfo,
     GapInfo,
     Health,
     InstanceInfo,
@@ -22,6 +27,7 @@ from cronfleet.info import (
     TriggeredRun,
 )
 from cronfleet.model import JobRecord
+from cronfleet.promise import Promise
 from cronfleet.store import Store, StoreInfo
 
 log: logging.Logger = logging.getLogger(__name__)
@@ -56,11 +62,13 @@ def in_its_loop(
 class Operator:
     """The verbs on one store. It opens the store when it is first needed."""
 
-    def __init__(self, store: Store, patience: timedelta) -> None:
+    def __init__(self, store: Store, patience: timedelta, program: str) -> None:
         self._store = store
         self._patience = patience
+        self._program = program
         self._clock = SystemClock()
         self._info: StoreInfo | None = None
+        self._promise: Promise | None = None
         self.home: asyncio.AbstractEventLoop | None = None
         """The event loop in which the store is open."""
 
@@ -75,6 +83,14 @@ class Operator:
     def _trouble(self) -> str:
         """Why this instance makes no claims."""
         return "this is no instance at work"
+
+    def _store_info(self) -> StoreInfo | None:
+        """What the store said of itself last."""
+        return self._info
+
+    def _registered(self) -> Iterable[str]:
+        """The names of the jobs that this process knows."""
+        return ()
 
     # --- ordering
 
@@ -166,18 +182,77 @@ class Operator:
         return await (await self._opened()).note(name, value)
 
     @in_its_loop
+    async def promise(self) -> Promise:
+        """What the store can promise as it is configured now; it is asked."""
+        self._promise = await (await self._opened()).promise()
+        return self._promise
+
+    @in_its_loop
+    async def examine(self, jobs: Iterable[str] = ()) -> list[doctor.Finding]:
+        """Look for what is wrong: the store, its clock, the fleet, and whose jobs these are.
+
+        `jobs` are names to look at beside those registered. Changes nothing; what fails is a
+        finding, not an error.
+        """
+        part = doctor.Part(self._program, {*self._registered(), *jobs}, tzdata_version())
+        return await doctor.examine(self._store, self._clock, part)
+
+    # --- caring for what is stored
+
+    @in_its_loop
+    async def store_adopt(self, *, who: str = "", why: str = "") -> Adoption:
+        """Go on with a store that was emptied, restored or replaced.
+
+        What it expects up to now is settled without runs, and runs that nobody has started are
+        cancelled: they may have run already. Instances that had stopped go on. Raises StoreError.
+        """
+        store = await self._opened()
+        id_seen = (await store.open()).id
+        done = await adopt(store, id_seen, verbs.order(None, who, why))
+        return Adoption(done.info.id, done.info.epoch, done.jobs_settled, done.runs_cancelled)
+
+    @in_its_loop
+    async def store_check(
+        self,
+        *,
+        repair: bool = False,
+        who: str = "",
+        why: str = "",
+        told: Callable[[int], None] | None = None,
+    ) -> list[FaultInfo]:
+        """Look for what is wrong with what is stored; with `repair`, mend what can be mended.
+
+        One atomic step a job, while the fleet works on. `told` hears how many jobs were looked
+        at. Raises StoreError.
+        """
+        order = verbs.order(None, who, why) if repair else None
+        found = await Check(await self._opened(), self._clock, order).faults(told)
+        return [FaultInfo(f.kind, f.where, f.what, f.repair, f.mended) for f in found]
+
+    @in_its_loop
     async def health(self) -> Health:
         """Whether the store answers and this instance makes claims."""
-        trouble, info = self._trouble(), self._info
+        trouble, info = self._trouble(), self._store_info()
         return Health(
             store=self._store.name,
             store_id=info.id if info else "",
             epoch=info.epoch if info else 0,
             ready=not trouble,
             detail=trouble,
+            promise=self._promise,
         )
 
     # --- inside
+
+    async def _say_promise(self) -> None:
+        try:
+            first, *downgrades = (await self.promise()).lines
+        except StoreError as error:
+            log.warning("what the store can promise is not known: %s", error)
+            return
+        log.info("promise: %s", first)
+        for each in downgrades:
+            log.warning("weaker than it could be: %s", each)
 
     async def _told(self, store: Store, job: JobRecord) -> JobInfo:
         return JobInfo.of(job, await store.definition(job.digest))
@@ -188,13 +263,16 @@ class Operator:
         return self._store
 
     async def _open(self) -> None:
-        """Open the store; one that is not up yet is waited for."""
+        self._info = await self._patiently(self._store)
+        self.home = asyncio.get_running_loop()
+
+    async def _patiently(self, store: Store) -> StoreInfo:
+        """Open a store; one that is not up yet is waited for."""
         until = self._clock.boot_ms() + self._patience / timedelta(milliseconds=1)
         waits = False
         while True:
             try:
-                self._info = await self._store.open()
-                self.home = asyncio.get_running_loop()
+                return await store.open()
             except StoreUnavailableError as error:
                 if self._clock.boot_ms() >= until:
                     raise
@@ -202,5 +280,3 @@ class Operator:
                     log.warning("waiting up to %d s: %s", self._patience.total_seconds(), error)
                 waits = True
                 await asyncio.sleep(0.5)
-            else:
-                return

@@ -123,11 +123,16 @@ def count_fires(schedule: Schedule, first: Instant, last: Instant) -> int:
 
 def paused_gap(plan: Plan, expected: Fire | None, now: Instant) -> Gap | None:
     """What a pause swallowed of a job that expected this tick."""
+    return due_gap(plan, expected, now, Reason.PAUSED)
+
+
+def due_gap(plan: Plan, expected: Fire | None, now: Instant, reason: Reason) -> Gap | None:
+    """All that is due of a job that expects this tick, as one gap; None if nothing is."""
     if expected is None or expected.due > now:
         return None
     first = expected.fire_time
     last = _newest_due(plan, first, now)
-    return Gap(first, last, count_fires(plan.schedule, first, last), Reason.PAUSED)
+    return Gap(first, last, count_fires(plan.schedule, first, last), reason)
 
 
 def retry_in_ms(retry: Retry | None, attempt: int, chance: float) -> int | None:

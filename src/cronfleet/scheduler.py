@@ -7,26 +7,26 @@ import contextlib
 import inspect
 import logging
 import os
-import socket
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from datetime import timedelta
-from pathlib import Path
-from types import FrameType
-from typing import TypeVar, Unpack
+from typing import Literal, TypeVar, Unpack
 
+from cronfleet.calling import calling_program, instance_label
 from cronfleet.cron.zones import tzdata_version
 from cronfleet.engine.instance import Instance
 from cronfleet.engine.known import Handler, KnownJob
 from cronfleet.engine.session import Identity
 from cronfleet.engine.times import Times
 from cronfleet.errors import ConfigurationError, CronfleetError, InvalidJobError
+from cronfleet.lock import Lock, Locks
+from cronfleet.lock.acquiring import terms
 from cronfleet.loops import LoopThread, run_to_its_end
 from cronfleet.operator import Operator
 from cronfleet.registry import JobOptions, known_job
 from cronfleet.schedule import Schedule
 from cronfleet.signals import StopSignals
-from cronfleet.store import Store
+from cronfleet.store import Store, StoreInfo
 from cronfleet.stores import open_store
 
 log: logging.Logger = logging.getLogger(__name__)
@@ -39,14 +39,19 @@ PATIENCE = timedelta(seconds=60)
 SHORTEST_TTL = timedelta(seconds=1)
 
 
+default_store: ContextVar[str | None] = ContextVar("default_store", default=None)
+"""Where schedulers that name no store find it before CRONFLEET_STORE: for what imports them."""
+
+
 class Scheduler(Operator):
     """Jobs, and this process's share in running them.
 
-    `store` is a URL (`sqlite:///path`, `redis://host:6379/0`, `memory:`) or a `Store`; without
-    one it is CRONFLEET_STORE, or `cronfleet.db` in the current folder. `program` names the code
-    base that declares the jobs (default: the name of the module that makes the scheduler),
-    `fleet` all instances and jobs that share a name on the store (default: CRONFLEET_FLEET, or
-    `default`).
+    `store` is a URL (`sqlite:///path`, `redis://host:6379/0`, `postgresql://host:5432/name`,
+    `memory:`) or a `Store`; without one it is CRONFLEET_STORE, or `cronfleet.db` in the current
+    folder. `program` names the code base that declares the jobs (default: the name of the module
+    that makes the scheduler), `fleet` all instances and jobs that share a name on the store
+    (default: CRONFLEET_FLEET, or `default`). When the store was emptied or restored, this instance stops to claim until a
+    person adopts the store; `on_store_reset="continue"` adopts it by itself.
 
     `session_ttl` is how long an instance that falls silent keeps its runs: 1 s at least, and the
     same for the whole fleet if you can. Its verbs may be called from any event loop while it is
@@ -55,7 +60,7 @@ class Scheduler(Operator):
     Raises ConfigurationError or MissingExtraError for a store that cannot be had.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is an option with a default
         self,
         store: str | Store | None = None,
         *,
@@ -64,18 +69,22 @@ class Scheduler(Operator):
         session_ttl: timedelta = timedelta(seconds=10),
         drain_timeout: timedelta = timedelta(seconds=25),
         patience: timedelta = PATIENCE,
+        on_store_reset: Literal["stop", "continue"] = "stop",
     ) -> None:
         self._fleet = fleet or os.environ.get("CRONFLEET_FLEET") or "default"
-        url = store or os.environ.get("CRONFLEET_STORE") or "sqlite:///cronfleet.db"
-        self._program = program or _calling_program(inspect.currentframe())
+        given = store or default_store.get()
+        url = given or os.environ.get("CRONFLEET_STORE") or "sqlite:///cronfleet.db"
+        program = program or calling_program(inspect.currentframe())
         self._times = _times(session_ttl, drain_timeout, patience)
         if isinstance(url, str):
             url = open_store(url, self._fleet, self._times.call_ms)
-        super().__init__(url, patience)
+        super().__init__(url, patience, program)
+        self._adopts = on_store_reset == "continue"
         self._jobs: dict[str, KnownJob] = {}
         self._instance: Instance | None = None
         self._working: asyncio.Task[None] | None = None
         self._thread: LoopThread | None = None
+        self._locks = Locks(self._store, self._clock, self._opened, self._patiently)
 
     # --- registering
 
@@ -118,7 +127,8 @@ class Scheduler(Operator):
     async def __aenter__(self) -> Scheduler:
         """Start to work. Raises StoreError, ForeignJobError when it cannot."""
         await self._open()
-        identity = Identity(self._program, _label(), tzdata_version())
+        await self._say_promise()
+        identity = Identity(self._program, instance_label(), tzdata_version(), self._adopts)
         instance = Instance(self._store, self._clock, self._times, identity, dict(self._jobs))
         self._working = asyncio.create_task(instance.run(), name="cronfleet-instance")
         self._instance = instance
@@ -196,6 +206,27 @@ class Scheduler(Operator):
             finally:
                 thread.close()
 
+    async def aclose(self) -> None:
+        """Give the store's connections back. For those who only look, order or lock."""
+        await self._locks.aclose()
+        await super().aclose()
+
+    # --- locks
+
+    def lock(
+        self,
+        name: str,
+        *,
+        ttl: timedelta = timedelta(seconds=30),
+        timeout: timedelta | None = None,
+    ) -> Lock:
+        """A lock of the fleet on this store; see `Lock`.
+
+        Held for `ttl` at a time, and renewed while its block lasts. It is waited for as long as it
+        takes, or for `timeout`; 0 only looks. Raises InvalidLockError.
+        """
+        return Lock(self._locks, terms(name, ttl, timeout))
+
     # --- for the verbs
 
     def _wake(self) -> None:
@@ -205,32 +236,17 @@ class Scheduler(Operator):
     def _trouble(self) -> str:
         return self._instance.trouble if self._instance else super()._trouble()
 
+    def _store_info(self) -> StoreInfo | None:
+        return (self._instance and self._instance.store_info) or super()._store_info()
+
+    def _registered(self) -> Iterable[str]:
+        return self._jobs
+
 
 def _tell_if_failed(working: asyncio.Task[None]) -> None:
     """At once: the block that it works in may last long."""
     if not working.cancelled() and (error := working.exception()):
         log.error("this instance has ended, it claims nothing any more: %r", error)
-
-
-def _label() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}"
-
-
-def _calling_program(here: FrameType | None) -> str:
-    """The module that makes the scheduler, whatever starts it: `python`, `cronfleet run`, a server.
-
-    For the main module its own name; for a script its file name without `.py`.
-    """
-    caller = here.f_back if here else None
-    module = str(caller.f_globals.get("__name__")) if caller else "__main__"
-    if module != "__main__":
-        return module
-    main = sys.modules.get("__main__")
-    spec = getattr(main, "__spec__", None)
-    if spec is not None:
-        return str(spec.name).removesuffix(".__main__")
-    file = getattr(main, "__file__", None)
-    return Path(file).stem if file else "python"
 
 
 def _times(session_ttl: timedelta, drain_timeout: timedelta, patience: timedelta) -> Times:

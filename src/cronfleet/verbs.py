@@ -6,17 +6,11 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 
-from cronfleet.definition import decode
-from cronfleet.errors import (
-    InvalidScheduleError,
-    StoreError,
-    StoreUnavailableError,
-    UnknownJobError,
-)
+from cronfleet.errors import StoreError, StoreUnavailableError, UnknownJobError
 from cronfleet.model import Fire, Gap, JobName, JobRecord, Reason
-from cronfleet.policy import Plan, paused_gap
-from cronfleet.schedule import schedule_from_definition
-from cronfleet.store import MOST_WAITING, Moved, Order, Ordered, Store, Triggered
+from cronfleet.planning import plan_of
+from cronfleet.policy import paused_gap
+from cronfleet.store import Moved, Order, Ordered, Store, Triggered
 
 LOOKS = 20
 """How often a job is looked at again that changes under our hands."""
@@ -28,21 +22,6 @@ WAIT_S = 0.25
 def order(key: str | None, who: str, why: str) -> Order:
     """An order; without a key of the caller's it has one of its own, so that it may be repeated."""
     return Order(key or secrets.token_hex(16), who, why)
-
-
-async def plan_of(store: Store, job: JobRecord) -> Plan:
-    """The job's definition in force, whoever registered it.
-
-    Raises StoreError if it is gone, or was written by a newer version and cannot be read.
-    """
-    text = await store.definition(job.digest)
-    if text is None:
-        raise StoreError(f"job {job.name!r}: its definition {job.digest} is not in the store")
-    definition = decode(text)
-    try:
-        return Plan(definition, schedule_from_definition(definition.schedule))
-    except InvalidScheduleError as error:
-        raise StoreError(f"job {job.name!r}: its schedule cannot be read: {error}") from error
 
 
 async def job_named(store: Store, name: JobName) -> JobRecord:
@@ -59,7 +38,7 @@ async def trigger(store: Store, name: JobName, order: Order) -> Triggered:
     if isinstance(answer, Triggered):
         return answer
     await job_named(store, name)
-    raise StoreError(f"job {name!r}: {MOST_WAITING} of its runs wait already; none was added")
+    raise StoreError(f"job {name!r}: so many of its runs wait already that none was added")
 
 
 async def pause(store: Store, name: JobName, order: Order) -> None:

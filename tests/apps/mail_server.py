@@ -17,7 +17,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from cronfleet.apps.password_expiry.senders.smtp import SmtpServer, SmtpTimes
 
 USER, PASSWORD = "it@example.com", "hunter2-ü"
-QUICK = SmtpTimes(connect_s=5, command_s=5, after_dot_s=5)
+QUICK = SmtpTimes(connect_s=20, login_s=20, command_s=20, after_dot_s=20)
 
 
 class Act(Enum):

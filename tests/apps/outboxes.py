@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import text
 
-from cronfleet.apps.password_expiry.databases import Database, private_file
+from cronfleet.apps.password_expiry.databases import Database
+from cronfleet.apps.password_expiry.files import private_file
 from cronfleet.apps.password_expiry.notices import Outbox
 from cronfleet.apps.password_expiry.policy import NoticeKey
 from cronfleet.apps.password_expiry.states import NoticeState
@@ -25,6 +27,15 @@ def open_outbox(file: Path) -> Generator[Outbox]:
     outbox.prepare()
     yield outbox
     outbox.database.close()
+
+
+def swap_outbox(file: Path) -> None:
+    """Put another, empty outbox in its place."""
+    with closing(sqlite3.connect(file, timeout=30)) as connection, connection:
+        for table in ("password_notices", "password_notices_outbox"):
+            connection.execute(f"DROP TABLE {table}")
+    with open_outbox(file):
+        pass
 
 
 def let_pass(outbox: Outbox, span: timedelta) -> None:

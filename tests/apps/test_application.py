@@ -7,17 +7,20 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, closing
-from datetime import UTC, datetime
+from contextlib import asynccontextmanager, closing, suppress
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from pathlib import Path
 
 import pytest
 
 from cronfleet import ConfigurationError, RunContext, Scheduler
-from cronfleet.apps.password_expiry import JOB, PasswordExpiry, register
+from cronfleet.apps.password_expiry import DELIVERY_JOB, JOB, PasswordExpiry, register
+from cronfleet.apps.password_expiry.files import private_file
+from cronfleet.apps.password_expiry.senders import SenderRefusedError, SenderUnavailableError
 from cronfleet.config import load_settings
-from tests.apps.worlds import make_users, row
+from tests.apps.outboxes import let_pass, swap_outbox
+from tests.apps.worlds import Recorder, make_users, row
 
 Set = Callable[[str, str], None]
 
@@ -100,8 +103,9 @@ async def test_the_job_runs_in_a_scheduler(tmp_path: Path) -> None:
 
 async def test_instances_that_begin_at_once_in_one_folder_mail_each_user_once() -> None:
     async with application() as anna, application() as ben, application() as carl:
-        ids = await asyncio.gather(*(each.prepare() for each in (anna, ben, carl)))
-        assert ids
+        await asyncio.gather(*(each.prepare() for each in (anna, ben, carl)))
+        outboxes = {each._parts.outbox.id for each in (anna, ben, carl) if each._parts}
+        assert [len(id_) for id_ in outboxes] == [32]
         runs = (each.run(context(token)) for token, each in enumerate((anna, ben, carl)))
         await asyncio.gather(*runs)
         counts = (await anna.page()).counts
@@ -143,6 +147,104 @@ def test_sample_users_are_never_mailed_by_a_real_sender(set_: Set) -> None:
         register(Scheduler("memory:"), load_settings())
 
 
+def test_the_sample_is_the_sample_under_whatever_name(tmp_path: Path, set_: Set) -> None:
+    make_users(private_file(tmp_path / "var" / "sample-users.db"), [])
+    set_("USERS_DATABASE_URL", f"sqlite:///{tmp_path}/var/../var/sample-users.db?timeout=5")
+    set_("MAIL_SENDER", "smtp")
+    with pytest.raises(ConfigurationError, match="sample users are never mailed"):
+        register(Scheduler("memory:"), load_settings())
+
+
+@pytest.mark.usefixtures("real_users")
+async def test_at_the_start_it_says_how_many_only_the_mailbox_had(set_: Set) -> None:
+    async with application() as made:
+        await made.run(context())
+    set_("EMAIL_USER", "demo@corp.test")
+    set_("EMAIL_PASSWORD", "hunter2")
+    async with application() as made:
+        await made.prepare()
+        assert "3 notices are to be sent (again)" in made.describe()[2]
+
+
+async def test_what_was_put_off_has_a_job_of_its_own_every_minute() -> None:
+    scheduler = Scheduler("memory:")
+    async with application(scheduler), scheduler:
+        jobs = {job.name: job.schedule for job in await scheduler.jobs()}
+    assert jobs == {JOB: "0 * * * *", DELIVERY_JOB: "every 0:01:00"}
+
+
+class Closed(Recorder):
+    """A sender that lets nobody in, for the reason given."""
+
+    def __init__(self, why: Exception) -> None:
+        super().__init__()
+        self.asked = 0
+        self._why = why
+
+    async def ready(self) -> None:
+        self.asked += 1
+        raise self._why
+
+
+@pytest.mark.usefixtures("real_users")
+async def test_a_wrong_password_is_refused_at_the_start(set_: Set) -> None:
+    set_("DRY_RUN", "false")
+    async with application() as made:
+        made._sender = Closed(SenderRefusedError("it refuses the login"))
+        with pytest.raises(ConfigurationError, match="it refuses the login"):
+            await made.prepare()
+
+
+@pytest.mark.usefixtures("real_users")
+async def test_a_sender_that_is_away_at_the_start_is_a_warning(
+    set_: Set, caplog: pytest.LogCaptureFixture
+) -> None:
+    set_("DRY_RUN", "false")
+    async with application() as made:
+        made._sender = Closed(SenderUnavailableError("no route to host"))
+        await made.prepare()
+    assert "no route to host; until then, mails wait" in caplog.text
+
+
+@pytest.mark.usefixtures("real_users")
+async def test_a_dry_run_logs_in_nowhere(set_: Set) -> None:
+    set_("DRY_RUN", "true")
+    async with application() as made:
+        made._sender = sender = Closed(SenderRefusedError("it refuses the login"))
+        await made.prepare()
+    assert sender.asked == 0
+
+
+@pytest.mark.usefixtures("real_users")
+async def test_a_sender_that_is_away_is_not_knocked_at_every_minute(set_: Set) -> None:
+    for name, value in {"EMAIL_USER": "demo@corp.test", "EMAIL_PASSWORD": "hunter2"}.items():
+        set_(name, value)
+    set_("DRY_RUN", "false")
+    tries: list[int] = []
+
+    class Away(Recorder):
+        async def ready(self) -> None:
+            tries.append(1)
+            raise SenderUnavailableError("wrong password")
+
+    async with application() as made:
+        made._sender = Away()
+        await made.prepare()
+        assert made._parts
+        outbox = made._parts.outbox
+        with pytest.raises(SenderUnavailableError):
+            await made.run(context())
+        lease = outbox.lease(token=1)
+        assert lease
+        outbox.put_off(lease, "451 not now")
+        let_pass(outbox, timedelta(minutes=1))
+        with pytest.raises(SenderUnavailableError):
+            await made.deliver(context())
+        before = len(tries)
+        await made.deliver(context())
+    assert len(tries) == before
+
+
 @pytest.mark.usefixtures("real_users")
 async def test_real_users_and_a_real_sender_are_dry_until_told_otherwise(set_: Set) -> None:
     set_("EMAIL_USER", "demo@gmail.com")
@@ -162,6 +264,34 @@ async def test_real_users_and_the_mailbox_need_no_permission() -> None:
         assert not made.is_dry
         await made.run(context())
     assert len(recipients()) == 3
+
+
+@pytest.mark.usefixtures("real_users")
+@pytest.mark.parametrize("sender", ["", "mailbox"])
+async def test_real_users_without_a_sender_are_told_that_no_mail_reaches_them(
+    set_: Set, sender: str
+) -> None:
+    set_("MAIL_SENDER", sender)
+    async with application() as made:
+        assert ("NO MAIL REACHES ANYONE" in "".join(made.describe())) is (sender == "")
+
+
+@pytest.mark.parametrize("half", ["EMAIL_USER", "EMAIL_PASSWORD"])
+@pytest.mark.parametrize("sender", ["", "smtp"])
+@pytest.mark.usefixtures("real_users")
+def test_half_a_login_is_refused(set_: Set, half: str, sender: str) -> None:
+    set_(half, "it@example.com")
+    set_("MAIL_SENDER", sender)
+    with pytest.raises(ConfigurationError, match="set both, or neither"):
+        register(Scheduler("memory:"), load_settings())
+    set_("MAIL_SENDER", "mailbox")
+    register(Scheduler("memory:"), load_settings())
+
+
+def test_half_a_login_is_refused_for_sample_users_too(set_: Set) -> None:
+    set_("EMAIL_USER", "it@example.com")
+    with pytest.raises(ConfigurationError, match="set both, or neither"):
+        register(Scheduler("memory:"), load_settings())
 
 
 @pytest.mark.usefixtures("real_users")
@@ -231,7 +361,7 @@ async def test_a_stored_expiry_is_taken_as_it_is(real_users: Path, set_: Set) ->
     set_("USERS_PASSWORD_EXPIRES_COLUMN", "valid_until")
     async with application() as made:
         await made.run(context())
-    assert recipients() == ["user2@example.com"]
+    assert recipients() == ["user2@corp.test"]
 
 
 async def test_the_outbox_may_stand_in_a_database_of_its_own(
@@ -244,6 +374,25 @@ async def test_the_outbox_may_stand_in_a_database_of_its_own(
     assert len(recipients()) == 3
     assert _content(real_users) == before
     assert _mode(tmp_path / "own" / "notices.db") == 0o600
+
+
+@pytest.mark.usefixtures("real_users")
+@pytest.mark.parametrize(
+    ("url", "files"),
+    [("sqlite:///own.db?timeout=5", {"own.db"}), ("sqlite:///:memory:", set[str]())],
+)
+async def test_a_url_makes_the_file_that_it_names_and_no_other(
+    tmp_path: Path, set_: Set, url: str, files: set[str]
+) -> None:
+    set_("NOTICES_DATABASE_URL", url)
+    async with application() as made:
+        with suppress(ConfigurationError):
+            await made.prepare()
+    assert _names(tmp_path) - {"company.db", "var"} == files
+
+
+def _names(folder: Path) -> set[str]:
+    return {file.name for file in folder.iterdir()}
 
 
 def _content(file: Path) -> bytes:
@@ -261,18 +410,48 @@ async def test_another_outbox_than_the_fleets_sends_nothing(tmp_path: Path, set_
         await made.prepare()
     set_("NOTICES_DATABASE_URL", f"sqlite:///{tmp_path / 'other.db'}")
     async with application(Scheduler(scheduler)) as other:
-        with pytest.raises(ConfigurationError, match=r"nothing is sent.*set NOTICES_DATABASE_URL"):
+        with pytest.raises(ConfigurationError, match=r"nothing is sent.*Set NOTICES_DATABASE_URL"):
             await other.run(context())
     assert recipients() == []
 
 
 @pytest.mark.usefixtures("real_users")
-async def test_an_outbox_swapped_while_it_works_sends_nothing() -> None:
+async def test_another_outbox_is_taken_on_purpose_with_another_fleet(
+    tmp_path: Path, set_: Set
+) -> None:
+    async with application(Scheduler("sqlite:///store.db")) as made:
+        await made.prepare()
+    set_("NOTICES_DATABASE_URL", f"sqlite:///{tmp_path / 'other.db'}")
+    async with application(Scheduler("sqlite:///store.db")) as other:
+        with pytest.raises(ConfigurationError, match="give them another CRONFLEET_FLEET"):
+            await other.prepare()
+    async with application(Scheduler("sqlite:///store.db", fleet="other")) as other:
+        await other.run(context())
+    assert len(recipients()) == 3
+
+
+async def test_after_the_demo_come_real_users(tmp_path: Path, set_: Set) -> None:
+    async with application(Scheduler("sqlite:///store.db")) as demo:
+        await demo.run(context())
+    make_users(tmp_path / "company.db", [row(1)])
+    set_("USERS_DATABASE_URL", f"sqlite:///{tmp_path / 'company.db'}")
+    async with application(Scheduler("sqlite:///store.db")) as made:
+        await made.run(context())
+    assert len(recipients()) == 40 + 1
+
+
+async def test_each_data_folder_has_a_sample_of_its_own(set_: Set) -> None:
+    for folder in ("anna", "ben"):
+        set_("CRONFLEET_DATA_DIR", folder)
+        async with application(Scheduler("sqlite:///store.db")) as made:
+            await made.run(context())
+        assert len(recipients(Path(folder) / "mailbox")) == 40
+
+
+async def test_an_outbox_swapped_while_it_works_sends_nothing(real_users: Path) -> None:
     async with application() as made:
         await made.prepare()
-        parts = made._parts
-        assert parts
-        parts.outbox.id = "0" * 32
+        swap_outbox(real_users)
         with pytest.raises(ConfigurationError, match="nothing is sent"):
             await made.run(context())
     assert recipients() == []

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -12,11 +15,11 @@ from pathlib import Path
 import pytest
 import redis
 
-from cronfleet import Scheduler, StoreUnavailableError, cron
+from cronfleet import ConfigurationError, Scheduler, cron
 from cronfleet.cli.programs import Program
 from cronfleet.cli.working import work
 from cronfleet.server.serving import bind
-from tests.servers import OwnServer, free_port
+from tests.servers import OwnServer, Server, free_port
 from tests.unit.cli.commands import Said, Shell
 
 BACKSLASHES = r"0 \* \* \* \*"
@@ -58,15 +61,31 @@ def is_refused(said: Said, *words: str) -> bool:
         ("REDIS_URL", "http://:hunter2@x", ["REDIS_URL", "redis://host:port/0"]),
         ("USERS_DATABASE_URL", "nonsense:hunter2", ["USERS_DATABASE_URL", "postgresql://"]),
         ("USERS_DATABASE_URL", "sqlite:///nowhere.db", ["no such file"]),
-        ("USERS_DATABASE_URL", "postgresql://u:hunter2@h/x", ["pip install 'psycopg"]),
+        (
+            "USERS_DATABASE_URL",
+            "postgresql://u:hunter2@h/x",
+            ["pip install 'cronfleet[databases]'"],
+        ),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named_with_what_to_write(
     shell: Shell, monkeypatch: pytest.MonkeyPatch, setting: str, value: str, words: list[str]
 ) -> None:
     monkeypatch.setenv(setting, value)
+    monkeypatch.setitem(sys.modules, "psycopg", None)  # As where it is not installed.
     said = shell("run")
     assert is_refused(said, *words)
+    assert "hunter2" not in said.err
+
+
+@pytest.mark.parametrize("setting", ["USERS_DATABASE_URL", "NOTICES_DATABASE_URL"])
+def test_an_option_that_no_driver_understands_is_named_with_its_setting(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    Path("theirs.db").touch()
+    monkeypatch.setenv(setting, "sqlite:///theirs.db?timeout=abc&password=hunter2")
+    said = shell("run")
+    assert is_refused(said, setting, "theirs.db", "correct the URL")
     assert "hunter2" not in said.err
 
 
@@ -128,6 +147,60 @@ def test_a_folder_that_may_not_be_written_is_named(
     assert is_refused(shell("run"), str(folder), str(refusal.value.strerror))
 
 
+def as_a_plain_user(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """`cronfleet` where permissions count, even if root runs the tests."""
+    command = [sys.executable, "-m", "cronfleet", *arguments]
+    if os.getuid() == 0:
+        if shutil.which("setpriv") is None:
+            pytest.skip("needs setpriv, as root runs the tests")
+        command = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", *command]
+    environment = os.environ | {"PORT": str(free_port())}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("closed", "settings"),
+    [
+        ("var", {}),
+        ("var/mailbox", {}),
+        ("var/sample-users.db", {}),
+        ("var", {"MAILBOX_DIR": "mails", "CRONFLEET_STORE": "memory:"}),
+        ("var", {"MAILBOX_DIR": "mails"}),
+        ("theirs", {"USERS_DATABASE_URL": "sqlite:///theirs/users.db"}),
+        ("theirs", {"NOTICES_DATABASE_URL": "sqlite:///theirs/notices.db"}),
+    ],
+)
+def test_what_belongs_to_somebody_else_is_one_line(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, closed: str, settings: dict[str, str]
+) -> None:
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    path = shell.store.parent.parent / closed
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    if path.suffix:
+        path.touch()
+    else:
+        path.mkdir()
+    path.chmod(0)
+    done = as_a_plain_user("run")
+    assert is_refused(Said(done.returncode, done.stdout, done.stderr), closed)
+
+
+def test_a_store_that_belongs_to_somebody_else_is_one_line_for_those_who_look(shell: Shell) -> None:
+    shell.store.parent.mkdir(mode=0)
+    done = as_a_plain_user("jobs")
+    said = Said(done.returncode, done.stdout, done.stderr)
+    assert is_refused(said, "var/cronfleet.db", "Permission denied")
+
+
+def test_a_folder_in_the_place_of_the_users_file_is_named(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("users.db").mkdir()
+    monkeypatch.setenv("USERS_DATABASE_URL", "sqlite:///users.db")
+    assert is_refused(shell("run"), "USERS_DATABASE_URL", "users.db is no file")
+
+
 def test_a_job_of_another_program_is_not_taken_over(shell: Shell) -> None:
     async def join() -> None:
         scheduler = Scheduler(f"sqlite:///{shell.store}", program="theirs")
@@ -152,15 +225,29 @@ def test_a_redis_that_refuses_the_password_is_named_without_it(
     monkeypatch.setenv("REDIS_URL", url.format(own_redis.host, own_redis.port))
     said = shell("run")
     assert is_refused(said, f"{own_redis.host}:{own_redis.port}")
+    assert ".." not in said.err
     assert "hunter2" not in said.err
 
 
 async def test_a_redis_that_does_not_answer_in_time_is_named_without_its_password() -> None:
     url = f"redis://:hunter2@127.0.0.1:{free_port()}/0"
     program = Program(Scheduler(url, patience=timedelta()))
-    with pytest.raises(StoreUnavailableError, match=r"redis://:\*\*\*@127.0.0.1") as raised:
+    with pytest.raises(ConfigurationError, match=r"redis://:\*\*\*@127.0.0.1") as raised:
         await work(program, None)
     assert "hunter2" not in str(raised.value)
+    assert "Start it, or name another one with REDIS_URL" in str(raised.value)
+
+
+@pytest.mark.redis
+def test_a_redis_without_a_database_of_that_number_is_one_line(
+    shell: Shell,
+    monkeypatch: pytest.MonkeyPatch,
+    redis_server: Server,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("REDIS_URL", f"redis://{redis_server.host}:{redis_server.port}/99")
+    assert is_refused(shell("run"), "/99 has no database of that number", "redis://host:6379/0")
+    assert caplog.text == ""
 
 
 def test_an_env_file_that_others_can_read_is_a_warning(

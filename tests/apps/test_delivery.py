@@ -2,65 +2,25 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Callable, Generator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
 from cronfleet.apps.password_expiry.databases import DatabaseError
 from cronfleet.apps.password_expiry.message import Mail
-from cronfleet.apps.password_expiry.notices import Lease, Outbox
+from cronfleet.apps.password_expiry.notices import OtherOutboxError, Outbox
 from cronfleet.apps.password_expiry.policy import NoticeKey
 from cronfleet.apps.password_expiry.senders import Answer, HandOff, SendResult
 from cronfleet.apps.password_expiry.senders.mailbox import MailboxSender
 from cronfleet.apps.password_expiry.states import NoticeState
 from cronfleet.apps.password_expiry.users import PAGE
-from tests.apps.outboxes import put_in
-from tests.apps.worlds import LONG_AGO, NOW, Row, World, make_users, row, world
-
-OpenWorld = Callable[..., World]
-
-
-class Recorder:
-    """A sender that takes everything; `before` happens just before each hand-off."""
-
-    reaches_people = True
-
-    def __init__(self, before: Callable[[], object] = lambda: None) -> None:
-        self.mails: list[Mail] = []
-        self._before = before
-
-    def describe(self) -> str:
-        return "a list"
-
-    async def send(self, mail: Mail, hand_off: HandOff) -> SendResult:
-        self._before()
-        if not await hand_off():
-            return SendResult(Answer.NOT_WANTED)
-        self.mails.append(mail)
-        return SendResult(Answer.ACCEPTED)
-
-    async def close(self) -> None:
-        pass
-
-    @property
-    def recipients(self) -> list[str]:
-        return sorted(mail.recipient for mail in self.mails)
-
-
-@pytest.fixture
-def world_of(tmp_path: Path) -> Generator[OpenWorld]:
-    """A world of the rows given."""
-    with ExitStack() as opened:
-
-        def open_world(*rows: Row) -> World:
-            make_users(tmp_path / "users.db", rows)
-            return opened.enter_context(world(tmp_path / "users.db"))
-
-        yield open_world
+from cronfleet.apps.password_expiry.values import Lease
+from tests.apps.outboxes import put_in, swap_outbox
+from tests.apps.worlds import LONG_AGO, NOW, OpenWorld, Recorder, make_users, row, world
 
 
 async def test_only_those_who_are_due_are_mailed(world_of: OpenWorld) -> None:
@@ -69,7 +29,7 @@ async def test_only_those_who_are_due_are_mailed(world_of: OpenWorld) -> None:
     )
     sender = Recorder()
     report = await these.run(sender)
-    assert sender.recipients == ["user1@example.com"]
+    assert sender.recipients == ["user1@corp.test"]
     assert str(report) == "5 users read, 1 due, 1 new notices, 1 SENT; 0 to be sent"
 
 
@@ -85,7 +45,7 @@ async def test_a_changed_maximum_age_mails_nobody_twice(world_of: OpenWorld) -> 
     sender = Recorder()
     for days in (90, 89, 91, 1, 90):
         await these.run(sender, days=days)
-    assert sender.recipients == ["user1@example.com", "user2@example.com"]
+    assert sender.recipients == ["user1@corp.test", "user2@corp.test"]
 
 
 async def test_who_changed_the_password_is_mailed_again_when_that_one_expires(
@@ -105,12 +65,45 @@ async def test_bad_rows_are_counted_and_stop_nobody(
     these, sender = world_of(row(1), *bad, row(99)), Recorder()
     report = await these.run(sender)
     assert (report.bad_rows, len(sender.mails)) == (30, 2)
-    complaints = [line for line in caplog.messages if "gets no notice" in line]
-    assert complaints[0] == "user '10' gets no notice: its date cannot be read"
-    assert len(complaints) == 10
+    (complaint,) = [line for line in caplog.messages if "no notice" in line]
+    assert complaint == (
+        "30 users get no notice: their rows cannot be read, such as user '10': its date cannot be "
+        "read; user '11': its date cannot be read; user '12': its date cannot be read"
+    )
 
 
-@pytest.mark.parametrize("email", [None, "", "nobody", "x@example.com\r\nRCPT TO:<y@z.zz>", 7])
+async def test_users_whose_id_is_not_theirs_alone_are_counted_and_stop_nobody(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "users.db"
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("CREATE TABLE users (id TEXT, email, name, password_changed_at)")
+        ids = (None, "same", "same", "own")
+        rows = [(id_, f"user{n}@corp.test", "U", LONG_AGO) for n, id_ in enumerate(ids)]
+        connection.executemany("INSERT INTO users VALUES (?, ?, ?, ?)", rows)
+    sender = Recorder()
+    with world(file) as these:
+        report = await these.run(sender)
+    assert (sender.recipients, report.bad_rows) == (["user3@corp.test"], 3)
+    assert "1 users get no notice: they have no id" in caplog.messages
+    assert any("name a unique column with USERS_ID_COLUMN" in line for line in caplog.messages)
+
+
+@pytest.mark.parametrize("id_type", ["BINARY(16)", "VARBINARY(16)", "UUID", "BLOB", "", "TEXT"])
+async def test_users_whose_ids_are_bytes_are_mailed(tmp_path: Path, id_type: str) -> None:
+    file = tmp_path / "users.db"
+    with closing(sqlite3.connect(file)) as connection, connection:
+        columns = f"id {id_type} PRIMARY KEY, email, name, password_changed_at"
+        connection.execute(f"CREATE TABLE users ({columns})")
+        rows = [(bytes([n] * 16), f"user{n}@corp.test", "U", LONG_AGO) for n in range(1, 4)]
+        connection.executemany("INSERT INTO users VALUES (?, ?, ?, ?)", rows)
+    sender = Recorder()
+    with world(file) as these:
+        await these.run(sender)
+    assert len(sender.mails) == 3
+
+
+@pytest.mark.parametrize("email", [None, "", "nobody", "x@corp.test\r\nRCPT TO:<y@z.zz>", 7])
 async def test_an_address_that_is_none_is_dead_and_stops_nobody(
     world_of: OpenWorld, email: object
 ) -> None:
@@ -124,15 +117,15 @@ async def test_no_address_is_logged(world_of: OpenWorld, caplog: pytest.LogCaptu
     caplog.set_level("DEBUG")
     await world_of(row(1), (2, "no-address", "", LONG_AGO), row(3, "soon")).run(Recorder())
     assert caplog.messages
-    assert "@example.com" not in caplog.text
+    assert "@corp.test" not in caplog.text
     assert "no-address" not in caplog.text
 
 
 async def test_a_name_with_a_line_break_is_on_one_line(world_of: OpenWorld) -> None:
-    these = world_of((1, "anna@example.com", "Anna\r\nBcc: eve@example.com", LONG_AGO))
+    these = world_of((1, "anna@corp.test", "Anna\r\nBcc: eve@corp.test", LONG_AGO))
     sender = Recorder()
     await these.run(sender)
-    assert b"\r\n\r\nHello Anna Bcc: eve@example.com,\r\n" in sender.mails[0].content
+    assert b"\r\n\r\nHello Anna Bcc: eve@corp.test,\r\n" in sender.mails[0].content
 
 
 @pytest.mark.parametrize(
@@ -157,9 +150,9 @@ async def test_the_user_is_looked_at_again_just_before_the_hand_off(
 
 async def test_an_address_changed_at_the_last_moment_gets_the_mail(world_of: OpenWorld) -> None:
     these = world_of(row(1))
-    sender = Recorder(before=lambda: these.execute("UPDATE users SET email = 'new@example.com'"))
+    sender = Recorder(before=lambda: these.execute("UPDATE users SET email = 'new@corp.test'"))
     await these.run(sender)
-    assert sender.recipients == ["new@example.com"]
+    assert sender.recipients == ["new@corp.test"]
 
 
 async def test_who_is_no_longer_due_when_the_turn_comes_is_not_mailed(world_of: OpenWorld) -> None:
@@ -204,7 +197,7 @@ async def test_a_run_sends_no_more_than_it_may_and_the_next_goes_on(world_of: Op
 async def test_users_beyond_the_first_page_are_found(world_of: OpenWorld) -> None:
     these, sender = world_of(*(row(n, NOW.isoformat()) for n in range(PAGE)), row(PAGE)), Recorder()
     report = await these.run(sender)
-    assert (report.users, sender.recipients) == (PAGE + 1, [f"user{PAGE}@example.com"])
+    assert (report.users, sender.recipients) == (PAGE + 1, [f"user{PAGE}@corp.test"])
 
 
 async def test_many_who_are_due_are_noted_in_several_steps(world_of: OpenWorld) -> None:
@@ -258,10 +251,10 @@ async def test_a_notice_leased_while_the_run_is_cancelled_is_given_back(
     leasing, go_on = asyncio.Event(), threading.Event()
     loop, lease = asyncio.get_running_loop(), Outbox.lease
 
-    def slow(outbox: Outbox, token: int) -> Lease | None:
+    def slow(outbox: Outbox, token: int, *, only_put_off: bool = False) -> Lease | None:
         loop.call_soon_threadsafe(leasing.set)
         go_on.wait()
-        return lease(outbox, token)
+        return lease(outbox, token, only_put_off=only_put_off)
 
     monkeypatch.setattr(Outbox, "lease", slow)
     running = asyncio.create_task(these.run(Recorder()))
@@ -271,6 +264,16 @@ async def test_a_notice_leased_while_the_run_is_cancelled_is_given_back(
     with pytest.raises(asyncio.CancelledError):
         await running
     assert these.states() == {"1": "PENDING"}
+
+
+async def test_an_outbox_swapped_in_the_middle_of_a_run_sends_nothing(world_of: OpenWorld) -> None:
+    these = world_of(row(1))
+    sender = Recorder(before=lambda: swap_outbox(these.file))
+    with pytest.raises(OtherOutboxError, match="nothing is sent"):
+        await these.run(sender)
+    with pytest.raises(OtherOutboxError):
+        these.outbox.lease(token=8)
+    assert sender.mails == []
 
 
 async def test_a_database_that_goes_away_ends_the_run_in_one_line(world_of: OpenWorld) -> None:
@@ -286,7 +289,7 @@ async def test_runs_at_the_same_time_share_the_mails(tmp_path: Path) -> None:
     with ExitStack() as opened:
         worlds = [opened.enter_context(world(tmp_path / "users.db")) for _ in range(3)]
         await asyncio.gather(*(each.run(sender, token=n) for n, each in enumerate(worlds)))
-    assert sender.recipients == sorted(f"user{number}@example.com" for number in range(1, 31))
+    assert sender.recipients == sorted(f"user{number}@corp.test" for number in range(1, 31))
 
 
 def _run_in_a_process(file: Path, token: int, log: Path) -> None:
@@ -316,5 +319,5 @@ def test_processes_at_the_same_time_send_each_mail_once(tmp_path: Path) -> None:
         process.join()
     sent = Counter((tmp_path / "log").read_text().splitlines())
     assert [process.exitcode for process in processes] == [0, 0, 0]
-    assert sent == {f"user{number}@example.com": 1 for number in range(1, 41)}
+    assert sent == {f"user{number}@corp.test": 1 for number in range(1, 41)}
     assert len(list((tmp_path / "mailbox").glob("*.eml"))) == 40

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from cronfleet.apps.password_expiry.databases import DatabaseError
-from cronfleet.apps.password_expiry.notices import HANDOFF_LEASE, LEASE, Lease, Outbox
+from cronfleet.apps.password_expiry.notices import Outbox
 from cronfleet.apps.password_expiry.senders import SenderUnavailableError
 from cronfleet.apps.password_expiry.senders.smtp import SmtpSender, SmtpTimes
+from cronfleet.apps.password_expiry.values import HANDOFF_LEASE, LEASE, Lease
 from tests.apps.mail_server import DROP, QUICK, SILENCE, MailServer, mail_server
 from tests.apps.outboxes import let_pass
 from tests.apps.worlds import World, make_users, row, world
@@ -44,7 +45,7 @@ async def test_every_user_gets_one_mail_however_often_it_runs(
     with world(tmp_path / "users.db") as many:
         for _ in range(3):
             await run(many, server)
-    assert server.recipients == sorted(f"user{number}@example.com" for number in range(1, 13))
+    assert server.recipients == sorted(f"user{number}@corp.test" for number in range(1, 13))
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,7 @@ async def test_silence_ends_in_its_state(
     one: World, server: MailServer, stage: str, state: str
 ) -> None:
     server.at(stage, SILENCE)
-    await run(one, server, SmtpTimes(5, command_s=1.5, after_dot_s=0.2))
+    await run(one, server, SmtpTimes(command_s=0.3, after_dot_s=0.2))
     assert one.states() == {"1": state}
 
 
@@ -181,7 +182,7 @@ async def test_a_crash_after_the_hand_off_leaves_it_uncertain(
     await one.run(SmtpSender(server.client()), dry=True)
     lease = one.outbox.lease(token=1)
     assert lease
-    assert one.outbox.hand_off(lease)
+    assert one.outbox.hand_off(lease, "smtp")
     let_pass(one.outbox, LEASE + timedelta(minutes=1))
     await run(one, server)
     assert one.states() == {"1": "HANDOFF"}
@@ -204,11 +205,11 @@ async def test_a_lease_that_ran_out_before_the_dot_sends_nothing(
     """The run slept too long, and another one has the notice now."""
     hand_off = Outbox.hand_off
 
-    def late(outbox: Outbox, lease: Lease) -> bool:
+    def late(outbox: Outbox, lease: Lease, sender: str) -> bool:
         let_pass(outbox, LEASE + timedelta(seconds=1))
         outbox.reap()
         assert outbox.lease(token=8)
-        return hand_off(outbox, lease)
+        return hand_off(outbox, lease, sender)
 
     monkeypatch.setattr(Outbox, "hand_off", late)
     await run(one, server)
@@ -220,8 +221,8 @@ async def test_a_hand_off_whose_commit_was_not_confirmed_sends_nothing(
 ) -> None:
     hand_off = Outbox.hand_off
 
-    def unconfirmed(outbox: Outbox, lease: Lease) -> bool:
-        hand_off(outbox, lease)
+    def unconfirmed(outbox: Outbox, lease: Lease, sender: str) -> bool:
+        hand_off(outbox, lease, sender)
         raise DatabaseError("the connection was lost", refuses=False)
 
     with monkeypatch.context() as broken:

@@ -14,6 +14,7 @@ import pytest
 from cronfleet import Scheduler
 from cronfleet.apps.password_expiry.delivery import LANES
 from tests.apps.processes import Process, cronfleet, mailed
+from tests.apps.worlds import make_users, row
 from tests.servers import OwnServer, Server
 
 pytestmark = [pytest.mark.fleet, pytest.mark.timeout(120)]
@@ -88,8 +89,8 @@ def test_instances_on_redis_mail_each_user_once(tmp_path: Path, own_redis: OwnSe
         assert f"redis://{own_redis.host}:{own_redis.port}" in one.until("store: ")
         other.until("next fire time")
         await_runs(one, 2)
-        (job,) = cronfleet(tmp_path, "jobs", **settings)["jobs"]
-    assert job["name"] == "password-expiry"
+        jobs = cronfleet(tmp_path, "jobs", **settings)["jobs"]
+    assert [job["name"] for job in jobs] == ["password-expiry", "password-expiry-delivery"]
     assert_each_is_mailed_once(tmp_path)
     assert not (tmp_path / "var" / "cronfleet.db").exists()
 
@@ -120,6 +121,15 @@ def test_whoever_waits_for_a_store_can_be_stopped_at_once(
     assert "Traceback" not in "".join(instance.said)
 
 
+def test_with_real_users_it_says_when_the_first_run_is_and_how_to_have_it_now(
+    tmp_path: Path,
+) -> None:
+    make_users(tmp_path / "company.db", [row(1)])
+    with Process(tmp_path, USERS_DATABASE_URL="sqlite:///company.db") as instance:
+        said = instance.until("next run: 20")
+    assert said.endswith("; to run now: cronfleet trigger password-expiry\n")
+
+
 def test_it_says_at_the_start_what_it_uses_and_where(tmp_path: Path) -> None:
     with Process(tmp_path) as instance:
         instance.until("to be sent")
@@ -129,9 +139,11 @@ def test_it_says_at_the_start_what_it_uses_and_where(tmp_path: Path) -> None:
     for told in (
         f"page: http://localhost:{instance.port}\n",
         f"store: sqlite:///{tmp_path}/var/cronfleet.db\n",
+        "promise: SQLite ",
         "200 made-up ones in var/sample-users.db",
         "the mailbox folder var/mailbox",
         "job password-expiry: 0 * * * * (every hour), scheduled, next fire time 20",
+        "job password-expiry-delivery: every 0:01:00 (every minute), scheduled, ",
     ):
         assert told in said
     assert page.count("Your password has expired") == 40
@@ -184,7 +196,8 @@ def test_a_modules_jobs_belong_to_the_same_program_however_it_is_started(tmp_pat
 
 def test_without_a_server_it_listens_on_no_port(tmp_path: Path) -> None:
     with Process(tmp_path, "-m", "cronfleet", "run", "--no-server") as instance:
-        assert instance.until(": ").startswith("store: ")
+        instance.until("store: ")
+        assert not any(line.startswith("page: ") for line in instance.said)
         instance.until("to be sent")
         with pytest.raises(httpx.ConnectError):
             instance.ask("/health-check")

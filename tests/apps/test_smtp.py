@@ -12,8 +12,13 @@ from aiosmtplib import SMTP, SMTPException
 
 from cronfleet.apps.password_expiry.message import Letterhead, Mail
 from cronfleet.apps.password_expiry.sample import _ODD
-from cronfleet.apps.password_expiry.senders import Answer, SenderUnavailableError, SendResult
-from cronfleet.apps.password_expiry.senders.smtp import SmtpSender, SmtpTimes
+from cronfleet.apps.password_expiry.senders import (
+    Answer,
+    SenderRefusedError,
+    SenderUnavailableError,
+    SendResult,
+)
+from cronfleet.apps.password_expiry.senders.smtp import SmtpSender, SmtpTimes, _without
 from tests.apps.mail_server import DROP, QUICK, SILENCE, MailServer, mail_server
 
 MADE = datetime(2026, 4, 1, tzinfo=UTC)
@@ -114,6 +119,12 @@ BEFORE_THE_DOT = [
     ("DATA", "250 what?", Answer.LATER),
     ("DATA", DROP, Answer.LATER),
     ("354", DROP, Answer.LATER),
+    ("RCPT", "530 5.7.0 authentication required", Answer.NOBODY),
+    ("RCPT", "450 4.3.2 system not accepting messages", Answer.NOBODY),
+    ("RCPT", "550 5.4.5 daily sending limit exceeded", Answer.NOBODY),
+    ("DATA", "535 5.7.8 bad credentials", Answer.NOBODY),
+    ("RCPT", "550 5.4.51 no", Answer.REFUSED),
+    ("354", "354 go on\r\n250 OK", Answer.LATER),
 ]
 
 
@@ -131,7 +142,7 @@ async def test_what_fails_before_the_354_was_surely_not_accepted(
 async def test_silence_before_the_354_is_tried_again(server: MailServer, stage: str) -> None:
     server.at(stage, SILENCE)
     hand_off = HandOff()
-    result = await send(server, hand_off, SmtpTimes(5, command_s=1.5, after_dot_s=5))
+    result = await send(server, hand_off, SmtpTimes(command_s=0.3))
     assert result.answer is Answer.LATER
     assert hand_off.asked == 0
 
@@ -173,6 +184,8 @@ def _watched_connections(sender: SmtpSender) -> Generator[Callable[[], None]]:
         ("250 OK", Answer.ACCEPTED),
         ("451 not now", Answer.LATER),
         ("552 too big", Answer.REFUSED),
+        ("550 5.4.5 daily sending limit exceeded", Answer.NOBODY),
+        ("452 4.3.1 insufficient storage", Answer.NOBODY),
         ("354 what?", Answer.UNKNOWN),
         ("what?", Answer.UNKNOWN),
         (DROP, Answer.UNKNOWN),
@@ -189,7 +202,7 @@ async def test_after_the_dot_only_an_answer_says_what_became_of_it(
 
 async def test_silence_after_the_dot_is_unknown(server: MailServer) -> None:
     server.at("DOT", SILENCE)
-    result = await send(server, HandOff(), SmtpTimes(5, command_s=5, after_dot_s=0.1))
+    result = await send(server, HandOff(), SmtpTimes(after_dot_s=0.1))
     assert result.answer is Answer.UNKNOWN
     assert len(server.mails) == 1
 
@@ -227,6 +240,26 @@ async def test_what_the_server_says_is_one_line_without_the_address(server: Mail
     assert len(result.said) <= 160
 
 
+async def test_what_a_server_says_in_another_encoding_can_be_stored() -> None:
+    assert _without("anna@corp.test", "550 caf\udce9 ferm\udce9").encode()
+
+
+async def test_a_host_that_is_no_name_is_a_clear_error(server: MailServer) -> None:
+    sender = SmtpSender(replace(server.client(), host="a" * 70 + ".com"))
+    with pytest.raises(SenderUnavailableError, match=r"cannot be used.*check SMTP_HOST"):
+        await sender.ready()
+
+
+async def test_who_is_ready_needs_no_second_connection(server: MailServer) -> None:
+    sender = SmtpSender(server.client())
+    await asyncio.gather(sender.ready(), sender.ready())
+    await asyncio.gather(*(sender.send(mail(), HandOff()) for _ in range(2)))
+    assert (server.connections, len(server.mails)) == (2, 2)
+    await sender.ready()
+    await sender.close()
+    assert (server.connections, sender._ready, sender._idle) == (2, [], [])
+
+
 async def test_a_refused_sender_stops_the_sending(server: MailServer) -> None:
     server.at("MAIL", "550 not yours")
     with pytest.raises(SenderUnavailableError, match=r"refuses it@example.com as sender.*550 not"):
@@ -235,10 +268,23 @@ async def test_a_refused_sender_stops_the_sending(server: MailServer) -> None:
 
 async def test_a_wrong_password_is_a_clear_error_without_the_password(server: MailServer) -> None:
     sender = SmtpSender(server.client(password="wrong-secret"))
-    with pytest.raises(SenderUnavailableError, match=r"refuses the login.*EMAIL_PASSWORD") as error:
+    with pytest.raises(SenderRefusedError, match=r"refuses the login.*EMAIL_PASSWORD") as error:
         await sender.send(mail(), HandOff())
     assert "wrong-secret" not in str(error.value)
     assert not any(server.logins)
+
+
+async def test_a_wrong_password_is_tried_once_until_the_sender_is_closed(
+    server: MailServer,
+) -> None:
+    sender = SmtpSender(server.client(password="wrong-secret"))
+    ends = await asyncio.gather(*(sender.ready() for _ in range(4)), return_exceptions=True)
+    assert [type(end) for end in ends] == [SenderRefusedError] * 4
+    assert server.connections == 1
+    await sender.close()
+    with pytest.raises(SenderRefusedError):
+        await sender.ready()
+    assert server.connections == 2
 
 
 async def test_a_server_without_starttls_gets_no_password_and_no_mail() -> None:

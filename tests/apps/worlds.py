@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,10 +13,10 @@ from pathlib import Path
 from cronfleet.apps.password_expiry.databases import Database
 from cronfleet.apps.password_expiry.delivery import Ask, Parts
 from cronfleet.apps.password_expiry.job import ExpiryJob, RunReport
-from cronfleet.apps.password_expiry.message import Letterhead
+from cronfleet.apps.password_expiry.message import Letterhead, Mail
 from cronfleet.apps.password_expiry.notices import Outbox
 from cronfleet.apps.password_expiry.policy import ExpiryRule
-from cronfleet.apps.password_expiry.senders import Sender
+from cronfleet.apps.password_expiry.senders import Answer, HandOff, Sender, SendResult
 from cronfleet.apps.password_expiry.users import UserColumns, UserTable
 
 NOW = datetime(2026, 4, 1, 12, tzinfo=UTC)
@@ -26,8 +26,46 @@ Row = tuple[object, object, object, object]
 """id, email, name, password_changed_at."""
 
 
+OpenWorld = Callable[..., "World"]
+"""Opens a world of the rows given; see the fixture `world_of`."""
+
+
 def row(number: int, changed: object = LONG_AGO) -> Row:
-    return number, f"user{number}@example.com", f"User {number}", changed
+    return number, f"user{number}@corp.test", f"User {number}", changed
+
+
+class Recorder:
+    """A sender that takes everything; `before` happens just before each hand-off."""
+
+    name = "smtp"
+    reaches_people = True
+
+    def __init__(self, before: Callable[[], object] = lambda: None) -> None:
+        self.mails: list[Mail] = []
+        self._before = before
+
+    def describe(self) -> str:
+        return "a list"
+
+    async def check(self) -> None:
+        """It takes everything."""
+
+    async def ready(self) -> None:
+        pass
+
+    async def send(self, mail: Mail, hand_off: HandOff) -> SendResult:
+        self._before()
+        if not await hand_off():
+            return SendResult(Answer.NOT_WANTED)
+        self.mails.append(mail)
+        return SendResult(Answer.ACCEPTED)
+
+    async def close(self) -> None:
+        pass
+
+    @property
+    def recipients(self) -> list[str]:
+        return sorted(mail.recipient for mail in self.mails)
 
 
 @dataclass
@@ -51,6 +89,10 @@ class World:
     ) -> RunReport:
         job = ExpiryJob(self.parts(sender, days), most=most, is_dry=dry)
         return await job.run(ask(token))
+
+    async def run_put_off(self, sender: Sender, *, dry: bool = False) -> RunReport | None:
+        """The run of the other job."""
+        return await ExpiryJob(self.parts(sender), most=500, is_dry=dry).run_put_off(ask(token=9))
 
     def states(self) -> dict[str, str]:
         """Where each user's notice stands."""

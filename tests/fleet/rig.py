@@ -74,9 +74,17 @@ class Fleet:
             self.processes[process.pid] = process
             pids.append(process.pid)
         waiting = set(pids)
+        looked_at = len(self.effects)
         while waiting:
             waiting.discard(self.next(lambda effect: effect.what == "joined", 20).pid)
+        self._look_again_at(looked_at)
         return pids
+
+    def _look_again_at(self, place: int) -> None:
+        """What the first to join has done, while the last one was waited for, is news still."""
+        since = self.effects[place:]
+        self.effects[place:] = [effect for effect in since if effect.what == "joined"]
+        self._unread[:0] = [effect for effect in since if effect.what != "joined"]
 
     def send(self, pid: int, number: signal.Signals) -> None:
         os.kill(pid, number)

@@ -15,6 +15,7 @@ import pytest
 
 from cronfleet import GapInfo, RunInfo, Scheduler
 from tests.fleet.rig import Effect, Fleet, eventually
+from tests.postgres_servers import Postgres
 from tests.servers import Server
 
 pytestmark = [pytest.mark.fleet, pytest.mark.timeout(120)]
@@ -23,12 +24,12 @@ TTL_MS = 2_000
 TTL_S = TTL_MS / 1000
 
 
-@pytest.fixture(params=["sqlite", "redis"])
+@pytest.fixture(params=["sqlite", "redis", "postgres"])
 def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("CRONFLEET_FLEET", secrets.token_hex(4))
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/cronfleet.db"
-    server: Server = request.getfixturevalue("redis_server")
+    server: Server | Postgres = request.getfixturevalue(f"{request.param}_server")
     return server.url
 
 

@@ -4,6 +4,7 @@ import socket
 
 import pytest
 
+from tests.postgres_servers import OwnPostgres, Postgres
 from tests.servers import OwnServer, Server
 
 
@@ -35,6 +36,19 @@ def test_a_frozen_server_is_silent_until_it_is_thawed(own_valkey: OwnServer) -> 
         own_valkey.thaw()
         connection.settimeout(5)
         assert connection.recv(16) == b"+PONG\r\n"
+
+
+def test_postgres_keeps_its_data_over_a_restart(own_postgres: OwnPostgres) -> None:
+    own_postgres.tell("CREATE TABLE kept AS SELECT 1 AS one")
+    own_postgres.restart()
+    assert own_postgres.tell("SELECT one FROM kept") == 1
+
+
+def test_there_are_two_versions_of_postgres_to_test_against(
+    postgres_server: Postgres, newest_postgres_server: Postgres
+) -> None:
+    assert newest_postgres_server.version.startswith("18.")
+    assert postgres_server.version != newest_postgres_server.version
 
 
 def ask(server: Server, command: str) -> str:

@@ -1,20 +1,39 @@
-"""A TCP proxy that can lose one reply."""
+"""A proxy that knows Redis's protocol: it loses replies, cuts them short, refuses, and keeps count."""
 
 from __future__ import annotations
 
 import asyncio
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, cast
+
+import hiredis
+
+SCRIPTS = {"EVALSHA", "EVAL"}
+
+
+def packed(words: list[bytes]) -> bytes:
+    """A command as clients send it."""
+    each = (b"$%d\r\n%b\r\n" % (len(word), word) for word in words)
+    return b"*%d\r\n%b" % (len(words), b"".join(each))
+
+
+class _Conversation:
+    """One connection's: what came, and what is to become of the reply to its last script."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.damage = ""
 
 
 class LossyProxy:
-    """Passes bytes on, until it is told to drop the connection instead of the next reply."""
+    """Passes commands and replies on, until it is told what to do to the next script."""
 
     def __init__(self, host: str, port: int) -> None:
         self._target = (host, port)
-        self._loses_next = False
+        self._damage = ""
+        self._refusals: list[bytes] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        self.requests = 0
+        self._conversations: list[_Conversation] = []
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -32,30 +51,93 @@ class LossyProxy:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     @property
+    def port(self) -> int:
+        return self._server.sockets[0].getsockname()[1]
+
+    @property
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/0"
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    @property
+    def commands(self) -> list[list[str]]:
+        """The names of the commands that came, for each connection."""
+        return [each.names for each in self._conversations]
+
+    @property
+    def requests(self) -> int:
+        """How many commands came."""
+        return sum(map(len, self.commands))
+
+    @property
+    def scripts(self) -> int:
+        """How many scripts were sent, and sent again."""
+        return sum(name in SCRIPTS for names in self.commands for name in names)
 
     def lose_next_reply(self) -> None:
-        self._loses_next = True
+        """Pass the next script on, and drop the connection instead of answering."""
+        self._damage = "lost"
+
+    def cut_next_reply(self) -> None:
+        """Pass the next script on, and drop the connection in the middle of the answer."""
+        self._damage = "cut"
+
+    def refuse_next(self, *errors: str) -> None:
+        """Answer the next scripts with these, and pass none of them on."""
+        self._refusals += [f"-{error}\r\n".encode() for error in errors]
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection(*self._target)
-        for source, sink, is_reply in ((reader, back, False), (there, writer, True)):
-            task = asyncio.create_task(self._pass_on(source, sink, is_reply=is_reply))
+        said = _Conversation()
+        self._conversations.append(said)
+        both = (self._commands(reader, back, writer, said), self._replies(there, writer, said))
+        for passing in both:
+            task = asyncio.create_task(passing)
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _pass_on(
-        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, is_reply: bool
+    async def _commands(
+        self,
+        source: asyncio.StreamReader,
+        sink: asyncio.StreamWriter,
+        client: asyncio.StreamWriter,
+        said: _Conversation,
+    ) -> None:
+        parser = cast("Any", hiredis.Reader())
+        try:
+            while data := await source.read(65_536):
+                parser.feed(data)
+                while words := cast("list[bytes]", parser.gets()):
+                    said.names.append(words[0].decode().upper())
+                    if refusal := self._refusal(said):
+                        client.write(refusal)
+                    else:
+                        sink.write(packed(words))
+                await sink.drain()
+        except ConnectionError:
+            pass
+        finally:
+            sink.close()
+
+    def _refusal(self, said: _Conversation) -> bytes:
+        """What is answered in the server's place; empty when the command is passed on."""
+        if said.names[-1] not in SCRIPTS:
+            return b""
+        if self._refusals:
+            return self._refusals.pop(0)
+        said.damage, self._damage = self._damage, ""
+        return b""
+
+    async def _replies(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, said: _Conversation
     ) -> None:
         try:
             while data := await source.read(65_536):
-                if is_reply and self._loses_next:
-                    self._loses_next = False
+                if said.damage == "lost":
                     break
-                self.requests += not is_reply
-                sink.write(data)
+                sink.write(data[: len(data) // 2] if said.damage else data)
                 await sink.drain()
+                if said.damage:
+                    break
         except ConnectionError:
             pass
         finally:

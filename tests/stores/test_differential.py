@@ -8,8 +8,10 @@ import pytest
 
 from cronfleet.clock import ManualClock
 from cronfleet.store import Store
+from cronfleet.stores.postgres import PostgresStore
 from cronfleet.stores.redis import RedisStore
 from cronfleet.stores.sqlite import SqliteStore
+from tests.postgres_servers import Postgres
 from tests.servers import Server
 from tests.stores.differential import check
 
@@ -35,3 +37,14 @@ async def test_valkey_answers_any_history_as_the_reference_does(valkey_server: S
     await check(
         lambda clock: RedisStore(valkey_server.url, fleet=secrets.token_hex(8), clock=clock)
     )
+
+
+@pytest.mark.postgres
+@pytest.mark.timeout(300)
+async def test_postgres_answers_any_history_as_the_reference_does(
+    postgres_server: Postgres,
+) -> None:
+    def opened(clock: ManualClock) -> Store:
+        return PostgresStore(postgres_server.url, fleet=secrets.token_hex(8), clock=clock)
+
+    await check(opened, renames=True)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 
 import pytest
@@ -33,27 +31,12 @@ from cronfleet.testing.samples import (
     tick,
 )
 from tests.servers import OwnServer, Server
+from tests.stores.openers import Opener
 from tests.stores.test_redis_only import tell
 
 pytestmark = pytest.mark.redis
 
-Opener = Callable[..., Awaitable[RedisStore]]
 MANY = [report(f"job-{number:03}", first=1) for number in range(MOST_ITEMS + 1)]
-
-
-@pytest.fixture
-async def opened() -> AsyncIterator[Opener]:
-    stores: list[RedisStore] = []
-
-    async def open_one(url: str, fleet: str | None = None, call_timeout: float = 2.5) -> RedisStore:
-        store = RedisStore(url, fleet=fleet or secrets.token_hex(4), call_timeout=call_timeout)
-        stores.append(store)
-        await store.open()
-        return store
-
-    yield open_one
-    for store in stores:
-        await store.aclose()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import pytest
 from cronfleet.errors import ConfigurationError, StoreRefusedError
 from cronfleet.model import SessionId
 from cronfleet.stores.sqlite import SqliteStore, files
+from cronfleet.stores.sqlite.statements import migrations
 
 ANNA = SessionId("a" * 32)
 
@@ -202,3 +203,8 @@ async def test_a_fork_may_not_use_the_store(
         forked.setattr(os, "getpid", lambda: 1)
         with pytest.raises(StoreRefusedError, match="after the fork"):
             await store.jobs()
+
+
+def test_migrations_are_numbered_without_holes_or_doubles() -> None:
+    names = list(Path(files.__file__).with_name("migrations").iterdir())
+    assert list(migrations()) == list(range(1, len(names) + 1))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,6 @@ import pytest
 
 from cronfleet.config import Settings, load_settings
 from cronfleet.errors import ConfigurationError
-from cronfleet.masking import masked
 
 Set = Callable[[str, str], None]
 
@@ -75,6 +75,47 @@ def test_an_empty_value_means_not_set(set_: Set) -> None:
     assert settings.store_url().startswith("sqlite:")
 
 
+def test_a_value_in_the_file_is_taken_as_it_stands(set_: Set) -> None:
+    set_("HOME", "/root")
+    write_env("EMAIL_PASSWORD=pa${HOME}ss\nEMAIL_USER='a$HOME'\nPORT=\n")
+    settings = load_settings()
+    assert settings.email_password
+    assert settings.email_password.get_secret_value() == "pa${HOME}ss"
+    assert (settings.email_user, settings.port) == ("a$HOME", 3000)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("MAX_MAIL_PER_RUN", "MAX_MAILS_PER_RUN"),
+        ("DRYRUN", "DRY_RUN"),
+        ("user_table", "USERS_TABLE"),
+        ("EMAILPASSWORD", "EMAIL_PASSWORD"),
+    ],
+)
+@pytest.mark.parametrize("in_file", [False, True])
+def test_a_name_that_is_nearly_a_settings_is_a_warning_with_the_right_one(
+    set_: Set, caplog: pytest.LogCaptureFixture, wrong: str, right: str, *, in_file: bool
+) -> None:
+    if in_file:
+        write_env(f"{wrong}=hunter2\n")
+    else:
+        set_(wrong, "hunter2")
+    load_settings()
+    assert caplog.messages == [f"{wrong} is no setting: did you mean {right}?"]
+
+
+@pytest.mark.parametrize(
+    "name", ["HOSTNAME", "REDIS_SERVICE_HOST", "REPORT", "SMTP_HOST", "LOGNAME"]
+)
+def test_names_of_others_are_no_slips(
+    set_: Set, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    set_(name, "x.test")
+    load_settings()
+    assert caplog.messages == []
+
+
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         load_settings().port = 1
@@ -88,6 +129,14 @@ def test_settings_are_frozen() -> None:
         ("CRON_TIMEZONE", "Europe/Berln", "did you mean Europe/Berlin?"),
         ("PORT", "abc", "PORT 'abc': write a whole number from 1 to 65535"),
         ("PORT", "70000", "PORT '70000': write a whole number"),
+        ("PORT", "3_000", "PORT '3_000': write a whole number from 1 to 65535, or 0"),
+        ("PORT", "+3000", "PORT '+3000': write a whole number"),
+        ("SMTP_PORT", "abc", "SMTP_PORT 'abc': write a whole number from 1 to 65535"),
+        ("SMTP_PORT", "0", "SMTP_PORT '0': write a whole number from 1 to 65535"),
+        ("REDIS_PORT", "abc", "REDIS_PORT 'abc': write a whole number from 1 to 65535"),
+        ("REDIS_PORT", "0", "REDIS_PORT '0': write a whole number from 1 to 65535"),
+        ("PASSWORD_MAX_AGE_DAYS", "9_0", "write a whole number of days from 1 to 36500"),
+        ("CRON_SCHEDULE", r"0 \* \* \* \*", r"CRON_SCHEDULE '0 \* \* \* \*': "),
         ("HOST", "0.0.0.0", "HOST '0.0.0.0': only this machine is served for now"),
         ("HOST", "example.com", "write 127.0.0.1, ::1 or localhost"),
         ("PASSWORD_MAX_AGE_DAYS", "0", "write a whole number of days from 1 to 36500"),
@@ -143,6 +192,20 @@ def test_the_store_is_the_first_that_is_named(set_: Set) -> None:
     assert load_settings().store_url("") == "sqlite:///own.db"
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "url"),
+    [
+        ("REDIS_PORT", "6380", "redis://localhost:6380/0"),
+        ("REDIS_PASSWORD", "hunter2", "redis://:hunter2@localhost:6379/0"),
+    ],
+)
+def test_any_part_of_redis_means_the_one_on_this_machine(
+    set_: Set, name: str, value: str, url: str
+) -> None:
+    set_(name, value)
+    assert load_settings().store_url() == url
+
+
 def test_a_redis_password_may_hold_anything(set_: Set) -> None:
     set_("REDIS_HOST", "::1")
     set_("REDIS_PORT", "6380")
@@ -158,27 +221,6 @@ def test_the_mail_port_follows_the_kind_of_tls(set_: Set, tls: str, port: int) -
     assert load_settings().mail_port == 2525
 
 
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("redis://:hunter2@host:6379/0", "redis://:***@host:6379/0"),
-        ("postgresql+psycopg://anna:hunter2@host/db", "postgresql+psycopg://anna:***@host/db"),
-        ("redis://anna:hun/t@er2@host", "redis://anna:***@host"),
-        (
-            "postgresql://host/db?user=a&password=hunter2",
-            "postgresql://host/db?user=a&password=***",
-        ),
-        ("mysql://host/db?SSLPassword=hunter2&x=y", "mysql://host/db?SSLPassword=***&x=y"),
-        ("sqlite:///var/cronfleet.db", "sqlite:///var/cronfleet.db"),
-        ("redis://host:6379/0", "redis://host:6379/0"),
-        ("postgresql://anna@host/db", "postgresql://anna@host/db"),
-        ("memory:", "memory:"),
-    ],
-)
-def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
-    assert masked(url) == shown
-
-
 @pytest.mark.parametrize(("mode", "warns"), [(0o600, False), (0o640, True), (0o604, True)])
 def test_a_file_that_others_can_read_is_a_warning_with_what_to_type(
     caplog: pytest.LogCaptureFixture, mode: int, *, warns: bool
@@ -191,6 +233,35 @@ def test_a_file_that_others_can_read_is_a_warning_with_what_to_type(
 def test_a_file_that_is_no_text_is_a_configuration_error() -> None:
     Path(".env").write_bytes(b"PORT=\xff\n")
     assert ".env cannot be read" in complaint()
+
+
+def test_a_file_that_is_a_folder_is_a_configuration_error() -> None:
+    Path(".env").mkdir()
+    assert complaint() == ".env is a folder: make it a text file, or remove it"
+
+
+def test_a_folder_that_is_gone_is_a_configuration_error() -> None:
+    Path("gone").mkdir()
+    os.chdir("gone")
+    Path("../gone").rmdir()
+    assert complaint().startswith("the folder that this was started in is gone")
+
+
+@pytest.mark.parametrize(("mode", "warns"), [(0o700, False), (0o755, True), (0o750, True)])
+def test_a_data_folder_that_others_can_read_is_a_warning_with_what_to_type(
+    caplog: pytest.LogCaptureFixture, mode: int, *, warns: bool
+) -> None:
+    Path("var").mkdir()
+    Path("var").chmod(mode)
+    load_settings()
+    assert ("chmod 700 var" in caplog.text) is warns
+
+
+def test_of_the_two_columns_with_a_date_one_is_to_be_chosen(set_: Set) -> None:
+    set_("USERS_PASSWORD_EXPIRES_COLUMN", "valid_until")
+    assert load_settings().users_password_expires_column == "valid_until"
+    set_("USERS_PASSWORD_CHANGED_COLUMN", "changed_at")
+    assert "set one of the two" in complaint()
 
 
 def test_the_example_has_every_setting_once_and_a_copy_of_it_is_what_is_there_without() -> None:

@@ -160,12 +160,12 @@ def test_a_lost_run_tells_its_late_outcome_too() -> None:
 def test_gaps_instances_and_audit_are_told_in_datetimes() -> None:
     gap = GapRecord("report", Gap(NOON_MS, NOON_MS + 1_000, 2, Reason.MISFIRE), 1, NOON_MS)
     session = SessionId("f" * 32)
-    instance = InstanceRecord(session, "host:7", "app", NOON_MS, NOON_MS + 10_000, 3)
+    instance = InstanceRecord(session, "host:7", "app", NOON_MS, NOON_MS + 10_000, 3, "2026f")
     audit = AuditRecord(NOON_MS, "pause", "report", "anna", "holiday")
     second = NOON + timedelta(seconds=1)
     assert GapInfo.of(gap) == GapInfo("report", NOON, second, 2, "misfire")
     assert InstanceInfo.of(instance) == InstanceInfo(
-        session, "host:7", "app", NOON, NOON + timedelta(seconds=10), 3
+        session, "host:7", "app", NOON, NOON + timedelta(seconds=10), 3, "2026f"
     )
     assert AuditInfo.of(audit) == AuditInfo(NOON, "pause", "report", "anna", "holiday")
 

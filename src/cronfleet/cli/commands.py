@@ -15,6 +15,8 @@ _MODULES = {
     "pause": "ordering",
     "resume": "ordering",
     "skip-next": "ordering",
+    "doctor": "doctor",
+    "store": "caring",
 }
 
 
@@ -30,13 +32,15 @@ class _LazyGroup(click.Group):
         return command
 
 
-@click.group(cls=_LazyGroup)
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="cronfleet", message="%(prog)s %(version)s")
 @click.option(
     "--store",
     metavar="URL",
-    help="The store: sqlite:///file.db or redis://host:6379/0. Without it, the first found of "
-    "CRONFLEET_STORE, REDIS_URL, REDIS_HOST, and the file cronfleet.db in CRONFLEET_DATA_DIR.",
+    help="The store: sqlite:///file.db, redis://host:6379/0 or postgresql://host:5432/database. "
+    "Without it, the first found of CRONFLEET_STORE, REDIS_URL, one of REDIS_HOST, REDIS_PORT and "
+    "REDIS_PASSWORD, and the file "
+    "cronfleet.db in CRONFLEET_DATA_DIR.",
 )
 @click.pass_context
 def cronfleet(context: click.Context, store: str | None) -> None:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
+from itertools import islice
+from typing import TypeVar
 
 import click
 
@@ -14,6 +19,10 @@ from cronfleet.cli.printing import moment, print_json, print_line, print_table
 
 _MOST_COUNTED = 10_000
 _LONGEST_NOTE = 100
+_PAGE = 200
+_NOTHING = "Nothing has run yet, and nothing was skipped."
+
+Row = TypeVar("Row", RunInfo, GapInfo)
 
 
 @click.command()
@@ -25,8 +34,8 @@ def jobs(store: str | None, *, as_json: bool) -> None:
     if as_json:
         print_json({"jobs": found})
     elif found:
-        headers = ("JOB", "SCHEDULE", "NEXT FIRE TIME", "ACTIVE", "STATE", "PROGRAM")
-        print_table(headers, map(_job_row, found))
+        headers = ("JOB", "SCHEDULE", "NEXT FIRE TIME", "ACTIVE", "PROGRAM", "STATE")
+        print_table(headers, map(_job_row, found), may_go=("PROGRAM", "ACTIVE"))
     else:
         print_line("There are no jobs yet.")
 
@@ -37,9 +46,16 @@ async def _jobs(store: str | None) -> list[JobInfo]:
 
 
 def _job_row(job: JobInfo) -> tuple[str, ...]:
-    by = f" by {job.paused_by}: {job.paused_why}" if job.paused_by or job.paused_why else ""
-    state = job.state + by
-    return job.name, job.schedule, moment(job.next_fire), str(job.active), state, job.program
+    by = f" by {job.paused_by}" if job.paused_by else ""
+    why = f": {job.paused_why}" if job.paused_why else ""
+    return (
+        job.name,
+        job.schedule,
+        moment(job.next_fire),
+        str(job.active),
+        job.program,
+        job.state + by + why,
+    )
 
 
 @click.command()
@@ -50,40 +66,67 @@ def _job_row(job: JobInfo) -> tuple[str, ...]:
 @click.pass_obj
 def runs(store: str | None, job: str, limit: int, skip: int, *, as_json: bool) -> None:
     """Show a job's runs and its skipped ticks, the newest first."""
-    made, gaps = asyncio.run(_runs(store, job, limit, skip))
+    found = asyncio.run(_runs(store, job, limit, skip))
     if as_json:
-        print_json({"runs": made, "gaps": gaps})
-    elif made or gaps:
-        rows = [(run.fire_time, _run_row(run)) for run in made]
-        rows += [(gap.last, _gap_row(gap)) for gap in gaps]
-        rows.sort(key=lambda row: row[0], reverse=True)
-        headers = ("FIRE TIME", "KIND", "OUTCOME", "ATTEMPT", "TOOK", "INSTANCE", "NOTE")
-        print_table(headers, [cells for _, cells in rows[:limit]])
+        made = [each for each in found if isinstance(each, RunInfo)]
+        print_json({"runs": made, "gaps": [each for each in found if isinstance(each, GapInfo)]})
+    elif found:
+        headers = ("FIRE TIME", "KIND", "STATE", "ATTEMPT", "TOOK", "INSTANCE", "NOTE")
+        print_table(headers, map(_row, found), may_go=("INSTANCE", "TOOK", "ATTEMPT"))
     else:
-        print_line("Nothing has run yet, and nothing was skipped.")
+        print_line("There is nothing further." if skip else _NOTHING)
 
 
-async def _runs(
-    store: str | None, job: str, limit: int, skip: int
-) -> tuple[list[RunInfo], list[GapInfo]]:
+async def _runs(store: str | None, job: str, limit: int, skip: int) -> list[RunInfo | GapInfo]:
+    """A page of runs and gaps in one order: cut apart, each would lose what the other pushes out."""
     async with opened(store) as scheduler:
-        return await scheduler.runs(job, limit, skip), await scheduler.gaps(job, limit, skip)
+        made = await _newest(partial(scheduler.runs, job), limit + skip)
+        gaps = await _newest(partial(scheduler.gaps, job), limit + skip)
+    ordered = heapq.merge(made, gaps, key=_made_at, reverse=True)
+    return list(islice(ordered, skip, skip + limit))
+
+
+async def _newest(fetch: Callable[[int, int], Awaitable[list[Row]]], most: int) -> list[Row]:
+    found: list[Row] = []
+    while page := await fetch(min(_PAGE, most - len(found)), len(found)):
+        found += page
+        if len(found) >= most:
+            break
+    return found
+
+
+def _made_at(each: RunInfo | GapInfo) -> datetime:
+    return each.created_at if isinstance(each, RunInfo) else each.last
+
+
+def _row(each: RunInfo | GapInfo) -> tuple[str, ...]:
+    return _run_row(each) if isinstance(each, RunInfo) else _gap_row(each)
 
 
 def _run_row(run: RunInfo) -> tuple[str, ...]:
     took = "-"
     if run.started_at and run.ended_at:
         took = f"{(run.ended_at - run.started_at).total_seconds():.3f} s"
-    notes = [_short(run.error), f"came late: {run.late_outcome}" if run.late_outcome else ""]
     return (
         moment(run.fire_time),
         run.kind,
-        run.outcome or run.state,
+        run.state,
         str(run.attempt),
         took,
         run.instance or "-",
-        "; ".join(filter(None, notes)),
+        _note(run),
     )
+
+
+def _note(run: RunInfo) -> str:
+    notes = [_short(run.error)]
+    if run.outcome and run.outcome != run.state:  # Of the attempt before this one.
+        notes = [": ".join(filter(None, (f"{run.outcome} before", _short(run.error))))]
+        if run.state == "pending":
+            notes.insert(0, f"next at {moment(run.not_before)}")
+    if run.late_outcome:
+        notes.append(f"came late: {run.late_outcome}")
+    return "; ".join(filter(None, notes))
 
 
 def _short(error: str) -> str:

@@ -7,6 +7,7 @@ differently before it can succeed.
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING, NoReturn
 
 from cronfleet.errors import (
     ConfigurationError,
@@ -18,6 +19,9 @@ from cronfleet.errors import (
     StoreRefusedError,
     UnknownJobError,
 )
+
+if TYPE_CHECKING:
+    import click
 
 _TO_BE_CHANGED = (
     ConfigurationError,
@@ -49,7 +53,32 @@ def _commands() -> None:
         if (error.name or "").partition(".")[0] == "cronfleet":
             raise
         raise MissingExtraError("the command line", "cli") from None
-    cronfleet(prog_name="cronfleet")
+    _called(cronfleet)
+
+
+def _called(command: click.Command) -> NoReturn:
+    """As click's standalone mode, but for what it makes of an output that cannot be written."""
+    import click
+
+    from cronfleet.cli.printing import OUTPUT_ERRORS, give_up_output
+
+    if sys.stdout is None:  # Closed by whoever started us, with `>&-`.
+        raise CronfleetError("the output cannot be written: it is closed")
+    stdout = sys.stdout
+    try:
+        sys.exit(command(prog_name="cronfleet", standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(1)
+    except SystemExit as end:
+        # In the place of an output that nobody reads click puts another one.
+        sys.exit(0 if sys.stdout is not stdout else end.code)
+    except OSError as error:
+        if error.filename is not None or error.errno not in OUTPUT_ERRORS:
+            raise
+        give_up_output(error)
 
 
 if __name__ == "__main__":

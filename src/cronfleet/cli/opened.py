@@ -22,7 +22,8 @@ async def opened(store: str | None) -> AsyncGenerator[Scheduler]:
     log_to_stderr(logging.WARNING)
     settings = load_settings()
     url = settings.store_url(store)
-    _check_file(url)
+    if missing := missing_file(url):
+        raise ConfigurationError(missing)
     scheduler = Scheduler(url, fleet=settings.cronfleet_fleet, patience=timedelta())
     try:
         yield scheduler
@@ -30,11 +31,23 @@ async def opened(store: str | None) -> AsyncGenerator[Scheduler]:
         await scheduler.aclose()
 
 
-def _check_file(url: str) -> None:
-    """Whoever only looks makes no file: in the wrong folder it would say that there are no jobs."""
+def missing_file(url: str) -> str:
+    """What to say when the store's file is not there; empty when it is, or need not be.
+
+    Whoever only looks makes no file: in the wrong folder it would say that there are no jobs.
+    """
+    if not url.startswith(_SQLITE):
+        return ""
     path = Path(url.removeprefix(_SQLITE))
-    if url.startswith(_SQLITE) and not path.exists():
-        raise ConfigurationError(
-            f"there is no store {path}: start `cronfleet run` in this folder, or name another "
-            "store, as in cronfleet --store redis://host:6379/0"
+    try:
+        is_there = path.exists()
+    except OSError as error:
+        return (
+            f"the store {path} cannot be looked for: {error.strerror}; try as the user who made it"
         )
+    if is_there:
+        return ""
+    return (
+        f"there is no store {path}: start `cronfleet run` in this folder, or name another "
+        "store, as in cronfleet --store redis://host:6379/0"
+    )

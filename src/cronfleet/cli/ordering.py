@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import click
 
-from cronfleet import JobInfo, Scheduler, TriggeredRun
+from cronfleet import CronfleetError, JobInfo, Scheduler, TriggeredRun
 from cronfleet.cli.opened import opened
 from cronfleet.cli.options import as_json, why
 from cronfleet.cli.printing import moment, print_json, print_line
@@ -32,7 +32,7 @@ def trigger(store: str | None, job: str, key: str | None, why: str, *, as_json: 
 
 async def _trigger(store: str | None, job: str, key: str | None, why: str) -> TriggeredRun:
     async with opened(store) as scheduler:
-        return await scheduler.trigger(job, key=key, who=_who(), why=why)
+        return await scheduler.trigger(job, key=key, who=who(), why=why)
 
 
 @click.command()
@@ -42,7 +42,7 @@ async def _trigger(store: str | None, job: str, key: str | None, why: str) -> Tr
 @click.pass_obj
 def pause(store: str | None, job: str, why: str, *, as_json: bool) -> None:
     """Make no more ticks of a job; runs that exist go on."""
-    _order(store, lambda scheduler: scheduler.pause(job, who=_who(), why=why), as_json=as_json)
+    _order(store, lambda scheduler: scheduler.pause(job, who=who(), why=why), as_json=as_json)
 
 
 @click.command()
@@ -52,7 +52,7 @@ def pause(store: str | None, job: str, why: str, *, as_json: bool) -> None:
 @click.pass_obj
 def resume(store: str | None, job: str, why: str, *, as_json: bool) -> None:
     """Make ticks of a job again, from now on."""
-    _order(store, lambda scheduler: scheduler.resume(job, who=_who(), why=why), as_json=as_json)
+    _order(store, lambda scheduler: scheduler.resume(job, who=who(), why=why), as_json=as_json)
 
 
 @click.command("skip-next")
@@ -62,7 +62,26 @@ def resume(store: str | None, job: str, why: str, *, as_json: bool) -> None:
 @click.pass_obj
 def skip_next(store: str | None, job: str, why: str, *, as_json: bool) -> None:
     """Settle a job's next tick without running it."""
-    _order(store, lambda scheduler: scheduler.skip_next(job, who=_who(), why=why), as_json=as_json)
+    stands, skipped = asyncio.run(_skip_next(store, job, why))
+    if as_json:
+        print_json(stands)
+    else:
+        print_line(
+            f"{job}: the tick of {skipped} is skipped, next fire time {moment(stands.next_fire)}"
+        )
+
+
+async def _skip_next(store: str | None, job: str, why: str) -> tuple[JobInfo, str]:
+    """The job as it stands then, and the fire time that was skipped."""
+    async with opened(store) as scheduler:
+        before = await scheduler.job_info(job)
+        if before.next_fire is None:
+            raise CronfleetError(f"{job} is {before.state}: it has no next tick to skip")
+        stands = await scheduler.skip_next(job, who=who(), why=why)
+        # Not what it was before: another tick may have become the next one meanwhile.
+        gaps = await scheduler.gaps(job, limit=10)
+        by_hand = (gap.last for gap in gaps if gap.reason == "by_hand")
+        return stands, moment(next(by_hand, before.next_fire))
 
 
 def _order(
@@ -79,7 +98,7 @@ def _order(
         print_line(f"{job.name} is {job.state}, next fire time {moment(job.next_fire)}")
 
 
-def _who() -> str:
+def who() -> str:
     """The user of this process; in a container it may have no name."""
     import pwd
 

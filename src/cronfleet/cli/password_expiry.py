@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from cronfleet import Scheduler
 from cronfleet.apps.password_expiry import JOB, register
 from cronfleet.apps.password_expiry.web import PasswordExpiryWebPage
+from cronfleet.cli.printing import moment, print_line
 from cronfleet.cli.programs import Program
 from cronfleet.config import Settings
 from cronfleet.server.pages.page import Page
@@ -30,6 +31,9 @@ class PasswordExpiryProgram(Program):
         """With sample users, so that there is something to see within seconds."""
         if self._application.uses_sample:
             await self.scheduler.trigger(JOB, who="start", why="sample users")
+            return
+        job = await self.scheduler.job_info(JOB)
+        print_line(f"next run: {moment(job.next_fire)}; to run now: cronfleet trigger {JOB}")
 
     def describe(self) -> list[str]:
         return self._application.describe()

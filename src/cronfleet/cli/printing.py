@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
+import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 
+from cronfleet.cli.tables import laid_out
+from cronfleet.errors import CronfleetError
 from cronfleet.server.text import one_line
 
-_ANY_WIDTH = 100_000
+OUTPUT_ERRORS = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF})
 
 
 def print_json(value: Any) -> None:
@@ -24,19 +29,26 @@ def print_line(text: str) -> None:
     _print(one_line(text))
 
 
-def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Folded to the terminal's width; into a pipe one line a row."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def print_table(
+    headers: Sequence[str], rows: Iterable[Sequence[str]], *, may_go: Sequence[str] = ()
+) -> None:
+    """On a terminal no wider than it; into a pipe one line a row.
 
-    width = None if sys.stdout.isatty() else _ANY_WIDTH
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for header in headers:
-        table.add_column(header, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(one_line(cell)) for cell in row))
-    Console(width=width).print(table)
+    Only the last column is folded. Where that is not enough, the columns that `may_go` do, in
+    this order; and where that is not, each row becomes a list.
+    """
+    cells = [[one_line(cell) for cell in row] for row in rows]
+    _print(laid_out(headers, cells, _width(), may_go))
+
+
+@contextlib.contextmanager
+def counting(what: str) -> Generator[Callable[[int], None]]:
+    """Shows on a terminal how far something has come, beside what is printed."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    with console.status(f"0 {what}") as status:
+        yield lambda count: status.update(f"{count} {what}")
 
 
 def moment(instant: datetime | None) -> str:
@@ -45,6 +57,23 @@ def moment(instant: datetime | None) -> str:
         return "-"
     precision = "milliseconds" if instant.microsecond else "seconds"
     return instant.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
+
+
+def give_up_output(error: OSError) -> NoReturn:
+    """End what can say nothing more: well if nobody listens, else with a CronfleetError."""
+    # What is still in the buffer would be written, and fail, once more at the very end.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+    if error.errno == errno.EPIPE:
+        sys.exit(0)
+    raise CronfleetError(f"the output cannot be written: {error.strerror}") from None
+
+
+def _width() -> int | None:
+    from shutil import get_terminal_size
+
+    return get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def _plain(value: object) -> object:
@@ -56,5 +85,8 @@ def _plain(value: object) -> object:
 
 
 def _print(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()  # Whoever reads our start from a pipe reads it at the start.
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()  # Whoever reads our start from a pipe reads it at the start.
+    except OSError as error:
+        give_up_output(error)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cronfleet import ConfigurationError, Scheduler
 from cronfleet.config import Settings
+from cronfleet.scheduler import default_store
 from cronfleet.server.pages.page import Page
 
 
@@ -41,12 +42,13 @@ def target_program(target: str, settings: Settings, store: str | None) -> Progra
     A scheduler that names no store of its own uses the one that all other commands look at.
     Raises ConfigurationError if there is no such thing; what the module raises goes through.
     """
-    os.environ["CRONFLEET_STORE"] = settings.store_url(store)
     os.environ["CRONFLEET_FLEET"] = settings.cronfleet_fleet
     module, colon, attribute = target.partition(":")
     if not (module and colon and attribute):
         raise ConfigurationError(f"{target!r} is no target: write module:scheduler")
     sys.path.insert(0, str(Path.cwd()))
+    # Not by its variable: what has a password is not for every process that a handler starts.
+    standing = default_store.set(settings.store_url(store))
     try:
         found = getattr(import_module(module), attribute)
     except ModuleNotFoundError as error:
@@ -57,6 +59,8 @@ def target_program(target: str, settings: Settings, store: str | None) -> Progra
         ) from None
     except AttributeError:
         raise ConfigurationError(f"{target!r}: {module} has no {attribute!r}") from None
+    finally:
+        default_store.reset(standing)
     if not isinstance(found, Scheduler):
         raise ConfigurationError(f"{target!r} is no Scheduler, but a {type(found).__name__}")
     return Program(found)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import socket
+from collections.abc import Generator
 
+from cronfleet import ConfigurationError, StoreUnavailableError
 from cronfleet.cli.printing import moment, print_line
 from cronfleet.cli.programs import Program
 from cronfleet.config import Settings
@@ -48,12 +50,25 @@ async def work(program: Program, listener: Listener | None) -> None:
             await stack.enter_async_context(listener.serving(program))
         stack.push_async_callback(program.scheduler.aclose)
         stack.push_async_callback(program.close)
-        await program.prepare()
-        async with program.scheduler:
-            signals.has_joined()
-            await _introduce(program, listener)
-            await program.begin()
-            await program.scheduler.work_until(signals.stop)
+        with _store_named():
+            await program.prepare()
+            await stack.enter_async_context(program.scheduler)
+        signals.has_joined()
+        await _introduce(program, listener)
+        await program.begin()
+        await program.scheduler.work_until(signals.stop)
+
+
+@contextlib.contextmanager
+def _store_named() -> Generator[None]:
+    """At the start, a store that stays away is one that a person must start, or name another."""
+    try:
+        yield
+    except StoreUnavailableError as error:
+        raise ConfigurationError(
+            f"{error}. Is it running, and reachable from here? Start it, or name another one with "
+            "REDIS_URL, REDIS_HOST or CRONFLEET_STORE"
+        ) from error
 
 
 async def _introduce(program: Program, listener: Listener | None) -> None:

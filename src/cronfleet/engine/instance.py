@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
+from cronfleet.adopting import settle_until
 from cronfleet.clock import Clock
 from cronfleet.engine.choice import Chooser, foreseen
 from cronfleet.engine.declaring import declare
@@ -24,7 +25,7 @@ from cronfleet.engine.times import Times, rest
 from cronfleet.engine.writes import Entry, GatheredWrites
 from cronfleet.errors import StoreError
 from cronfleet.model import Claim, Instant, SessionId
-from cronfleet.store import DUE, ClaimItem, Granted, NotGranted, Recorded, Seen, Store
+from cronfleet.store import DUE, ClaimItem, Granted, NotGranted, Recorded, Seen, Store, StoreInfo
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -90,6 +91,7 @@ class Instance:
             self._is_hurried = True
             self._hurry.set()
         self._stopping.set()
+        self._runner.drain()
         self._wake.set()
 
     def wake(self) -> None:
@@ -102,6 +104,11 @@ class Instance:
         if self._stopping.is_set():
             return "it is stopping"
         return self._session.away_because or self._session.trouble or self._silence()
+
+    @property
+    def store_info(self) -> StoreInfo | None:
+        """What the store said last, while it was the one that is known."""
+        return self._session.info
 
     def _silence(self) -> str:
         now = self._clock.boot_ms()
@@ -200,8 +207,8 @@ class Instance:
         """
         job = self._jobs[claim.run.job]
         try:
-            if self._stopping.is_set() or claim.digest != job.digest:
-                await self._writes.release([claim])  # The one goes, or another must run it.
+            if self._must_not_begin(claim):
+                await self._writes.release([claim])
                 return
             match await self._writes.start(claim, session):
                 case Entry.GRANTED:
@@ -218,6 +225,11 @@ class Instance:
             self._writes.drop(claim)
             self._janitor.run_ended(claim.run.job)
             self._wake.set()
+
+    def _must_not_begin(self, claim: Claim) -> bool:
+        """It goes itself, another must run it, or the store is not the one it was."""
+        is_known = claim.digest == self._jobs[claim.run.job].digest
+        return self._stopping.is_set() or self._session.is_reset or not is_known
 
     async def _give_back(self, claim: Claim, entry: Entry) -> None:
         """The handler must not be entered."""
@@ -267,6 +279,9 @@ class Instance:
     async def declare(self, session: SessionId, now: Instant) -> None:
         await declare(self._store, session, self._program, self._jobs, now)
         self._wake.set()
+
+    async def settle_until(self, until: Instant) -> None:
+        await settle_until(self._store, until, self._jobs)
 
     def session_ends_soon(self, session: SessionId) -> None:
         self._runner.stop_repeatable(session)

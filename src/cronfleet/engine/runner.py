@@ -58,13 +58,14 @@ class Runner:
         self._cancel_grace_ms = cancel_grace_ms
         self._holds = holds
         self._entered: dict[Claim, _Entered] = {}
+        self._draining = threading.Event()
         self._is_stopped = False
 
     async def run(self, job: KnownJob, claim: Claim, session: SessionId) -> Ended:
         """Enter the handler and wait for its end, however it ends."""
         if self._is_stopped:
             return Ended(Outcome.LOST, error="its instance stopped; its handler was not entered")
-        context = _context(job, claim)
+        context = _context(job, claim, self._draining)
         call = _call(job, context, lambda: self._holds(session))
         entered = _Entered(session, job, context.lost, call)
         self._entered[claim] = entered
@@ -90,6 +91,10 @@ class Runner:
             if entered.job.definition.on_lost is OnLost.RERUN:
                 entered.lost.set()
                 self._cancel(entered, Outcome.LOST)
+
+    def drain(self) -> None:
+        """Its instance was told to stop: tell the handlers, and those entered from now on."""
+        self._draining.set()
 
     def stop_all(self, grace_ms: int = 0) -> None:
         """The drain is over: enter no more, and wait so long for coroutines, not for threads."""
@@ -121,7 +126,7 @@ class Runner:
             loop.call_later(self._cancel_grace_ms / 1000, entered.given_up.set)
 
 
-def _context(job: KnownJob, claim: Claim) -> RunContext:
+def _context(job: KnownJob, claim: Claim, draining: threading.Event) -> RunContext:
     fire_time = datetime.fromtimestamp(claim.run.fire_time / 1000, UTC)
     about = {"job": claim.run.job, "run": str(claim.run), "attempt": claim.attempt}
     return RunContext(
@@ -135,6 +140,7 @@ def _context(job: KnownJob, claim: Claim) -> RunContext:
         deadline=_deadline(job.definition.timeout_ms),
         lost=threading.Event(),
         log=LogAdapter(logging.getLogger("cronfleet.run"), about | {"token": claim.token}),
+        draining=draining,
     )
 
 

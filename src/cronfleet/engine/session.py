@@ -6,19 +6,21 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from cronfleet.clock import Clock
+from cronfleet.engine.acquaintance import Recognised, Reset, Same, Successor
+from cronfleet.engine.fate import Fate
+from cronfleet.engine.fellows import Fellows
 from cronfleet.engine.ranking import Ranking
 from cronfleet.engine.renewal import Answered, Asked, Died, Lost, News, RenewalThread, Unanswered
 from cronfleet.engine.steadiness import Reading, Steadiness
+from cronfleet.engine.succession import Succession
 from cronfleet.engine.times import Times, rest
 from cronfleet.engine.watch import Watch
 from cronfleet.errors import ForeignJobError, StoreError, StoreUnavailableError
-from cronfleet.model import Digest, Instant, ProgramName, SessionId
-from cronfleet.store import NewSession, Peer, Renewal, Store, StoreInfo
+from cronfleet.model import Instant, ProgramName, SessionId
+from cronfleet.store import NewSession, Renewal, Store, StoreInfo
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -30,30 +32,8 @@ class Identity:
     program: ProgramName
     label: str
     tzdata: str
-
-
-class Fate(Protocol):
-    """Who is told what becomes of the session."""
-
-    async def declare(self, session: SessionId, now: Instant) -> None:
-        """Declare the jobs: the session is new, or other definitions went away."""
-        ...
-
-    def session_ends_soon(self, session: SessionId) -> None:
-        """It could not be renewed in time, and may be closed soon."""
-        ...
-
-    def session_lost(self, session: SessionId) -> None:
-        """It is closed: its runs are another's."""
-        ...
-
-    def held_asked(self) -> None:
-        """The store is about to be asked how many runs the session holds."""
-        ...
-
-    def held_seen(self, held: int) -> None:
-        """How many runs the store says that the session holds."""
-        ...
+    adopts: bool = False
+    """Whether it goes on by itself with a store that was emptied or restored."""
 
 
 class SessionKeeper:
@@ -69,7 +49,10 @@ class SessionKeeper:
         self._fate = fate
         self._steadiness = Steadiness(times.ttl_ms)
         self._reading = Reading(0, 0, 0)
-        self._info: StoreInfo | None = None
+        self._succession = Succession()
+        self._look_at: Instant = 0
+        self._counter = 0
+        self._to_leave: SessionId | None = None
         self._id = SessionId("")
         self._is_joined = False
         self._is_declared = False
@@ -77,9 +60,8 @@ class SessionKeeper:
         self._stopped_because = ""
         self._away_because = ""
         self._sweep_at: Instant = 0
-        self._others: frozenset[Digest] = frozenset()
         self._heard = asyncio.Event()
-        self.ranking: Ranking = Ranking(self._id, ())
+        self._fellows = Fellows(identity.program)
         self.has_old_tzdata: bool = True  # For all it knows until it has met the others.
         self._met = asyncio.Event()
 
@@ -90,6 +72,11 @@ class SessionKeeper:
         return self._id
 
     @property
+    def ranking(self) -> Ranking:
+        """The order of the sessions that declare what we declare."""
+        return self._fellows.ranking
+
+    @property
     def may_claim(self) -> bool:
         """Whether the session holds, the store is the one we know, and the clocks agree."""
         return not self.trouble
@@ -97,13 +84,23 @@ class SessionKeeper:
     @property
     def trouble(self) -> str:
         """Why nothing is claimed now; empty when there is no reason."""
-        if self._stopped_because:
-            return self._stopped_because
+        if because := self._succession.trouble or self._stopped_because:
+            return because
         if not self.holds(self._id):
             return "the session could not be renewed in time"
         if not self._steadiness.is_steady(self._clock.boot_ms()):
             return "the store's clock leapt"
         return ""
+
+    @property
+    def is_reset(self) -> bool:
+        """Whether the store was emptied, restored or replaced, and nobody has adopted it."""
+        return bool(self._succession.trouble)
+
+    @property
+    def info(self) -> StoreInfo | None:
+        """What the store said last, while it was the one that is known."""
+        return self._succession.known
 
     def holds(self, session: SessionId) -> bool:
         """Whether this instance may still believe that it holds the session."""
@@ -200,9 +197,11 @@ class SessionKeeper:
         """Open a session with a fresh id: an id whose `join` went unanswered is never reused."""
         sent_at = self._clock.boot_ms()
         info = await self._store.open()
-        self._reading = Reading(info.now, sent_at, self._clock.boot_ms())
-        if not self._is_same_store(info):
+        reading = Reading(info.now, sent_at, self._clock.boot_ms())
+        if isinstance(self._recognise(info, reading), Reset):
             return
+        self._reading = reading
+        await self._begin_again()
         session = SessionId(secrets.token_hex(16))
         sent_at = self._clock.boot_ms()
         who = self._identity
@@ -210,27 +209,50 @@ class SessionKeeper:
             NewSession(session, who.program, who.label, self._times.ttl_ms, who.tzdata)
         )
         self._id, self._is_joined, self._is_declared = session, True, False
+        self._counter = 0
         self._thread.hold(session, sent_at)
         self._watch = Watch(session, self._times.ttl_ms)
-        self.ranking = Ranking(session, ())
+        self._fellows.begin(session)
 
     async def _declare(self) -> None:
         """Declare the jobs, if there is need to; after a failure that is still so."""
         if self._is_joined and not self._is_declared:
-            await self._fate.declare(self._id, self.store_now())
+            await self._fate.declare(self._id, max(self.store_now(), self._succession.floor))
             self._is_declared = True
 
-    def _is_same_store(self, info: StoreInfo) -> bool:
-        known, self._info = self._info, self._info or info
-        if known is None or (known.id == info.id and known.epoch <= info.epoch):
-            self._info = info
-            return True
-        self._stop(
-            f"the store is not the one it was (id {known.id[:8]} is now {info.id[:8]}, epoch "
-            f"{known.epoch} is now {info.epoch}): it was emptied, restored or replaced; when that "
-            "is as it should be, restart the instances"
-        )
-        return False
+    # --- the store it is
+
+    def _recognise(self, info: StoreInfo, reading: Reading, forgot_ms: int = 0) -> Recognised:
+        """Whether the store may be worked with."""
+        met = self._succession.recognise(info, reading, forgot_ms)
+        if isinstance(met, Successor) and self._is_joined:
+            self._to_leave, self._is_joined = self._id, False
+            self._fate.session_lost(self._id)
+        return met
+
+    async def _begin_again(self) -> None:
+        """What an adopted store needs before anything may be claimed in it."""
+        if self._to_leave is not None:
+            await self._store.leave(self._to_leave)
+            self._to_leave = None
+        if not self._succession.is_settled:
+            await self._fate.settle_until(self._succession.floor)
+            self._succession.is_settled = True
+
+    async def _look_again(self) -> None:
+        """Whether a person has adopted the store; once a renewal."""
+        now = self._clock.boot_ms()
+        if now < self._look_at:
+            return
+        self._look_at = now + self._times.renewal_ms
+        info = await self._store.open()
+        met = self._recognise(info, Reading(info.now, now, self._clock.boot_ms()))
+        if isinstance(met, Reset) and self._identity.adopts:
+            sent_at = self._clock.boot_ms()
+            info = await self._succession.adopt(self._store, info, self._identity.label)
+            self._recognise(info, Reading(info.now, sent_at, self._clock.boot_ms()))
+        if not self.is_reset:
+            await self._be_a_member()
 
     def _stop(self, because: str) -> None:
         """Claim nothing more until a person has looked."""
@@ -250,13 +272,19 @@ class SessionKeeper:
             await rest(self._heard, self._rest_ms())
             self._heard.clear()
             try:
-                if not self._stopped_because:
-                    await self._be_a_member()
-                await self._bury()
+                await self._work_on_membership()
             except ForeignJobError as error:
                 self._stop(str(error))
             except StoreError as error:
                 self.away(error)
+
+    async def _work_on_membership(self) -> None:
+        if self.is_reset:  # Nobody is buried meanwhile: what the store says of them may be old.
+            await self._look_again()
+            return
+        if not self._stopped_because:
+            await self._be_a_member()
+        await self._bury()
 
     async def _be_a_member(self) -> None:
         if not self._is_joined:
@@ -296,29 +324,26 @@ class SessionKeeper:
 
     def _renewed(self, news: Answered) -> None:
         renewal = news.renewal
-        if not self._is_same_store(renewal.info):
+        reading = Reading(renewal.info.now, news.sent_at, news.received_at)
+        if not isinstance(
+            self._recognise(renewal.info, reading, self._forgotten_ms(renewal)), Same
+        ):
             return
-        self.read(Reading(renewal.info.now, news.sent_at, news.received_at))
+        self.read(reading)
         self.has_old_tzdata = self._identity.tzdata < renewal.tzdata
         self._watch.saw(renewal, news.received_at)
         self._fate.held_seen(renewal.held)
-        self._meet(renewal)
+        if self._fellows.meet(self._id, renewal):
+            self._is_declared = False
         self._met.set()
 
-    def _meet(self, renewal: Renewal) -> None:
-        """Rank the sessions that declare what we declare; notice when others went away."""
-        mine = [peer for peer in renewal.peers if peer.program == self._identity.program]
-        manifest = next((peer.manifest for peer in mine if peer.session == self._id), "")
-        self.ranking = self._ranked([peer for peer in mine if peer.manifest == manifest])
-        before = self._others
-        self._others = frozenset(peer.manifest for peer in mine) - {manifest}
-        if before - self._others:
-            # Whoever kept our definitions superseded may be gone: they may come back.
-            self._is_declared = False
-
-    def _ranked(self, peers: Sequence[Peer]) -> Ranking:
-        sessions = [peer.session for peer in peers]
-        return self.ranking if self.ranking.is_of(sessions) else Ranking(self._id, sessions)
+    def _forgotten_ms(self, renewal: Renewal) -> int:
+        """How long those renewals took that were answered and are not counted any more."""
+        mine = next((p.counter for p in renewal.peers if p.session == self._id), None)
+        if mine is None:
+            return 0  # An answer to the session before this one.
+        expected, self._counter = self._counter + 1, mine
+        return max(0, expected - mine) * self._times.renewal_ms
 
     async def _bury(self) -> None:
         """Close the sessions that are seen dead, and take their runs back."""

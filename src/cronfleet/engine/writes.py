@@ -81,8 +81,9 @@ class GatheredWrites:
                 continue
             if not granted:
                 return Entry.REFUSED
-            # The answer may have been long under way.
-            return Entry.GRANTED if self._session.holds(session) else Entry.TOO_LATE
+            # The answer may have been long under way, and may be an old copy's.
+            is_ours = self._session.holds(session) and not self._session.is_reset
+            return Entry.GRANTED if is_ours else Entry.TOO_LATE
         return Entry.UNANSWERED
 
     def _starts_of(self, session: SessionId) -> Gathered[Start, bool]:

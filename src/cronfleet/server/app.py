@@ -56,7 +56,7 @@ def _explain_errors(app: FastAPI, renderer: Renderer) -> None:
         status, detail = _status_and_detail(error)
         return _problem(request, renderer, status, detail)
 
-    for kind in (CronfleetError, StarletteHTTPException, RequestValidationError):
+    for kind in (CronfleetError, StarletteHTTPException, RequestValidationError, Exception):
         app.add_exception_handler(kind, explain)
 
 
@@ -69,8 +69,10 @@ def _status_and_detail(error: Exception) -> tuple[HTTPStatus, str]:
             return status, status.description
         case RequestValidationError():
             return HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(map(_complaint, error.errors()))
-        case _:
+        case CronfleetError():
             return HTTPStatus.SERVICE_UNAVAILABLE, str(error)
+        case _:  # The server logs it with its traceback; here, it would tell too much.
+            return HTTPStatus.INTERNAL_SERVER_ERROR, "Something is wrong here; the log has it."
 
 
 def _complaint(detail: Mapping[str, Any]) -> str:

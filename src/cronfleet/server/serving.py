@@ -10,8 +10,11 @@ from collections.abc import Generator
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
 
 from cronfleet.errors import ConfigurationError
+from cronfleet.server.security import HEADERS
 
 _LAST_ANSWERS_S = 2
 
@@ -45,7 +48,7 @@ class Serving:
         self._server = _Server(
             uvicorn.Config(
                 app,
-                http="httptools",
+                http=_Protocol,
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -66,6 +69,19 @@ class Serving:
         self._server.should_exit = True
         if self._task is not None:
             await self._task
+
+
+class _Protocol(HttpToolsProtocol):
+    def send_400_response(self, msg: str) -> None:
+        """Mark the one answer that no application is asked for; the connection ends with it."""
+        self.server_state = ServerState()
+        self.server_state.default_headers = [
+            (name.encode(), value.encode()) for name, value in HEADERS.items()
+        ]
+        super().send_400_response(msg)
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing: it is answered as any other request, and there is nothing to install."""
 
 
 class _Server(uvicorn.Server):

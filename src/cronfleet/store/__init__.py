@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cronfleet.store.contract import Hints, Renewer, Store
+from cronfleet.store.contract import Hints, Locker, Renewer, Store
+from cronfleet.store.faults import BY_HAND, Fault, FaultKind
 from cronfleet.store.values import (
     CLOCK_STEP_BACK_MS,
     DUE,
@@ -11,9 +12,14 @@ from cronfleet.store.values import (
     MOST_AUDIT,
     MOST_ERROR_CHARACTERS,
     MOST_GAPS,
+    MOST_LOCK_WAITERS,
+    MOST_PENDING,
+    MOST_SUPERSEDED,
     MOST_WAITING,
     SOON_MS,
+    WAITER_KEPT_MS,
     Behind,
+    Busy,
     ClaimAnswer,
     ClaimItem,
     Completion,
@@ -25,6 +31,8 @@ from cronfleet.store.values import (
     Granted,
     HeldRun,
     IfActive,
+    LockAnswer,
+    Locked,
     Moved,
     NewSession,
     NotGranted,
@@ -42,9 +50,11 @@ from cronfleet.store.values import (
     Swept,
     TickClaim,
     Triggered,
+    lock_topic,
 )
 
 __all__ = [
+    "BY_HAND",
     "CLOCK_STEP_BACK_MS",
     "DUE",
     "KEY_KEPT_MS",
@@ -52,9 +62,14 @@ __all__ = [
     "MOST_AUDIT",
     "MOST_ERROR_CHARACTERS",
     "MOST_GAPS",
+    "MOST_LOCK_WAITERS",
+    "MOST_PENDING",
+    "MOST_SUPERSEDED",
     "MOST_WAITING",
     "SOON_MS",
+    "WAITER_KEPT_MS",
     "Behind",
+    "Busy",
     "ClaimAnswer",
     "ClaimItem",
     "Completion",
@@ -62,11 +77,16 @@ __all__ = [
     "DeclareAnswer",
     "Declared",
     "DueTick",
+    "Fault",
+    "FaultKind",
     "Foreign",
     "Granted",
     "HeldRun",
     "Hints",
     "IfActive",
+    "LockAnswer",
+    "Locked",
+    "Locker",
     "Moved",
     "NewSession",
     "NotGranted",
@@ -86,4 +106,5 @@ __all__ = [
     "Swept",
     "TickClaim",
     "Triggered",
+    "lock_topic",
 ]

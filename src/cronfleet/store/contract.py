@@ -26,11 +26,14 @@ from cronfleet.model import (
     InstanceRecord,
     JobName,
     JobRecord,
+    LockOwner,
     ProgramName,
     RunId,
     RunRecord,
     SessionId,
 )
+from cronfleet.promise import Promise
+from cronfleet.store.faults import Fault
 from cronfleet.store.values import (
     ClaimAnswer,
     ClaimItem,
@@ -38,6 +41,7 @@ from cronfleet.store.values import (
     Declaration,
     DeclareAnswer,
     HeldRun,
+    LockAnswer,
     Moved,
     NewSession,
     Order,
@@ -82,6 +86,18 @@ class Hints(Protocol):
         ...
 
 
+class Locker(Protocol):
+    """`Store.lock` and `Store.unlock` for threads: they block, and any thread may call them."""
+
+    def lock(self, name: str, owner: LockOwner, ttl_ms: int, *, waits: bool) -> LockAnswer: ...
+
+    def unlock(self, name: str, owner: LockOwner) -> bool: ...
+
+    def close(self) -> None:
+        """Give the connections back."""
+        ...
+
+
 class Store(Protocol):
     """Shared durable state. See the module's first lines for what holds of all of it."""
 
@@ -97,6 +113,10 @@ class Store(Protocol):
         """
         ...
 
+    async def promise(self) -> Promise:
+        """What it can promise as it is configured now: the store is asked."""
+        ...
+
     async def aclose(self) -> None:
         """Give all connections back. Repeatable."""
         ...
@@ -108,9 +128,23 @@ class Store(Protocol):
     def hints(self, topic: str) -> Hints:
         """Listen to a topic from now on; the store must be open.
 
-        `DUE`: a run became pending, or a job's ticks were moved by other than a claim. A store
+        `DUE`: a run became pending, or a job's ticks were moved by other than a claim.
+        `lock_topic(owner)`: a lock was given back for which this waiter is the next. A store
         tells at least its own users in this process, and others as far as it can.
         """
+        ...
+
+    @property
+    def tells_all(self) -> bool:
+        """Whether hints also reach those who listen in other processes, if nothing fails."""
+        ...
+
+    def another(self) -> Store:
+        """The same shared state, for another event loop: not open yet, closed by itself."""
+        ...
+
+    def locker(self) -> Locker:
+        """A way to the locks for threads; the store must be open, in the running event loop."""
         ...
 
     # --- sessions
@@ -154,8 +188,8 @@ class Store(Protocol):
     ) -> list[DeclareAnswer]:
         """Declare all jobs of an instance; its manifest is in force when all are declared.
 
-        A definition never seen before wins. A superseded one comes back only when no other open
-        session declares the one in force. The same definition changes nothing; one with the
+        A definition never seen before wins. A superseded one, if it is among the last
+        `MOST_SUPERSEDED`, comes back only when no other open session declares the one in force. The same definition changes nothing; one with the
         same `schedule_digest` keeps the expected fire time; another schedule leaves an expected
         fire time that is due already and moves a future one to `first`. Every change raises
         the generation.
@@ -221,6 +255,72 @@ class Store(Protocol):
 
     async def skip_next(self, job: JobName, moved: Moved, order: Order) -> Ordered:
         """Settle the expected tick by hand, without a run."""
+        ...
+
+    # --- after a reset
+
+    async def settle(self, id_seen: str, job: JobName, moved: Moved) -> Ordered:
+        """Settle a job's ticks without runs, and without a word in the audit.
+
+        Only while the store's id is the one that was seen; else `CHANGED`.
+        """
+        ...
+
+    async def clear(self, id_seen: str, job: JobName, limit: int = 200) -> int:
+        """Cancel runs of a job that nobody has started, and promote none; answers how many.
+
+        Only while the store's id is the one that was seen; else none.
+        """
+        ...
+
+    async def adopt(self, id_seen: str, order: Order) -> StoreInfo:
+        """Give the store a fresh id and a higher epoch, and say that it is adopted.
+
+        Only while its id is the one that was seen; else it changes nothing. Answers what the
+        store says of itself then: adopted under another id, by this order or by another's.
+        """
+        ...
+
+    # --- care
+
+    async def check(
+        self, job: JobName, moved: Moved | None = None, repair: Order | None = None
+    ) -> list[Fault]:
+        """What is wrong with a job, its runs and all that points to them: one step.
+
+        With an order, mends what can be mended, and puts that on record. Ticks are moved only by
+        `moved`: its `following` is the first fire time after now, and after a watermark that is
+        not in the future.
+        """
+        ...
+
+    async def check_fleet(self, repair: Order | None = None) -> list[Fault]:
+        """The same for sessions and for what points to nothing."""
+        ...
+
+    # --- locks
+
+    async def lock(self, name: str, owner: LockOwner, ttl_ms: int, *, waits: bool) -> LockAnswer:
+        """Take a named lock for `ttl_ms`; else, with `waits`, a place in its queue.
+
+        It is granted when nobody holds it and no other waiter came before. Each acquisition has
+        an owner of its own, and one that holds the lock already is granted the same token, for
+        `ttl_ms` from now: an unanswered call may be repeated. A waiter asks again within
+        `WAITER_KEPT_MS`, or loses its place. An expiry more than the TTL and
+        `CLOCK_STEP_BACK_MS` ahead (the clock was set back) counts as expired.
+        """
+        ...
+
+    async def renew_lock(self, name: str, owner: LockOwner, ttl_ms: int) -> bool:
+        """Prolong the lock to `ttl_ms` from now, if the owner still holds it."""
+        ...
+
+    async def unlock(self, name: str, owner: LockOwner) -> bool:
+        """Give the lock back, or the place in its queue.
+
+        Answers whether nobody else had been granted it since, though it may have expired. The
+        next in the queue is told. Nothing is left of a lock that nobody holds or waits for.
+        """
         ...
 
     # --- reading

@@ -14,6 +14,7 @@ from cronfleet.model import (
     Gap,
     Instant,
     JobName,
+    LockOwner,
     OnLost,
     Outcome,
     ProgramName,
@@ -39,6 +40,12 @@ KEY_KEPT_MS = 24 * 3_600_000
 MOST_WAITING = 1_000
 """How many runs of one job may wait."""
 
+MOST_PENDING = 10_000
+"""A job without a limit that has so many active runs is triggered no more."""
+
+MOST_SUPERSEDED = 20
+"""How many superseded definitions of a job are remembered; an older one counts as never seen."""
+
 MOST_AUDIT = 1_000
 """How many audit records are kept."""
 
@@ -51,15 +58,30 @@ MOST_GAPS = 500
 DUE = "due"
 """The topic of hints that there may be something to claim."""
 
+WAITER_KEPT_MS = 3_000
+"""A waiter for a lock that has not asked again for so long loses its place."""
+
+MOST_LOCK_WAITERS = 1_000
+"""How many may stand in the queue for one lock; whoever comes later asks without a place."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoreInfo:
-    """What a store says of itself. An instance that sees another id or a lower epoch stops."""
+    """What a store says of itself.
+
+    An instance that sees another id, or that the store went back, stops; see `Store.adopt`.
+    """
 
     id: str
     epoch: int
+    """Rises when the store may have lost its last writes."""
     now: Instant
     schema: int
+    adopted: bool = False
+    """A person has said that it is to be gone on with, whatever was in its place before."""
+    lived_ms: int = 0
+    """For how long sessions have been renewed in it, outages left out: what it lost of that is
+    how far it went back."""
 
 
 # --- sessions ---------------------------------------------------------------------------------
@@ -336,7 +358,7 @@ class Ordered(StrEnum):
     UNKNOWN = "unknown"
     """There is no such job."""
     FULL = "full"
-    """`MOST_WAITING` runs wait already."""
+    """`MOST_WAITING` runs wait already, or `MOST_PENDING` are active."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,3 +369,32 @@ class Moved:
     expected: Instant | None
     following: Fire | None
     gap: Gap | None
+
+
+# --- locks ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """The lock is the owner's until its TTL is over, unless renewed."""
+
+    token: int
+    """Rises with every grant, whatever the lock's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Somebody else holds the lock, or has been waiting for longer."""
+
+    free_in_ms: int
+    """When that is over, unless it is renewed or given back before."""
+    ahead: int
+    """How many wait who came before."""
+
+
+LockAnswer: TypeAlias = Locked | Busy
+
+
+def lock_topic(owner: LockOwner) -> str:
+    """The topic of hints that a waiter may have its lock now."""
+    return f"lock:{owner}"

@@ -27,6 +27,11 @@ class Hub:
             if not self._listeners[listener.topic]:
                 del self._listeners[listener.topic]
 
+    def topics(self) -> frozenset[str]:
+        """What somebody listens to now."""
+        with self._lock:
+            return frozenset(self._listeners)
+
     def tell(self, topic: str) -> None:
         """Something about the topic may have changed."""
         with self._lock:
@@ -36,7 +41,7 @@ class Hub:
 
     def tell_all(self) -> None:
         """Hints may have been missed: everybody had better look."""
-        for topic in list(self._listeners):
+        for topic in self.topics():
             self.tell(topic)
 
 
@@ -58,5 +63,14 @@ class Listener:
 
     def told(self) -> None:
         """From any thread."""
-        if not self._loop.is_closed():
+        if self._loop is _running_loop():
+            self._told.set()
+        elif not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._told.set)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

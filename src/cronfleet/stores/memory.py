@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from cronfleet.clock import Clock, SystemClock
@@ -16,15 +17,26 @@ from cronfleet.model import (
     Instant,
     JobName,
     JobRecord,
+    LockOwner,
     ProgramName,
     RunId,
     RunRecord,
     RunState,
     SessionId,
 )
-from cronfleet.store import Renewal, Renewer, StoreInfo
+from cronfleet.promise import Promise, memory_promise
+from cronfleet.store import Renewal, Renewer, Store, StoreInfo
 from cronfleet.stores.steps import sessions
-from cronfleet.stores.steps.records import FleetRecord, Records, SessionRecord, time_of
+from cronfleet.stores.steps.needs import NOTHING, Needs
+from cronfleet.stores.steps.records import (
+    FleetRecord,
+    LockRecord,
+    Records,
+    SessionRecord,
+    WaiterRecord,
+    time_of,
+    token_after,
+)
 from cronfleet.stores.steps.stepped import SteppedStore
 
 Answer = TypeVar("Answer")
@@ -48,13 +60,19 @@ class MemoryStore(SteppedStore):
     async def open(self) -> StoreInfo:
         return await self._step(sessions.info)
 
+    async def promise(self) -> Promise:
+        return memory_promise()
+
     async def aclose(self) -> None:
         """Nothing to give back."""
 
     def renewer(self) -> Renewer:
         return _MemoryRenewer(self)
 
-    async def _step(self, step: Callable[[Records], Answer]) -> Answer:
+    def another(self) -> Store:
+        return self  # It lives in no event loop.
+
+    async def _step(self, step: Callable[[Records], Answer], needed: Needs = NOTHING) -> Answer:
         return self.step(step)
 
     def step(self, step: Callable[[Records], Answer]) -> Answer:
@@ -84,11 +102,14 @@ class _MemoryRecords:
         self._sessions: dict[SessionId, SessionRecord] = {}
         self._manifests: dict[Digest, frozenset[Digest]] = {}
         self._definitions: dict[Digest, str] = {}
+        self._superseded: dict[JobName, list[Digest]] = {}
         self._jobs: dict[JobName, JobRecord] = {}
         self._runs: dict[RunId, RunRecord] = {}
         self._gaps: dict[JobName, dict[Instant, GapRecord]] = {}
         self._answers: dict[str, tuple[Instant, str]] = {}
         self._audit: list[AuditRecord] = []
+        self._locks: dict[str, LockRecord] = {}
+        self._waiters: dict[tuple[str, LockOwner], WaiterRecord] = {}
 
     @property
     def now(self) -> Instant:
@@ -104,6 +125,11 @@ class _MemoryRecords:
 
     def put_fleet(self, fleet: FleetRecord) -> None:
         self._fleet = fleet
+
+    def next_token(self) -> int:
+        token = token_after(self._fleet.last_token, self._now)
+        self._fleet = replace(self._fleet, last_token=token)
+        return token
 
     def note(self, name: str) -> str | None:
         return self._notes.get(name)
@@ -142,6 +168,13 @@ class _MemoryRecords:
 
     def put_definition(self, digest: Digest, json: str) -> None:
         self._definitions[digest] = json
+
+    def supersede(self, job: JobName, old: Digest, new: Digest, keep: int) -> None:
+        others = [each for each in self._superseded.get(job, ()) if each not in {old, new}]
+        newest_first = [old, *others]
+        self._superseded[job] = newest_first[:keep]
+        for digest in newest_first[keep:]:
+            self._definitions.pop(digest, None)
 
     def job(self, name: JobName) -> JobRecord | None:
         return self._jobs.get(name)
@@ -253,7 +286,9 @@ class _MemoryRecords:
 
     def gaps(self, job: JobName, limit: int, skip: int) -> Sequence[GapRecord]:
         newest_first = sorted(
-            self._gaps.get(job, {}).values(), key=lambda gap: gap.gap.last, reverse=True
+            self._gaps.get(job, {}).values(),
+            key=lambda gap: (gap.gap.last, gap.gap.first),
+            reverse=True,
         )
         return newest_first[skip : skip + limit]
 
@@ -281,3 +316,45 @@ class _MemoryRecords:
 
     def drop_audit_beyond(self, keep: int) -> None:
         del self._audit[:-keep]
+
+    # --- locks
+
+    def lock(self, name: str) -> LockRecord | None:
+        return self._locks.get(name)
+
+    def put_lock(self, lock: LockRecord) -> None:
+        self._locks[lock.name] = lock
+
+    def drop_lock(self, name: str) -> None:
+        self._locks.pop(name, None)
+
+    def drop_locks_until(self, instant: Instant) -> None:
+        self._locks = {
+            name: lock for name, lock in self._locks.items() if lock.expires_at > instant
+        }
+        self._waiters = {
+            key: waiter for key, waiter in self._waiters.items() if waiter.kept_until > instant
+        }
+
+    def waiter(self, name: str, owner: LockOwner) -> WaiterRecord | None:
+        return self._waiters.get((name, owner))
+
+    def put_waiter(self, waiter: WaiterRecord) -> None:
+        self._waiters[waiter.name, waiter.owner] = waiter
+
+    def drop_waiter(self, name: str, owner: LockOwner) -> None:
+        self._waiters.pop((name, owner), None)
+
+    def drop_waiters_but(self, name: str, low: Instant, high: Instant) -> None:
+        for waiter in self._waiting_for(name):
+            if not low < waiter.kept_until <= high:
+                self.drop_waiter(name, waiter.owner)
+
+    def next_waiter(self, name: str) -> WaiterRecord | None:
+        return min(self._waiting_for(name), key=lambda waiter: waiter.place, default=None)
+
+    def count_waiters(self, name: str, below: int) -> int:
+        return sum(waiter.place < below for waiter in self._waiting_for(name))
+
+    def _waiting_for(self, name: str) -> list[WaiterRecord]:
+        return [waiter for waiter in self._waiters.values() if waiter.name == name]

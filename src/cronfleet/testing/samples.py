@@ -14,6 +14,7 @@ from cronfleet.model import (
     Fire,
     Instant,
     JobRecord,
+    LockOwner,
     OnLost,
     Outcome,
     RunId,
@@ -58,6 +59,10 @@ def fire(fire_time: Instant) -> Fire:
 
 def start_id() -> StartId:
     return StartId(secrets.token_hex(16))
+
+
+def new_owner() -> LockOwner:
+    return LockOwner(secrets.token_hex(16))
 
 
 def order(key: str = "", who: str = "anna", why: str = "because") -> Order:

@@ -16,6 +16,7 @@ from cronfleet import RunContext, Scheduler, cron
 from cronfleet.cli.main import main
 
 Act: TypeAlias = Callable[[Scheduler], Awaitable[object]]
+Register: TypeAlias = Callable[[Scheduler], None]
 
 NEVER = cron("0 0 1 1 *")
 
@@ -49,8 +50,8 @@ class Shell:
         said = self.capsys.readouterr()
         return Said(int(exit_.value.code or 0), said.out, said.err)
 
-    def work(self, act: Act) -> None:
-        """Do something while an instance is at work."""
+    def work(self, act: Act, *register: Register) -> None:
+        """Do something while an instance is at work; `register` adds jobs to it."""
 
         async def fail(_: RunContext) -> None:
             raise RuntimeError("the \x1b[31mprinter\x1b[0m\nis on fire")
@@ -59,6 +60,8 @@ class Shell:
             scheduler = Scheduler(f"sqlite:///{self.store}", program="test")
             scheduler.add_job(lambda _: None, NEVER, "report")
             scheduler.add_job(fail, NEVER, "broken")
+            for add in register:
+                add(scheduler)
             async with scheduler:
                 await act(scheduler)
 

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 import pytest
 
 from cronfleet import Scheduler
 from tests.unit.cli.commands import Shell
-from tests.unit.server.sites import ended_run
+from tests.unit.server.sites import ended_run, failed_attempt, register_patient
 
 
 async def nothing(_: Scheduler) -> None:
@@ -33,6 +34,18 @@ def test_a_paused_job_says_who_paused_it_and_why(shell: Shell) -> None:
     assert "paused by anna: holidays" in shell("jobs").out
 
 
+def test_a_job_paused_without_a_reason_says_by_whom_alone(shell: Shell) -> None:
+    shell.work(lambda scheduler: scheduler.pause("report", who="anna"))
+    assert shell("jobs").out.splitlines()[2].endswith("paused by anna")
+
+
+def test_a_run_that_will_be_tried_again_is_shown_as_it_stands(shell: Shell) -> None:
+    shell.work(failed_attempt, register_patient)
+    _, run = shell("runs", "patient").out.splitlines()
+    assert run.split()[1:4] == ["manual", "pending", "2"]
+    assert re.search(r"next at \S+Z; failed before: RuntimeError: no paper$", run)
+
+
 def test_runs_and_skipped_ticks_stand_together_the_newest_first(shell: Shell) -> None:
     async def act(scheduler: Scheduler) -> None:
         await ended_run(scheduler, "report")
@@ -43,6 +56,29 @@ def test_runs_and_skipped_ticks_stand_together_the_newest_first(shell: Shell) ->
     assert gap.split()[1:3] == ["gap", "skipped"]
     assert gap.rstrip().endswith("by_hand")
     assert run.split()[1:3] == ["manual", "succeeded"]
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_no_run_and_no_skipped_tick_is_lost_between_pages(shell: Shell, *, as_json: bool) -> None:
+    async def act(scheduler: Scheduler) -> None:
+        for _ in range(4):
+            await ended_run(scheduler, "report")
+            await scheduler.skip_next("report")
+            await ended_run(scheduler, "report")
+
+    shell.work(act)
+    seen: list[str] = []
+    for skip in range(0, 14, 3):
+        page = ("runs", "report", "-n", "3", "--skip", str(skip))
+        if as_json:
+            document = shell(*page, "--json").json
+            seen += [run["id"] for run in document["runs"]]
+            seen += [gap["last"] for gap in document["gaps"]]
+        else:
+            seen += [" ".join(line.split()) for line in shell(*page).out.splitlines()[1:]]
+    whole = [" ".join(line.split()) for line in shell("runs", "report").out.splitlines()[1:]]
+    assert len(seen) == len(set(seen)) == len(whole) >= 8 + 1
+    assert as_json or seen == whole
 
 
 def test_runs_are_one_document_for_programs(shell: Shell) -> None:

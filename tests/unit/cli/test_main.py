@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -145,8 +146,10 @@ def test_a_target_gets_the_store_that_other_commands_look_at(
     monkeypatch.setenv("CRONFLEET_STORE", "memory:")
     monkeypatch.setattr(sys, "path", list(sys.path))
     Path("myapp.py").write_text("from cronfleet import Scheduler\nscheduler = Scheduler()\n")
-    program = target_program("myapp:scheduler", load_settings(), "memory:")
-    assert program.describe() == []
+    url = "redis://:hunter2@127.0.0.1:1/0"
+    program = target_program("myapp:scheduler", load_settings(), url)
+    assert program.scheduler._store.name == "redis://:***@127.0.0.1:1/0"
+    assert "hunter2" not in str(os.environ)
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,20 @@ def test_a_skipped_tick_is_not_the_next_one_any_more(idle: Shell) -> None:
     assert int(after[:4]) == int(before[:4]) + 1
 
 
+def test_a_skip_says_which_tick_it_was(idle: Shell) -> None:
+    before = idle("jobs", "--json").json["jobs"][1]["next_fire"]
+    said = idle("skip-next", "report").out
+    after = idle("jobs", "--json").json["jobs"][1]["next_fire"]
+    assert said == f"report: the tick of {before} is skipped, next fire time {after}\n"
+
+
+def test_a_paused_job_has_no_tick_to_skip(idle: Shell) -> None:
+    idle("pause", "report")
+    said = idle("skip-next", "report")
+    assert (said.status, said.out) == (1, "")
+    assert said.err == "cronfleet: report is paused: it has no next tick to skip\n"
+
+
 @pytest.mark.parametrize("verb", ["trigger", "pause", "resume", "skip-next"])
 def test_an_order_about_an_unknown_job_is_answered_with_those_known(idle: Shell, verb: str) -> None:
     said = idle(verb, "mystery")

@@ -111,17 +111,19 @@ class Rig:
     def __post_init__(self) -> None:
         self.store = ScriptedStore(self.clock)
 
-    def make(self, *jobs: KnownJob, program: str = "app", tzdata: str = "2026a") -> Instance:
-        identity = Identity(program, "anna", tzdata)
+    def make(
+        self, *jobs: KnownJob, program: str = "app", tzdata: str = "2026a", adopts: bool = False
+    ) -> Instance:
+        identity = Identity(program, "anna", tzdata, adopts)
         known = {each.definition.name: each for each in jobs}
         return Instance(self.store, self.clock, self.times, identity, known)
 
     @asynccontextmanager
     async def at_work(
-        self, *jobs: KnownJob, program: str = "app", tzdata: str = "2026a"
+        self, *jobs: KnownJob, program: str = "app", tzdata: str = "2026a", adopts: bool = False
     ) -> AsyncGenerator[Instance]:
         """An instance that has joined; it is stopped, and hurried, at the end."""
-        instance = self.make(*jobs, program=program, tzdata=tzdata)
+        instance = self.make(*jobs, program=program, tzdata=tzdata, adopts=adopts)
         working = asyncio.create_task(instance.run())
         joined = asyncio.create_task(instance.joined.wait())
         await asyncio.wait({working, joined}, return_when=asyncio.FIRST_COMPLETED)

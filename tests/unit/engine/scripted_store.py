@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from cronfleet.clock import Clock
 from cronfleet.errors import StoreUnavailableError
-from cronfleet.model import Claim, History, JobName, ProgramName, SessionId
+from cronfleet.model import Claim, History, JobName, LockOwner, ProgramName, SessionId
 from cronfleet.store import (
     ClaimAnswer,
     ClaimItem,
@@ -17,6 +19,7 @@ from cronfleet.store import (
     Declaration,
     DeclareAnswer,
     HeldRun,
+    LockAnswer,
     Moved,
     NewSession,
     Order,
@@ -31,6 +34,7 @@ from cronfleet.store import (
     Triggered,
 )
 from cronfleet.stores.memory import MemoryStore
+from cronfleet.stores.memory import _MemoryRecords as Backup
 
 Answer = TypeVar("Answer")
 
@@ -215,6 +219,18 @@ class ScriptedStore(MemoryStore):
         parent = super()
         return await self._told("prune", lambda: parent.prune(job, history, limit))
 
+    async def lock(self, name: str, owner: LockOwner, ttl_ms: int, *, waits: bool) -> LockAnswer:
+        parent = super()
+        return await self._told("lock", lambda: parent.lock(name, owner, ttl_ms, waits=waits))
+
+    async def renew_lock(self, name: str, owner: LockOwner, ttl_ms: int) -> bool:
+        parent = super()
+        return await self._told("renew_lock", lambda: parent.renew_lock(name, owner, ttl_ms))
+
+    async def unlock(self, name: str, owner: LockOwner) -> bool:
+        parent = super()
+        return await self._told("unlock", lambda: parent.unlock(name, owner))
+
     def renewer(self) -> Renewer:
         return _ScriptedRenewer(self, super().renewer())
 
@@ -222,6 +238,28 @@ class ScriptedStore(MemoryStore):
         """What a restart without data does: everything is gone, and its id is another."""
         fresh = MemoryStore(self._records._clock)
         self._records = fresh._records
+
+    def copy(self) -> Backup:
+        """All that is in it now."""
+        return _copied(self._records)
+
+    def restore(self, backup: Backup, *, epoch: int = 0) -> None:
+        """Put an old copy in its place; with `epoch`, that much later, as a failover does."""
+        self._records = _copied(backup)
+        self.step(
+            lambda records: records.put_fleet(
+                replace(records.fleet(), epoch=records.fleet().epoch + epoch)
+            )
+        )
+
+
+def _copied(records: Backup) -> Backup:
+    made = copy.copy(records)
+    for name, value in vars(records).items():
+        if isinstance(value, dict | list):
+            setattr(made, name, copy.copy(value))  # pyright: ignore[reportUnknownArgumentType] - of whatever is in it
+    made._gaps = {job: dict(gaps) for job, gaps in records._gaps.items()}
+    return made
 
 
 class _ScriptedRenewer:

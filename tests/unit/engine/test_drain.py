@@ -49,6 +49,18 @@ async def test_it_waits_for_its_handlers_and_records_their_outcome(rig: Rig) -> 
     assert (await rig.run()).state is RunState.SUCCEEDED
 
 
+async def test_its_handlers_are_told_to_begin_nothing_new(rig: Rig) -> None:
+    instance = rig.make(job(rig.handlers.gated))
+    working = await begun(rig, instance)
+    await rig.until_run(RunState.STARTED)
+    (run,) = rig.handlers.entered
+    assert not run.draining.is_set()
+    instance.stop()
+    assert (run.draining.is_set(), run.lost.is_set()) == (True, False)
+    rig.handlers.gate.set()
+    await working
+
+
 async def test_it_claims_nothing_more(rig: Rig) -> None:
     instance = rig.make(job(rig.handlers.gated), job(rig.handlers.quick, "other"))
     working = await begun(rig, instance)

@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
 import httpx
 from starlette.types import ASGIApp
 
-from cronfleet import RunInfo, Scheduler
+from cronfleet import Retry, RunContext, RunInfo, Scheduler, cron
 from cronfleet.server.app import create_app
 from cronfleet.server.pages.page import Page
 
@@ -41,6 +42,26 @@ async def ended_run(scheduler: Scheduler, job: str) -> RunInfo:
     while True:
         (run, *_) = await scheduler.runs(job)
         if run.ended_at is not None:
+            return run
+        await asyncio.sleep(0)
+
+
+def register_patient(scheduler: Scheduler) -> None:
+    """A job whose first attempt fails, and whose second one is an hour off."""
+
+    async def fail(_: RunContext) -> None:
+        raise RuntimeError("no paper")
+
+    retry = Retry(attempts=2, first=timedelta(hours=1), most=timedelta(hours=1))
+    scheduler.add_job(fail, cron("0 0 1 1 *"), "patient", retry=retry)
+
+
+async def failed_attempt(scheduler: Scheduler) -> RunInfo:
+    """A run of that job, triggered, and waited for to fail the first time."""
+    await scheduler.trigger("patient")
+    while True:
+        (run, *_) = await scheduler.runs("patient")
+        if run.outcome is not None:
             return run
         await asyncio.sleep(0)
 

@@ -48,6 +48,24 @@ async def test_nobody_waits_for_a_store_that_is_not_open(
     assert "it is not open" in answer.text
 
 
+async def test_with_detail_it_says_what_the_store_can_promise(scheduler: Scheduler) -> None:
+    async with site(scheduler) as client:
+        while (answer := await client.get("/healthz/ready?detail")).status_code == 503:
+            pass
+    health = answer.json()
+    assert (health["ready"], health["store"]) == (True, "memory:")
+    assert health["promise"]["configuration"] == "memory of one process"
+    assert health["promise"]["holds"]["store_process"]["verdict"] == "broken"
+    (downgrade,) = health["promise"]["downgrades"]
+    assert downgrade["setting"] == "CRONFLEET_STORE=sqlite:///cronfleet.db"
+
+
+async def test_detail_before_the_store_is_open_is_told_at_once(scheduler: Scheduler) -> None:
+    async with client_of(create_app(scheduler, host="127.0.0.1", port=PORT)) as client:
+        answer = await client.get("/healthz/ready?detail")
+    assert (answer.status_code, answer.json()["promise"]) == (503, None)
+
+
 async def test_pages_do_not_open_the_store_again_after_the_drain(scheduler: Scheduler) -> None:
     async with site(scheduler) as client:
         await scheduler.__aexit__(None, None, None)

@@ -9,12 +9,22 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cronfleet import CronfleetError, RunContext, Scheduler, cron
+from cronfleet import CronfleetError, InstanceInfo, RunContext, Scheduler, cron
+from cronfleet.server.app import create_app
 from cronfleet.server.pages.looking import GAPS_SHOWN, JOBS_SHOWN, RUNS_SHOWN
 from cronfleet.server.pages.rendering import Renderer, clock, distance, iso, span
 from cronfleet.server.routes import html
+from cronfleet.server.security import HEADERS
 from cronfleet.server.text import printable
-from tests.unit.server.sites import Seen, Sheet, ended_run, sheet, site
+from tests.unit.server.sites import (
+    Seen,
+    Sheet,
+    ended_run,
+    failed_attempt,
+    register_patient,
+    sheet,
+    site,
+)
 
 NEVER = cron("0 0 1 1 *")
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -144,6 +154,39 @@ async def test_the_overview_tells_what_ran_what_did_not_and_what_will(
         assert told in text
 
 
+@pytest.mark.parametrize("path", ["/", "/job?name=patient"])
+async def test_a_run_that_will_be_tried_again_is_shown_as_it_stands(
+    scheduler: Scheduler, path: str
+) -> None:
+    register_patient(scheduler)
+    async with site(scheduler) as client:
+        run = await failed_attempt(scheduler)
+        page = await seen(client, path)
+    assert ("span", {"class": "state pending"}) in page.elements
+    assert ("span", {"class": "state failed"}) not in page.elements
+    for told in ("attempt 2", "failed before", f"next at {clock(run.not_before)}", "no paper"):
+        assert told in " ".join(page.text.split())
+
+
+async def test_a_job_paused_without_a_reason_says_by_whom_alone(scheduler: Scheduler) -> None:
+    scheduler.add_job(lambda _: None, NEVER, "report")
+    async with site(scheduler) as client:
+        await scheduler.pause("report", who="anna")
+        for path in ("/", "/job?name=report"):
+            text = (await seen(client, path)).text
+            assert ("by anna" in text, "by anna:" in text) == (True, False)
+
+
+async def test_the_overview_shows_the_last_ten_runs_of_all_jobs(scheduler: Scheduler) -> None:
+    for name in ("a", "b"):
+        scheduler.add_job(lambda _: None, NEVER, name, overlap="allow")
+    async with site(scheduler) as client:
+        for number in range(12):
+            await ended_run(scheduler, "ab"[number % 2])
+        table = (await seen(client, "/")).text.partition("Last runs")[2]
+    assert table.count("manual") == 10
+
+
 async def test_an_empty_fleet_is_told_as_such(scheduler: Scheduler) -> None:
     async with site(scheduler) as client:
         text = (await seen(client, "/")).text
@@ -212,6 +255,35 @@ async def test_a_page_that_cannot_be_told_now_is_one_clear_line(
         answer = await client.get("/sheet")
     assert answer.status_code == 503
     assert "the database is away: start it" in unescape(answer.text)
+
+
+@pytest.mark.parametrize("path", ["/sheet", "/api/v1/instances"])
+async def test_a_fault_of_ours_is_a_page_without_detail_and_with_all_headers(
+    scheduler: Scheduler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    class Faulty(Sheet):
+        async def render(self, below: str) -> tuple[str, Mapping[str, object]] | None:
+            raise ZeroDivisionError("the secret is hunter2")
+
+    async def faulty(_: Scheduler) -> list[InstanceInfo]:
+        raise ZeroDivisionError("the secret is hunter2")
+
+    monkeypatch.setattr(Scheduler, "instances", faulty)
+    async with site(scheduler, [Faulty(tmp_path, {})]) as client:
+        transport = httpx.ASGITransport(
+            create_app(scheduler, pages=[Faulty(tmp_path, {})], host="127.0.0.1", port=3000),
+            raise_app_exceptions=False,
+        )
+        with pytest.raises(ZeroDivisionError):  # Which uvicorn logs.
+            await client.get(path)
+        async with httpx.AsyncClient(transport=transport, base_url=client.base_url) as browser:
+            answer = await browser.get(path)
+    assert answer.status_code == 500
+    assert "Something is wrong here" in answer.text
+    assert "hunter2" not in answer.text
+    assert (
+        answer.headers.items() >= {name.lower(): value for name, value in HEADERS.items()}.items()
+    )
 
 
 async def test_nobody_waits_for_a_page_for_ever(

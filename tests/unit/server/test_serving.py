@@ -9,6 +9,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from cronfleet import ConfigurationError
+from cronfleet.server.security import HEADERS
 from cronfleet.server.serving import Serving, bind
 
 
@@ -50,6 +51,35 @@ async def test_the_signals_are_left_to_the_scheduler() -> None:
         await client.get(f"http://127.0.0.1:{listener.getsockname()[1]}/")
         during = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     assert during == before
+
+
+async def answer_to(request: bytes) -> str:
+    """What stands on the wire when the server has answered these bytes and closed."""
+    listener = bind("127.0.0.1", 0)
+    async with Serving(greet, listener):
+        reader, writer = await asyncio.open_connection(*listener.getsockname())
+        writer.write(request)
+        answer = await reader.read()
+        writer.close()
+    return answer.decode()
+
+
+async def test_an_answer_to_what_is_no_request_is_marked_as_any_other() -> None:
+    answer = await answer_to(b"\x16\x03 this is no request\r\n\r\n")
+    assert answer.startswith("HTTP/1.1 400 ")
+    for name, value in HEADERS.items():
+        assert f"\r\n{name}: {value}\r\n" in answer
+
+
+async def test_whoever_asks_for_a_web_socket_gets_an_answer_and_no_advice(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    answer = await answer_to(
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, close\r\n"
+        b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n\r\n"
+    )
+    assert answer.startswith("HTTP/1.1 200 ")
+    assert caplog.text == ""
 
 
 def test_a_port_in_use_is_named_with_another_to_try() -> None:

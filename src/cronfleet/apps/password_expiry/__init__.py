@@ -8,11 +8,11 @@ from __future__ import annotations
 from cronfleet.errors import MissingExtraError
 
 try:
-    from cronfleet.apps.password_expiry.app import JOB, PasswordExpiry, register
+    from cronfleet.apps.password_expiry.app import DELIVERY_JOB, JOB, PasswordExpiry, register
     from cronfleet.apps.password_expiry.page import MailboxMail, PasswordExpiryPage
 except ModuleNotFoundError as _error:
     if (_error.name or "").partition(".")[0] == "cronfleet":
         raise
     raise MissingExtraError("the password-expiry application", "password-expiry") from _error
 
-__all__ = ["JOB", "MailboxMail", "PasswordExpiry", "PasswordExpiryPage", "register"]
+__all__ = ["DELIVERY_JOB", "JOB", "MailboxMail", "PasswordExpiry", "PasswordExpiryPage", "register"]

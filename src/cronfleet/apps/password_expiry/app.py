@@ -4,35 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+import time
+from datetime import timedelta
 
-from cronfleet import RunContext, Scheduler, cron
-from cronfleet.apps.password_expiry.databases import (
-    Database,
-    DatabaseError,
-    private_file,
-    wait_for,
-    writable_folder,
-)
+from cronfleet import History, RunContext, Scheduler, cron, every
+from cronfleet.apps.password_expiry.databases import Database, DatabaseError, wait_for
 from cronfleet.apps.password_expiry.delivery import Ask, Parts
+from cronfleet.apps.password_expiry.files import writable_folder
 from cronfleet.apps.password_expiry.job import ExpiryJob
-from cronfleet.apps.password_expiry.message import Letterhead
+from cronfleet.apps.password_expiry.making import (
+    columns_from,
+    is_sample,
+    letterhead_from,
+    notices_database,
+    rule_from,
+    sample_file,
+    sender_from,
+    users_url,
+)
 from cronfleet.apps.password_expiry.notices import Outbox
 from cronfleet.apps.password_expiry.page import SHOWN, PasswordExpiryPage, mails_in
-from cronfleet.apps.password_expiry.policy import ExpiryRule
-from cronfleet.apps.password_expiry.sample import make_sample_database
-from cronfleet.apps.password_expiry.senders import Sender
-from cronfleet.apps.password_expiry.senders.mailbox import MailboxSender
-from cronfleet.apps.password_expiry.senders.smtp import SmtpSender, SmtpServer
-from cronfleet.apps.password_expiry.users import UserColumns, UserTable
-from cronfleet.config import Settings, revealed
+from cronfleet.apps.password_expiry.senders import SenderRefusedError, SenderUnavailableError
+from cronfleet.apps.password_expiry.users import UserTable
+from cronfleet.config import Settings
 from cronfleet.errors import ConfigurationError
 
 JOB = "password-expiry"
+DELIVERY_JOB = "password-expiry-delivery"
+"""Every minute: what was put off, and has waited long enough, is sent."""
 
-_NOTE = "password_notices"
-_NOBODY = "password-expiry@example.com"
+_NOTE = "outbox"
+_REST_S = 15 * 60
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -46,10 +48,15 @@ class PasswordExpiry:
     def __init__(self, scheduler: Scheduler, settings: Settings) -> None:
         self._scheduler = scheduler
         self._settings = settings
-        self.uses_sample: bool = settings.users_database_url is None
-        self._sender = _sender(settings, is_sample=self.uses_sample)
-        self._letterhead = Letterhead(_email_from(settings, self._sender))
+        self.uses_sample: bool = is_sample(settings)
+        self._sender = sender_from(settings, is_sample=self.uses_sample)
+        if not self._sender.reaches_people:
+            # A folder that cannot be is better known at the start than at the first mail.
+            writable_folder(settings.mailbox_folder)
+        self._letterhead = letterhead_from(settings, self._sender)
         self._parts: Parts | None = None
+        self._only_in_mailbox = 0
+        self._rests_until = time.monotonic()
         self._preparing = asyncio.Lock()
 
     @property
@@ -62,16 +69,35 @@ class PasswordExpiry:
     async def prepare(self) -> None:
         """Wait for the databases, check the columns, make what is missing, compare the outbox.
 
-        Every run does it if nobody has. Raises `ConfigurationError`.
+        Every run does that if nobody has. And log in where mails are sent: a wrong password is
+        better known now. Raises `ConfigurationError`.
         """
         await self._prepared()
+        if not self.is_dry:
+            await self._check_sender()
 
     async def run(self, run: RunContext) -> None:
         """The handler of the job."""
+        await (await self._job()).run(_ask(run))
+
+    async def deliver(self, run: RunContext) -> None:
+        """The handler of the job that sends what was put off, in time.
+
+        A sender that refuses everything is left alone for a while: to knock every minute with a
+        wrong password locks accounts.
+        """
+        if time.monotonic() < self._rests_until:
+            return
+        try:
+            await (await self._job()).run_put_off(_ask(run))
+        except SenderUnavailableError:
+            self._rests_until = time.monotonic() + _REST_S
+            raise
+
+    async def _job(self) -> ExpiryJob:
         parts = await self._prepared()
         await self._compare_outbox(parts.outbox)
-        job = ExpiryJob(parts, most=self._settings.max_mails_per_run, is_dry=self.is_dry)
-        await job.run(Ask(run.token, run.fire_time, run.log))
+        return ExpiryJob(parts, most=self._settings.max_mails_per_run, is_dry=self.is_dry)
 
     async def page(self) -> PasswordExpiryPage:
         """How it stands, at this moment."""
@@ -85,6 +111,16 @@ class PasswordExpiry:
             lines.append(
                 "NO MAIL LEAVES THIS MACHINE although EMAIL_USER and EMAIL_PASSWORD are set: these "
                 "are sample users; set USERS_DATABASE_URL to mail your own"
+            )
+        if not (self.uses_sample or self._sender.reaches_people or self._settings.mail_sender):
+            lines.append(
+                "NO MAIL REACHES ANYONE: without EMAIL_USER and EMAIL_PASSWORD, mails are files in "
+                "that folder; set both, or MAIL_SENDER=mailbox if it is meant"
+            )
+        if self._only_in_mailbox:
+            lines.append(
+                f"{self._only_in_mailbox} notices are to be sent (again): until now only the "
+                "mailbox folder had them"
             )
         if self.is_dry:
             lines.append(
@@ -112,39 +148,44 @@ class PasswordExpiry:
                 self._parts = parts
             return self._parts
 
+    async def _check_sender(self) -> None:
+        try:
+            await self._sender.check()
+        except SenderRefusedError as error:
+            raise ConfigurationError(str(error)) from None
+        except SenderUnavailableError as error:
+            log.warning("%s; until then, mails wait", error)
+
     async def _make_parts(self) -> Parts:
-        users_url, setting = await asyncio.to_thread(self._users_url)
-        users = UserTable(Database(users_url, setting, writes=False), _columns(self._settings))
+        settings = self._settings
+        url, named_by = await asyncio.to_thread(users_url, settings)
+        users = UserTable(Database(url, named_by, writes=False), columns_from(settings))
         await wait_for(users.database)
         await asyncio.to_thread(users.check)
-        outbox = Outbox(await asyncio.to_thread(self._notices_database, users_url, setting))
+        outbox = Outbox(await asyncio.to_thread(notices_database, settings, url, named_by))
         await wait_for(outbox.database)
         await asyncio.to_thread(outbox.prepare)
-        return Parts(users, outbox, self._sender, _rule(self._settings), self._letterhead)
+        if self._sender.reaches_people:
+            self._only_in_mailbox = await asyncio.to_thread(outbox.only_in_mailbox)
+        return Parts(users, outbox, self._sender, rule_from(settings), self._letterhead)
 
     async def _compare_outbox(self, outbox: Outbox) -> None:
-        """Refuse another outbox than the fleet's: it does not know who has been mailed."""
+        """Refuse another outbox than the fleet's: it does not know who has been mailed.
+
+        The sample's is nobody else's: each data folder has its own, and mails nobody for real.
+        """
+        if self.uses_sample:
+            return
+        found = await asyncio.to_thread(outbox.stored_id)
         standing = await self._scheduler.note(_NOTE, outbox.id)
-        if standing != outbox.id:
+        if found != standing:
             raise ConfigurationError(
                 f"nothing is sent: {outbox.database.setting} {outbox.database.shown} holds outbox "
-                f"{outbox.id}, and this fleet's is {standing}; set NOTICES_DATABASE_URL to the one "
-                "database that all instances share"
+                f"{found or 'none'}, and only {standing} knows whom this fleet has mailed. Set "
+                "NOTICES_DATABASE_URL to the database that holds it. If that is gone, or these are "
+                "other users: stop all instances, and give them another CRONFLEET_FLEET; then "
+                "whoever is expired gets a mail, once more if need be"
             )
-
-    def _users_url(self) -> tuple[str, str]:
-        url = revealed(self._settings.users_database_url)
-        if url:
-            return url, "USERS_DATABASE_URL"
-        return make_sample_database(self._sample_file, datetime.now(UTC)), "the sample database"
-
-    def _notices_database(self, users_url: str, users_setting: str) -> Database:
-        url = revealed(self._settings.notices_database_url)
-        if url is None:
-            return Database(users_url, users_setting, writes=True)
-        if url.startswith("sqlite:///"):
-            private_file(Path(url.removeprefix("sqlite:///")))
-        return Database(url, "NOTICES_DATABASE_URL", writes=True)
 
     def _read_page(self, parts: Parts) -> PasswordExpiryPage:
         counts = parts.outbox.counts()
@@ -159,16 +200,12 @@ class PasswordExpiry:
 
     def _users_shown(self) -> str:
         if self.uses_sample:
-            return f"200 made-up ones in {self._sample_file}"
+            return f"200 made-up ones in {sample_file(self._settings)}"
         return f"table {self._settings.users_table} in your database"
-
-    @property
-    def _sample_file(self) -> Path:
-        return self._settings.cronfleet_data_dir / "sample-users.db"
 
 
 def register(scheduler: Scheduler, settings: Settings) -> PasswordExpiry:
-    """Add the job to a scheduler that has not started.
+    """Add the jobs to a scheduler that has not started.
 
     Raises `ConfigurationError` for settings that do not fit together.
     """
@@ -176,53 +213,17 @@ def register(scheduler: Scheduler, settings: Settings) -> PasswordExpiry:
     schedule = cron(settings.cron_schedule, tz=settings.cron_timezone)
     # What a lost run has not sent, the next tick finds.
     scheduler.add_job(application.run, schedule, JOB, overlap="skip", on_lost="abandon")
+    scheduler.add_job(
+        application.deliver,
+        every(timedelta(minutes=1)),
+        DELIVERY_JOB,
+        overlap="skip",
+        on_lost="abandon",
+        misfire="skip",
+        history=History(successes=10, failures=100),
+    )
     return application
 
 
-def _rule(settings: Settings) -> ExpiryRule:
-    if settings.users_password_expires_column:
-        return ExpiryRule(max_age=None)
-    return ExpiryRule(timedelta(days=settings.password_max_age_days))
-
-
-def _columns(settings: Settings) -> UserColumns:
-    return UserColumns(
-        table=settings.users_table,
-        id=settings.users_id_column,
-        email=settings.users_email_column,
-        name=settings.users_name_column,
-        date=settings.users_password_expires_column or settings.users_password_changed_column,
-    )
-
-
-def _sender(settings: Settings, *, is_sample: bool) -> Sender:
-    has_login = settings.email_user is not None and settings.email_password is not None
-    wanted = settings.mail_sender or ("smtp" if has_login and not is_sample else "mailbox")
-    if wanted == "mailbox":
-        # Made now: a folder that cannot be is better known at the start than at the first mail.
-        return MailboxSender(writable_folder(settings.mailbox_folder))
-    if is_sample:
-        raise ConfigurationError(
-            "MAIL_SENDER 'smtp': sample users are never mailed; set USERS_DATABASE_URL to your "
-            "users, or MAIL_SENDER=mailbox"
-        )
-    if (settings.email_user is None) != (settings.email_password is None):
-        raise ConfigurationError("EMAIL_USER and EMAIL_PASSWORD: set both, or neither")
-    return SmtpSender(
-        SmtpServer(
-            host=settings.smtp_host,
-            port=settings.mail_port,
-            tls=settings.smtp_tls,
-            user=settings.email_user,
-            password=revealed(settings.email_password),
-        )
-    )
-
-
-def _email_from(settings: Settings, sender: Sender) -> str:
-    if not sender.reaches_people:
-        return settings.email_from or _NOBODY
-    email_from = settings.email_from or settings.email_user
-    if email_from is None:
-        raise ConfigurationError("EMAIL_FROM: set it to the address that the mails come from")
-    return email_from
+def _ask(run: RunContext) -> Ask:
+    return Ask(run.token, run.fire_time, run.log, run.draining, run.lost)

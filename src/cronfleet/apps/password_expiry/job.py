@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from cronfleet.apps.password_expiry.delivery import Ask, Delivery, Parts
-from cronfleet.apps.password_expiry.policy import BadRowError, NoticeKey, User
+from cronfleet.apps.password_expiry.message import BadAddressError, recipient_address
+from cronfleet.apps.password_expiry.policy import BadRowError, NoticeKey
 from cronfleet.apps.password_expiry.states import NoticeState
-from cronfleet.apps.password_expiry.users import PAGE
+from cronfleet.apps.password_expiry.users import PAGE, UserPage
 
-_NAMED = 10  # How many users a line in the log names.
+_NAMED = 3  # How many users with unreadable rows the log names.
+_NOT_UNIQUE = "its id stands in several rows; name a unique column with USERS_ID_COLUMN"
+
+_Complaint: TypeAlias = tuple[str, str]
+"""A user's id, and what is wrong with its row."""
 
 
 @dataclass(slots=True)
@@ -29,7 +35,7 @@ class RunReport:
         told = f"{self.users} users read, {self.due} due, {self.made} new notices"
         if self.bad_rows:
             told += f", {self.bad_rows} unreadable rows"
-        told += "".join(f", {n} {state}" for state, n in sorted(self.settled.items()))
+        told += "".join(f", {n} {state}" for state, n in sorted(self.settled.items()) if n)
         return f"{told}; {self.waiting} to be sent"
 
 
@@ -47,11 +53,22 @@ class ExpiryJob:
     async def run(self, ask: Ask) -> RunReport:
         """Raises `CronfleetError` when a database or the sender is away; the next run goes on."""
         await self._reap(ask)
-        report = await self._scan(ask)
+        await self._reopen(ask)
+        report = RunReport()
+        await self._scan(ask, report)
         if not self._is_dry:
-            await self._deliver(ask, report)
-        report.waiting = await asyncio.to_thread(self._pending)
-        ask.log.info("%s%s", "dry run, nothing is sent: " if self._is_dry else "", report)
+            await self._deliver(Delivery(self._parts, ask, self._most), report)
+        await self._tell(ask, report)
+        return report
+
+    async def run_put_off(self, ask: Ask) -> RunReport | None:
+        """Deliver what was put off and has waited long enough; None when there is nothing."""
+        outbox = self._parts.outbox
+        if self._is_dry or not await asyncio.to_thread(outbox.waiting, only_put_off=True):
+            return None
+        report = RunReport()
+        await self._deliver(Delivery(self._parts, ask, self._most, only_put_off=True), report)
+        await self._tell(ask, report)
         return report
 
     async def _reap(self, ask: Ask) -> None:
@@ -59,45 +76,84 @@ class ExpiryJob:
         for user in reaped.uncertain:
             ask.log.warning("user %r: whether the mail was accepted is not known", user)
 
-    async def _scan(self, ask: Ask) -> RunReport:
+    async def _reopen(self, ask: Ask) -> None:
+        if not self._parts.sender.reaches_people:
+            return
+        reopened = await asyncio.to_thread(self._parts.outbox.reopen_for_people)
+        if reopened:
+            ask.log.warning("%d notices are to be sent: only the mailbox had them", reopened)
+
+    async def _scan(self, ask: Ask, report: RunReport) -> None:
         """Page by page, so that memory does not grow with the users."""
-        report = RunReport()
-        missing: list[NoticeKey] = []
+        report.bad_rows += await self._rows_without_id(ask)
+        without_id = report.bad_rows
+        named: list[_Complaint] = []
+        missing: dict[NoticeKey, str] = {}
         after: object = None
-        while (page := await asyncio.to_thread(self._parts.users.page, after)).users:
+        while not ask.is_over:
+            page = await asyncio.to_thread(self._parts.users.page, after)
+            if not page.users:
+                break
             after = page.last_id
-            due, bad = self._judge(page.users, ask)
-            self._complain(ask, bad, already=report.bad_rows)
+            due, bad = self._judge(page, ask)
+            named += bad[: _NAMED - len(named)]
             report.users += len(page.users)
             report.due += len(due)
             report.bad_rows += len(bad)
-            missing += due
+            missing |= due
             if len(missing) >= PAGE:  # A commit for each page would take longer than the reading.
-                report.made += await asyncio.to_thread(self._parts.outbox.add, missing)
-                missing = []
-        report.made += await asyncio.to_thread(self._parts.outbox.add, missing)
-        return report
+                report.made += await self._add(missing)
+                missing = {}
+        report.made += await self._add(missing)
+        self._complain(ask, report.bad_rows - without_id, named)
 
-    def _judge(self, users: list[User], ask: Ask) -> tuple[list[NoticeKey], dict[str, BadRowError]]:
-        due: list[NoticeKey] = []
-        bad: dict[str, BadRowError] = {}
-        for user in users:
+    async def _add(self, due: dict[NoticeKey, str]) -> int:
+        added = await asyncio.to_thread(self._parts.outbox.add, list(due))
+        mended = [key for key in added.badly_addressed if self._is_good(due[key])]
+        return added.made + await asyncio.to_thread(self._parts.outbox.revive, mended)
+
+    def _is_good(self, address: str) -> bool:
+        try:
+            recipient_address(address, reaches_people=self._parts.sender.reaches_people)
+        except BadAddressError:
+            return False
+        return True
+
+    async def _rows_without_id(self, ask: Ask) -> int:
+        rows = await asyncio.to_thread(self._parts.users.without_id)
+        if rows:
+            ask.log.warning("%d users get no notice: they have no id", rows)
+        return rows
+
+    def _judge(self, page: UserPage, ask: Ask) -> tuple[dict[NoticeKey, str], list[_Complaint]]:
+        """The notices that are due, with the address that is stored for each; and the bad rows."""
+        due: dict[NoticeKey, str] = {}
+        bad: list[_Complaint] = []
+        for user in page.users:
+            if user.key in page.repeated:
+                bad.append((user.key, _NOT_UNIQUE))
+                continue
             try:
                 key = self._parts.rule.due_notice(user, ask.now)
             except BadRowError as error:
-                bad[user.key] = error
+                bad.append((user.key, str(error)))
             else:
-                due += [key] if key else []
+                due |= {key: user.address or ""} if key else {}
         return due, bad
 
-    def _complain(self, ask: Ask, bad: dict[str, BadRowError], already: int) -> None:
-        for key, error in list(bad.items())[: max(0, _NAMED - already)]:
-            ask.log.warning("user %.300r gets no notice: %s", key, error)
+    def _complain(self, ask: Ask, bad: int, named: list[_Complaint]) -> None:
+        """One line a run: were the column another one, it would be a line for each user."""
+        if bad:
+            examples = "; ".join(f"user {key!r:.300}: {complaint}" for key, complaint in named)
+            ask.log.warning(
+                "%d users get no notice: their rows cannot be read, such as %s", bad, examples
+            )
 
-    async def _deliver(self, ask: Ask, report: RunReport) -> None:
-        delivery = Delivery(self._parts, ask, self._most)
+    async def _deliver(self, delivery: Delivery, report: RunReport) -> None:
         report.settled = delivery.settled
         await delivery.run()
 
-    def _pending(self) -> int:
-        return self._parts.outbox.counts()[NoticeState.PENDING]
+    async def _tell(self, ask: Ask, report: RunReport) -> None:
+        counts = await asyncio.to_thread(self._parts.outbox.counts)
+        report.waiting = counts[NoticeState.PENDING] + counts[NoticeState.LEASED]
+        ask.log.info("%s%s", "dry run, nothing is sent: " if self._is_dry else "", report)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import heapq
+import os
+import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import Message
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from cronfleet.apps.password_expiry.notices import Notice
@@ -14,6 +20,7 @@ from cronfleet.apps.password_expiry.notices import Notice
 SHOWN = 50
 
 _LONGEST_TEXT = 10_000
+_MOST_READ = 64 * 1024  # Of each of those listed: our own mails have not a thousand bytes.
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +30,9 @@ class MailboxMail:
     file: str
     to: str
     subject: str
-    date: str
+    date: datetime | None
     text: str
+    is_cut: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +50,51 @@ class PasswordExpiryPage:
 def mails_in(folder: Path, limit: int = SHOWN) -> list[MailboxMail]:
     """The newest mails in the folder, the newest first; none when there is no folder. Blocks."""
     newest = heapq.nlargest(limit, _mail_files(folder))
-    return [_mail(file) for _, file in newest]
+    return [mail for _, file in newest if (mail := _mail(file))]
 
 
 def _mail_files(folder: Path) -> Iterator[tuple[int, Path]]:
     if not folder.is_dir():
         return
     for file in folder.glob("*.eml"):
-        yield file.stat().st_mtime_ns, file
+        with suppress(OSError):  # Deleted meanwhile, or a link to nothing.
+            status = file.stat()
+            if stat.S_ISREG(status.st_mode):
+                yield status.st_mtime_ns, file
 
 
-def _mail(file: Path) -> MailboxMail:
-    message = message_from_bytes(file.read_bytes())
+def _mail(file: Path) -> MailboxMail | None:
+    try:
+        start = _start_of(file)
+    except OSError:
+        return None
+    message = message_from_bytes(start[:_MOST_READ])
+    text = _text(message)
     return MailboxMail(
         file=file.name,
         to=_header(message, "To"),
         subject=_header(message, "Subject"),
-        date=_header(message, "Date"),
-        text=_text(message),
+        date=_date(message),
+        text=text[:_LONGEST_TEXT],
+        is_cut=len(start) > _MOST_READ or len(text) > _LONGEST_TEXT,
     )
+
+
+def _start_of(file: Path) -> bytes:
+    """As much of it as is shown. It may have become something else since it was listed."""
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK)  # A pipe would wait for its writer.
+    with os.fdopen(descriptor, "rb") as opened:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "is no file")
+        return opened.read(_MOST_READ + 1)
+
+
+def _date(message: Message) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(_header(message, "Date"))
+    except ValueError:
+        return None
+    return date.replace(tzinfo=date.tzinfo or UTC)
 
 
 def _header(message: Message, name: str) -> str:
@@ -70,4 +104,4 @@ def _header(message: Message, name: str) -> str:
 def _text(message: Message) -> str:
     payload = message.get_payload(decode=True)
     content = payload.decode("utf-8", "replace") if isinstance(payload, bytes) else ""
-    return content.replace("\r\n", "\n")[:_LONGEST_TEXT]
+    return content.replace("\r\n", "\n")

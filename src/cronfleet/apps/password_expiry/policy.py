@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -11,13 +12,16 @@ EXPIRED = "expired"
 
 _NEVER = "infinity"  # what PostgreSQL calls it
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NUMBER = re.compile(r"[0-9]{1,17}(?:\.[0-9]*)?")
-_MANY_SECONDS = 10**11  # The year 5138: a greater number counts milliseconds,
-_MANY_MILLISECONDS = 10**14  # and one greater than this microseconds.
+_NUMBER = re.compile(r"[0-9]{1,17}(?:\.[0-9]*)?", re.ASCII)
+_COUNTED_IN = (timedelta(seconds=1), timedelta(milliseconds=1), timedelta(microseconds=1))
+_FIRST_COUNTED = datetime(1990, 1, 1, tzinfo=UTC)
+_LONGEST_AHEAD = timedelta(days=36525)
+_COMPACT = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+_DATES_OF_12_DIGITS = ("19", "20", "21", "9999")  # As milliseconds, none but the last is plausible.
 
 _DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60))
 _PATIENCE = timedelta(hours=24)
-
+_ENOUGH_FAILURES = 5
 
 _LONGEST_KEY = 255
 
@@ -66,7 +70,7 @@ class ExpiryRule:
 
         Raises `BadRowError`.
         """
-        stored = stored_instant(user.stored_date) if user.stored_date else None
+        stored = stored_instant(user.stored_date, now) if user.stored_date else None
         # Not `stored + max_age`: a date in the year 9999 means never, and would overflow.
         if stored is None or stored > now - (self.max_age or timedelta()):
             return None
@@ -75,30 +79,44 @@ class ExpiryRule:
         return NoticeKey(user.key, stored.isoformat())
 
 
-def stored_instant(text: str) -> datetime | None:
+def stored_instant(text: str, now: datetime) -> datetime | None:
     """The instant, in UTC, that a database's text of a date means; None for a blank one or never.
 
-    ISO 8601 (a date alone is its midnight; without an offset it is UTC), or a count since 1970 in
-    seconds, milliseconds or microseconds, told apart by size. Eight digits are a date, YYYYMMDD.
+    ISO 8601 (a date alone is its midnight; without an offset it is UTC); of 8, 12 or 14 digits
+    YYYYMMDD, with hours and minutes, with seconds; or else a count since 1970 in seconds,
+    milliseconds or microseconds, as long as that is an instant from 1990 to 100 years ahead.
     Raises `BadRowError`.
     """
     text = text.strip()
     if text in ("", _NEVER):
         return None
     try:
-        if _NUMBER.fullmatch(text) and len(text) != len("YYYYMMDD"):
-            return _from_epoch(float(text))
-        return _from_iso(text)
+        is_number = _NUMBER.fullmatch(text)
+        moment = _from_digits(text) or _from_count(text, now) if is_number else _from_iso(text)
     except (ValueError, OverflowError):
         raise BadRowError("its date cannot be read") from None
+    if moment is None:
+        raise BadRowError("its date is a number, and no plausible count of seconds since 1970")
+    return moment
 
 
-def _from_epoch(count: float) -> datetime:
-    if count >= _MANY_MILLISECONDS:
-        return _EPOCH + timedelta(microseconds=count)
-    if count >= _MANY_SECONDS:
-        return _EPOCH + timedelta(milliseconds=count)
-    return _EPOCH + timedelta(seconds=count)
+def _from_digits(text: str) -> datetime | None:
+    form = _COMPACT.get(len(text))
+    if form is None or (len(text) == 12 and not text.startswith(_DATES_OF_12_DIGITS)):
+        return None
+    try:
+        return datetime.strptime(text, form).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def _from_count(text: str, now: datetime) -> datetime | None:
+    for unit in _COUNTED_IN:
+        with suppress(OverflowError):
+            moment = _EPOCH + float(text) * unit
+            if _FIRST_COUNTED <= moment <= now + _LONGEST_AHEAD:
+                return moment
+    return None
 
 
 def _from_iso(text: str) -> datetime:
@@ -109,8 +127,9 @@ def _from_iso(text: str) -> datetime:
 def next_delay(failures: int, failing_for: timedelta) -> timedelta | None:
     """How long to put a mail off after that many passing failures; None: it has been long enough.
 
-    After 1, 5, 15 and 60 minutes, then hourly until it has been failing for a day.
+    1, 5, 15 and 60 minutes, then an hour each, until it has been failing for more than a day. That
+    day counts only with tries in it: an instance may have been switched off meanwhile.
     """
-    if failing_for >= _PATIENCE:
+    if failing_for > _PATIENCE and failures >= _ENOUGH_FAILURES:
         return None
     return _DELAYS[min(failures, len(_DELAYS)) - 1]

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from sqlalchemy import Column, Integer, MetaData, Table, Text, func, insert, select
 
-from cronfleet.apps.password_expiry.databases import Database, private_file
+from cronfleet.apps.password_expiry.databases import Database
+from cronfleet.apps.password_expiry.files import private_file
 
 USERS = 200
 EXPIRED = 40

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     CheckConstraint,
     Column,
     ColumnElement,
+    Connection,
     Index,
     Integer,
     MetaData,
     String,
     Table,
     UniqueConstraint,
+    inspect,
     literal_column,
 )
 from sqlalchemy.dialects import mysql, postgresql, sqlite
@@ -38,6 +41,7 @@ NOTICES = Table(
     # The lease: which run has it, the how manieth lease this is, and until when.
     Column("token", BigInteger, nullable=False, default=0),
     Column("attempt", Integer, nullable=False, default=0),
+    Column("sender", String(20)),  # whose it was to send, from the hand-off on
     Column("lease_until", BigInteger),
     # Putting off. All instants are milliseconds since 1970, by the clock of this database.
     Column("not_before", BigInteger, nullable=False),
@@ -51,6 +55,8 @@ NOTICES = Table(
         name="password_notices_state",
     ),
     Index("password_notices_due", "state", "not_before"),
+    Index("password_notices_put_off", "state", "failures"),
+    Index("password_notices_changed", "changed_at", "id"),
 )
 OUTBOX = Table(
     "password_notices_outbox",
@@ -65,6 +71,16 @@ NOW_MS: dict[str, ColumnElement[int]] = {
     "mariadb": literal_column("CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)"),
 }
 """The databases that may hold the outbox, each with its clock: milliseconds since 1970 UTC."""
+
+
+def make_tables(connection: Connection) -> None:
+    """Make what is not there: the tables, and what an earlier version's table lacks."""
+    METADATA.create_all(connection)
+    there = {column["name"] for column in inspect(connection).get_columns(NOTICES.name)}
+    if "sender" not in there:
+        connection.execute(DDL(f"ALTER TABLE {NOTICES.name} ADD COLUMN sender VARCHAR(20)"))
+    for index in NOTICES.indexes:
+        index.create(connection, checkfirst=True)
 
 
 def insert_new(dialect: str, table: Table) -> Insert:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -11,17 +12,20 @@ from sqlalchemy import (
     ColumnClause,
     ColumnElement,
     Connection,
+    FromClause,
     Inspector,
     Row,
     Select,
     String,
     cast,
     column,
+    func,
     inspect,
+    or_,
     select,
     table,
 )
-from sqlalchemy.types import Integer, LargeBinary, TypeEngine, Uuid
+from sqlalchemy.types import BINARY, VARBINARY, Enum, Integer, LargeBinary, TypeEngine, Uuid
 
 from cronfleet.apps.password_expiry.databases import Database
 from cronfleet.apps.password_expiry.policy import User
@@ -30,6 +34,9 @@ from cronfleet.errors import ConfigurationError
 PAGE = 500
 
 _MANY_NAMES = 40
+_TRIED = 3  # One odd row is no reason to refuse the others.
+_ALIKE = 5  # How many ids may look the same as text: bytes, numbers and text in one column.
+_MOST = 2**63  # No database's number is greater, and no driver takes one that is.
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +55,14 @@ class UserColumns:
 
 @dataclass(frozen=True, slots=True)
 class UserPage:
-    """Some users, in the order of their ids; `last_id` is where the next page begins after."""
+    """Some users, in the order of their ids; `last_id` is where the next page begins after.
+
+    `repeated` are ids that stand in several rows: which of them is meant, nobody can say.
+    """
 
     users: list[User]
     last_id: object
+    repeated: frozenset[str] = frozenset()
 
 
 class UserTable:
@@ -60,12 +71,15 @@ class UserTable:
     def __init__(self, database: Database, columns: UserColumns) -> None:
         self.database = database
         self._columns = columns
+        self._table = _table(columns)
+        # Always with its table before it: alone, it might mean the name that a value comes under.
+        self._id: ColumnElement[Any] = self._table.c[columns.id]
         self._id_type: TypeEngine[Any] | None = None
 
     def check(self) -> None:
-        """Find the table and its columns in the database's catalogue.
+        """Find the table and its columns in the database's catalogue, and users by their ids.
 
-        Raises `ConfigurationError`, which names those that are there.
+        Raises `ConfigurationError`, which names what is there.
         """
         with self.database.begin() as connection:
             types = _types_of(connection, self._columns.table, self.database)
@@ -82,44 +96,67 @@ class UserTable:
                     f"it has {_listed(types)}"
                 )
         self._id_type = types[self._columns.id]
+        self._check_ids()
 
     def page(self, after: object, limit: int = PAGE) -> UserPage:
-        """The users whose ids follow `after`; None is before the first one. Empty at the end."""
-        query = self._query().order_by(self._id).limit(limit)
+        """The users whose ids follow `after`; None is before the first one. Empty at the end.
+
+        Longer than the limit only where its last id stands in several rows.
+        """
+        query = self._query().order_by(self._id).limit(limit + 1)
         query = query.where(self._id.is_not(None) if after is None else self._id > after)
         with self.database.begin() as connection:
-            rows = connection.execute(query).all()
-        return UserPage([_user(row) for row in rows], rows[-1][0] if rows else None)
+            found = connection.execute(query).all()
+            rows = list(found[:limit])
+            last = rows[-1][0] if rows else None
+            if len(found) > limit and found[-1][0] == last:
+                # The next page begins behind all that have this id.
+                rows = [row for row in rows if row[0] != last]
+                rows += connection.execute(self._query().where(self._id == last).limit(PAGE))
+        users = [_user(row) for row in rows]
+        keys = Counter(user.key for user in users)
+        return UserPage(users, last, frozenset(key for key, count in keys.items() if count > 1))
+
+    def without_id(self) -> int:
+        """How many rows have none."""
+        query = select(func.count()).select_from(self._table).where(self._id.is_(None))
+        with self.database.begin() as connection:
+            return connection.scalar(query) or 0
 
     def find(self, key: str) -> User | None:
         """The user of that key, as stored now."""
         with self.database.begin() as connection:
-            row = connection.execute(self._query().where(self._has_key(key)).limit(1)).first()
-        return _user(row) if row else None
-
-    @property
-    def _id(self) -> ColumnClause[Any]:
-        return column(self._columns.id)
+            rows = connection.execute(self._query().where(self._has_key(key)).limit(_ALIKE)).all()
+        return next((user for user in map(_user, rows) if user.key == key), None)
 
     def _query(self) -> Select[*tuple[Any, ...]]:
-        schema, _, name = self._columns.table.rpartition(".")
-        email: ColumnClause[Any] = column(self._columns.email)
-        person: ColumnClause[Any] = column(self._columns.name)
-        date: ColumnClause[Any] = column(self._columns.date)
-        # Each value under a name of its own: two settings may name one column. The date as text,
-        # whatever its type: one that a driver cannot load would cost the whole page.
-        return select(
-            self._id.label("user_id"),
-            email.label("user_email"),
-            person.label("user_name"),
-            cast(date, String).label("user_date"),
-        ).select_from(table(name, schema=schema or None))
+        names = self._columns
+        email, name, date = (self._table.c[n] for n in (names.email, names.name, names.date))
+        # The date as text, whatever its type: one that a driver cannot load would cost the page.
+        return select(self._id, email, name, cast(date, String))
 
     def _has_key(self, key: str) -> ColumnElement[bool]:
         value = _native(key, self._id_type)
-        if value is None:  # No index helps here, but it is right for every type.
-            return cast(self._id, String) == key
-        return self._id == value
+        # No index helps with a cast, but it is right for most types.
+        typed = self._id == value if value is not None else cast(self._id, String) == key
+        if self.database.dialect == "sqlite" and (stored := _bytes(key)) is not None:
+            return or_(typed, self._id == stored)  # There, a column of any type may hold bytes.
+        return typed
+
+    def _check_ids(self) -> None:
+        users = self.page(None, limit=_TRIED).users
+        if users and all(self.find(user.key) is None for user in users):
+            raise ConfigurationError(
+                f"USERS_ID_COLUMN: no user is found again by {self._columns.id!r}, whose type is "
+                f"{self._id_type}; name another unique column, of numbers, text, bytes or UUIDs"
+            )
+
+
+def _table(columns: UserColumns) -> FromClause:
+    schema, _, name = columns.table.rpartition(".")
+    names = dict.fromkeys((columns.id, columns.email, columns.name, columns.date))
+    found: list[ColumnClause[Any]] = [column(each) for each in names]
+    return table(name, *found, schema=schema or None).alias("person")
 
 
 def _types_of(connection: Connection, named: str, database: Database) -> dict[str, Any]:
@@ -140,7 +177,10 @@ def _tables_in(inspector: Inspector, schema: str | None, database: Database) -> 
             f"USERS_TABLE: {database.setting} {database.shown} has no schema {schema!r}; "
             f"it has {_listed(schemas)}"
         )
-    return inspector.get_table_names(schema) + inspector.get_view_names(schema)
+    views = inspector.get_view_names(schema)
+    if database.dialect == "postgresql":
+        views += inspector.get_materialized_view_names(schema)
+    return inspector.get_table_names(schema) + views
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -151,7 +191,13 @@ def _listed(names: Iterable[str]) -> str:
 
 def _user(row: Row[*tuple[Any, ...]]) -> User:
     id_, email, name, date = row
-    return User(_text(id_), None if email is None else _text(email), _text(name or ""), date)
+    address = None if email is None else _readable(email)
+    return User(_text(id_), address, _readable(name or ""), date)
+
+
+def _readable(value: Any) -> str:
+    """Text that may stand there as bytes. What is no UTF-8 in it makes of an address a bad one."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def _text(value: Any) -> str:
@@ -163,14 +209,23 @@ def _native(key: str, id_type: TypeEngine[Any] | None) -> object | None:
     try:
         match id_type:
             case Integer():
-                return int(key)
+                return (
+                    number if str(number := int(key)) == key and -_MOST <= number < _MOST else None
+                )
             case Uuid():
                 return UUID(key)
-            case LargeBinary():
+            case LargeBinary() | BINARY() | VARBINARY():
                 return bytes.fromhex(key)
-            case String():
+            case String() if not isinstance(id_type, Enum):
                 return key
             case _:
                 return None
+    except ValueError:
+        return None
+
+
+def _bytes(key: str) -> bytes | None:
+    try:
+        return bytes.fromhex(key)
     except ValueError:
         return None

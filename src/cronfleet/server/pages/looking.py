@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cronfleet import GapInfo, Health, InstanceInfo, JobInfo, RunInfo, Scheduler
 
 JOBS_SHOWN = 50
+LAST_RUNS_SHOWN = 10
 RUNS_SHOWN = 25
 GAPS_SHOWN = 10
 
@@ -38,7 +39,7 @@ async def look_over(scheduler: Scheduler) -> Overview:
     """Raises StoreError."""
     jobs = await scheduler.jobs()
     shown = jobs[:JOBS_SHOWN]
-    runs = {job.name: await scheduler.runs(job.name, RUNS_SHOWN) for job in shown}
+    runs = {job.name: await scheduler.runs(job.name, LAST_RUNS_SHOWN) for job in shown}
     gaps = [gap for job in shown for gap in await scheduler.gaps(job.name, GAPS_SHOWN)]
     return Overview(
         health=await scheduler.health(),
@@ -52,7 +53,7 @@ async def look_over(scheduler: Scheduler) -> Overview:
 
 
 def newest_runs(runs: list[RunInfo]) -> list[RunInfo]:
-    return sorted(runs, key=lambda run: run.created_at, reverse=True)[:RUNS_SHOWN]
+    return sorted(runs, key=lambda run: run.created_at, reverse=True)[:LAST_RUNS_SHOWN]
 
 
 async def look_at(scheduler: Scheduler, name: str, limit: int, skip: int) -> JobView:

@@ -1,11 +1,19 @@
-"""For whoever watches the process: in plain text, without a look into the store."""
+"""For whoever watches the process: in plain text, without a look into the store.
+
+`/healthz/ready?detail` is the exception: it says what the store can promise, as JSON. Like all
+that this server tells, it is for this machine alone; the answers without detail could stay open.
+"""
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-from fastapi.responses import PlainTextResponse
+from dataclasses import replace
+from typing import Annotated
 
-from cronfleet import Scheduler
+from fastapi import APIRouter, Query
+from fastapi.encoders import jsonable_encoder
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+
+from cronfleet import Health, Scheduler, StoreError
 
 
 def health_routes(scheduler: Scheduler) -> APIRouter:
@@ -18,11 +26,23 @@ def health_routes(scheduler: Scheduler) -> APIRouter:
         return PlainTextResponse("OK")
 
     @router.get("/healthz/ready")
-    async def ready() -> PlainTextResponse:
+    async def ready(detail: Annotated[str | None, Query()] = None) -> Response:
         """The store answers, and claims are being made."""
         health = await scheduler.health()
-        if health.ready:
-            return PlainTextResponse("OK")
-        return PlainTextResponse(f"not ready: {health.detail}", 503)
+        status = 200 if health.ready else 503
+        if detail is not None:
+            asked = await _with_promise_of_now(scheduler, health)
+            return JSONResponse(jsonable_encoder(asked), status)
+        return PlainTextResponse("OK" if health.ready else f"not ready: {health.detail}", status)
 
     return router
+
+
+async def _with_promise_of_now(scheduler: Scheduler, health: Health) -> Health:
+    """A store that is away, or not open, is not waited for: what was known of it is told."""
+    if not health.store_id:
+        return health
+    try:
+        return replace(health, promise=await scheduler.promise())
+    except StoreError:
+        return health

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
+from cronfleet.errors import StoreError
 from cronfleet.model import (
     AuditRecord,
     Claim,
@@ -26,6 +27,7 @@ from cronfleet.model import (
 )
 from cronfleet.store import (
     Behind,
+    Busy,
     ClaimAnswer,
     ClaimItem,
     Completion,
@@ -33,9 +35,13 @@ from cronfleet.store import (
     DeclareAnswer,
     Declared,
     DueTick,
+    Fault,
+    FaultKind,
     Foreign,
     Granted,
     HeldRun,
+    LockAnswer,
+    Locked,
     Moved,
     NotGranted,
     Order,
@@ -51,6 +57,7 @@ from cronfleet.store import (
     Triggered,
 )
 from cronfleet.stores.redis.connections import Reply, Word
+from cronfleet.stores.redis.packing import packed, unpacked
 
 # --- words --------------------------------------------------------------------------------------
 
@@ -63,7 +70,7 @@ def declaration(each: Declaration) -> Iterable[Word]:
         each.limit,
         each.on_lost,
         *_fire(each.first),
-        each.json,
+        packed(each.json),
     )
 
 
@@ -101,7 +108,17 @@ def order(verb: str, job: JobName, each: Order) -> Iterable[Word]:
     return (job, _text(each.key), _text(each.who), _text(each.why), audit)
 
 
-def moved(each: Moved) -> Iterable[Word]:
+def mending(job: JobName, repair: Order | None) -> Iterable[Word]:
+    """Whether to mend, and what is put on record then."""
+    if repair is None:
+        return ("", "")
+    *_, audit = order("repair", job, repair)
+    return ("1", audit)
+
+
+def moved(each: Moved | None) -> Iterable[Word]:
+    if each is None:
+        return ("",) * 8
     expected = "" if each.expected is None else each.expected
     return (each.generation, expected, *_fire(each.following), *_gap(each.gap))
 
@@ -119,13 +136,26 @@ def _gap(gap: Gap | None) -> Iterable[Word]:
     return ("",) * 4 if gap is None else (gap.first, gap.last, gap.count, gap.reason)
 
 
+def definition(reply: Reply) -> str | None:
+    """Raises StoreError for what no declaration wrote."""
+    try:
+        return None if reply is None else unpacked(reply)
+    except ValueError as error:
+        raise StoreError(f"the store holds a definition that cannot be read: {error}") from error
+
+
 # --- replies ------------------------------------------------------------------------------------
 
 
+def info(reply: Reply) -> StoreInfo:
+    store_id, epoch, now, schema, adopted, lived_ms = reply
+    return StoreInfo(store_id, epoch, now, schema, bool(adopted), lived_ms)
+
+
 def renewal(reply: Reply) -> Renewal:
-    store_id, epoch, now, schema, held, tzdata, peers = reply
+    said, held, tzdata, peers = reply
     return Renewal(
-        info=StoreInfo(store_id, epoch, now, schema),
+        info=info(said),
         held=held,
         tzdata=tzdata,
         peers=[Peer(SessionId(session), *rest) for session, *rest in peers],
@@ -179,11 +209,20 @@ def _run_of(asked: ClaimItem) -> RunId:
     return RunId(asked.job, asked.fire_time if asked.fire_time is not None else asked.expected)
 
 
+def fault(reply: Reply) -> Fault:
+    kind, where, is_mended, detail = reply
+    return Fault(FaultKind(kind), where, bool(is_mended), detail)
+
+
 def triggered(reply: Reply) -> Triggered | Ordered:
     if isinstance(reply, str):
         return Ordered(reply)
     run, state, is_paused = reply
     return Triggered(RunId.parse(run), RunState(state), bool(is_paused))
+
+
+def lock_answer(reply: Reply) -> LockAnswer:
+    return Locked(*reply) if len(reply) == 1 else Busy(*reply)
 
 
 # --- records ------------------------------------------------------------------------------------

@@ -14,14 +14,25 @@ from cronfleet.store import (
     LOSSES_ALLOWED,
     MOST_AUDIT,
     MOST_GAPS,
+    MOST_LOCK_WAITERS,
+    MOST_PENDING,
+    MOST_SUPERSEDED,
     MOST_WAITING,
     SOON_MS,
+    WAITER_KEPT_MS,
 )
-from cronfleet.stores.steps.claims import TOKENS_PER_MS
+from cronfleet.stores.steps.records import TOKENS_PER_MS
 
 _LUA = files("cronfleet.stores.redis") / "lua"
 
 _SHARED = ("fleet", "records", "runs", "sessions", "orders")
+_OTHERS: dict[str, tuple[str, ...]] = dict.fromkeys(("lock", "renew_lock", "unlock"), ("locks",))
+"""Scripts that share something else: what is shared is set up each time that a script runs."""
+
+READING: frozenset[str] = frozenset(
+    {"audit", "definition", "gaps", "instances", "jobs", "peek", "replication", "runs"}
+)
+"""The operations whose answers claim nothing. That of `held` does: a run that is ours."""
 
 _NUMBERS = {
     "CLOCK_STEP_BACK_MS": CLOCK_STEP_BACK_MS,
@@ -30,9 +41,13 @@ _NUMBERS = {
     "MAX_COUNTED": MAX_COUNTED,
     "MOST_AUDIT": MOST_AUDIT,
     "MOST_GAPS": MOST_GAPS,
+    "MOST_LOCK_WAITERS": MOST_LOCK_WAITERS,
+    "MOST_PENDING": MOST_PENDING,
+    "MOST_SUPERSEDED": MOST_SUPERSEDED,
     "MOST_WAITING": MOST_WAITING,
     "SOON_MS": SOON_MS,
     "TOKENS_PER_MS": TOKENS_PER_MS,
+    "WAITER_KEPT_MS": WAITER_KEPT_MS,
 }
 """The contract's numbers, which the scripts know by these names."""
 
@@ -43,17 +58,45 @@ class Script:
 
     text: str
     sha: str
+    is_confirmed: bool = False
+    """Whether it answers with its answer, and with the numbers of replicas: see confirmed.lua."""
 
 
 @cache
 def script(name: str) -> Script:
     """The script of an operation."""
-    text = _shared() + (_LUA / f"{name}.lua").read_text("utf-8")
-    return Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+    text = _shared_by(name) + _own(name)
+    return Script(text, _sha(text))
 
 
 @cache
-def _shared() -> str:
+def confirmed_script(name: str) -> Script:
+    """The same for durability=wait: an operation that writes, and that replicas must have too.
+
+    One that only reads is as it is.
+    """
+    if name in READING:
+        return script(name)
+    begun = "read_clock()\n" if name in _OTHERS else ""  # What confirms it needs the time.
+    operation = f"{begun}local function operation()\n{_own(name)}\nend\n"
+    text = _shared_by(name) + operation + (_LUA / "shared" / "confirmed.lua").read_text("utf-8")
+    return Script(text, _sha(text), is_confirmed=True)
+
+
+def _shared_by(name: str) -> str:
+    return _shared(_OTHERS.get(name, _SHARED))
+
+
+def _own(name: str) -> str:
+    return (_LUA / f"{name}.lua").read_text("utf-8")
+
+
+def _sha(text: str) -> str:
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+@cache
+def _shared(names: tuple[str, ...]) -> str:
     numbers = [f"local {name} = {value}\n" for name, value in _NUMBERS.items()]
-    parts = [(_LUA / "shared" / f"{name}.lua").read_text("utf-8") for name in _SHARED]
+    parts = [(_LUA / "shared" / f"{name}.lua").read_text("utf-8") for name in names]
     return "".join([*numbers, *parts])

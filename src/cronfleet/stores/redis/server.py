@@ -12,6 +12,7 @@ from typing import Any
 from redis import exceptions
 
 from cronfleet.errors import StoreError, StoreRefusedError, StoreUnavailableError
+from cronfleet.promise import RedisFacts
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -22,7 +23,11 @@ _AWAY = re.compile(
     r"(?:^|-)(?:BUSY|CLUSTERDOWN|LOADING|MASTERDOWN|MISCONF|NOREPLICAS|OOM|READONLY|TRYAGAIN"
     r"|UNKILLABLE)\b"
 )
+_NO_PRIMARY = re.compile(r"(?:^|-)(?:READONLY|CLUSTERDOWN|MASTERDOWN)\b")
+_CERTIFICATE = re.compile(r"CERTIFICATE_VERIFY_FAILED|CERTIFICATE_REQUIRED|BAD_CERTIFICATE")
+_NO_TLS = re.compile(r"WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE")
 _PASSWORD = re.compile(r"^(?:NOAUTH|WRONGPASS|DENIED)\b")
+NO_DATABASE = re.compile(r"DB index is out of range|invalid DB index")
 _NOT_ALLOWED = re.compile(
     r"(?:^|-)NOPERM\b|ACL failure in script|executing the script can't run this command"
 )
@@ -35,6 +40,14 @@ _AWAY_CLASSES = (
     exceptions.OutOfMemoryError,
     exceptions.ReadOnlyError,
     exceptions.TryAgainError,
+    OSError,
+)
+_GONE_CLASSES = (
+    exceptions.ConnectionError,
+    exceptions.TimeoutError,
+    exceptions.ClusterDownError,
+    exceptions.ReadOnlyError,
+    exceptions.AskError,
     OSError,
 )
 _PASSWORD_CLASSES = (
@@ -53,6 +66,28 @@ class Description:
     """When it writes its data to a file; empty for never."""
     replication: str | None
     """What it tells scripts about its replication."""
+    appendfsync: str | None = None
+    """When it syncs its append-only file."""
+
+    @property
+    def facts(self) -> RedisFacts:
+        """What its promise depends on."""
+        info = self.info or {}
+        kind = "valkey" if "valkey_version" in info else "redis"
+        return RedisFacts(
+            kind=kind.capitalize(),
+            version=_text_if_said(info.get(f"{kind}_version")),
+            aof=None if self.info is None else bool(info.get("aof_enabled")),
+            appendfsync=self.appendfsync,
+            save=self.save,
+            replicas=info.get("connected_slaves"),
+            eviction=None if self.info is None else info.get("maxmemory_policy", "noeviction"),
+            tells_scripts=self.replication is not None,
+        )
+
+
+def _text_if_said(value: object) -> str | None:
+    return None if value is None else str(value)
 
 
 @contextmanager
@@ -64,31 +99,64 @@ def errors_in_our_words(name: str) -> Generator[None]:
         raise in_our_words(name, error) from error
 
 
+def is_elsewhere(error: Exception) -> bool:
+    """Whether the primary had better be looked for: this server is gone, or is none any more."""
+    return isinstance(error, _GONE_CLASSES) or bool(_NO_PRIMARY.search(str(error)))
+
+
 def in_our_words(name: str, error: Exception) -> StoreError:
     """An error of the driver's as one of ours: refused where a person must change something."""
-    said = str(error) or type(error).__name__
-    if isinstance(error, _PASSWORD_CLASSES) or _PASSWORD.search(said):
-        return StoreRefusedError(
-            f"the store {name} refuses the password: {said}. Set REDIS_PASSWORD, or write the "
-            "password into the URL, as redis://:password@host:6379/0"
-        )
-    if isinstance(error, exceptions.NoPermissionError) or _NOT_ALLOWED.search(said):
-        return StoreRefusedError(
-            f"the store {name} does not allow what cronfleet needs: {said}. Give its user "
-            "~cronfleet:* +@all -@dangerous +info"
-        )
-    if isinstance(error, exceptions.MovedError):
-        return StoreRefusedError(
-            f"the store {name} is a node of a cluster that keeps this fleet on another one "
-            f"({said}): name that node, or use a server of its own"
-        )
+    said = str(error).rstrip(".") or type(error).__name__
+    if refusal := _refusal(name, error, said):
+        return StoreRefusedError(refusal)
+    if isinstance(error, exceptions.AskError):
+        return StoreUnavailableError(name, f"the fleet is on its way to another node ({said})")
     if isinstance(error, _AWAY_CLASSES) or _AWAY.search(said):
         return StoreUnavailableError(name, said)
     return StoreError(f"the store {name} answered what cannot be worked with: {said}")
 
 
+def _refusal(name: str, error: Exception, said: str) -> str | None:
+    """What a person must change; None where time will do."""
+    if isinstance(error, _PASSWORD_CLASSES) or _PASSWORD.search(said):
+        return (
+            f"the store {name} refuses the password: {said}. Set REDIS_PASSWORD, or write the "
+            "password into the URL, as redis://:password@host:6379/0"
+        )
+    if isinstance(error, exceptions.NoPermissionError) or _NOT_ALLOWED.search(said):
+        return (
+            f"the store {name} does not allow what cronfleet needs: {said}. Give its user "
+            "~cronfleet:* &cronfleet:* +@all -@dangerous +info"
+        )
+    if NO_DATABASE.search(said):
+        return (
+            f"the store {name} has no database of that number: end its URL with a lower one, as in "
+            "redis://host:6379/0"
+        )
+    if isinstance(error, exceptions.MovedError):
+        return (
+            f"the store {name} is a node of a cluster that keeps this fleet on another one "
+            f"({said}): write redis+cluster:// in place of redis://"
+        )
+    return _refused_by_tls(name, said)
+
+
+def _refused_by_tls(name: str, said: str) -> str | None:
+    if _CERTIFICATE.search(said):
+        return (
+            f"the store {name} shows a certificate that cannot be trusted, or asks for ours: "
+            f"{said}. Name the authority's with ?ssl_ca_certs=/path, and ours with "
+            "ssl_certfile=/path and ssl_keyfile=/path"
+        )
+    if _NO_TLS.search(said):
+        return (
+            f"the store {name} speaks no TLS on that port: {said}. Write redis://, or its TLS port"
+        )
+    return None
+
+
 def check(name: str, server: Description) -> None:
-    """Refuse a server that cannot keep what it acknowledges; warn where it may forget.
+    """Refuse a server that cannot keep what it acknowledges; warn where that cannot be asked.
 
     Raises StoreRefusedError.
     """
@@ -97,7 +165,6 @@ def check(name: str, server: Description) -> None:
     else:
         _check_version(name, server.info)
         _check_eviction(name, server.info)
-        _check_persistence(name, server.info, server.save)
     if server.replication is None:
         log.warning(
             "the store %s does not tell scripts about its replication: a failover goes unnoticed",
@@ -122,13 +189,4 @@ def _check_eviction(name: str, info: Mapping[str, Any]) -> None:
             f"the store {name} deletes keys when its memory is full (maxmemory-policy {policy}), "
             "and would forget which ticks ran: set maxmemory-policy noeviction, or use a server "
             "that is no cache"
-        )
-
-
-def _check_persistence(name: str, info: Mapping[str, Any], save: str | None) -> None:
-    if not info.get("aof_enabled") and save == "":
-        log.warning(
-            "the store %s keeps nothing on disk: when it restarts, nobody knows what ran; "
-            "set appendonly yes",
-            name,
         )

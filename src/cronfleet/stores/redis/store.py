@@ -1,16 +1,12 @@
-"""The store on one Redis or Valkey server: one Lua script an operation."""
+"""The store on Redis or Valkey: one Lua script an operation."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Sequence
 from itertools import chain
-from typing import TypeVar
 
-from cronfleet.clock import Clock
 from cronfleet.definition import manifest_of
-from cronfleet.errors import StoreRefusedError
 from cronfleet.model import (
     AuditRecord,
     Claim,
@@ -20,6 +16,7 @@ from cronfleet.model import (
     InstanceRecord,
     JobName,
     JobRecord,
+    LockOwner,
     ProgramName,
     RunId,
     RunRecord,
@@ -33,8 +30,10 @@ from cronfleet.store import (
     Declaration,
     DeclareAnswer,
     Declared,
+    Fault,
     HeldRun,
-    Hints,
+    LockAnswer,
+    Locker,
     Moved,
     NewSession,
     NotGranted,
@@ -45,33 +44,29 @@ from cronfleet.store import (
     Renewer,
     Seen,
     Start,
+    Store,
     StoreInfo,
     Swept,
     TickClaim,
     Triggered,
 )
-from cronfleet.stores.hub import Hub
 from cronfleet.stores.redis import codec
-from cronfleet.stores.redis.connections import Address, Connection, Connections, Reply, Word
-from cronfleet.stores.redis.keys import base_key
-from cronfleet.stores.redis.scripts import script
-from cronfleet.stores.redis.server import check
-from cronfleet.stores.steps.sessions import SCHEMA
-
-Item = TypeVar("Item")
-
-MOST_ITEMS = 200
-"""A script holds up the whole server while it runs, so long lists of writes are cut here."""
-
-MOST_SEEN = 1_000
-"""The same for lists that are only read."""
+from cronfleet.stores.redis.bounds import MOST_ITEMS, MOST_SEEN
+from cronfleet.stores.redis.checking import check_fleet
+from cronfleet.stores.redis.connections import (
+    Connection,
+)
+from cronfleet.stores.redis.locker import RedisLocker
+from cronfleet.stores.redis.opened import OpenRedis, parts
+from cronfleet.stores.steps.checking import NO_SESSION
+from cronfleet.stores.steps.resets import SET_ASIDE
 
 MOST_LABEL_CHARACTERS = 64
 """Every run carries the label; one field longer than that would triple the memory of each."""
 
 
-class RedisStore:
-    """Shared by all instances that name the same server, database and fleet.
+class RedisStore(OpenRedis):
+    """Shared by all instances that name the same servers, database and fleet.
 
     A call that takes longer than `call_timeout` seconds raises StoreUnavailableError; it should
     be at most a quarter of a session's TTL. Time is the server's, unless a clock is given.
@@ -80,89 +75,17 @@ class RedisStore:
     in a key.
     """
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        fleet: str = "default",
-        clock: Clock | None = None,
-        call_timeout: float = 2.5,
-    ) -> None:
-        self._address = Address(url, call_timeout)
-        self._address.check()
-        self._base = base_key(fleet)
-        self._clock = clock
-        self._connections: Connections | None = None
-        # Whether scripts may ask the server about its replication: '1' or ''.
-        self._may_ask = ""
-        self._hub = Hub()
+    def another(self) -> Store:
+        url, fleet, clock, call_timeout = self._made_with
+        return RedisStore(url, fleet=fleet, clock=clock, call_timeout=call_timeout)
 
-    @property
-    def name(self) -> str:
-        return self._address.name
-
-    async def open(self) -> StoreInfo:
-        if self._connections is not None:
-            return await self._open(self._connections)
-        async with AsyncExitStack() as undo:
-            connections = Connections(self._address)
-            undo.push_async_callback(connections.aclose)
-            server = await connections.describe()
-            check(self.name, server)
-            self._may_ask = "" if server.replication is None else "1"
-            info = await self._open(connections)
-            if self._connections is None:  # Another task may have been quicker.
-                undo.pop_all()
-                self._connections = connections
-        return info
-
-    async def _open(self, connections: Connections) -> StoreInfo:
-        words = self._begun_with([secrets.token_hex(16), SCHEMA, self._may_ask])
-        info = StoreInfo(*await connections.call(script("open"), words))
-        if info.schema > SCHEMA:
-            raise StoreRefusedError(
-                f"the store {self.name} was made by a newer cronfleet (schema {info.schema}, and "
-                f"this one knows {SCHEMA}): update cronfleet here"
-            )
-        return info
-
-    async def aclose(self) -> None:
-        connections, self._connections = self._connections, None
-        if connections is not None:
-            await connections.aclose()
-
-    def hints(self, topic: str) -> Hints:
-        return self._hub.listen(topic)
+    def locker(self) -> Locker:
+        return RedisLocker(
+            self._script, lambda: Connection(self._address, self._base), self._begun_with
+        )
 
     def renewer(self) -> Renewer:
-        return _RedisRenewer(self, Connection(self._address))
-
-    # --- calling scripts
-
-    async def _call(self, name: str, *words: Word) -> Reply:
-        if self._connections is None:
-            raise StoreRefusedError(f"the store {self.name} is not open: open it first")
-        return await self._connections.call(script(name), self._begun_with(words))
-
-    def _begun_with(self, words: Iterable[Word]) -> list[Word]:
-        """The key and the first argument of every script, and its own."""
-        return [self._base, "" if self._clock is None else self._clock.wall_ms(), *words]
-
-    def renewal_words(self, session: SessionId) -> Sequence[Word]:
-        return self._begun_with([session, self._may_ask])
-
-    async def _call_in_parts(
-        self,
-        name: str,
-        first: Sequence[Word],
-        packed: Sequence[Iterable[Word]],
-    ) -> list[Reply]:
-        """One call for each `MOST_ITEMS` items; a call answered with nothing answers None to each."""
-        replies: list[Reply] = []
-        for part in _parts(packed):
-            said = await self._call(name, *first, *chain(*part))
-            replies += [None] * len(part) if said is None else said
-        return replies
+        return _RedisRenewer(self, Connection(self._address, self._base))
 
     # --- sessions
 
@@ -192,10 +115,10 @@ class RedisStore:
         self, session: SessionId, program: ProgramName, declarations: Sequence[Declaration]
     ) -> list[DeclareAnswer]:
         manifest = manifest_of(each.digest for each in declarations)
-        parts = list(_parts(declarations)) or [declarations]
+        cut = list(parts(declarations)) or [declarations]
         answers: list[DeclareAnswer] = []
-        for number, part in enumerate(parts, 1):
-            first, last = "first" * (number == 1), "last" * (number == len(parts))
+        for number, part in enumerate(cut, 1):
+            first, last = "first" * (number == 1), "last" * (number == len(cut))
             words = chain(*(codec.declaration(each) for each in part))
             said = await self._call("sync_jobs", session, program, manifest, first, last, *words)
             if said is None:  # The session is not open.
@@ -225,7 +148,7 @@ class RedisStore:
         answers: list[ClaimAnswer] = []
         refused: set[JobName] = set()
         packed = [codec.item(each) for each in items]  # All, before a bad one can come too late.
-        for part, words in zip(_parts(items), _parts(packed), strict=True):
+        for part, words in zip(parts(items), parts(packed), strict=True):
             said = await self._call("claim", session, len(refused), *refused, *chain(*words))
             if said is None:  # The session is not open and unexpired.
                 answers += [NotGranted.LOST] * len(part)
@@ -270,6 +193,41 @@ class RedisStore:
         words = (*codec.order("skip_next", job, order), *codec.moved(moved))
         return Ordered(await self._call("skip_next", *words))
 
+    # --- after a reset
+
+    async def settle(self, id_seen: str, job: JobName, moved: Moved) -> Ordered:
+        return Ordered(await self._call("settle", id_seen, job, *codec.moved(moved)))
+
+    async def clear(self, id_seen: str, job: JobName, limit: int = 200) -> int:
+        return int(await self._call("clear", id_seen, job, min(limit, MOST_ITEMS), SET_ASIDE))
+
+    async def adopt(self, id_seen: str, order: Order) -> StoreInfo:
+        words = codec.order("adopt", "", order)
+        return codec.info(await self._call("adopt", id_seen, secrets.token_hex(16), *words))
+
+    # --- care
+
+    async def check(
+        self, job: JobName, moved: Moved | None = None, repair: Order | None = None
+    ) -> list[Fault]:
+        mends, audit = codec.mending(job, repair)
+        said = await self._call("check", mends, NO_SESSION, audit, job, *codec.moved(moved))
+        return [codec.fault(each) for each in said]
+
+    async def check_fleet(self, repair: Order | None = None) -> list[Fault]:
+        return await check_fleet(self, self._call, list(codec.mending("", repair)))
+
+    # --- locks
+
+    async def lock(self, name: str, owner: LockOwner, ttl_ms: int, *, waits: bool) -> LockAnswer:
+        return codec.lock_answer(await self._call("lock", name, owner, ttl_ms, int(waits)))
+
+    async def renew_lock(self, name: str, owner: LockOwner, ttl_ms: int) -> bool:
+        return bool(await self._call("renew_lock", name, owner, ttl_ms))
+
+    async def unlock(self, name: str, owner: LockOwner) -> bool:
+        return bool(await self._call("unlock", name, owner))
+
     # --- reading
 
     async def job(self, name: JobName) -> JobRecord | None:
@@ -282,7 +240,7 @@ class RedisStore:
         return page + await self.jobs(limit - MOST_SEEN, page[-1].name)
 
     async def definition(self, digest: Digest) -> str | None:
-        return await self._call("definition", digest)
+        return codec.definition(await self._call("definition", digest))
 
     async def run(self, run: RunId) -> RunRecord | None:
         return next((codec.run(each) for each in await self._call("runs", "", str(run))), None)
@@ -315,12 +273,8 @@ class _RedisRenewer:
         self._connection = connection
 
     def renew(self, session: SessionId) -> Renewal | None:
-        reply = self._connection.call(script("renew"), self._store.renewal_words(session))
+        reply = self._store.renew_by(self._connection, session)
         return None if reply is None else codec.renewal(reply)
 
     def close(self) -> None:
         self._connection.close()
-
-
-def _parts(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    return (items[at : at + MOST_ITEMS] for at in range(0, len(items), MOST_ITEMS))

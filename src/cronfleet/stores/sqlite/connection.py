@@ -10,7 +10,10 @@ from typing import TypeVar
 
 from cronfleet.clock import Clock
 from cronfleet.errors import StoreError, StoreRefusedError, StoreUnavailableError
-from cronfleet.stores.sqlite.files import StoreFile
+from cronfleet.model import JobName
+from cronfleet.promise import SqliteFacts
+from cronfleet.store import Fault, FaultKind
+from cronfleet.stores.sqlite.files import StoreFile, file_system_of
 from cronfleet.stores.sqlite.records import SqliteRecords
 from cronfleet.stores.sqlite.statements import migrations, split
 
@@ -108,6 +111,35 @@ class Connection:
 
     def _journal(self) -> str:
         return self._sqlite.execute("PRAGMA journal_mode").fetchone()[0]
+
+    def facts(self) -> SqliteFacts:
+        """How it is set up."""
+        self._set_deadline()
+        with self._explained():
+            journal, synchronous = self._patiently(lambda: (self._journal(), self._synchronous()))
+        folder = self._file.path.parent.resolve()
+        return SqliteFacts(sqlite3.sqlite_version, journal, synchronous, file_system_of(folder))
+
+    def damage(self) -> list[Fault]:
+        """Whether the file is whole."""
+        self._set_deadline()
+        with self._explained():
+            said = self._patiently(
+                lambda: self._sqlite.execute("PRAGMA quick_check(10)").fetchall()
+            )
+        damage = [row[0] for row in said if row[0] != "ok"]
+        return [Fault(FaultKind.FILE, "fleet", detail=each) for each in damage]
+
+    def misplaced(self, job: JobName, *, mends: bool) -> list[Fault]:
+        """Whether each run of the job stands under its job's program."""
+        with self.transaction(writes=mends) as records:
+            strays = records.misplaced_runs(job)
+            if mends and strays:
+                records.put_in_place(job)
+        return [Fault(FaultKind.INDEX, f"run {run}", mends, "program") for run in strays]
+
+    def _synchronous(self) -> int:
+        return self._sqlite.execute("PRAGMA synchronous").fetchone()[0]
 
     def _is_empty(self) -> bool:
         return self._sqlite.execute("PRAGMA page_count").fetchone()[0] == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from cronfleet.clock import Clock
@@ -15,12 +15,22 @@ from cronfleet.model import (
     Instant,
     JobName,
     JobRecord,
+    LockOwner,
     ProgramName,
     RunId,
     RunRecord,
     SessionId,
 )
-from cronfleet.stores.sqlite.rows import (
+from cronfleet.stores.sqlite.statements import named_statements
+from cronfleet.stores.steps.records import (
+    FleetRecord,
+    LockRecord,
+    SessionRecord,
+    WaiterRecord,
+    time_of,
+    token_after,
+)
+from cronfleet.stores.steps.rows import (
     gap_from,
     gap_values,
     job_from,
@@ -29,8 +39,6 @@ from cronfleet.stores.sqlite.rows import (
     run_id_from,
     run_values,
 )
-from cronfleet.stores.sqlite.statements import named_statements
-from cronfleet.stores.steps.records import FleetRecord, SessionRecord, time_of
 
 _SQL = named_statements()
 
@@ -54,15 +62,17 @@ class SqliteRecords:
     # --- the fleet
 
     def fleet(self) -> FleetRecord:
-        return FleetRecord(**self._rows("fleet")[0])
+        fleet = FleetRecord(**self._rows("fleet")[0])
+        return replace(fleet, adopted=bool(fleet.adopted))
 
     def put_fleet(self, fleet: FleetRecord) -> None:
-        self._do(
-            "put_fleet",
-            epoch=fleet.epoch,
-            greatest_ms=fleet.greatest_ms,
-            last_token=fleet.last_token,
-        )
+        self._do("put_fleet", **asdict(fleet))
+
+    def next_token(self) -> int:
+        fleet = self.fleet()
+        token = token_after(fleet.last_token, self._now)
+        self.put_fleet(replace(fleet, last_token=token))
+        return token
 
     def note(self, name: str) -> str | None:
         return self._value("note", name=name)
@@ -109,6 +119,14 @@ class SqliteRecords:
     def put_definition(self, digest: Digest, json: str) -> None:
         self._do("put_definition", digest=digest, json=json)
 
+    def supersede(self, job: JobName, old: Digest, new: Digest, keep: int) -> None:
+        for digest in (old, new):
+            self._do("drop_superseded", job=job, digest=digest)
+        self._do("put_superseded", job=job, digest=old)
+        for row in self._rows("superseded_beyond", job=job, keep=keep):
+            self._do("drop_superseded", job=job, digest=row["digest"])
+            self._do("drop_definition", digest=row["digest"])
+
     def job(self, name: JobName) -> JobRecord | None:
         row = self._row("job", name=name)
         return job_from(row) if row else None
@@ -139,6 +157,14 @@ class SqliteRecords:
 
     def drop_run(self, run: RunId) -> None:
         self._do("drop_run", id=str(run))
+
+    def misplaced_runs(self, job: JobName) -> Sequence[RunId]:
+        """Runs that stand under another program than their job's."""
+        return [run_id_from(row) for row in self._rows("misplaced_runs", job=job)]
+
+    def put_in_place(self, job: JobName) -> None:
+        """Put each run under its job's program."""
+        self._do("put_in_place", job=job)
 
     def runs(self, job: JobName, limit: int, skip: int) -> Sequence[RunRecord]:
         return [run_from(row) for row in self._rows("runs", job=job, limit=limit, skip=skip)]
@@ -206,6 +232,42 @@ class SqliteRecords:
 
     def drop_audit_beyond(self, keep: int) -> None:
         self._do("drop_audit_beyond", keep=keep)
+
+    # --- locks
+
+    def lock(self, name: str) -> LockRecord | None:
+        row = self._row("lock", name=name)
+        return LockRecord(**row) if row else None
+
+    def put_lock(self, lock: LockRecord) -> None:
+        self._do("put_lock", **asdict(lock))
+
+    def drop_lock(self, name: str) -> None:
+        self._do("drop_lock", name=name)
+
+    def drop_locks_until(self, instant: Instant) -> None:
+        self._do("drop_locks_until", instant=instant)
+        self._do("drop_waiters_until", instant=instant)
+
+    def waiter(self, name: str, owner: LockOwner) -> WaiterRecord | None:
+        row = self._row("waiter", name=name, owner=owner)
+        return WaiterRecord(**row) if row else None
+
+    def put_waiter(self, waiter: WaiterRecord) -> None:
+        self._do("put_waiter", **asdict(waiter))
+
+    def drop_waiter(self, name: str, owner: LockOwner) -> None:
+        self._do("drop_waiter", name=name, owner=owner)
+
+    def drop_waiters_but(self, name: str, low: Instant, high: Instant) -> None:
+        self._do("drop_waiters_but", name=name, low=low, high=high)
+
+    def next_waiter(self, name: str) -> WaiterRecord | None:
+        row = self._row("next_waiter", name=name)
+        return WaiterRecord(**row) if row else None
+
+    def count_waiters(self, name: str, below: int) -> int:
+        return self._value("count_waiters", name=name, below=below)
 
     # --- statements
 

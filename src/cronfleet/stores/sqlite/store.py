@@ -10,12 +10,14 @@ from typing import TypeVar
 
 from cronfleet.clock import Clock, SystemClock
 from cronfleet.errors import ConfigurationError, StoreError, StoreRefusedError
-from cronfleet.model import SessionId
-from cronfleet.store import Renewal, Renewer, StoreInfo
+from cronfleet.model import JobName, SessionId
+from cronfleet.promise import Promise, sqlite_promise
+from cronfleet.store import Fault, Moved, Order, Renewal, Renewer, Store, StoreInfo
 from cronfleet.stores.sqlite.connection import Connection
 from cronfleet.stores.sqlite.files import StoreFile
 from cronfleet.stores.sqlite.writer import Writer
 from cronfleet.stores.steps import sessions
+from cronfleet.stores.steps.needs import NOTHING, Needs
 from cronfleet.stores.steps.records import Records
 from cronfleet.stores.steps.stepped import SteppedStore
 
@@ -34,6 +36,8 @@ class SqliteStore(SteppedStore):
     at most a quarter of a session's TTL.
     """
 
+    tells_all: bool = False
+
     def __init__(
         self,
         path: str | Path,
@@ -43,6 +47,7 @@ class SqliteStore(SteppedStore):
         lock_timeout_ms: int = 2_500,
     ) -> None:
         super().__init__()
+        self._made_with = (path, fleet, clock, lock_timeout_ms)
         self._file = StoreFile(_path_of(Path(path), fleet))
         self._clock = clock or SystemClock()
         self._lock_timeout_ms = lock_timeout_ms
@@ -58,6 +63,22 @@ class SqliteStore(SteppedStore):
         await asyncio.wrap_future(self._writer.open())
         return await self._read(sessions.info)
 
+    async def promise(self) -> Promise:
+        return sqlite_promise(await self._look(lambda connection: connection.facts()))
+
+    async def check(
+        self, job: JobName, moved: Moved | None = None, repair: Order | None = None
+    ) -> list[Fault]:
+        mends = repair is not None
+        strays = await self._look(lambda connection: connection.misplaced(job, mends=mends))
+        return strays + await super().check(job, moved, repair)
+
+    async def check_fleet(self, repair: Order | None = None) -> list[Fault]:
+        return await super().check_fleet(repair) + await self._look(Connection.damage)
+
+    async def _look(self, look: Callable[[Connection], Answer]) -> Answer:
+        return await asyncio.wrap_future(self._opened_writer().look(look))
+
     async def aclose(self) -> None:
         writer, self._writer = self._writer, None
         if writer:
@@ -66,17 +87,24 @@ class SqliteStore(SteppedStore):
     def renewer(self) -> Renewer:
         return _SqliteRenewer(self._connect)
 
-    async def _step(self, step: Callable[[Records], Answer]) -> Answer:
+    def another(self) -> Store:
+        path, fleet, clock, lock_timeout_ms = self._made_with
+        return SqliteStore(path, fleet=fleet, clock=clock, lock_timeout_ms=lock_timeout_ms)
+
+    async def _step(self, step: Callable[[Records], Answer], needed: Needs = NOTHING) -> Answer:
         return await self._ask(step, writes=True)
 
-    async def _read(self, step: Callable[[Records], Answer]) -> Answer:
+    async def _read(self, step: Callable[[Records], Answer], needed: Needs = NOTHING) -> Answer:
         return await self._ask(step, writes=False)
 
     async def _ask(self, step: Callable[[Records], Answer], *, writes: bool) -> Answer:
+        return await asyncio.wrap_future(self._opened_writer().ask(step, writes=writes))
+
+    def _opened_writer(self) -> Writer:
         self._file.check_process()  # A fork has no writer thread: it would wait for ever.
         if self._writer is None:
             raise StoreRefusedError(f"the store {self.name} is not open: open it first")
-        return await asyncio.wrap_future(self._writer.ask(step, writes=writes))
+        return self._writer
 
     def _prepare(self) -> Connection:
         self._file.prepare()

@@ -35,6 +35,10 @@ class Writer:
         """Connect. Repeatable."""
         return self._thread.submit(self._open)
 
+    def look(self, look: Callable[[Connection], Answer]) -> Future[Answer]:
+        """What is seen through its connection, by other than a step."""
+        return self._thread.submit(lambda: look(self._open()))
+
     def _open(self) -> Connection:
         self._connection = self._connection or self._connect()
         return self._connection

@@ -31,9 +31,6 @@ from cronfleet.store import (
 )
 from cronfleet.stores.steps.records import Records, SessionRecord
 
-# Tokens follow the clock, so that a store that lost its last writes issues none of them again.
-TOKENS_PER_MS = 1_024
-
 
 def claim(records: Records, session_id: SessionId, items: Sequence[ClaimItem]) -> list[ClaimAnswer]:
     for item in items:
@@ -117,9 +114,7 @@ def _new_tick(records: Records, job: JobRecord, run: RunId) -> RunRecord:
 
 
 def _grant(records: Records, session: SessionRecord, job: JobRecord, run: RunRecord) -> ClaimAnswer:
-    fleet = records.fleet()
-    token = max(fleet.last_token + 1, records.now * TOKENS_PER_MS)
-    records.put_fleet(replace(fleet, last_token=token))
+    token = records.next_token()
     records.put_run(
         replace(
             run,

@@ -7,7 +7,14 @@ from dataclasses import replace
 
 from cronfleet.definition import manifest_of
 from cronfleet.model import Digest, Fire, JobRecord, ProgramName, SessionId
-from cronfleet.store import Behind, Declaration, DeclareAnswer, Declared, Foreign
+from cronfleet.store import (
+    MOST_SUPERSEDED,
+    Behind,
+    Declaration,
+    DeclareAnswer,
+    Declared,
+    Foreign,
+)
 from cronfleet.stores.steps.records import Records
 from cronfleet.stores.steps.runs import promote
 
@@ -39,6 +46,8 @@ def _declare(
     if job.program != program:
         return Foreign(job.program)
     if job.digest == declared.digest:
+        if records.definition(declared.digest) is None:
+            records.put_definition(declared.digest, declared.json)
         return Declared.KEPT
     if records.definition(declared.digest) and _is_declared(records, job.digest, but=session):
         return Declared.SUPERSEDED
@@ -46,6 +55,7 @@ def _declare(
     if expected and expected.fire_time <= job.watermark:
         return Behind(job.watermark)
     records.put_definition(declared.digest, declared.json)
+    records.supersede(job.name, job.digest, declared.digest, keep=MOST_SUPERSEDED)
     promote(
         records,
         replace(

@@ -37,6 +37,8 @@ def prune(records: Records, job: JobName, history: History, limit: int) -> int:
         left = limit - pruned
         beyond = records.runs_beyond(job, succeeded=succeeded, keep=keep, before=before, limit=left)
         for run in beyond:
-            records.drop_run(run)
-        pruned += len(beyond)
+            # One whose fire time is yet to come alone proves that its tick has run.
+            if run.fire_time <= records.now:
+                records.drop_run(run)
+                pruned += 1
     return pruned

@@ -17,6 +17,7 @@ from cronfleet.model import (
 from cronfleet.store import (
     KEY_KEPT_MS,
     MOST_AUDIT,
+    MOST_PENDING,
     MOST_WAITING,
     Moved,
     Order,
@@ -36,6 +37,8 @@ def trigger(records: Records, name: JobName, order: Order) -> Triggered | Ordere
         return _same_again(records, earlier, job)
     at_limit = bool(job.limit) and job.active >= job.limit
     if at_limit and records.count_waiting(name) >= MOST_WAITING:
+        return Ordered.FULL
+    if job.active >= MOST_PENDING:
         return Ordered.FULL
     state = RunState.WAITING if at_limit else RunState.PENDING
     run = _new_manual(records, job, state)
@@ -112,6 +115,14 @@ def skip_next(records: Records, name: JobName, moved: Moved, order: Order) -> Or
 def _move(
     records: Records, verb: str, job: JobRecord, after: JobRecord, moved: Moved, order: Order
 ) -> Ordered:
+    answer = move(records, job, after, moved)
+    if answer is Ordered.DONE:
+        _remember(records, verb, job.name, order)
+    return answer
+
+
+def move(records: Records, job: JobRecord, after: JobRecord, moved: Moved) -> Ordered:
+    """Move a job's ticks; `after` is the job with what else changes."""
     expected = job.expected.fire_time if job.expected else None
     if job.generation != moved.generation or expected != moved.expected:
         return Ordered.CHANGED
@@ -128,7 +139,6 @@ def _move(
             watermark=settled,
         )
     )
-    _remember(records, verb, job.name, order)
     return Ordered.DONE
 
 

@@ -13,6 +13,7 @@ from cronfleet.model import (
     Instant,
     JobName,
     JobRecord,
+    LockOwner,
     ProgramName,
     RunId,
     RunRecord,
@@ -53,6 +54,39 @@ class FleetRecord:
     greatest_ms: Instant
     """The greatest time that a renewal has seen."""
     last_token: int
+    """The last that was given, in a store that keeps it here."""
+    lived_ms: int = 0
+    adopted: bool = False
+
+
+# Tokens follow the clock, so that a store that lost its last writes issues none of them again.
+TOKENS_PER_MS = 1_024
+
+
+def token_after(last: int, now: Instant) -> int:
+    """The token that follows the last one given."""
+    return max(last + 1, now * TOKENS_PER_MS)
+
+
+@dataclass(frozen=True, slots=True)
+class LockRecord:
+    """A lock that was granted and not given back; it may have expired since."""
+
+    name: str
+    owner: LockOwner
+    token: int
+    ttl_ms: int
+    expires_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class WaiterRecord:
+    """A place in a lock's queue: the lowest is the next."""
+
+    name: str
+    owner: LockOwner
+    place: int
+    kept_until: Instant
 
 
 def time_of(clock_ms: Instant, greatest_ms: Instant) -> Instant:
@@ -72,6 +106,10 @@ class Records(Protocol):
 
     def fleet(self) -> FleetRecord: ...
     def put_fleet(self, fleet: FleetRecord) -> None: ...
+    def next_token(self) -> int:
+        """A token above every one that was given before."""
+        ...
+
     def note(self, name: str) -> str | None: ...
     def put_note(self, name: str, value: str) -> None: ...
 
@@ -86,6 +124,13 @@ class Records(Protocol):
 
     def definition(self, digest: Digest) -> str | None: ...
     def put_definition(self, digest: Digest, json: str) -> None: ...
+
+    def supersede(self, job: JobName, old: Digest, new: Digest, keep: int) -> None:
+        """Forget a job's definitions but `new` and the `keep` that were superseded last.
+
+        `old` is superseded now, and `new` is so no more.
+        """
+        ...
 
     def job(self, name: JobName) -> JobRecord | None: ...
     def put_job(self, job: JobRecord) -> None: ...
@@ -134,7 +179,7 @@ class Records(Protocol):
         ...
 
     def gaps(self, job: JobName, limit: int, skip: int) -> Sequence[GapRecord]:
-        """The last fire time first."""
+        """The last fire time first; of one, the one that began last."""
         ...
 
     def put_gap(self, gap: GapRecord) -> None:
@@ -152,3 +197,22 @@ class Records(Protocol):
 
     def put_audit(self, audit: AuditRecord) -> None: ...
     def drop_audit_beyond(self, keep: int) -> None: ...
+
+    def lock(self, name: str) -> LockRecord | None: ...
+    def put_lock(self, lock: LockRecord) -> None: ...
+    def drop_lock(self, name: str) -> None: ...
+    def drop_locks_until(self, instant: Instant) -> None:
+        """Those of any name that expire at the instant or before, and who waits until then."""
+        ...
+
+    def waiter(self, name: str, owner: LockOwner) -> WaiterRecord | None: ...
+    def put_waiter(self, waiter: WaiterRecord) -> None: ...
+    def drop_waiter(self, name: str, owner: LockOwner) -> None: ...
+    def drop_waiters_but(self, name: str, low: Instant, high: Instant) -> None:
+        """Keep those that are kept until low < instant <= high."""
+        ...
+
+    def next_waiter(self, name: str) -> WaiterRecord | None: ...
+    def count_waiters(self, name: str, below: int) -> int:
+        """Those with a place below this one."""
+        ...

@@ -21,7 +21,14 @@ SCHEMA = 1
 
 def info(records: Records) -> StoreInfo:
     fleet = records.fleet()
-    return StoreInfo(fleet.store_id, fleet.epoch, records.now, SCHEMA)
+    return StoreInfo(
+        id=fleet.store_id,
+        epoch=fleet.epoch,
+        now=records.now,
+        schema=SCHEMA,
+        adopted=fleet.adopted,
+        lived_ms=fleet.lived_ms,
+    )
 
 
 def join(records: Records, new: NewSession) -> None:
@@ -43,7 +50,10 @@ def renew(records: Records, session: SessionId) -> Renewal | None:
     if mine is None:
         return None
     # The only place where the greatest time is raised, or a clock set far back is believed.
-    records.put_fleet(replace(records.fleet(), greatest_ms=records.now))
+    fleet = records.fleet()
+    # A span in which nobody renewed counts for no more than the session would have lasted.
+    lived_ms = min(max(0, records.now - fleet.greatest_ms), mine.ttl_ms)
+    records.put_fleet(replace(fleet, greatest_ms=records.now, lived_ms=fleet.lived_ms + lived_ms))
     records.put_session(
         replace(mine, expires_at=records.now + mine.ttl_ms, counter=mine.counter + 1)
     )
@@ -99,6 +109,7 @@ def instances(records: Records) -> list[InstanceRecord]:
             joined_at=each.joined_at,
             expires_at=each.expires_at,
             held=records.count_held(each.id),
+            tzdata=each.tzdata,
         )
         for each in records.sessions()
     ]

@@ -15,6 +15,7 @@ from cronfleet.model import (
     InstanceRecord,
     JobName,
     JobRecord,
+    LockOwner,
     ProgramName,
     RunId,
     RunRecord,
@@ -27,8 +28,11 @@ from cronfleet.store import (
     Completion,
     Declaration,
     DeclareAnswer,
+    Fault,
     HeldRun,
     Hints,
+    LockAnswer,
+    Locker,
     Moved,
     NewSession,
     Order,
@@ -36,51 +40,81 @@ from cronfleet.store import (
     Recorded,
     Seen,
     Start,
+    StoreInfo,
     Swept,
     Triggered,
+    lock_topic,
 )
 from cronfleet.stores.hub import Hub
-from cronfleet.stores.steps import claims, jobs, looking, orders, runs, sessions
+from cronfleet.stores.lockers import LoopLocker
+from cronfleet.stores.steps import (
+    checking,
+    claims,
+    jobs,
+    locks,
+    looking,
+    needs,
+    orders,
+    resets,
+    runs,
+    sessions,
+)
+from cronfleet.stores.steps.needs import NOTHING, Needs
 from cronfleet.stores.steps.records import Records
 
 Answer = TypeVar("Answer")
 
 
 class SteppedStore(ABC):
-    """Every operation of `Store` but `open`, `aclose` and `renewer`; see there for what they do."""
+    """All of `Store` but `open`, `aclose`, `renewer` and `another`; see there for what it does."""
+
+    tells_all: bool = True
 
     def __init__(self) -> None:
         self._hub = Hub()
 
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """See `Store`."""
+
     def hints(self, topic: str) -> Hints:
         return self._hub.listen(topic)
 
-    @abstractmethod
-    async def _step(self, step: Callable[[Records], Answer]) -> Answer:
-        """Run `step` in one transaction: all of what it writes, or nothing."""
+    def locker(self) -> Locker:
+        return LoopLocker(self)
 
-    async def _stirring(self, step: Callable[[Records], Answer]) -> Answer:
+    @abstractmethod
+    async def _step(self, step: Callable[[Records], Answer], needed: Needs = NOTHING) -> Answer:
+        """Run `step` in one transaction: all of what it writes, or nothing.
+
+        What is `needed` may be loaded first, by a store that is not in this process.
+        """
+
+    async def _stirring(self, step: Callable[[Records], Answer], needed: Needs = NOTHING) -> Answer:
         """Run a step after which there may be more to claim, unless its answer is nothing."""
-        answer = await self._step(step)
+        answer = await self._step(step, needed)
         if answer:
             self._hub.tell(DUE)
         return answer
 
-    async def _read(self, step: Callable[[Records], Answer]) -> Answer:
+    async def _read(self, step: Callable[[Records], Answer], needed: Needs = NOTHING) -> Answer:
         """Run a step that writes nothing. A store may have a cheaper way for it."""
-        return await self._step(step)
+        return await self._step(step, needed)
 
     async def join(self, session: NewSession) -> None:
         await self._step(lambda records: sessions.join(records, session))
 
     async def leave(self, session: SessionId) -> None:
-        await self._step(lambda records: sessions.leave(records, session))
+        await self._step(lambda records: sessions.leave(records, session), needs.to_end(session))
 
     async def held(self, session: SessionId) -> list[HeldRun]:
         return await self._read(lambda records: sessions.held(records, session))
 
     async def close(self, session: SessionId, counter: int, epoch: int) -> bool:
-        return await self._step(lambda records: sessions.close(records, session, counter, epoch))
+        return await self._step(
+            lambda records: sessions.close(records, session, counter, epoch), needs.to_end(session)
+        )
 
     async def sweep(self, limit: int = 200) -> list[Swept]:
         return await self._stirring(lambda records: sessions.sweep(records, limit))
@@ -89,38 +123,95 @@ class SteppedStore(ABC):
         self, session: SessionId, program: ProgramName, declarations: Sequence[Declaration]
     ) -> list[DeclareAnswer]:
         return await self._stirring(
-            lambda records: jobs.sync_jobs(records, session, program, declarations)
+            lambda records: jobs.sync_jobs(records, session, program, declarations),
+            needs.to_sync(session, declarations),
         )
 
     async def note(self, name: str, value: str) -> str:
-        return await self._step(lambda records: jobs.note(records, name, value))
+        return await self._step(
+            lambda records: jobs.note(records, name, value), Needs(takes_turns=True)
+        )
 
     async def peek(self, program: ProgramName, limit: int, skip: int = 0) -> Seen:
-        return await self._read(lambda records: looking.peek(records, program, limit, skip))
+        return await self._read(
+            lambda records: looking.peek(records, program, limit, skip),
+            needs.to_look(program, limit, skip),
+        )
 
     async def claim(self, session: SessionId, items: Sequence[ClaimItem]) -> list[ClaimAnswer]:
-        return await self._step(lambda records: claims.claim(records, session, items))
+        return await self._step(
+            lambda records: claims.claim(records, session, items), needs.to_claim(session, items)
+        )
 
     async def start(self, session: SessionId, starts: Sequence[Start]) -> list[bool]:
-        return await self._step(lambda records: runs.start(records, session, starts))
+        return await self._step(
+            lambda records: runs.start(records, session, starts), needs.to_start(session, starts)
+        )
 
     async def complete(self, completions: Sequence[Completion]) -> list[Recorded]:
-        return await self._stirring(lambda records: runs.complete(records, completions))
+        return await self._stirring(
+            lambda records: runs.complete(records, completions), needs.to_complete(completions)
+        )
 
     async def release(self, claims: Sequence[Claim]) -> list[bool]:
-        return await self._stirring(lambda records: runs.release(records, claims))
+        return await self._stirring(
+            lambda records: runs.release(records, claims), needs.to_release(claims)
+        )
 
     async def trigger(self, job: JobName, order: Order) -> Triggered | Ordered:
-        return await self._stirring(lambda records: orders.trigger(records, job, order))
+        return await self._stirring(
+            lambda records: orders.trigger(records, job, order), needs.to_order(job)
+        )
 
     async def pause(self, job: JobName, order: Order) -> Ordered:
-        return await self._step(lambda records: orders.pause(records, job, order))
+        return await self._step(
+            lambda records: orders.pause(records, job, order), needs.to_order(job)
+        )
 
     async def resume(self, job: JobName, moved: Moved, order: Order) -> Ordered:
-        return await self._stirring(lambda records: orders.resume(records, job, moved, order))
+        return await self._stirring(
+            lambda records: orders.resume(records, job, moved, order), needs.to_move(job)
+        )
 
     async def skip_next(self, job: JobName, moved: Moved, order: Order) -> Ordered:
-        return await self._stirring(lambda records: orders.skip_next(records, job, moved, order))
+        return await self._stirring(
+            lambda records: orders.skip_next(records, job, moved, order), needs.to_move(job)
+        )
+
+    async def settle(self, id_seen: str, job: JobName, moved: Moved) -> Ordered:
+        return await self._step(lambda records: resets.settle(records, id_seen, job, moved))
+
+    async def clear(self, id_seen: str, job: JobName, limit: int = 200) -> int:
+        return await self._step(lambda records: resets.clear(records, id_seen, job, limit))
+
+    async def adopt(self, id_seen: str, order: Order) -> StoreInfo:
+        return await self._stirring(lambda records: resets.adopt(records, id_seen, order))
+
+    async def check(
+        self, job: JobName, moved: Moved | None = None, repair: Order | None = None
+    ) -> list[Fault]:
+        if repair is None:
+            return await self._read(lambda records: checking.check(records, job, moved, None))
+        return await self._stirring(lambda records: checking.check(records, job, moved, repair))
+
+    async def check_fleet(self, repair: Order | None = None) -> list[Fault]:
+        if repair is None:
+            return await self._read(lambda records: checking.check_fleet(records, None))
+        return await self._step(lambda records: checking.check_fleet(records, repair))
+
+    async def lock(self, name: str, owner: LockOwner, ttl_ms: int, *, waits: bool) -> LockAnswer:
+        return await self._step(
+            lambda records: locks.lock(records, name, owner, ttl_ms, waits=waits)
+        )
+
+    async def renew_lock(self, name: str, owner: LockOwner, ttl_ms: int) -> bool:
+        return await self._step(lambda records: locks.renew_lock(records, name, owner, ttl_ms))
+
+    async def unlock(self, name: str, owner: LockOwner) -> bool:
+        unlocked = await self._step(lambda records: locks.unlock(records, name, owner))
+        if unlocked.following:
+            self._hub.tell(lock_topic(unlocked.following))
+        return unlocked.was_held
 
     async def job(self, name: JobName) -> JobRecord | None:
         return await self._read(lambda records: records.job(name))

@@ -5,8 +5,17 @@ from __future__ import annotations
 from cronfleet.testing.conformance.hints import HintTests
 from cronfleet.testing.conformance.history import HistoryTests
 from cronfleet.testing.conformance.jobs import JobTests
+from cronfleet.testing.conformance.lock_answers import LockMatrixTests
+from cronfleet.testing.conformance.locks import LockTests
 from cronfleet.testing.conformance.matrix import MatrixTests
 from cronfleet.testing.conformance.orders import AuditTests, PauseTests, SkipTests, TriggerTests
+from cronfleet.testing.conformance.promises import PromiseTests
+from cronfleet.testing.conformance.resets import (
+    AdoptTests,
+    ClearTests,
+    LivedTests,
+    SettleTests,
+)
 from cronfleet.testing.conformance.runs import CompleteTests, StartTests, SweepTests
 from cronfleet.testing.conformance.sessions import SessionTests
 from cronfleet.testing.conformance.ticks import ClaimTests, PeekTests
@@ -29,5 +38,12 @@ class StoreConformance(
     AuditTests,
     HistoryTests,
     HintTests,
+    PromiseTests,
+    LivedTests,
+    SettleTests,
+    ClearTests,
+    AdoptTests,
+    LockMatrixTests,
+    LockTests,
 ):
     """Subclass, and override the fixture `store` with one that takes its time from `clock`."""

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from cronfleet.clock import ManualClock
 from cronfleet.model import Fire, JobState, RunState, SessionId
-from cronfleet.store import Behind, Declared, Foreign, Store
+from cronfleet.store import MOST_SUPERSEDED, Behind, Declared, Foreign, Store
 from cronfleet.testing.conformance.base import StoreTests
 from cronfleet.testing.samples import (
     NOON,
@@ -101,6 +101,28 @@ class JobTests(StoreTests):
         await store.leave(ben)
         assert await store.sync_jobs(anna, PROGRAM, [report()]) == [Declared.CHANGED]
         assert (await the_job(store)).digest == report().digest
+
+    async def test_of_superseded_definitions_the_last_are_remembered_and_no_more(
+        self, store: Store, anna: SessionId
+    ) -> None:
+        editions = [report(edition=number) for number in range(2, MOST_SUPERSEDED + 5)]
+        for each in editions:
+            assert await store.sync_jobs(anna, PROGRAM, [each]) == [Declared.CHANGED]
+        ben = await join(store, "ben")
+        remembered, forgotten = editions[-1 - MOST_SUPERSEDED], editions[-2 - MOST_SUPERSEDED]
+        assert await store.definition(editions[-1].digest) == editions[-1].json
+        assert await store.definition(remembered.digest) == remembered.json
+        assert await store.definition(forgotten.digest) is None
+        assert await store.sync_jobs(ben, PROGRAM, [remembered]) == [Declared.SUPERSEDED]
+
+    async def test_a_definition_that_came_back_is_not_forgotten_while_it_is_in_force(
+        self, store: Store, anna: SessionId
+    ) -> None:
+        for number in range(2, MOST_SUPERSEDED + 5):
+            await store.sync_jobs(anna, PROGRAM, [report(edition=number)])
+            await store.sync_jobs(anna, PROGRAM, [report()])
+        assert (await the_job(store)).digest == report().digest
+        assert await store.definition(report().digest) == report().json
 
     async def test_an_instance_may_go_back_to_its_own_old_definition(
         self, store: Store, anna: SessionId

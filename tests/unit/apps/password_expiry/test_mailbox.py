@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import stat
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from cronfleet.apps.password_expiry import page
 from cronfleet.apps.password_expiry.message import Letterhead, Mail
 from cronfleet.apps.password_expiry.page import mails_in
 from cronfleet.apps.password_expiry.senders import Answer, SenderUnavailableError
@@ -81,10 +83,34 @@ async def test_a_folder_that_cannot_be_written_to_stops_the_sending(tmp_path: Pa
         await MailboxSender(folder).send(mail(), yes)
 
 
-async def test_a_file_that_cannot_be_put_in_place_is_unknown(tmp_path: Path) -> None:
+async def test_a_file_that_cannot_be_put_in_place_is_tried_again(tmp_path: Path) -> None:
     (tmp_path / f"{mail().id}.eml").mkdir()
     result = await MailboxSender(tmp_path).send(mail(), yes)
-    assert result.answer is Answer.UNKNOWN
+    assert result.answer is Answer.LATER
+    assert [file.suffix for file in files_in(tmp_path)] == [".eml"]
+
+
+async def test_a_file_whose_name_may_not_last_is_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsync = os.fsync
+
+    def fails_for_folders(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(5, "Input/output error")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fails_for_folders)
+    assert (await MailboxSender(tmp_path).send(mail(), yes)).answer is Answer.UNKNOWN
+
+
+async def test_drafts_that_a_crash_left_behind_are_removed(tmp_path: Path) -> None:
+    old, young = tmp_path / ".old.draft", tmp_path / ".young.draft"
+    for draft in (old, young):
+        draft.touch()
+    os.utime(old, (0, 0))
+    await MailboxSender(tmp_path).close()
+    assert files_in(tmp_path) == [young]
 
 
 async def test_the_newest_mails_are_shown_as_text(tmp_path: Path) -> None:
@@ -95,6 +121,65 @@ async def test_the_newest_mails_are_shown_as_text(tmp_path: Path) -> None:
     assert [each.file for each in shown] == [f"{number:032x}.eml" for number in (2, 1)]
     assert shown[0].text.startswith("Hello <b>Zoë</b>,\n\n")
     assert (shown[0].to, shown[0].subject) == ("anna@example.com", "Your password has expired")
+
+
+def test_what_is_no_file_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "folder.eml").mkdir()
+    (tmp_path / "dangling.eml").symlink_to(tmp_path / "nowhere")
+    for name in ("here.eml", "gone.eml"):
+        (tmp_path / name).write_bytes(b"To: anna\n\n")
+    start_of = page._start_of
+
+    def deleted_meanwhile(file: Path) -> bytes:
+        if file.name == "gone.eml":
+            file.unlink()
+        return start_of(file)
+
+    monkeypatch.setattr(page, "_start_of", deleted_meanwhile)
+    assert [mail.file for mail in mails_in(tmp_path)] == ["here.eml"]
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "pipe.eml")
+    assert mails_in(tmp_path) == []
+    # It may become one after it was listed.
+    listed = [(1, tmp_path / "pipe.eml")]
+
+    def as_it_was(_: Path) -> list[tuple[int, Path]]:
+        return listed
+
+    monkeypatch.setattr(page, "_mail_files", as_it_was)
+    assert mails_in(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("length", "is_cut"), [(10_000, False), (10_001, True), (64 * 1024, True), (10**9, True)]
+)
+def test_of_a_long_mail_the_beginning_is_shown_and_no_more_is_read(
+    tmp_path: Path, length: int, *, is_cut: bool
+) -> None:
+    head = b"To: anna@example.com\n\n"
+    with (tmp_path / "long.eml").open("wb") as file:
+        file.write(head + b"x" * min(length, 70_000))
+        file.truncate(len(head) + length)
+    (mail,) = mails_in(tmp_path)
+    assert (mail.to, mail.text, mail.is_cut) == ("anna@example.com", "x" * 10_000, is_cut)
+
+
+@pytest.mark.parametrize(
+    ("written", "date"),
+    [
+        ("Wed, 01 Apr 2026 02:00:00 +0200", MADE),
+        ("Wed, 01 Apr 2026 00:00:00 -0000", MADE),
+        ("yesterday", None),
+        ("", None),
+    ],
+)
+def test_a_mails_date_is_an_instant_if_it_can_be_read(
+    tmp_path: Path, written: str, date: datetime | None
+) -> None:
+    (tmp_path / "x.eml").write_text(f"Date: {written}\n\n")
+    assert mails_in(tmp_path)[0].date == date
 
 
 def test_a_file_that_is_no_mail_is_shown_as_far_as_it_can_be(tmp_path: Path) -> None:

@@ -121,7 +121,15 @@ def test_whatever_passes_as_an_address_is_one_line_of_ascii_and_its_own_header(
         "a@example.com,b@example.com",
         "jörg@example.com",
         "anna@[127.0.0.1]",
+        "anna@nowhere.invalid",
+        "anna..x@corp.local",
+        "anna@-.local",
+        "é" * 2_000_000 + "@x.com",
         "anna@" + "x." * 130 + "com",
+        "x" * 65 + "@example.com",
+        "x" * 65 + "@corp.local",
+        "an\ufffda@example.com",
+        "anna@ex\ufffdmple.com",
     ],
 )
 def test_what_is_no_address_is_refused(address: str) -> None:
@@ -135,6 +143,11 @@ def test_what_is_no_address_is_refused(address: str) -> None:
         ("o'brien+tag@example.com", "o'brien+tag@example.com"),
         ("zoe@bücher.example.com", "zoe@xn--bcher-kva.example.com"),
         ("anna@example.com   ", "anna@example.com"),
+        ("anna@corp.local", "anna@corp.local"),
+        ("anna@mail.corp.test", "anna@mail.corp.test"),
+        ("anna@router.home.arpa", "anna@router.home.arpa"),
+        ("anna@localhost", "anna@localhost"),
+        ("anna@bücher.LOCAL", "anna@xn--bcher-kva.local"),
     ],
 )
 def test_an_odd_address_is_one_all_the_same(address: str, checked: str) -> None:

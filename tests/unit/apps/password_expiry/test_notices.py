@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event, inspect, text
 
 from cronfleet.apps.password_expiry.databases import Database
-from cronfleet.apps.password_expiry.notices import HANDOFF_LEASE, LEASE, Lease, Outbox
+from cronfleet.apps.password_expiry.notices import BAD_ADDRESS, MAILBOX, Outbox
 from cronfleet.apps.password_expiry.policy import NoticeKey
 from cronfleet.apps.password_expiry.states import TRANSITIONS, NoticeState
+from cronfleet.apps.password_expiry.values import HANDOFF_LEASE, LEASE, Lease
 from cronfleet.errors import ConfigurationError
 from tests.apps.outboxes import ANNA, BEN, let_pass, open_outbox, put_in, state_of
 
@@ -26,23 +29,23 @@ def leased(outbox: Outbox, key: NoticeKey = ANNA, token: int = 7) -> Lease:
 
 def handed_off(outbox: Outbox) -> Lease:
     lease = leased(outbox)
-    assert outbox.hand_off(lease)
+    assert outbox.hand_off(lease, "smtp")
     return lease
 
 
 def test_a_notice_is_made_once(outbox: Outbox) -> None:
-    assert outbox.add([ANNA, BEN]) == 2
-    assert outbox.add([ANNA]) == 0
+    assert outbox.add([ANNA, BEN]).made == 2
+    assert outbox.add([ANNA]).made == 0
     assert outbox.counts()[NoticeState.PENDING] == 2
 
 
 def test_another_stored_date_makes_another_notice(outbox: Outbox) -> None:
     outbox.add([ANNA])
-    assert outbox.add([replace(ANNA, stored_date="2026-03-03T00:00:00+00:00")]) == 1
+    assert outbox.add([replace(ANNA, stored_date="2026-03-03T00:00:00+00:00")]).made == 1
 
 
 def test_users_that_differ_in_case_are_two(outbox: Outbox) -> None:
-    assert outbox.add([ANNA, replace(ANNA, user="Anna")]) == 2
+    assert outbox.add([ANNA, replace(ANNA, user="Anna")]).made == 2
 
 
 def test_an_outbox_keeps_its_id_and_two_have_two(tmp_path: Path) -> None:
@@ -95,7 +98,7 @@ def test_a_lease_that_has_not_run_out_stays(outbox: Outbox) -> None:
 def test_nothing_is_handed_off_under_a_lease_that_ran_out(outbox: Outbox) -> None:
     lease = leased(outbox)
     let_pass(outbox, LEASE + MOMENT)
-    assert not outbox.hand_off(lease)
+    assert not outbox.hand_off(lease, "smtp")
     assert state_of(outbox, ANNA) is NoticeState.LEASED
 
 
@@ -104,7 +107,7 @@ def test_nothing_is_handed_off_under_an_older_lease_of_the_same_run(outbox: Outb
     let_pass(outbox, LEASE + MOMENT)
     outbox.reap()
     assert outbox.lease(token=7)
-    assert not outbox.hand_off(old)
+    assert not outbox.hand_off(old, "smtp")
 
 
 def test_what_was_handed_off_without_an_answer_is_uncertain_for_good(outbox: Outbox) -> None:
@@ -113,7 +116,7 @@ def test_what_was_handed_off_without_an_answer_is_uncertain_for_good(outbox: Out
     assert outbox.reap().uncertain == ["anna"]
     let_pass(outbox, timedelta(days=30))
     assert outbox.lease(token=8) is None
-    assert outbox.add([ANNA]) == 0
+    assert outbox.add([ANNA]).made == 0
 
 
 def test_what_was_handed_off_has_its_time_for_an_answer(outbox: Outbox) -> None:
@@ -134,14 +137,14 @@ def test_a_sent_notice_is_never_leased_again(outbox: Outbox) -> None:
     outbox.settle(handed_off(outbox), NoticeState.SENT)
     let_pass(outbox, timedelta(days=365))
     outbox.reap()
-    assert outbox.add([ANNA]) == 0
+    assert outbox.add([ANNA]).made == 0
     assert outbox.lease(token=9) is None
 
 
 def test_a_cancelled_notice_is_made_again_when_due_again(outbox: Outbox) -> None:
     outbox.settle(leased(outbox), NoticeState.CANCELLED)
     assert outbox.lease(token=8) is None
-    assert outbox.add([ANNA]) == 1
+    assert outbox.add([ANNA]).made == 1
     assert outbox.lease(token=8)
 
 
@@ -168,6 +171,95 @@ def _wait_until_due(outbox: Outbox) -> int:
     return round(wait / timedelta(minutes=1))
 
 
+def test_what_was_made_again_has_not_failed_yet(outbox: Outbox) -> None:
+    outbox.put_off(leased(outbox), "451 not now")
+    let_pass(outbox, timedelta(minutes=1))
+    outbox.settle(leased(outbox), NoticeState.CANCELLED)
+    let_pass(outbox, timedelta(days=9))
+    outbox.add([ANNA])
+    assert outbox.waiting(only_put_off=True) == 0
+    assert outbox.put_off(leased(outbox), "451 not now") is NoticeState.PENDING
+    let_pass(outbox, timedelta(minutes=1))
+    assert outbox.waiting(only_put_off=True) == 1
+
+
+def test_a_rest_is_no_failure(outbox: Outbox) -> None:
+    assert outbox.rest(leased(outbox), "530 log in first")
+    assert outbox.waiting() == 0
+    let_pass(outbox, timedelta(minutes=15))
+    assert (outbox.waiting(), outbox.waiting(only_put_off=True)) == (1, 0)
+
+
+def test_what_was_settled_as_dead_by_mistake_is_put_off(outbox: Outbox) -> None:
+    lease = handed_off(outbox)
+    assert not outbox.take_back(lease, "554 no")
+    outbox.settle(lease, NoticeState.DEAD, "554 no")
+    assert not outbox.take_back(replace(lease, attempt=9), "554 no")
+    assert outbox.take_back(lease, "554 no")
+    assert state_of(outbox, ANNA) is NoticeState.PENDING
+    assert outbox.waiting() == 0
+
+
+def test_only_a_dead_notice_whose_address_was_bad_is_revived(outbox: Outbox) -> None:
+    outbox.settle(leased(outbox), NoticeState.DEAD, "550 no such user")
+    assert outbox.add([ANNA]).badly_addressed == []
+    assert outbox.revive([ANNA]) == 0
+    outbox.settle(leased(outbox, BEN), NoticeState.DEAD, f"{BAD_ADDRESS}no @")
+    assert outbox.add([ANNA, BEN]).badly_addressed == [BEN]
+    assert outbox.revive([ANNA, BEN]) == 1
+    assert state_of(outbox, BEN) is NoticeState.PENDING
+
+
+@pytest.mark.parametrize("state", [NoticeState.SENT, NoticeState.UNCERTAIN])
+def test_what_another_than_the_mailbox_took_is_never_opened_again(
+    outbox: Outbox, state: NoticeState
+) -> None:
+    outbox.settle(handed_off(outbox), state)
+    assert (outbox.only_in_mailbox(), outbox.reopen_for_people()) == (0, 0)
+
+
+def test_what_only_the_mailbox_took_is_opened_again(outbox: Outbox) -> None:
+    lease = leased(outbox)
+    outbox.hand_off(lease, MAILBOX)
+    outbox.settle(lease, NoticeState.SENT)
+    assert (outbox.only_in_mailbox(), outbox.reopen_for_people()) == (1, 1)
+    assert state_of(outbox, ANNA) is NoticeState.PENDING
+    assert outbox.only_in_mailbox() == 0
+
+
+def test_a_table_of_an_earlier_version_gets_what_it_lacks(outbox: Outbox) -> None:
+    outbox.add([ANNA])
+    with outbox.database.begin() as connection:
+        for index in ("put_off", "changed"):
+            connection.execute(text(f"DROP INDEX password_notices_{index}"))
+        connection.execute(text("ALTER TABLE password_notices DROP COLUMN sender"))
+    outbox.prepare()
+    lease = outbox.lease(token=7)
+    assert lease
+    assert outbox.hand_off(lease, "smtp")
+    with outbox.database.begin() as connection:
+        indexes = {index["name"] for index in inspect(connection).get_indexes("password_notices")}
+    assert {"password_notices_put_off", "password_notices_changed"} <= indexes
+
+
+def test_no_look_at_the_newest_notices_sorts_them_all(outbox: Outbox) -> None:
+    with outbox.database.begin() as connection:
+        plan = connection.execute(
+            text(
+                "EXPLAIN QUERY PLAN SELECT * FROM password_notices "
+                "ORDER BY changed_at DESC, id DESC LIMIT 50"
+            )
+        ).all()
+    assert "TEMP B-TREE" not in str(plan)
+
+
+def test_whoever_looks_waits_for_no_writer(tmp_path: Path, outbox: Outbox) -> None:
+    with open_outbox(tmp_path / "notices.db") as other, other.database.begin():
+        assert outbox.recent(5) == []
+        assert outbox.counts()[NoticeState.PENDING] == 0
+        assert (outbox.waiting(), outbox.only_in_mailbox(), outbox.stored_id()) == (0, 0, outbox.id)
+
+
 def test_a_failure_after_the_hand_off_is_put_off_too(outbox: Outbox) -> None:
     assert outbox.put_off(handed_off(outbox), "451 not now") is NoticeState.PENDING
 
@@ -184,7 +276,7 @@ def test_only_what_the_table_says_may_follow(outbox: Outbox, state: NoticeState)
     for to in NoticeState:
         put_in(outbox, ANNA, state)
         may_follow = to in TRANSITIONS[state]
-        assert outbox.settle(lease, to) is may_follow
+        assert outbox.settle(lease, to) is (may_follow or to is state)
         assert state_of(outbox, ANNA) is (to if may_follow else state)
 
 
@@ -197,8 +289,8 @@ def test_another_lease_settles_nothing_anywhere(outbox: Outbox, state: NoticeSta
 
 
 def test_a_reason_of_any_length_is_cut(outbox: Outbox) -> None:
-    outbox.settle(leased(outbox), NoticeState.DEAD, "5" * 1000)
-    assert outbox.recent(1)[0].reason == "5" * 200
+    outbox.settle(leased(outbox), NoticeState.DEAD, "5\ud800\n" + "5" * 1000)
+    assert outbox.recent(1)[0].reason == "5  " + "5" * 197
 
 
 def test_the_notices_that_changed_last_come_first(outbox: Outbox) -> None:
@@ -224,6 +316,32 @@ def test_a_database_that_has_no_clock_we_know_cannot_hold_an_outbox(outbox: Outb
         ConfigurationError, match="cannot be kept in oracle; set NOTICES_DATABASE_URL"
     ):
         Outbox(outbox.database)
+
+
+@pytest.mark.parametrize(
+    ("table", "statement"),
+    [("password_notices_outbox", "INSERT"), ("password_notices", "UPDATE")],
+)
+def test_a_table_that_may_not_be_written_is_a_clear_error(
+    tmp_path: Path, table: str, statement: str
+) -> None:
+    def deny(action: int, target: str | None, *_: object) -> int:
+        denied = {"INSERT": sqlite3.SQLITE_INSERT, "UPDATE": sqlite3.SQLITE_UPDATE}[statement]
+        is_denied = action == denied and target == table
+        return sqlite3.SQLITE_DENY if is_denied else sqlite3.SQLITE_OK
+
+    def forbid(connection: sqlite3.Connection, _record: object) -> None:
+        connection.set_authorizer(deny)
+
+    file = tmp_path / "notices.db"
+    file.touch()
+    database = Database(f"sqlite:///{file}", "USERS_DATABASE_URL", writes=True)
+    event.listen(database._engine, "connect", forbid)
+    with pytest.raises(
+        ConfigurationError, match=r"password_notices cannot be used.*set NOTICES_DATABASE_URL"
+    ):
+        Outbox(database).prepare()
+    database.close()
 
 
 def test_a_table_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:

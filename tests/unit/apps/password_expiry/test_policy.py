@@ -24,6 +24,10 @@ def user(stored_date: str | None, key: str = "anna") -> User:
     return User(key, "anna@example.com", "Anna", stored_date)
 
 
+def instant(text: str) -> datetime | None:
+    return stored_instant(text, NOW)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -35,6 +39,8 @@ def user(stored_date: str | None, key: str = "anna") -> User:
         "2026-01-01 05:00:00-05:00",
         " 2026-01-01 10:00:00 ",
         "20260101T100000",
+        "202601011000",
+        "20260101100000",
         "1767261600",
         "1767261600.0",
         "1767261600000",
@@ -42,17 +48,17 @@ def user(stored_date: str | None, key: str = "anna") -> User:
     ],
 )
 def test_one_instant_is_read_from_each_way_to_store_it(text: str) -> None:
-    assert stored_instant(text) == datetime(2026, 1, 1, 10, tzinfo=UTC)
+    assert instant(text) == datetime(2026, 1, 1, 10, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("text", ["2026-01-01", "20260101"])
 def test_a_date_alone_is_its_midnight_in_utc(text: str) -> None:
-    assert stored_instant(text) == datetime(2026, 1, 1, tzinfo=UTC)
+    assert instant(text) == datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("text", ["", "  ", "infinity"])
 def test_a_blank_date_and_never_are_none(text: str) -> None:
-    assert stored_instant(text) is None
+    assert instant(text) is None
 
 
 @pytest.mark.parametrize(
@@ -66,22 +72,50 @@ def test_a_blank_date_and_never_are_none(text: str) -> None:
         "-1",
         "1e9",
         "9" * 18,
+        "0",  # never set,
+        "20454",  # days since 1970,
+        "2461041.5",  # and since 4713 BC
+        "631151999",  # one second before 1990
+        "4932792000",  # more than 100 years ahead
+        "20261301",
+        "202601012500",
+        "20260101100099",
+        "2026001",
     ],
 )
 def test_what_is_no_date_is_a_bad_row(text: str) -> None:
     with pytest.raises(BadRowError):
-        stored_instant(text)
+        instant(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "year"),
+    [
+        ("631152000", 1990),
+        ("4900000000", 2125),
+        ("946684800000", 2000),
+        ("999912312359", 9999),
+        ("99991231", 9999),
+        ("99991231235959", 9999),
+        ("19700101", 1970),
+        ("999999999999", 2001),
+    ],
+)
+def test_a_number_is_a_date_of_digits_or_else_a_plausible_count(text: str, year: int) -> None:
+    moment = instant(text)
+    assert moment
+    assert moment.year == year
 
 
 @given(st.text(max_size=40))
 def test_no_text_does_worse_than_be_a_bad_row(text: str) -> None:
     with suppress(BadRowError):
-        assert stored_instant(text) is None or text.strip()
+        assert instant(text) is None or text.strip()
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
 def test_a_key_holds_an_instant_that_reads_back(moment: datetime) -> None:
-    assert stored_instant(moment.isoformat()) == moment
+    assert instant(moment.isoformat()) == moment
 
 
 def test_a_password_expires_when_its_age_is_the_maximum() -> None:
@@ -139,4 +173,9 @@ def test_a_bad_row_is_not_repeated_in_its_error() -> None:
 def test_a_mail_is_put_off_longer_and_longer_and_given_up_after_a_day() -> None:
     minutes = [next_delay(failures, timedelta()) for failures in range(1, 7)]
     assert minutes == [timedelta(minutes=m) for m in (1, 5, 15, 60, 60, 60)]
-    assert next_delay(2, timedelta(hours=24)) is None
+    assert next_delay(5, timedelta(hours=24, seconds=1)) is None
+
+
+def test_a_day_in_which_it_was_hardly_tried_is_no_reason_to_give_up() -> None:
+    assert next_delay(4, timedelta(days=3)) == timedelta(minutes=60)
+    assert next_delay(9, timedelta(hours=24)) == timedelta(minutes=60)

@@ -72,6 +72,14 @@ def test_ids_may_be_text_and_one_that_is_null_is_no_user(users_of: OpenUsers) ->
         ("", "42", "42"),
         ("NUMERIC(10, 2)", "42", "42"),
         ("INTEGER", "'not a number'", "not a number"),
+        ("INT", "'٣'", "٣"),
+        ("INTEGER", "'1_0'", "1_0"),
+        ("BINARY(16)", "x'00ff'", "00ff"),
+        ("VARBINARY(16)", "x'6162'", "6162"),
+        ("UUID", "x'00ff'", "00ff"),
+        ("", "x'00ff'", "00ff"),
+        ("VARCHAR(16)", "x'00ff'", "00ff"),
+        ("INTEGER", "x'00ff'", "00ff"),
     ],
 )
 def test_a_user_is_found_again_by_the_key_whatever_type_its_id_has(
@@ -84,6 +92,65 @@ def test_a_user_is_found_again_by_the_key_whatever_type_its_id_has(
     (user,) = all_users(users, 10)
     assert user.key == (key or stored.strip("'"))
     assert users.find(user.key) == user
+
+
+@pytest.mark.parametrize(
+    ("stored", "told"),
+    [
+        ("CAST('zoë@example.com' AS BLOB)", "zoë@example.com"),
+        ("x'616eff61'", "an\ufffda"),
+        ("CAST(x'616eff61' AS TEXT)", "an\ufffda"),
+    ],
+)
+def test_text_that_stands_there_as_bytes_is_read_as_text(
+    users_of: OpenUsers, stored: str, told: str
+) -> None:
+    users = users_of(f"{PLAIN}; INSERT INTO users VALUES (1, {stored}, {stored}, '2026-01-01')")
+    (user,) = all_users(users, 10)
+    assert (user.address, user.name) == (told, told)
+
+
+def test_of_ids_that_look_alike_each_finds_its_own(users_of: OpenUsers) -> None:
+    users = users_of(
+        "CREATE TABLE users (id, email, name, password_changed_at);"
+        "INSERT INTO users (id, name) VALUES (x'6162', 'bytes'), ('ab', 'text')"
+    )
+    assert [user.name for user in all_users(users, 1)] == ["text", "bytes"]
+    found = [users.find(key) for key in ("6162", "ab")]
+    assert [user and user.name for user in found] == ["bytes", "text"]
+
+
+def test_an_id_that_does_not_find_its_user_again_is_refused(users_of: OpenUsers) -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"^USERS_ID_COLUMN: no user is found again by 'id'"
+    ):
+        users_of(
+            "CREATE TABLE users (id REAL, email, name, password_changed_at);"
+            "INSERT INTO users (id) VALUES (0.1 + 0.2)"
+        )
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 10])
+def test_an_id_that_stands_in_several_rows_is_told_with_all_of_them(
+    users_of: OpenUsers, limit: int
+) -> None:
+    users = users_of(
+        "CREATE TABLE users (id TEXT, email, name, password_changed_at);"
+        "INSERT INTO users (id) VALUES ('a'), ('b'), ('b'), ('b'), ('c')"
+    )
+    pages = [users.page(None, limit)]
+    while pages[-1].users:
+        pages.append(users.page(pages[-1].last_id, limit))
+    assert [user.key for page in pages for user in page.users] == ["a", "b", "b", "b", "c"]
+    assert {key for page in pages for key in page.repeated} == {"b"}
+
+
+def test_rows_without_an_id_are_counted(users_of: OpenUsers) -> None:
+    users = users_of(
+        "CREATE TABLE users (id TEXT, email, name, password_changed_at);"
+        "INSERT INTO users (id) VALUES (NULL), ('a'), (NULL)"
+    )
+    assert users.without_id() == 2
 
 
 def test_a_user_who_is_gone_is_not_found(users_of: OpenUsers) -> None:
@@ -163,3 +230,17 @@ def test_the_users_database_cannot_be_changed(users_of: OpenUsers) -> None:
     users = users_of(PLAIN)
     with pytest.raises(DatabaseError, match="readonly"), users.database.begin() as connection:
         connection.exec_driver_sql("DELETE FROM users")
+
+
+@pytest.mark.parametrize("id_column", ["user_id", "user_email", "user_name", "user_date", "person"])
+def test_no_user_is_passed_over_whatever_the_id_is_called(
+    users_of: OpenUsers, id_column: str
+) -> None:
+    """The names are in another order than the ids: to page by them would lose users."""
+    rows = ", ".join(f"({n}, 'u{9 - n}@example.com', 'U{9 - n}', '{2030 - n}')" for n in range(9))
+    users = users_of(
+        f"CREATE TABLE users ({id_column} INTEGER, email, name, password_changed_at);"
+        f"INSERT INTO users VALUES {rows}",
+        id=id_column,
+    )
+    assert [user.key for user in all_users(users, 2)] == [str(n) for n in range(9)]

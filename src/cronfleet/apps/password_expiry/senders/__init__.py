@@ -20,6 +20,7 @@ class Answer(Enum):
     ACCEPTED = "accepted"
     LATER = "later"  # surely not accepted; it may be when tried again
     REFUSED = "refused"  # surely not accepted, and never will be
+    NOBODY = "nobody"  # surely not accepted, and for now no other mail will be either
     UNKNOWN = "unknown"  # it may have been accepted
     NOT_WANTED = "not wanted"  # `hand_off` said no, and nothing was sent
 
@@ -36,8 +37,17 @@ class SenderUnavailableError(CronfleetError):
     """Nothing can be sent for now, to anyone: no notice is worse off for having tried."""
 
 
+class SenderRefusedError(SenderUnavailableError):
+    """As it is configured, nothing can be sent, however long one waits."""
+
+
 class Sender(Protocol):
     """A way for mails to leave. Any number of `send` may be under way at a time."""
+
+    @property
+    def name(self) -> str:
+        """As in MAIL_SENDER; it is noted of whom the sender took a mail for."""
+        ...
 
     @property
     def reaches_people(self) -> bool:
@@ -46,6 +56,17 @@ class Sender(Protocol):
 
     def describe(self) -> str:
         """Where the mails go, for a line at the start; without a password."""
+        ...
+
+    async def ready(self) -> None:
+        """Make ready for one `send`, so that it begins at once. Raises `SenderUnavailableError`."""
+        ...
+
+    async def check(self) -> None:
+        """See whether it could send now, without sending; changes nothing.
+
+        Raises `SenderUnavailableError`.
+        """
         ...
 
     async def send(self, mail: Mail, hand_off: HandOff) -> SendResult:

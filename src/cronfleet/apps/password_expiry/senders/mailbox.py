@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import time
 from contextlib import suppress
 from pathlib import Path
 
-from cronfleet.apps.password_expiry.databases import private_folder
+from cronfleet.apps.password_expiry.files import private_folder
 from cronfleet.apps.password_expiry.message import Mail
 from cronfleet.apps.password_expiry.senders import (
     Answer,
@@ -17,6 +18,8 @@ from cronfleet.apps.password_expiry.senders import (
     SendResult,
 )
 
+_ABANDONED_S = 3600
+
 
 class MailboxSender:
     """Puts each mail into a file of its own, whole or not at all, for this user alone.
@@ -24,6 +27,7 @@ class MailboxSender:
     The file is named after the notice: were a mail written again, it would be the same file.
     """
 
+    name = "mailbox"
     reaches_people = False
 
     def __init__(self, folder: Path) -> None:
@@ -31,6 +35,16 @@ class MailboxSender:
 
     def describe(self) -> str:
         return f"the mailbox folder {self.folder}"
+
+    async def ready(self) -> None:
+        """There is nothing to connect to."""
+
+    async def check(self) -> None:
+        place = await asyncio.to_thread(_nearest_there, self.folder)
+        if not (place.is_dir() and os.access(place, os.W_OK | os.X_OK)):
+            raise SenderUnavailableError(
+                f"the mailbox {self.folder} cannot be written to: set MAILBOX_DIR"
+            )
 
     async def send(self, mail: Mail, hand_off: HandOff) -> SendResult:
         draft = await asyncio.to_thread(self._write_draft, mail)
@@ -42,14 +56,11 @@ class MailboxSender:
         if not is_wanted:
             _discard(draft)
             return SendResult(Answer.NOT_WANTED)
-        try:
-            await asyncio.to_thread(self._put_in_place, draft, mail)
-        except OSError as error:
-            return SendResult(Answer.UNKNOWN, f"the file may not be on the disk: {error.strerror}")
-        return SendResult(Answer.ACCEPTED)
+        return await asyncio.to_thread(self._put_in_place, draft, mail)
 
     async def close(self) -> None:
-        """Nothing is held open."""
+        """Nothing is held open; drafts that nobody will finish are removed."""
+        await asyncio.to_thread(self._remove_old_drafts)
 
     def _write_draft(self, mail: Mail) -> Path:
         """A file that no reader takes for a mail yet, on the disk."""
@@ -68,13 +79,38 @@ class MailboxSender:
             ) from None
         return draft
 
-    def _put_in_place(self, draft: Path, mail: Mail) -> None:
-        draft.replace(self.folder / f"{mail.id}.eml")
-        folder = os.open(self.folder, os.O_RDONLY)
+    def _put_in_place(self, draft: Path, mail: Mail) -> SendResult:
         try:
-            os.fsync(folder)  # Without it a power cut may take the name of the file away again.
-        finally:
-            os.close(folder)
+            draft.replace(self.folder / f"{mail.id}.eml")
+        except OSError as error:
+            _discard(draft)
+            return SendResult(Answer.LATER, f"the file was not put in place: {error.strerror}")
+        try:
+            _sync(self.folder)
+        except OSError as error:
+            return SendResult(Answer.UNKNOWN, f"the file may not be on the disk: {error.strerror}")
+        return SendResult(Answer.ACCEPTED)
+
+    def _remove_old_drafts(self) -> None:
+        """What a crash left behind. Nobody takes an hour to put a file in place."""
+        with suppress(OSError):
+            for draft in self.folder.glob(".*.draft"):
+                if time.time() - draft.stat().st_mtime > _ABANDONED_S:
+                    _discard(draft)
+
+
+def _sync(folder: Path) -> None:
+    """Without it a power cut may take the name of a file away again."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+def _nearest_there(folder: Path) -> Path:
+    """The folder, or the one in which it would be made."""
+    return next(place for place in (folder, *folder.absolute().parents) if place.exists())
 
 
 def _discard(draft: Path) -> None:

@@ -6,6 +6,7 @@ between its 354 and that dot: what fails before is tried again, what is silent a
 
 from __future__ import annotations
 
+import asyncio
 import re
 import ssl
 from contextlib import suppress
@@ -16,6 +17,7 @@ from aiosmtplib import (
     SMTP,
     SMTPAuthenticationError,
     SMTPException,
+    SMTPNotSupported,
     SMTPResponseException,
     SMTPSenderRefused,
     SMTPServerDisconnected,
@@ -25,6 +27,7 @@ from cronfleet.apps.password_expiry.message import Mail
 from cronfleet.apps.password_expiry.senders import (
     Answer,
     HandOff,
+    SenderRefusedError,
     SenderUnavailableError,
     SendResult,
 )
@@ -32,15 +35,22 @@ from cronfleet.apps.password_expiry.senders import (
 _OURSELVES = "[127.0.0.1]"  # for EHLO: valid everywhere, and tells nobody the host's name
 _START_INPUT = 354
 _LONGEST_REPLY = 160
+# Whose fault an answer is (RFC 3463): X.3 is the mail system's, X.4.5 its load, or a daily limit.
+_OUR_LOGIN = (530, 535)
+_OUR_SERVER = re.compile(r"[45]\d\d [45]\.(?:3\.\d+|4\.5)\b")
 _QUIT_S = 2  # A courtesy: what was accepted is accepted.
 
 
 @dataclass(frozen=True, slots=True)
 class SmtpTimes:
-    """How many seconds to wait: for a connection, for an answer, and for the one after the dot."""
+    """How many seconds to wait: for a connection, for each answer, and for the one after the dot.
+
+    `login_s` is for the answers before the first mail.
+    """
 
     connect_s: float = 10
-    command_s: float = 30
+    login_s: float = 30
+    command_s: float = 30  # Three of them stand between a lease and its hand-off.
     after_dot_s: float = 600
 
 
@@ -63,18 +73,30 @@ class SmtpServer:
 class SmtpSender:
     """Sends mails to people."""
 
+    name = "smtp"
     reaches_people = True
 
     def __init__(self, server: SmtpServer) -> None:
         self._server = server
         self._trust = server.trust or ssl.create_default_context()
         self._idle: list[SMTP] = []
+        self._ready: list[SMTP] = []
+        self._connecting = asyncio.Lock()
+        self._trouble: SenderUnavailableError | None = None
 
     def describe(self) -> str:
         return f"the mail server {self._server} ({self._server.tls})"
 
+    async def ready(self) -> None:
+        self._ready.append(await self._connection())
+
+    async def check(self) -> None:
+        """EHLO, STARTTLS, AUTH, QUIT."""
+        await self.ready()
+        await self.close()
+
     async def send(self, mail: Mail, hand_off: HandOff) -> SendResult:
-        connection = await self._connection()
+        connection = self._ready.pop() if self._ready else await self._connection()
         try:
             result = await self._transaction(connection, mail, hand_off)
         except BaseException:
@@ -85,8 +107,9 @@ class SmtpSender:
         return SendResult(result.answer, _without(mail.recipient, result.said))
 
     async def close(self) -> None:
-        while self._idle:
-            connection = self._idle.pop()
+        self._trouble = None
+        while self._idle or self._ready:
+            connection = (self._idle or self._ready).pop()
             with suppress(SMTPException, OSError):
                 await connection.quit(timeout=_QUIT_S)
             connection.close()
@@ -111,6 +134,20 @@ class SmtpSender:
         return True
 
     async def _connect(self) -> SMTP:
+        """One at a time: what kept one out until `close` would keep out the others as well.
+
+        Servers count the attempts with a wrong password, and lock the account.
+        """
+        async with self._connecting:
+            if self._trouble is not None:
+                raise self._trouble
+            try:
+                return await self._logged_in()
+            except SenderUnavailableError as error:
+                self._trouble = error
+                raise
+
+    async def _logged_in(self) -> SMTP:
         connection = SMTP(
             hostname=self._server.host,
             port=self._server.port,
@@ -118,16 +155,20 @@ class SmtpSender:
             use_tls=self._server.tls == "tls",
             start_tls=self._server.tls == "starttls",
             tls_context=self._trust,
-            timeout=self._server.times.command_s,
+            timeout=self._server.times.login_s,
         )
         try:
             await connection.connect(timeout=self._server.times.connect_s)
             await self._log_in(connection)
-        except (SMTPException, OSError) as error:
+            connection.timeout = self._server.times.command_s
+        except (SMTPException, OSError, UnicodeError) as error:
             connection.close()
-            raise SenderUnavailableError(
-                f"{self.describe()} cannot be used: {_why_not(error)}"
+            raise _unavailable(error)(
+                _printable(f"{self.describe()} cannot be used: {_why_not(error)}")
             ) from None
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     async def _log_in(self, connection: SMTP) -> None:
@@ -157,7 +198,7 @@ class SmtpSender:
             if error.code // 100 == 5:  # It would be the same for everyone.
                 raise SenderUnavailableError(
                     f"{self.describe()} refuses {mail.sender} as sender: "
-                    f"{_reply(error.code, error.message)}; "
+                    f"{_printable(_reply(error.code, error.message))}; "
                     "correct EMAIL_FROM, EMAIL_USER and EMAIL_PASSWORD"
                 ) from None
             return _not_accepted(error.code, error.message)
@@ -167,7 +208,7 @@ class SmtpSender:
             connection.close()
             return SendResult(Answer.LATER, f"before the mail was handed over: {error}")
         if reply.code == _START_INPUT:
-            return None
+            return _out_of_turn(connection)
         return _not_accepted(reply.code, reply.message)
 
     async def _content(self, connection: SMTP, content: bytes) -> SendResult:
@@ -195,9 +236,21 @@ def _with_dots(content: bytes) -> bytes:
     return re.sub(rb"(?m)^\.", b"..", content) + b".\r\n"
 
 
+def _out_of_turn(connection: SMTP) -> SendResult | None:
+    """Refuse what was said in one breath with the 354: it would pass for the answer to the dot."""
+    protocol = connection.protocol
+    if protocol is None or not protocol._buffer:  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        return None
+    connection.close()
+    return SendResult(Answer.LATER, "the server answers what it has not been asked")
+
+
 def _not_accepted(code: int, message: str) -> SendResult:
     """What another answer than the expected one means; a senseless one may be better later."""
-    return SendResult(Answer.REFUSED if code // 100 == 5 else Answer.LATER, _reply(code, message))
+    said = _reply(code, message)
+    if code in _OUR_LOGIN or _OUR_SERVER.match(said):
+        return SendResult(Answer.NOBODY, said)
+    return SendResult(Answer.REFUSED if code // 100 == 5 else Answer.LATER, said)
 
 
 def _reply(code: int, message: str) -> str:
@@ -206,10 +259,25 @@ def _reply(code: int, message: str) -> str:
 
 def _without(address: str, said: str) -> str:
     shown = re.sub(re.escape(address), "(the address)", said, flags=re.IGNORECASE)
-    return "".join(c if c.isprintable() else " " for c in shown)[:_LONGEST_REPLY]
+    return _printable(shown)[:_LONGEST_REPLY]
 
 
-def _why_not(error: SMTPException | OSError) -> str:
+def _printable(said: str) -> str:
+    """Without halves of characters, too, which neither a database nor a terminal takes."""
+    return "".join(c if c.isprintable() else " " for c in said)
+
+
+def _unavailable(error: Exception) -> type[SenderUnavailableError]:
+    match error.__cause__ or error:
+        case ssl.SSLCertVerificationError() | SMTPNotSupported():
+            return SenderRefusedError
+        case SMTPAuthenticationError() as fault if fault.code // 100 == 5:
+            return SenderRefusedError
+        case _:
+            return SenderUnavailableError
+
+
+def _why_not(error: SMTPException | OSError | UnicodeError) -> str:
     # With TLS from the beginning, the certificate's fault is only the cause of the error.
     match error.__cause__ or error:
         case ssl.SSLCertVerificationError() as fault:

@@ -15,9 +15,7 @@ for _ = 1, number() do
 end
 
 local function grant(run, job)
-  -- Tokens follow the clock: a store that lost its last writes issues none of them again.
-  fleet.token = math.max(fleet.token + 1, now * TOKENS_PER_MS)
-  run.state, run.token, run.outcome, run.claimed_at = 'claimed', fleet.token, false, now
+  run.state, run.token, run.outcome, run.claimed_at = 'claimed', next_token(), false, now
   run.session, run.instance = session.id, session.label
   return {'granted', run.kind, run.token, run.attempt, job.digest}
 end

@@ -1,3 +1,3 @@
 -- A definition.
--- ARGV: its digest. Returns its JSON, or nothing.
-return call('HGET', BASE .. 'definitions', word())
+-- ARGV: its digest. Returns it in the form in which it was declared, or nothing.
+return call('HGET', place_of_definition(word()))

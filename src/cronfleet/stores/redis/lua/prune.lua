@@ -6,7 +6,14 @@ local job, successes, failures, age, limit = word(), number(), number(), number(
 -- What ended last comes last: the newest `keep` stay, as far as they are young enough.
 local function beyond(history, keep, most)
   local young = call('ZCOUNT', key(history, job), int(now - age), '+inf')
-  return page('ZREVRANGE', key(history, job), math.min(keep, young), most)
+  local places = {}
+  for _, place in ipairs(page('ZREVRANGE', key(history, job), math.min(keep, young), most)) do
+    -- One whose fire time is yet to come alone proves that its tick has run.
+    if tonumber((parts_of(place))) <= now then
+      places[#places + 1] = place
+    end
+  end
+  return places
 end
 
 local function drop(history, places)

@@ -1,7 +1,7 @@
 -- Declares a part of an instance's jobs.
 -- ARGV: session, program, manifest, 'first' if this is the first part, 'last' if it is the last,
 -- which puts the manifest in force; then for each job: name, digest, schedule digest, limit,
--- on_lost, first fire time and its due instant ('' if there is none), definition as JSON.
+-- on_lost, first fire time and its due instant ('' if there is none), definition.
 -- Returns nothing if the session is not open, else for each job: 'new', 'kept', 'changed',
 -- 'superseded', {'foreign', program} or {'behind', watermark}.
 local mine, program, manifest = find_session(word()), word(), word()
@@ -19,11 +19,26 @@ end
 
 local function is_declared_by_others(digest)
   for manifest, is_theirs in pairs(others) do
-    if is_theirs and call('SISMEMBER', key('manifest', manifest), digest) == 1 then
+    local digests = is_theirs and call('GET', key('manifest', manifest))
+    if digests and string.find(digests, ' ' .. digest .. ' ', 1, true) then
       return true
     end
   end
   return false
+end
+
+local superseded = {}
+
+-- Forgets a job's definitions but those that were superseded last.
+local function supersede(name, old, new)
+  local list = key('superseded', name)
+  call('LREM', list, 0, old)
+  call('LREM', list, 0, new)
+  call('LPUSH', list, old)
+  for _, digest in ipairs(call('LRANGE', list, MOST_SUPERSEDED, -1)) do
+    call('HDEL', place_of_definition(digest))
+  end
+  call('LTRIM', list, 0, MOST_SUPERSEDED - 1)
 end
 
 local function put_in_force(job, new)
@@ -41,6 +56,7 @@ local function change(job, new)
   if new.fire and new.fire <= job.watermark then
     return {'behind', job.watermark}
   end
+  superseded[#superseded + 1] = {job.name, job.digest, new.digest}
   put_in_force(job, new)
   job.generation = job.generation + 1
   promote(job)
@@ -55,6 +71,9 @@ local function declare(name, new)
   elseif job.program ~= program then
     return {'foreign', job.program}
   elseif job.digest == new.digest then
+    if not has_definition(new.digest) then
+      definitions[new.digest] = new.json
+    end
     return 'kept'
   elseif has_definition(new.digest) and is_declared_by_others(job.digest) then
     return 'superseded'
@@ -83,16 +102,20 @@ if is_last then
 end
 
 save()
+for _, each in ipairs(superseded) do
+  supersede(unpack(each))
+end
 if is_first then
   call('UNLINK', declaring)
 end
 if #digests > 0 then
-  call('SADD', declaring, unpack(digests))
+  call('APPEND', declaring, (is_first and ' ' or '') .. table.concat(digests, ' ') .. ' ')
 end
 if is_last then
-  if call('EXISTS', declaring) == 1 then
-    call('UNLINK', key('manifest', manifest))
-    call('RENAME', declaring, key('manifest', manifest))
+  local complete = call('GET', declaring)
+  if complete then
+    call('SET', key('manifest', manifest), complete) -- What was appended to has room left over.
+    call('UNLINK', declaring)
     call('SADD', BASE .. 'manifests', manifest)
   end
   write_session(mine)

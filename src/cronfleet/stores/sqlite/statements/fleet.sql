@@ -1,8 +1,14 @@
 -- fleet: the one row of the fleet.
-SELECT store_id, epoch, greatest_ms, last_token FROM fleet;
+SELECT store_id, epoch, greatest_ms, last_token, lived_ms, adopted FROM fleet;
 
--- put_fleet: replace what changes of the fleet's row. :greatest_ms is an instant.
-UPDATE fleet SET epoch = :epoch, greatest_ms = :greatest_ms, last_token = :last_token;
+-- put_fleet: replace the fleet's row. :greatest_ms is an instant, :lived_ms a span.
+UPDATE fleet SET
+    store_id = :store_id,
+    epoch = :epoch,
+    greatest_ms = :greatest_ms,
+    last_token = :last_token,
+    lived_ms = :lived_ms,
+    adopted = :adopted;
 
 -- note: the value that stands under :name.
 SELECT value FROM note WHERE name = :name;

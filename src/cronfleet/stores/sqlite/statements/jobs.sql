@@ -4,6 +4,18 @@ SELECT json FROM definition WHERE digest = :digest;
 -- put_definition: store a definition once.
 INSERT OR IGNORE INTO definition VALUES (:digest, :json);
 
+-- put_superseded: :digest of :job is superseded now.
+INSERT INTO superseded (job, digest) VALUES (:job, :digest);
+
+-- drop_superseded: :digest of :job is superseded no more.
+DELETE FROM superseded WHERE job = :job AND digest = :digest;
+
+-- superseded_beyond: what of :job was superseded before the newest :keep.
+SELECT digest FROM superseded WHERE job = :job ORDER BY number DESC LIMIT -1 OFFSET :keep;
+
+-- drop_definition: forget the definition :digest.
+DELETE FROM definition WHERE digest = :digest;
+
 -- job: the job :name.
 SELECT * FROM job WHERE name = :name;
 
@@ -48,8 +60,8 @@ SELECT min(instant) FROM (
     WHERE program = :program AND state = 'pending' AND not_before > :after
 );
 
--- gaps: gaps of :job, the last fire time first.
-SELECT * FROM gap WHERE job = :job ORDER BY "last" DESC LIMIT :limit OFFSET :skip;
+-- gaps: gaps of :job, the last fire time first; of one, the one that began last.
+SELECT * FROM gap WHERE job = :job ORDER BY "last" DESC, "first" DESC LIMIT :limit OFFSET :skip;
 
 -- put_gap: add a gap, or replace the one that begins with the same fire time. :first, :last
 -- and :recorded_at are instants.

@@ -84,3 +84,11 @@ SELECT job, fire_time, number FROM (
     LIMIT :limit
 )
 LIMIT :limit;
+
+-- misplaced_runs: runs of :job under another program than its own.
+SELECT job, fire_time, number FROM run
+WHERE job = :job AND program <> (SELECT program FROM job WHERE name = :job)
+ORDER BY created_at, fire_time, number;
+
+-- put_in_place: put each run of :job under its job's program.
+UPDATE run SET program = (SELECT program FROM job WHERE name = :job) WHERE job = :job;

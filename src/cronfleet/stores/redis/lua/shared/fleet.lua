@@ -3,16 +3,18 @@
 -- ARGV[1] is the clock in ms for tests, or '' for the server's own; a script's own words follow.
 -- All instants and spans are integer milliseconds. None but these files knows a key's name:
 --
---   fleet                 hash    store id, epoch, schema, greatest time, last token, replication id
+--   fleet                 hash    store id, epoch, schema, greatest time, last token, replication id,
+--                                 for how long it was renewed, whether it was adopted
 --   notes                 hash    name -> value
 --   sessions              zset    the open sessions' ids
 --   session:<id>          hash    an open session
 --   held:<session>        zset    its runs, claimed or started, in the order of run ids
 --   orphaned              set     ids of ended sessions that still have a held:<session>
---   declaring:<session>   set     the digests of a manifest that is not complete yet
+--   declaring:<session>   string  the digests of a manifest that is not complete yet
 --   manifests             set     the manifests that open sessions have in force
---   manifest:<digest>     set     its definitions' digests
---   definitions           hash    digest -> JSON
+--   manifest:<digest>     string  its definitions' digests, each between two spaces
+--   definitions:<2 digits>  hash  the rest of a digest -> the definition, in the caller's form
+--   superseded:<job>      list    the digests that were in force before, the newest first
 --   jobs                  zset    all names
 --   job:<name>            hash    a job; pause:<name>, a hash, says who paused it and why
 --   due:<program>         zset    its jobs that make ticks, by the instant at which each is due
@@ -26,6 +28,14 @@
 --   gaps:<job>            list    the newest first
 --   answer:<order>        string  what an order was answered, and when
 --   audit                 list    the newest first
+--   lock:<name>           string  owner, token, TTL and expiry of a lock
+--   waiters:<name>        zset    who waits for a lock, by place
+--   kept:<name>           hash    waiter -> the instant until which it keeps its place
+--   replicas              hash    under durability=wait: the most replicas ever seen, and when
+--
+-- Channels, whose messages are empty:
+--
+--   hints:<topic>         something about the topic may have changed
 
 local BASE = KEYS[1]
 local call = redis.call
@@ -78,6 +88,11 @@ local function page(command, list_key, skip, limit)
   return limit > 0 and call(command, list_key, skip, skip + limit - 1) or {}
 end
 
+-- Tells whoever listens. Nothing depends on it, so a user without rights to channels goes on.
+local function hint(topic)
+  redis.pcall('PUBLISH', key('hints', topic), '')
+end
+
 -- Records ---------------------------------------------------------------------------------
 -- A record is a hash whose fields have short names there. None is false here, and is not stored;
 -- neither is a field as `plain` says, and fields of a newer version are left alone. A record shows
@@ -86,7 +101,7 @@ end
 local NUMBERS = {
   active = true, attempt = true, claimed_at = true, counter = true, created_at = true, due = true,
   ended_at = true, epoch = true, expires_at = true, fire = true, generation = true, greatest = true,
-  joined_at = true, limit = true, losses = true, not_before = true, schema = true,
+  joined_at = true, limit = true, lived = true, losses = true, not_before = true, schema = true,
   started_at = true, token = true, ttl = true, watermark = true,
 }
 
@@ -147,8 +162,8 @@ end
 
 local FLEET = kind_of({
   id = 'id', epoch = 'epoch', schema = 'schema', greatest = 'greatest', token = 'token',
-  replid = 'replid',
-}, {greatest = 0, token = 0})
+  replid = 'replid', lived = 'lived', adopted = 'adopted',
+}, {greatest = 0, token = 0, lived = 0})
 
 local clock = number()
 if not clock then
@@ -164,8 +179,21 @@ if clock < fleet.greatest and fleet.greatest <= clock + CLOCK_STEP_BACK_MS then
   now = fleet.greatest
 end
 
+-- What the store says of itself: id, epoch, now, schema, 1 if it was adopted else 0, and for how
+-- long in ms it was renewed.
+local function info()
+  return {fleet.id, fleet.epoch, now, fleet.schema, fleet.adopted and 1 or 0, fleet.lived}
+end
+
 local function write_fleet()
   write(FLEET, BASE .. 'fleet', fleet)
+end
+
+-- A number above all that were given out before. It follows the clock: a store that lost its last
+-- writes issues none of them again.
+local function next_token()
+  fleet.token = math.max(fleet.token + 1, now * TOKENS_PER_MS)
+  return fleet.token
 end
 
 -- A server that was promoted or restarted may have lost writes, and has another replication id:

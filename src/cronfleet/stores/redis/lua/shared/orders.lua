@@ -17,11 +17,15 @@ local function earlier_answer(order)
   end
 end
 
+local function put_on_record(order)
+  call('LPUSH', BASE .. 'audit', int(now) .. ' ' .. order.json)
+  call('LTRIM', BASE .. 'audit', 0, MOST_AUDIT - 1)
+end
+
 -- The server's own expiry only tidies up: what is too old goes by the store's time.
 local function remember(order, answer)
   call('SET', order.key, int(now) .. ' ' .. answer, 'PX', int(2 * KEY_KEPT_MS))
-  call('LPUSH', BASE .. 'audit', int(now) .. ' ' .. order.json)
-  call('LTRIM', BASE .. 'audit', 0, MOST_AUDIT - 1)
+  put_on_record(order)
 end
 
 -- Where an order moves a job's ticks, at the next eight arguments: generation, expected fire time,

@@ -30,6 +30,7 @@ local function find_job(name)
     local job = load(JOB, key('job', name))
     if job then
       job.name = name
+      job.was.due = job.was.due or job.was.fire
     end
     jobs[name] = job
   end
@@ -48,8 +49,13 @@ local function new_job(name, program)
   return job
 end
 
+-- Where a definition lies: in one of many small hashes, which the server packs tightly.
+local function place_of_definition(digest)
+  return key('definitions', string.sub(digest, 1, 2)), string.sub(digest, 3)
+end
+
 local function has_definition(digest)
-  return definitions[digest] or call('HEXISTS', BASE .. 'definitions', digest) == 1
+  return definitions[digest] or call('HEXISTS', place_of_definition(digest)) == 1
 end
 
 local function is_full(job)
@@ -185,6 +191,9 @@ end
 
 -- Writing ---------------------------------------------------------------------------------
 
+-- Whether there may be more to claim than before.
+local is_stirred = false
+
 local function write_held(run)
   if run.session == run.was.session then
     return
@@ -201,6 +210,7 @@ local function write_pending(run)
   local was_pending, is_pending = run.was.state == 'pending', run.state == 'pending'
   if is_pending and not (was_pending and run.was.not_before == run.not_before) then
     call('ZADD', key('pending', job_of(run).program), int(run.not_before), run.id)
+    is_stirred = true
   elseif was_pending and not is_pending then
     call('ZREM', key('pending', job_of(run).program), run.id)
   end
@@ -245,12 +255,23 @@ local function write_pause(job)
   end
 end
 
+-- Most ticks are due at their fire time, which is not stored twice.
+local function write_fields(job)
+  local was, due = job.was, job.due
+  was.due = was.due ~= was.fire and was.due
+  job.due = due ~= job.fire and due
+  write(JOB, key('job', job.name), job)
+  job.due = due
+end
+
 local function write_job(job)
   local was_due = not job.was.paused_reason and job.was.due
   local is_due = not job.paused_reason and job.due
   if job.gaps then
     write_gaps(job)
   end
+  local is_moved = not job.was.program or job.generation ~= job.was.generation
+  is_stirred = is_stirred or is_due and is_moved
   if is_due and is_due ~= was_due then
     call('ZADD', key('due', job.program), int(is_due), job.name)
   elseif was_due and not is_due then
@@ -262,7 +283,7 @@ local function write_job(job)
   if not job.was.program then
     call('ZADD', BASE .. 'jobs', 0, job.name)
   end
-  write(JOB, key('job', job.name), job)
+  write_fields(job)
 end
 
 -- Writes all that was changed. A run before its job: a tick whose run exists is settled, whatever
@@ -274,7 +295,8 @@ local function save()
     end
   end
   for digest, json in pairs(definitions) do
-    call('HSET', BASE .. 'definitions', digest, json)
+    local hash_key, field = place_of_definition(digest)
+    call('HSET', hash_key, field, json)
   end
   for _, run in pairs(runs) do
     if run then
@@ -287,4 +309,7 @@ local function save()
     end
   end
   write_fleet()
+  if is_stirred then
+    hint('due')
+  end
 end

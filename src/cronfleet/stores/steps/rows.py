@@ -1,8 +1,8 @@
-"""Rows of the tables to the values of the model, and back."""
+"""Rows of a SQL store's tables to the values of the model, and back."""
 
 from __future__ import annotations
 
-from sqlite3 import Row
+from typing import Any, Protocol
 
 from cronfleet.model import (
     Fire,
@@ -20,6 +20,12 @@ from cronfleet.model import (
 
 Values = dict[str, str | int | None]
 """The values of a statement's parameters, by name."""
+
+
+class Row(Protocol):
+    """A row that is asked for its columns by name, as drivers have them."""
+
+    def __getitem__(self, column: str, /) -> Any: ...
 
 
 def job_from(row: Row) -> JobRecord:

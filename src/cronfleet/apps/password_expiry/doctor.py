@@ -1,0 +1,81 @@
+"""What the application needs, looked at before it is needed. Nothing is made, nothing is sent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from cronfleet import Condition, Finding
+from cronfleet.apps.password_expiry.databases import Database, DatabaseError
+from cronfleet.apps.password_expiry.engines import sqlite_file
+from cronfleet.apps.password_expiry.making import columns_from, is_sample, sender_from
+from cronfleet.apps.password_expiry.senders import SenderUnavailableError
+from cronfleet.apps.password_expiry.users import UserTable
+from cronfleet.config import Settings, revealed
+from cronfleet.errors import ConfigurationError
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Look at the users, the notices' database and the sender."""
+    return [
+        await asyncio.to_thread(_found, "users", lambda: _users(settings)),
+        await asyncio.to_thread(_found, "notices", lambda: _notices(settings)),
+        await _mail(settings),
+    ]
+
+
+def _found(what: str, look: Callable[[], Finding]) -> Finding:
+    try:
+        return look()
+    except ConfigurationError as error:
+        return Finding(what, Condition.SETTING, str(error))
+    except DatabaseError as error:
+        return Finding(what, Condition.SETTING if error.refuses else Condition.WRONG, str(error))
+
+
+def _users(settings: Settings) -> Finding:
+    url = revealed(settings.users_database_url)
+    if url is None:
+        said = "made-up ones: USERS_DATABASE_URL is not set"
+        return Finding("users", Condition.NOTE, said)
+    database = Database(url, "USERS_DATABASE_URL", writes=False)
+    try:
+        users = UserTable(database, columns_from(settings))
+        users.check()
+        users.page(after=None, limit=1)
+    finally:
+        database.close()
+    said = f"table {settings.users_table} of {database.shown} has the columns, and can be read"
+    return Finding("users", Condition.WELL, said)
+
+
+def _notices(settings: Settings) -> Finding:
+    url, setting = revealed(settings.notices_database_url), "NOTICES_DATABASE_URL"
+    if url is None:
+        url, setting = revealed(settings.users_database_url), "USERS_DATABASE_URL"
+    if url is None:
+        return Finding("notices", Condition.NOTE, "in the database of the made-up users")
+    if setting == "NOTICES_DATABASE_URL" and _is_yet_to_be_made(url):
+        return Finding("notices", Condition.NOTE, "the first instance makes the file")
+    database = Database(url, setting, writes=False)
+    try:
+        database.probe()
+    finally:
+        database.close()
+    return Finding("notices", Condition.WELL, f"{database.shown} answers")
+
+
+def _is_yet_to_be_made(url: str) -> bool:
+    file = sqlite_file(url, "NOTICES_DATABASE_URL")
+    return file is not None and not file.exists()
+
+
+async def _mail(settings: Settings) -> Finding:
+    try:
+        sender = sender_from(settings, is_sample=is_sample(settings))
+        await sender.check()
+    except ConfigurationError as error:
+        return Finding("mail", Condition.SETTING, str(error))
+    except SenderUnavailableError as error:
+        return Finding("mail", Condition.WRONG, str(error))
+    return Finding("mail", Condition.WELL, f"{sender.describe()} would take a mail")

@@ -1,0 +1,105 @@
+"""The application's parts, each made from the settings."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cronfleet.apps.password_expiry.databases import Database
+from cronfleet.apps.password_expiry.engines import sqlite_file
+from cronfleet.apps.password_expiry.files import private_file
+from cronfleet.apps.password_expiry.message import Letterhead
+from cronfleet.apps.password_expiry.policy import ExpiryRule
+from cronfleet.apps.password_expiry.sample import make_sample_database
+from cronfleet.apps.password_expiry.senders import Sender
+from cronfleet.apps.password_expiry.senders.mailbox import MailboxSender
+from cronfleet.apps.password_expiry.senders.smtp import SmtpSender, SmtpServer
+from cronfleet.apps.password_expiry.users import UserColumns
+from cronfleet.config import Settings, revealed
+from cronfleet.errors import ConfigurationError
+
+_NOBODY = "password-expiry@example.com"
+
+
+def rule_from(settings: Settings) -> ExpiryRule:
+    if settings.users_password_expires_column:
+        return ExpiryRule(max_age=None)
+    return ExpiryRule(timedelta(days=settings.password_max_age_days))
+
+
+def columns_from(settings: Settings) -> UserColumns:
+    return UserColumns(
+        table=settings.users_table,
+        id=settings.users_id_column,
+        email=settings.users_email_column,
+        name=settings.users_name_column,
+        date=settings.users_password_expires_column or settings.users_password_changed_column,
+    )
+
+
+def sender_from(settings: Settings, *, is_sample: bool) -> Sender:
+    """The sender that the settings choose. Raises `ConfigurationError`."""
+    is_half = (settings.email_user is None) != (settings.email_password is None)
+    if is_half and settings.mail_sender != "mailbox":
+        raise ConfigurationError(
+            "EMAIL_USER and EMAIL_PASSWORD: set both, or neither, or MAIL_SENDER=mailbox"
+        )
+    has_login = settings.email_user is not None and settings.email_password is not None
+    wanted = settings.mail_sender or ("smtp" if has_login and not is_sample else "mailbox")
+    if wanted == "mailbox":
+        return MailboxSender(settings.mailbox_folder)
+    if is_sample:
+        raise ConfigurationError(
+            "MAIL_SENDER 'smtp': sample users are never mailed; set USERS_DATABASE_URL to your "
+            "users, or MAIL_SENDER=mailbox"
+        )
+    return SmtpSender(
+        SmtpServer(
+            host=settings.smtp_host,
+            port=settings.mail_port,
+            tls=settings.smtp_tls,
+            user=settings.email_user,
+            password=revealed(settings.email_password),
+        )
+    )
+
+
+def letterhead_from(settings: Settings, sender: Sender) -> Letterhead:
+    """Raises `ConfigurationError`."""
+    if not sender.reaches_people:
+        return Letterhead(settings.email_from or _NOBODY)
+    email_from = settings.email_from or settings.email_user
+    if email_from is None:
+        raise ConfigurationError("EMAIL_FROM: set it to the address that the mails come from")
+    return Letterhead(email_from)
+
+
+def is_sample(settings: Settings) -> bool:
+    """Whether the users are made-up ones, also when their file is named as if it were another."""
+    url = revealed(settings.users_database_url)
+    if url is None:
+        return True
+    file = sqlite_file(url, "USERS_DATABASE_URL")
+    return file is not None and file.resolve() == sample_file(settings).resolve()
+
+
+def sample_file(settings: Settings) -> Path:
+    return settings.cronfleet_data_dir / "sample-users.db"
+
+
+def users_url(settings: Settings) -> tuple[str, str]:
+    """The URL of the users' database, and what named it. Makes the sample where none is named."""
+    url = revealed(settings.users_database_url)
+    if url:
+        return url, "USERS_DATABASE_URL"
+    return make_sample_database(sample_file(settings), datetime.now(UTC)), "the sample database"
+
+
+def notices_database(settings: Settings, users_url: str, users_setting: str) -> Database:
+    """Raises `ConfigurationError`."""
+    url, setting = revealed(settings.notices_database_url), "NOTICES_DATABASE_URL"
+    if url is None:
+        return Database(users_url, users_setting, writes=True)
+    if file := sqlite_file(url, setting):
+        private_file(file)
+    return Database(url, setting, writes=True)

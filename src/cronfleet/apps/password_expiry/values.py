@@ -1,0 +1,81 @@
+"""What the outbox answers: plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row
+
+from cronfleet.apps.password_expiry.policy import NoticeKey
+from cronfleet.apps.password_expiry.states import NoticeState
+
+LEASE = timedelta(minutes=2)
+HANDOFF_LEASE = timedelta(minutes=11)  # More than a sender waits for the answer after the dot.
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A notice as it stands in the outbox, for those who look."""
+
+    id: str
+    key: NoticeKey
+    state: NoticeState
+    reason: str
+    attempt: int
+    created_at: datetime
+    changed_at: datetime
+    not_before: datetime
+
+    @classmethod
+    def of(cls, row: Row[*tuple[Any, ...]]) -> Notice:
+        return cls(
+            id=row.id,
+            key=key_of(row),
+            state=NoticeState(row.state),
+            reason=row.reason,
+            attempt=row.attempt,
+            created_at=utc(row.created_at),
+            changed_at=utc(row.changed_at),
+            not_before=utc(row.not_before),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """One run's hold on one notice. Every write about it is refused once another has it."""
+
+    id: str
+    key: NoticeKey
+    created_at: datetime
+    token: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reaped:
+    """What leases that ran out left behind: how many went back, and whose may have been sent."""
+
+    returned: int
+    uncertain: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """How many notices were made, and which of the others are dead for a bad address."""
+
+    made: int
+    badly_addressed: list[NoticeKey]
+
+
+def milliseconds(span: timedelta) -> int:
+    return span // timedelta(milliseconds=1)
+
+
+def utc(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def key_of(row: Row[*tuple[Any, ...]]) -> NoticeKey:
+    return NoticeKey(row.user_id, row.stored_date, row.threshold)

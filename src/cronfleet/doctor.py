@@ -1,0 +1,165 @@
+"""What is wrong, if anything is: the store and this instance's part of the fleet, looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from cronfleet.clock import Clock
+from cronfleet.errors import StoreError, StoreRefusedError
+from cronfleet.info import moment
+from cronfleet.model import InstanceRecord, JobName, ProgramName
+from cronfleet.store import Store, StoreInfo
+
+CLOCK_READINGS = 5
+NOTED_OFFSET_MS = 1_000
+WRONG_OFFSET_MS = 60_000
+
+
+class Condition(StrEnum):
+    """How it stands with one thing."""
+
+    WELL = "well"
+    NOTE = "note"
+    """It works; a person may want to know this."""
+    WRONG = "wrong"
+    SETTING = "setting"
+    """It cannot work until something is configured differently."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    condition: Condition
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What this instance brings to the fleet."""
+
+    program: ProgramName
+    jobs: Collection[JobName]
+    tzdata: str
+
+
+async def examine(store: Store, clock: Clock, part: Part) -> list[Finding]:
+    """Look at the store and the fleet on it. Changes nothing, and raises no StoreError."""
+    try:
+        info = await store.open()
+        return [
+            _store(store, info),
+            *await _promise(store),
+            await _clock(store, clock),
+            *await _fleet(store, info, part),
+            await _jobs(store, part),
+        ]
+    except StoreRefusedError as error:
+        return [Finding("store", Condition.SETTING, str(error))]
+    except StoreError as error:
+        return [Finding("store", Condition.WRONG, str(error))]
+
+
+def _store(store: Store, info: StoreInfo) -> Finding:
+    said = f"{store.name}, id {info.id}, epoch {info.epoch}, schema {info.schema}"
+    return Finding("store", Condition.WELL, said)
+
+
+async def _promise(store: Store) -> list[Finding]:
+    first, *downgrades = (await store.promise()).lines
+    return [
+        Finding("promise", Condition.WELL, first),
+        *(Finding("weaker", Condition.NOTE, each) for each in downgrades),
+    ]
+
+
+async def _clock(store: Store, clock: Clock) -> Finding:
+    """By how much the store's clock is ahead of this machine's; the round trip is the doubt."""
+    readings = [await _reading(store, clock) for _ in range(CLOCK_READINGS)]
+    doubt_ms, ahead_ms = min(readings)
+    said = f"the store's is {ahead_ms:+.1f} ms ± {doubt_ms:.1f} ms from this machine's"
+    sure_ms = abs(ahead_ms) - doubt_ms
+    if sure_ms > WRONG_OFFSET_MS:
+        return Finding("clock", Condition.WRONG, f"{said}: ticks go by the store's; set both right")
+    if sure_ms > NOTED_OFFSET_MS:
+        return Finding("clock", Condition.NOTE, f"{said}; ticks go by the store's")
+    return Finding("clock", Condition.WELL, said)
+
+
+async def _reading(store: Store, clock: Clock) -> tuple[float, float]:
+    began, sent_at = clock.wall_ms(), clock.boot_ms()
+    now = (await store.open()).now
+    took_ms = clock.boot_ms() - sent_at
+    # All are read in whole milliseconds: that is the least doubt there is.
+    return took_ms / 2 + 1, now - began - took_ms / 2
+
+
+async def _fleet(store: Store, info: StoreInfo, part: Part) -> list[Finding]:
+    instances = await store.instances()
+    return [_instances(instances, info), _tzdata(instances, part)]
+
+
+def _instances(instances: list[InstanceRecord], info: StoreInfo) -> Finding:
+    alive = [each for each in instances if each.expires_at > info.now]
+    silent = [each.label for each in instances if each.expires_at <= info.now]
+    if not alive:
+        said = "none is at work: no tick is started"
+        return Finding("instances", Condition.NOTE, f"{said}{_silent(silent)}")
+    said = f"{len(alive)} at work ({_some([each.label for each in alive])}){_silent(silent)}"
+    return Finding("instances", Condition.NOTE if silent else Condition.WELL, said)
+
+
+def _silent(labels: list[str]) -> str:
+    return f"; silent for longer than their TTL: {_some(labels)}" if labels else ""
+
+
+def _tzdata(instances: list[InstanceRecord], part: Part) -> Finding:
+    newest = max([part.tzdata, *(each.tzdata for each in instances)])
+    if newest == part.tzdata:
+        return Finding("tzdata", Condition.WELL, f"{part.tzdata}, the newest of the fleet")
+    said = (
+        f"{part.tzdata} here, and the fleet has {newest}: an instance here leaves all jobs with "
+        "a time zone to the others; pip install --upgrade tzdata"
+    )
+    return Finding("tzdata", Condition.WRONG, said)
+
+
+async def _jobs(store: Store, part: Part) -> Finding:
+    """Whether the names of this program's jobs are free, or its own."""
+    foreign: list[str] = []
+    for name in sorted(part.jobs):
+        job = await store.job(name)
+        if job is not None and job.program != part.program:
+            foreign.append(f"{name} (of {job.program!r})")
+    if foreign:
+        said = (
+            f"taken by another program than {part.program!r}: {_some(foreign)}; rename them, or "
+            "use another CRONFLEET_FLEET"
+        )
+        return Finding("jobs", Condition.SETTING, said)
+    return await _overdue(store, part)
+
+
+async def _overdue(store: Store, part: Part) -> Finding:
+    seen = await store.peek(part.program, limit=1)
+    known = f"{len(part.jobs)} of program {part.program!r}"
+    oldest = next(iter(seen.due), None)
+    if oldest is None or seen.now - oldest.expected.due < WRONG_OFFSET_MS:
+        return Finding("jobs", Condition.WELL, f"{known}, none overdue")
+    since = moment(oldest.expected.due).astimezone(UTC)
+    late = timedelta(seconds=(seen.now - oldest.expected.due) // 1000)
+    said = f"{known}; {oldest.job} has been due since {_written(since)} ({late})"
+    return Finding("jobs", Condition.NOTE, said)
+
+
+def _written(instant: datetime) -> str:
+    return instant.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _some(names: list[str], most: int = 10) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -1,0 +1,35 @@
+"""What a session tells the instance that it belongs to."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from cronfleet.model import Instant, SessionId
+
+
+class Fate(Protocol):
+    """Who is told what becomes of the session."""
+
+    async def declare(self, session: SessionId, now: Instant) -> None:
+        """Declare the jobs: the session is new, or other definitions went away."""
+        ...
+
+    async def settle_until(self, until: Instant) -> None:
+        """Settle what the jobs expect up to the instant: it may have run in another store."""
+        ...
+
+    def session_ends_soon(self, session: SessionId) -> None:
+        """It could not be renewed in time, and may be closed soon."""
+        ...
+
+    def session_lost(self, session: SessionId) -> None:
+        """It is closed: its runs are another's."""
+        ...
+
+    def held_asked(self) -> None:
+        """The store is about to be asked how many runs the session holds."""
+        ...
+
+    def held_seen(self, held: int) -> None:
+        """How many runs the store says that the session holds."""
+        ...

@@ -1,0 +1,74 @@
+"""A store that is not the one it was: nothing is claimed in it until it is adopted."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+
+from cronfleet.adopting import adopt
+from cronfleet.engine.acquaintance import Acquaintance, Recognised, Reset, Same
+from cronfleet.engine.steadiness import Reading
+from cronfleet.model import Instant
+from cronfleet.store import Order, Store, StoreInfo
+
+log: logging.Logger = logging.getLogger(__name__)
+
+
+class Succession:
+    """Which store is worked with, and up to when its ticks have run in one before it."""
+
+    def __init__(self) -> None:
+        self._acquaintance = Acquaintance()
+        self._reading = Reading(0, 0, 0)
+        self.trouble: str = ""
+        """Why nothing may be claimed; empty when the store is the right one."""
+        self.floor: Instant = 0
+        """No tick up to here may be run any more: it was in reach of a store before."""
+        self.is_settled: bool = True
+        """Whether the store expects nothing up to the floor."""
+
+    @property
+    def known(self) -> StoreInfo | None:
+        """What the store said last, while it was the one that is known."""
+        return self._acquaintance.known
+
+    def recognise(self, info: StoreInfo, reading: Reading, forgot_ms: int = 0) -> Recognised:
+        """Compare a store that was read so with the one that is known; see `Acquaintance.meet`."""
+        known, self._reading = self._reading, reading
+        met = self._acquaintance.meet(info, reading.sent_at, reading.received_at, forgot_ms)
+        if isinstance(met, Same):
+            self._go_on(met)
+            return met
+        self._reading = known  # Its time goes on by the boot clock, whatever the other says.
+        self.floor = max(self.floor, known.store + reading.received_at - known.received_at)
+        if isinstance(met, Reset):
+            self._stop(met)
+        else:
+            log.warning("the store was adopted: going on with it, in a new session")
+            self.trouble, self.is_settled = "", False
+        return met
+
+    async def adopt(self, store: Store, info: StoreInfo, label: str) -> StoreInfo:
+        """Adopt it without a person. Raises StoreError."""
+        log.error("adopting the store without a person, as on_store_reset says: %s", self.trouble)
+        order = Order(secrets.token_hex(16), label, "on_store_reset")
+        return (await adopt(store, info.id, order)).info
+
+    def _go_on(self, met: Same) -> None:
+        if met.lost_ms:
+            log.warning("a failover lost about the last %d ms of the store", met.lost_ms)
+        if self.trouble:
+            log.warning("the store is the one it was again: claims go on")
+        self.trouble = ""
+
+    def _stop(self, reset: Reset) -> None:
+        was_stopped, self.trouble = bool(self.trouble), _told(reset)
+        if not was_stopped:
+            log.error("claiming stopped: %s", self.trouble)
+
+
+def _told(reset: Reset) -> str:
+    return (
+        f"the store is not the one it was ({reset.said}): it was emptied, restored or replaced. "
+        "Put the right one back, or go on with this one by `cronfleet store adopt`"
+    )

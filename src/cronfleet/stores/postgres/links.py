@@ -1,0 +1,99 @@
+"""What both kinds of connection share: how they are made, watched over, and cut."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, TypeAlias
+
+import psycopg
+from psycopg.errors import Diagnostic
+
+from cronfleet.errors import StoreError, StoreUnavailableError
+from cronfleet.stores.postgres.queries import Batch, Rows
+from cronfleet.stores.postgres.server import in_our_words, is_lost, is_undone
+from cronfleet.stores.postgres.texts import said
+
+AnyConnection: TypeAlias = "psycopg.Connection[Any] | psycopg.AsyncConnection[Any]"
+
+# No session state: behind a pooler every transaction may have another connection.
+OPTIONS: dict[str, Any] = {"autocommit": True, "prepare_threshold": None}
+
+LOCK_SHARE, STATEMENT_SHARE, CANCEL_SHARE = 0.7, 0.75, 0.8
+"""When a call's time is so far over, the server gives up waiting for a lock, then the statement;
+then it is asked to cancel; at the end the connection is cut."""
+
+
+class Undone(Exception):  # noqa: N818 - no error: it is tried again
+    """Certainly nothing was done, and another try may do it."""
+
+    def __init__(self, error: psycopg.Error) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.is_lost: bool = is_lost(error)
+
+
+class Watched:
+    """What is known of a connection that is in use."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._warnings: list[str] = []
+        self._ends = False
+        self.is_cut = False
+        """Its time was over."""
+
+    def notice(self, diagnostic: Diagnostic) -> None:
+        """A handler for the driver."""
+        if diagnostic.severity_nonlocalized == "WARNING":
+            self._warnings.append(diagnostic.message_primary or "a warning")
+
+    def sends(self, batch: Batch) -> None:
+        self._ends = batch.ends
+        self._warnings.clear()
+
+    def has_ended(self, status: str | None) -> None:
+        """The answer to COMMIT has come.
+
+        Raises StoreUnavailableError unless it says, without a warning, that it is done: one is
+        given when the wait for a standby was cancelled, and then a failover may undo it.
+        """
+        if status != "COMMIT" or self._warnings:
+            what = "; ".join(self._warnings) or f"COMMIT was answered with {status}"
+            raise StoreUnavailableError(self._name, f"whether it will last is not known: {what}")
+
+    def judged(self, error: psycopg.Error) -> Undone | StoreError:
+        """What an error in the middle of a call means."""
+        if self.is_cut:
+            return StoreUnavailableError(self._name, "the time for it was over")
+        if is_undone(error) or (is_lost(error) and not self._ends):
+            return Undone(error)
+        return in_our_words(self._name, error)
+
+
+@contextmanager
+def kept(failures: list[psycopg.Error]) -> Generator[None]:
+    """Keep the driver's errors for later: leaving a pipeline by one, it would log a second."""
+    try:
+        yield
+    except psycopg.Error as error:
+        failures.append(error)
+
+
+def as_given(found: Sequence[dict[str, Any]]) -> Rows:
+    """Rows with their texts as they were given."""
+    return [
+        {name: said(value) if isinstance(value, str) else value for name, value in row.items()}
+        for row in found
+    ]
+
+
+def cut(connection: AnyConnection) -> None:
+    """End all waiting for the server, from another thread too. Nothing is sent."""
+    with (
+        suppress(OSError, psycopg.Error),
+        socket.socket(fileno=os.dup(connection.fileno())) as link,
+    ):
+        link.shutdown(socket.SHUT_RDWR)

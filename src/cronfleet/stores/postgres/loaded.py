@@ -1,0 +1,243 @@
+"""What a transaction has read so far, and under which locks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cronfleet.clock import Clock
+from cronfleet.model import (
+    Digest,
+    GapRecord,
+    Instant,
+    JobName,
+    JobRecord,
+    RunId,
+    RunRecord,
+    SessionId,
+)
+from cronfleet.stores.postgres.queries import CLOCK, Query, Rows, Value, ordered, query
+from cronfleet.stores.steps.records import FleetRecord, SessionRecord, time_of
+from cronfleet.stores.steps.rows import gap_from, job_from, run_from
+
+MOST_WAITING_AT_ONCE = 8
+"""How many waiting runs of a job are loaded at first; rarely more than one is promoted."""
+
+
+class NotLoaded(Exception):  # noqa: N818 - no error: it says what to load, and the step is run again
+    """A step asked for what was not loaded, or writes what is not locked."""
+
+    def __init__(self, *queries: Query) -> None:
+        super().__init__(*(each.statement for each in queries))
+        self.queries = queries
+
+
+class Loaded:
+    """Filled by `take`. Whoever asks for what is not there is told so by `NotLoaded`."""
+
+    def __init__(self, clock: Clock | None, *, writes: bool) -> None:
+        self._clock = clock
+        self._writes = writes
+        self._fleet: FleetRecord | None = None
+        self._answers: dict[Query, Rows] = {}
+        self._sessions: dict[SessionId, SessionRecord | None] = {}
+        self._jobs: dict[JobName, JobRecord | None] = {}
+        self._runs: dict[RunId, RunRecord | None] = {}
+        self._waiting: dict[JobName, tuple[int, list[RunRecord]]] = {}
+        self._gaps: dict[JobName, GapRecord | None] = {}
+        self._definitions: dict[Digest, str | None] = {}
+        self._held: dict[str, int] = {}
+        self._locked: set[object] = set()
+        self.tokens: list[int] = []
+        self._now: Instant | None = None
+        self.server_started_at: int | None = None
+        """Set if it is not the server that the fleet's row speaks of."""
+
+    # --- taking in
+
+    def take(self, asked: Query, rows: Rows) -> None:
+        """The rows that a query was answered with."""
+        self._answers[asked] = rows
+        if asked.statement in _TAKERS:
+            _TAKERS[asked.statement](self, asked, rows)
+
+    def take_clock(self, _asked: Query, rows: Rows) -> None:
+        (row,) = rows
+        self._fleet = FleetRecord(row["store_id"], row["epoch"], row["greatest_ms"], 0)
+        clock_ms = row["clock_ms"] if self._clock is None else self._clock.wall_ms()
+        self._now = time_of(clock_ms, row["greatest_ms"])
+        this, known = row["this_server_started_at"], row["server_started_at"]
+        self.server_started_at = None if this == known else this
+
+    def take_tokens(self, _asked: Query, rows: Rows) -> None:
+        self.tokens += [row["token"] for row in rows]
+
+    def take_fleet_lock(self, _asked: Query, _rows: Rows) -> None:
+        self._locked.add("fleet")
+
+    def take_session(self, asked: Query, rows: Rows) -> None:
+        session = asked.value("id")
+        self._sessions[session] = SessionRecord(**rows[0]) if rows else None
+        if asked.statement in {"change_session", "end_session"}:
+            self._locked.add(session)
+
+    def take_jobs(self, asked: Query, rows: Rows) -> None:
+        names = asked.value("names")
+        self._jobs |= dict.fromkeys(names)
+        self._jobs |= {row["name"]: job_from(row) for row in rows}
+        if asked.holds:
+            self._locked.update(("job", name) for name in names)
+
+    def take_runs(self, asked: Query, rows: Rows) -> None:
+        self._runs |= dict.fromkeys(map(RunId.parse, asked.value("ids")))
+        self._keep_runs(map(run_from, rows), locked=asked.holds)
+
+    def take_waiting(self, asked: Query, rows: Rows) -> None:
+        runs = [run_from(row) for row in rows]
+        self._keep_runs(runs, locked=True)  # By their job's lock.
+        for job in asked.value("jobs"):
+            self._waiting[job] = asked.value("most"), [run for run in runs if run.id.job == job]
+
+    def take_newest_gaps(self, asked: Query, rows: Rows) -> None:
+        self._gaps |= dict.fromkeys(asked.value("jobs"))
+        self._gaps |= {row["job"]: gap_from(row) for row in rows}
+
+    def take_definitions(self, asked: Query, rows: Rows) -> None:
+        self._definitions |= dict.fromkeys(asked.value("digests"))
+        self._definitions |= {row["digest"]: row["json"] for row in rows}
+
+    def take_counts(self, asked: Query, rows: Rows) -> None:
+        self._held |= dict.fromkeys(asked.value("sessions"), 0)
+        self._held |= {row["session"]: row["count"] for row in rows}
+
+    def _keep_runs(self, runs: Iterable[RunRecord], *, locked: bool) -> None:
+        for run in runs:
+            self._runs[run.id] = run
+            if locked:
+                self._locked.add(run.id)
+
+    # --- giving out
+
+    @property
+    def now(self) -> Instant:
+        if self._now is None:
+            raise NotLoaded(CLOCK)
+        return self._now
+
+    def fleet(self) -> FleetRecord:
+        if self._fleet is None:
+            raise NotLoaded(CLOCK)
+        return self._fleet
+
+    def rows(self, statement: str, **values: Value) -> Rows:
+        """The answer to any query, as it was before this transaction wrote."""
+        asked = query(statement, **values)
+        if asked not in self._answers:
+            raise NotLoaded(asked)
+        return self._answers[asked]
+
+    def session(self, session: SessionId) -> SessionRecord | None:
+        if session not in self._sessions:
+            raise NotLoaded(query("end_session" if self._writes else "session", id=session))
+        return self._sessions[session]
+
+    def everyone(self) -> dict[SessionId, SessionRecord]:
+        return {row["id"]: SessionRecord(**row) for row in self.rows("sessions")}
+
+    def held(self, session: SessionId) -> int:
+        if session not in self._held:
+            known = [each["id"] for each in self._answers.get(query("sessions"), ())]
+            raise NotLoaded(query("count_held", sessions=ordered({session, *known})))
+        return self._held[session]
+
+    def job(self, name: JobName) -> JobRecord | None:
+        if name not in self._jobs:
+            if self._writes:
+                raise NotLoaded(query("hold_jobs", names=(name,)))
+            # A reader that wants one job wants those of all the runs that it has seen.
+            raise NotLoaded(query("jobs_seen", names=ordered({name, *self._jobs_of_seen_runs()})))
+        return self._jobs[name]
+
+    def _jobs_of_seen_runs(self) -> set[JobName]:
+        names = {
+            row["job"]
+            for asked, rows in self._answers.items()
+            if asked.statement in {"runs_pending", "runs_held"}
+            for row in rows
+        }
+        return names - self._jobs.keys()
+
+    def run(self, run: RunId) -> RunRecord | None:
+        if run not in self._runs:
+            # Under its job's lock nobody makes it, and whoever changes it locks it first.
+            held = self._writes and ("job", run.job) not in self._locked
+            raise NotLoaded(query("hold_runs" if held else "runs_seen", ids=(str(run),)))
+        return self._runs[run]
+
+    def orphaned(self, limit: int) -> list[RunRecord]:
+        """Runs of sessions that have ended, locked, as they are now."""
+        seen = [run_from(row) for row in self.rows("runs_orphaned", limit=limit)]
+        if self._writes and any(run.id not in self._runs for run in seen):
+            raise NotLoaded(
+                query("hold_jobs", names=ordered({run.id.job for run in seen})),
+                query("hold_runs", ids=ordered({str(run.id) for run in seen})),
+            )
+        now = {run.id: self._runs.get(run.id) for run in seen}
+        return [run for was in seen if (run := now[was.id]) and run.session == was.session]
+
+    def waiting(self, job: JobName, gone: set[RunId]) -> RunRecord | None:
+        """The waiting run that was made first, of those that are not gone."""
+        most, runs = self._waiting.get(job, (0, []))
+        left = next((run for run in runs if run.id not in gone), None)
+        if left is None and len(runs) == most:
+            more = max(MOST_WAITING_AT_ONCE, 8 * most)
+            raise NotLoaded(query("waiting", jobs=(job,), most=more))
+        return left
+
+    def newest_gap(self, job: JobName) -> GapRecord | None:
+        if job not in self._gaps:
+            raise NotLoaded(query("newest_gaps", jobs=(job,)))
+        return self._gaps[job]
+
+    def definition(self, digest: Digest) -> str | None:
+        if digest not in self._definitions:
+            raise NotLoaded(query("definitions", digests=(digest,)))
+        return self._definitions[digest]
+
+    # --- locks
+
+    def hold_fleet(self) -> None:
+        """Whoever writes it must have it locked."""
+        if "fleet" not in self._locked:
+            raise NotLoaded(query("hold_fleet"))
+
+    def hold_session(self, session: SessionId) -> None:
+        if self._sessions.get(session) and session not in self._locked:
+            raise NotLoaded(query("change_session", id=session))
+
+    def hold_job(self, name: JobName) -> None:
+        if self._jobs.get(name) and ("job", name) not in self._locked:
+            raise NotLoaded(query("hold_jobs", names=(name,)))
+
+    def hold_run(self, run: RunId) -> None:
+        if self._runs.get(run) and run not in self._locked:
+            raise NotLoaded(query("hold_runs", ids=(str(run),)))
+
+
+# What is found by the query itself needs none.
+_TAKERS = {
+    "clock": Loaded.take_clock,
+    "tokens": Loaded.take_tokens,
+    "hold_fleet": Loaded.take_fleet_lock,
+    "session": Loaded.take_session,
+    "keep_session": Loaded.take_session,
+    "change_session": Loaded.take_session,
+    "end_session": Loaded.take_session,
+    "jobs_seen": Loaded.take_jobs,
+    "hold_jobs": Loaded.take_jobs,
+    "runs_seen": Loaded.take_runs,
+    "hold_runs": Loaded.take_runs,
+    "waiting": Loaded.take_waiting,
+    "newest_gaps": Loaded.take_newest_gaps,
+    "definitions": Loaded.take_definitions,
+    "count_held": Loaded.take_counts,
+}

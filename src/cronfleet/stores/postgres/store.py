@@ -1,0 +1,129 @@
+"""The store in a PostgreSQL database: each step of the contract one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import TypeVar
+
+from cronfleet.clock import Clock
+from cronfleet.errors import StoreRefusedError
+from cronfleet.model import SessionId
+from cronfleet.store import Hints, Renewal, Renewer, StoreInfo
+from cronfleet.stores.postgres.address import Address, schema_of
+from cronfleet.stores.postgres.blocking import BlockingLink
+from cronfleet.stores.postgres.links import LOCK_SHARE, STATEMENT_SHARE
+from cronfleet.stores.postgres.listening import Listening
+from cronfleet.stores.postgres.opening import prepared
+from cronfleet.stores.postgres.pool import Pool
+from cronfleet.stores.postgres.queries import Query, query
+from cronfleet.stores.postgres.statements import statements
+from cronfleet.stores.postgres.talking import Talk
+from cronfleet.stores.steps import needs, sessions
+from cronfleet.stores.steps.needs import NOTHING, Needs
+from cronfleet.stores.steps.records import Records
+from cronfleet.stores.steps.stepped import SteppedStore
+
+Answer = TypeVar("Answer")
+
+_MIGRATION_S = 30.0
+"""Opening may wait for another instance that migrates."""
+
+
+class PostgresStore(SteppedStore):
+    """Shared by all instances that name the same database and fleet.
+
+    Each fleet has a schema of its own: `default` the schema `cronfleet`, any other one
+    `cronfleet_<fleet>`. A call that takes longer than `call_timeout` seconds raises
+    StoreUnavailableError; it should be at most a quarter of a session's TTL. Time is the server's,
+    unless a clock is given. Works through a pooler, in transaction mode too.
+
+    Raises ConfigurationError for a URL that cannot be read, or a fleet's name that cannot be part
+    of a schema's.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        fleet: str = "default",
+        clock: Clock | None = None,
+        call_timeout: float = 2.5,
+    ) -> None:
+        super().__init__()
+        self._address = Address(url, call_timeout)
+        self._address.check()
+        self._schema = schema_of(fleet)
+        self._statements = statements(self._schema)
+        self._talk = Talk(self._schema, _bounds(call_timeout), clock)
+        self._listening = Listening(self._address, self._schema, self._hub)
+        self._pool: Pool | None = None
+
+    @property
+    def name(self) -> str:
+        return self._address.name
+
+    async def open(self) -> StoreInfo:
+        async with AsyncExitStack() as undo:
+            pool = self._pool
+            if pool is None:
+                pool = Pool(self._address, self._statements)
+                undo.push_async_callback(pool.aclose)
+            bounds = _bounds(_MIGRATION_S)
+            await pool.take(lambda: prepared(self.name, self._schema, bounds), _MIGRATION_S)
+            info = await pool.take(lambda: self._talk.write(sessions.info, needs.to_open()))
+            if self._pool is None:  # Another task may have been quicker.
+                undo.pop_all()
+                self._pool = pool
+        return info
+
+    async def aclose(self) -> None:
+        await self._listening.aclose()
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.aclose()
+
+    def hints(self, topic: str) -> Hints:
+        self._listening.start()
+        return super().hints(topic)
+
+    def renewer(self) -> Renewer:
+        return _PostgresRenewer(self._talk, BlockingLink(self._address, self._statements))
+
+    async def _step(self, step: Callable[[Records], Answer], needed: Needs = NOTHING) -> Answer:
+        return await self._opened().take(lambda: self._talk.write(step, needed))
+
+    async def _read(self, step: Callable[[Records], Answer], needed: Needs = NOTHING) -> Answer:
+        return await self._opened().take(lambda: self._talk.read(step, needed))
+
+    def _opened(self) -> Pool:
+        if self._pool is None:
+            raise StoreRefusedError(f"the store {self.name} is not open: open it first")
+        return self._pool
+
+
+class _PostgresRenewer:
+    """A blocking connection for the renewal thread."""
+
+    def __init__(self, talk: Talk, link: BlockingLink) -> None:
+        self._talk = talk
+        self._link = link
+
+    def renew(self, session: SessionId) -> Renewal | None:
+        needed = needs.to_renew(session)
+        step = self._talk.write(lambda records: sessions.renew(records, session), needed)
+        return self._link.take(step)
+
+    def close(self) -> None:
+        self._link.close()
+
+
+def _bounds(timeout_s: float) -> Query:
+    """How long the server itself may wait. A client that falls silent in a transaction is ended."""
+    ms = timeout_s * 1000
+    return query(
+        "bounds",
+        lock_ms=str(max(1, round(ms * LOCK_SHARE))),
+        statement_ms=str(max(1, round(ms * STATEMENT_SHARE))),
+        idle_ms=str(max(1, round(2 * ms))),
+    )

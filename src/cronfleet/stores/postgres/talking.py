@@ -1,0 +1,157 @@
+"""Steps as conversations with the server: load, run, load what was missing, write, commit.
+
+There is no I/O here: whoever has a connection, blocking or not, sends what is yielded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from cronfleet.clock import Clock
+from cronfleet.model import Instant
+from cronfleet.store import DUE, SOON_MS
+from cronfleet.stores.postgres.loaded import MOST_WAITING_AT_ONCE, Loaded, NotLoaded
+from cronfleet.stores.postgres.queries import (
+    BEGIN,
+    CLOCK,
+    COMMIT,
+    ROLLBACK,
+    Batch,
+    Conversation,
+    Query,
+    ordered,
+    query,
+)
+from cronfleet.stores.postgres.records import PostgresRecords
+from cronfleet.stores.postgres.writes import Writes
+from cronfleet.stores.steps.needs import Look, Needs, SessionUse
+from cronfleet.stores.steps.records import TOKENS_PER_MS, Records
+
+Answer = TypeVar("Answer")
+
+_SESSION_QUERIES = {
+    SessionUse.STANDS: "keep_session",
+    SessionUse.CHANGES: "change_session",
+    SessionUse.ENDS: "end_session",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """How one store talks: its channel for hints, its bounds, and its clock in tests."""
+
+    channel: str
+    bounds: Query
+    clock: Clock | None
+
+    def read(self, step: Callable[[Records], Answer], needed: Needs) -> Conversation[Answer]:
+        """A step that writes nothing: no transaction, no locks, each batch by itself."""
+        loaded = Loaded(self.clock, writes=False)
+        if needed.looks:
+            yield from self._load(loaded, [self.bounds, CLOCK])
+            yield from self._load(loaded, [self.bounds, *_looks(needed.looks, loaded.now)])
+        while True:
+            try:
+                return step(PostgresRecords(loaded))
+            except NotLoaded as missing:
+                yield from self._load(loaded, [self.bounds, *missing.queries])
+
+    def write(self, step: Callable[[Records], Answer], needed: Needs) -> Conversation[Answer]:
+        """A step in one transaction. The server's time is read when the locks are held."""
+        loaded = yield from self._begin(needed)
+        while True:
+            records = PostgresRecords(loaded)
+            try:
+                answer = step(records)
+                break
+            except NotLoaded as missing:
+                yield from self._load(loaded, missing.queries)
+        written = records.writes.queries()
+        if not written and needed.may_undo:
+            yield Batch([ROLLBACK])
+            return answer
+        # Also when nothing was written: locks alone make the commit wait for the disk and for
+        # standbys, and so for the earlier writes that this answer speaks of.
+        if needed.changes_fleet:
+            written.append(_follow_clock(loaded.now))
+        yield Batch([*written, *self._hints(records.writes, needed), COMMIT], ends=True)
+        return answer
+
+    def _begin(self, needed: Needs) -> Conversation[Loaded]:
+        while True:
+            loaded = Loaded(self.clock, writes=True)
+            yield from self._load(loaded, [BEGIN, self.bounds, *_first(needed), CLOCK])
+            if loaded.server_started_at is None:
+                return loaded
+            yield Batch([ROLLBACK])
+            yield from self._notice(loaded.server_started_at)
+
+    def _notice(self, server_started_at: int) -> Conversation[None]:
+        """The server is another, or was begun anew, and may have lost its last writes."""
+        loaded = Loaded(self.clock, writes=True)
+        hold = query("hold_fleet")
+        yield from self._load(loaded, [BEGIN, self.bounds, hold, CLOCK])
+        put = query("put_server", server_started_at=server_started_at)
+        yield Batch([put, _follow_clock(loaded.now), COMMIT], ends=True)
+
+    def _load(self, loaded: Loaded, queries: Sequence[Query]) -> Conversation[None]:
+        if CLOCK not in queries and any(each.holds for each in queries):
+            queries = [*queries, CLOCK]
+        answers = yield Batch(queries)
+        for asked, rows in zip(queries, answers, strict=True):
+            loaded.take(asked, rows)
+
+    def _hints(self, writes: Writes, needed: Needs) -> Iterator[Query]:
+        if writes.has_pending_runs or (writes.jobs and needed.moves_ticks):
+            yield query("tell", channel=self.channel, topic=DUE)
+
+
+def _follow_clock(now: Instant) -> Query:
+    return query("follow_clock", token=now * TOKENS_PER_MS)
+
+
+def _first(needed: Needs) -> Iterator[Query]:
+    """What a step needs, in the one order in which all transactions take their locks."""
+    if needed.takes_turns:
+        yield query("turn")
+    yield from _session_first(needed)
+    if needed.jobs:
+        yield query("hold_jobs", names=ordered(needed.jobs))
+    if needed.runs:
+        yield query("hold_runs", ids=ordered(map(str, needed.runs)))
+    yield from _then_seen(needed)
+
+
+def _session_first(needed: Needs) -> Iterator[Query]:
+    if needed.session is not None:
+        yield query(_SESSION_QUERIES[needed.session_use], id=needed.session)
+        if needed.session_use is not SessionUse.STANDS:
+            yield query("sessions")
+    if needed.changes_fleet:
+        yield query("hold_fleet")
+    if needed.changes_fleet and needed.session is not None:
+        yield query("count_held", sessions=(needed.session,))
+
+
+def _then_seen(needed: Needs) -> Iterator[Query]:
+    """What the locks that are held protect, or what needs none."""
+    if needed.jobs_seen - needed.jobs:
+        yield query("jobs_seen", names=ordered(needed.jobs_seen - needed.jobs))
+    if needed.makes_room:
+        yield query("waiting", jobs=ordered(needed.jobs), most=MOST_WAITING_AT_ONCE)
+    if needed.gaps:
+        yield query("newest_gaps", jobs=ordered(needed.gaps))
+    if needed.definitions:
+        yield query("definitions", digests=ordered(needed.definitions))
+    if needed.tokens:
+        yield query("tokens", count=needed.tokens)
+
+
+def _looks(look: Look, now: Instant) -> Iterator[Query]:
+    page = {"limit": look.limit, "skip": look.skip}
+    yield query("runs_pending", program=look.program, until=now, **page)
+    for low, high in ((-1, now), (now, now + SOON_MS)):
+        yield query("jobs_due", program=look.program, low=low, high=high, **page)
+    yield query("next_due", program=look.program, after=now)

@@ -1,0 +1,127 @@
+"""What a step is going to read and to change, for a store that must load and lock it first.
+
+None of it is needed for a right answer: what was not said here is loaded when the step asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from cronfleet.model import Claim, Digest, JobName, ProgramName, RunId, SessionId
+from cronfleet.store import ClaimItem, Completion, Declaration, PendingClaim, Start, TickClaim
+
+
+class SessionUse(Enum):
+    """How a step's session must be held."""
+
+    STANDS = auto()
+    """It must not end meanwhile; that it is renewed does not matter."""
+    CHANGES = auto()
+    ENDS = auto()
+    """Whoever needs it to stand is waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A page of what is due."""
+
+    program: ProgramName
+    limit: int
+    skip: int
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """Jobs and runs are those that the step may change, unless they are only seen."""
+
+    session: SessionId | None = None
+    session_use: SessionUse = SessionUse.ENDS
+    jobs: frozenset[JobName] = frozenset()
+    jobs_seen: frozenset[JobName] = frozenset()
+    runs: frozenset[RunId] = frozenset()
+    definitions: frozenset[Digest] = frozenset()
+    gaps: frozenset[JobName] = frozenset()
+    """Jobs whose newest gap may go on."""
+    tokens: int = 0
+    looks: Look | None = None
+    changes_fleet: bool = False
+    makes_room: bool = False
+    """Waiting runs of the jobs may become pending."""
+    moves_ticks: bool = False
+    """Whoever knows the jobs had better look, if one was changed."""
+    takes_turns: bool = False
+    """It makes what is not there yet, or drops what others share: one such step at a time."""
+    may_undo: bool = False
+    """When nothing was written, its answer promises nothing, and need not be made to last."""
+
+
+NOTHING = Needs()
+
+
+def to_open() -> Needs:
+    return Needs(changes_fleet=True)
+
+
+def to_renew(session: SessionId) -> Needs:
+    return Needs(session=session, session_use=SessionUse.CHANGES, changes_fleet=True)
+
+
+def to_end(session: SessionId) -> Needs:
+    return Needs(session=session, takes_turns=True)
+
+
+def to_sync(session: SessionId, declarations: Sequence[Declaration]) -> Needs:
+    return Needs(
+        session=session,
+        session_use=SessionUse.CHANGES,
+        jobs=frozenset(each.name for each in declarations),
+        definitions=frozenset(each.digest for each in declarations),
+        makes_room=True,
+        moves_ticks=True,
+        takes_turns=True,
+    )
+
+
+def to_claim(session: SessionId, items: Sequence[ClaimItem]) -> Needs:
+    ticks = [each for each in items if isinstance(each, TickClaim)]
+    pending = [each.run for each in items if isinstance(each, PendingClaim)]
+    made = [RunId(each.job, each.fire_time) for each in ticks if each.fire_time is not None]
+    return Needs(
+        session=session,
+        session_use=SessionUse.STANDS,
+        jobs=frozenset(each.job for each in ticks),
+        jobs_seen=frozenset(run.job for run in pending),
+        runs=frozenset([*made, *pending]),
+        gaps=frozenset(each.job for each in ticks if each.gap),
+        tokens=len(items),
+        may_undo=True,
+    )
+
+
+def to_start(session: SessionId, starts: Sequence[Start]) -> Needs:
+    runs = frozenset(each.run for each in starts)
+    return Needs(session=session, session_use=SessionUse.STANDS, runs=runs)
+
+
+def to_complete(completions: Sequence[Completion]) -> Needs:
+    runs = frozenset(each.run for each in completions)
+    return Needs(jobs=frozenset(run.job for run in runs), runs=runs, makes_room=True)
+
+
+def to_release(claims: Sequence[Claim]) -> Needs:
+    return Needs(runs=frozenset(each.run for each in claims))
+
+
+def to_order(job: JobName) -> Needs:
+    """For an order that leaves the ticks where they are."""
+    return Needs(jobs=frozenset([job]))
+
+
+def to_move(job: JobName) -> Needs:
+    return Needs(jobs=frozenset([job]), gaps=frozenset([job]), moves_ticks=True)
+
+
+def to_look(program: ProgramName, limit: int, skip: int) -> Needs:
+    return Needs(looks=Look(program, limit, skip))

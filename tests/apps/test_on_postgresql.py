@@ -1,0 +1,155 @@
+"""The application's two databases on a real PostgreSQL, where one and a driver are to be had."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from cronfleet.apps.password_expiry.databases import Database
+from cronfleet.apps.password_expiry.notices import Outbox
+from cronfleet.apps.password_expiry.users import UserColumns, UserTable
+from cronfleet.errors import ConfigurationError
+from tests.apps.postgres import own_postgres, statements
+from tests.apps.worlds import Recorder, World
+from tests.conftest import in_use_as
+
+pytest.importorskip("psycopg", reason="psycopg is not installed")
+
+SETTING = "USERS_DATABASE_URL"
+MANY = 1200
+
+
+@pytest.fixture(scope="module")
+def server(pytestconfig: pytest.Config) -> Iterator[str]:
+    with ExitStack() as stack:
+        yield in_use_as(pytestconfig, lambda: stack.enter_context(own_postgres()))
+
+
+@pytest.fixture
+def url(server: str) -> str:
+    """A database for this test alone."""
+    statements(server, "DROP DATABASE IF EXISTS theirs WITH (FORCE)", "CREATE DATABASE theirs")
+    return f"{server.removesuffix('postgres')}theirs"
+
+
+@contextmanager
+def world_at(url: str, columns: UserColumns | None = None) -> Generator[World]:
+    users = UserTable(Database(url, SETTING, writes=False), columns or UserColumns())
+    outbox = Outbox(Database(url, SETTING, writes=True))
+    try:
+        users.check()
+        outbox.prepare()
+        yield World(Path(), users, outbox)
+    finally:
+        users.database.close()
+        outbox.database.close()
+
+
+def people(id_column: str, id_type: str, value: str, count: int = 3) -> tuple[str, str]:
+    """Users whose ids are `value` of 1, 2, 3 ..., their names in another order."""
+    columns = "email text, name text, password_changed_at timestamptz"
+    each = f"{value}, 'u' || i || '@corp.test', 'N' || (i * 7919) % 5000, '2025-01-01'"
+    return (
+        f"CREATE TABLE users ({id_column} {id_type} PRIMARY KEY, {columns})",
+        f"INSERT INTO users SELECT {each} FROM generate_series(1, {count}) i",
+    )
+
+
+@pytest.mark.parametrize("rights", ["SELECT", "INSERT, UPDATE"])
+def test_whoever_may_not_write_the_notices_is_told_where_else_they_may_stand(
+    url: str, rights: str
+) -> None:
+    statements(url, *people("id", "int", "i"))
+    with world_at(url):
+        pass
+    statements(
+        url,
+        "DROP ROLE IF EXISTS reader",
+        "CREATE ROLE reader LOGIN",
+        f"GRANT {rights} ON password_notices, password_notices_outbox TO reader",
+        "GRANT SELECT ON users TO reader",
+    )
+    try:
+        with (
+            pytest.raises(ConfigurationError, match=r"permission denied.*set NOTICES_DATABASE_URL"),
+            world_at(url.replace("postgres@", "reader@")),
+        ):
+            pass
+    finally:
+        statements(url, "DROP OWNED BY reader", "DROP ROLE reader")
+
+
+@pytest.mark.parametrize("id_column", ["user_id", "user_email", "user_name", "user_date"])
+async def test_no_user_is_passed_over_whatever_the_id_is_called(url: str, id_column: str) -> None:
+    statements(url, *people(id_column, "text", "'login' || i", MANY))
+    with world_at(url, UserColumns(id=id_column)) as these:
+        report = await these.run(Recorder(), dry=True)
+    assert (report.users, report.made) == (MANY, MANY)
+
+
+@pytest.mark.parametrize(
+    ("id_type", "value"),
+    [
+        ("int", "i"),
+        ("bigint", "i + 9000000000000000000"),
+        ("text", "'a' || i"),
+        ("char(10)", "'a' || i"),
+        ("uuid", "gen_random_uuid()"),
+        ("bytea", "sha256(i::text::bytea)"),
+        ("numeric(30, 2)", "i"),
+        ("date", "date '2024-01-01' + i"),
+    ],
+)
+async def test_users_are_mailed_whatever_type_their_id_has(
+    url: str, id_type: str, value: str
+) -> None:
+    statements(url, *people("id", id_type, value))
+    sender = Recorder()
+    with world_at(url) as these:
+        await these.run(sender)
+    assert len(sender.mails) == 3
+
+
+@pytest.mark.parametrize(
+    ("id_type", "value"),
+    [("inet", "inet '10.0.0.0' + i"), ("timestamptz", "now() + i * interval '1 s'")],
+)
+def test_an_id_that_does_not_find_its_user_again_is_refused(
+    url: str, id_type: str, value: str
+) -> None:
+    statements(url, *people("id", id_type, value))
+    refusal = pytest.raises(ConfigurationError, match=r"^USERS_ID_COLUMN: no user is found again")
+    with refusal, world_at(url):
+        pass
+
+
+async def test_a_materialised_view_will_do(url: str) -> None:
+    statements(url, *people("id", "int", "i"), "CREATE MATERIALIZED VIEW seen AS TABLE users")
+    sender = Recorder()
+    with world_at(url, UserColumns(table="seen")) as these:
+        await these.run(sender)
+    assert len(sender.mails) == 3
+
+
+async def test_a_database_without_an_encoding_will_do(server: str, url: str) -> None:
+    statements(
+        server,
+        "DROP DATABASE theirs",
+        "CREATE DATABASE theirs TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'",
+    )
+    statements(url, *people("id", "text", "'ä' || i"))
+    sender = Recorder()
+    with world_at(url) as these:
+        await these.run(sender)
+        assert these.states() == {f"ä{n}": "SENT" for n in (1, 2, 3)}
+
+
+def test_nobody_is_waited_for_without_end(url: str) -> None:
+    statements(url, *people("id", "int", "i"))
+    with world_at(url) as these, these.outbox.database.begin() as ours:
+        told = [ours.scalar(text(f"SHOW {name}_timeout")) for name in ("statement", "lock")]
+    assert told == ["1min", "10s"]

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import Counter
+from collections.abc import AsyncIterator
+
+import pytest
+
+from cronfleet.clock import ManualClock
+from cronfleet.model import RunId
+from cronfleet.store import Store
+from cronfleet.stores.postgres import PostgresStore
+from cronfleet.testing.conformance import StoreConformance
+from cronfleet.testing.conformance.races import race
+from cronfleet.testing.samples import START
+from tests.postgres_servers import OwnPooler, Postgres
+from tests.stores.crowd import Member, check
+
+pytestmark = pytest.mark.postgres
+
+
+class TestPostgres(StoreConformance):
+    @pytest.fixture
+    async def store(self, clock: ManualClock, postgres_server: Postgres) -> AsyncIterator[Store]:
+        store = PostgresStore(postgres_server.url, fleet=secrets.token_hex(4), clock=clock)
+        await store.open()
+        yield store
+        await store.aclose()
+
+
+class TestNewestPostgres(StoreConformance):
+    @pytest.fixture
+    async def store(
+        self, clock: ManualClock, newest_postgres_server: Postgres
+    ) -> AsyncIterator[Store]:
+        store = PostgresStore(newest_postgres_server.url, fleet=secrets.token_hex(4), clock=clock)
+        await store.open()
+        yield store
+        await store.aclose()
+
+
+class TestPostgresBehindAPooler(StoreConformance):
+    @pytest.fixture
+    async def store(self, clock: ManualClock, pooler: OwnPooler) -> AsyncIterator[Store]:
+        store = PostgresStore(pooler.url, fleet=secrets.token_hex(4), clock=clock)
+        await store.open()
+        yield store
+        await store.aclose()
+
+
+@pytest.mark.timeout(1200)
+async def test_fifty_claimers_of_one_tick_over_a_thousand_rounds_make_a_thousand_claims(
+    postgres_server: Postgres,
+) -> None:
+    grants = await raced(postgres_server.url, rounds=1_000)
+    assert (len(grants), set(grants.values())) == (1_000, {1})
+
+
+async def raced(url: str, rounds: int) -> Counter[RunId]:
+    """Fifty claimers on ten stores, each with connections of its own."""
+    fleet, clock = secrets.token_hex(4), ManualClock(START)
+    stores = [PostgresStore(url, fleet=fleet, clock=clock, call_timeout=30) for _ in range(10)]
+    await asyncio.gather(*(store.open() for store in stores))
+    try:
+        return await race(stores, rounds)
+    finally:
+        for store in stores:
+            await store.aclose()
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("seed", range(3))
+async def test_what_a_crowd_does_at_once_adds_up(postgres_server: Postgres, seed: int) -> None:
+    fleet = secrets.token_hex(4)
+    stores = [PostgresStore(postgres_server.url, fleet=fleet, call_timeout=30) for _ in range(6)]
+    await asyncio.gather(*(store.open() for store in stores))
+    members = [Member(store, 100 * seed + n) for n, store in enumerate(stores)]
+    await asyncio.gather(*(member.work(rounds=60) for member in members))
+    await check(stores[0], members)
+    for store in stores:
+        await store.aclose()
