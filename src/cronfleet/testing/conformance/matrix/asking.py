@@ -13,7 +13,11 @@ from cronfleet.store import (
 )
 from cronfleet.testing.conformance.matrix.cells import Cell, Operation
 from cronfleet.testing.conformance.matrix.conditions import Condition
-from cronfleet.testing.conformance.matrix.pictures import changes, picture
+from cronfleet.testing.conformance.matrix.pictures import (
+    assert_that_tokens_rise,
+    changes,
+    picture,
+)
 from cronfleet.testing.conformance.matrix.request import Request
 from cronfleet.testing.conformance.matrix.scenes import Scene
 
@@ -34,7 +38,9 @@ async def outcome(
     names = {scene.anna: "anna", scene.ben: "ben"}
     before = await picture(store, names)
     answer = await _answer(store, operation, request)
-    return Cell(answer, changes(before, await picture(store, names)))
+    after = await picture(store, names)
+    assert_that_tokens_rise(before, after)
+    return Cell(answer, changes(before, after))
 
 
 async def _answer(store: Store, operation: Operation, request: Request) -> str:

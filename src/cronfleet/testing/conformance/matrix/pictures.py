@@ -77,6 +77,18 @@ def changes(before: Picture, after: Picture) -> dict[str, str]:
     return found
 
 
+def assert_that_tokens_rise(before: Picture, after: Picture) -> None:
+    """Whatever was granted between the two has a token above all that were there."""
+    old, new = _tokens(before), _tokens(after)
+    fresh = [token for run, token in new.items() if token != old.get(run, 0)]
+    assert all(token > max(old.values()) for token in fresh), f"{new} after {old}"
+
+
+def _tokens(shown: Picture) -> dict[str, int]:
+    runs = (each.record for each in shown.values() if isinstance(each.record, RunRecord))
+    return {str(run.id): run.token for run in runs}
+
+
 def at(instant: Instant | None) -> str:
     """An instant of the matrix: the time of day, or the bounds by their names."""
     if instant is None or instant == LATEST:
@@ -140,6 +152,8 @@ async def _assert_that_views_agree(
         active = sum(run.state in ACTIVE for run in runs if run.id.job == job.name)
         assert job.active == active, f"{job.name}: the active count is not that of its runs"
         assert (job.expected is None) is (job.state is JobState.FINISHED) or job.paused
+    tokens = [run.token for run in runs if run.token]
+    assert sorted(set(tokens)) == sorted(tokens), "two runs share a token"
     for session in {run.session for run in runs if run.session}:
         held = {run.id for run in runs if run.session == session and run.state in HELD}
         assert {each.claim.run for each in await store.held(session)} == held
