@@ -16,6 +16,8 @@ import subprocess
 import tempfile
 import threading
 from collections import deque
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -187,6 +189,19 @@ class OwnPostgres(Postgres):
 
     def promote(self) -> None:
         self.tell("SELECT pg_promote()")
+
+    @contextmanager
+    def followed(self) -> Generator[None]:
+        """While something receives all that it writes, as a standby does."""
+        program = self._programs.folder / "pg_receivewal"
+        folder = open_folder("receiver")
+        where = ["-D", folder, "-h", "127.0.0.1", "-p", self.port, "-U", "postgres"]
+        command = [*SETPRIV, program, *where, "--synchronous", "--verbose"]
+        follower = Started([str(part) for part in command], "starting log streaming")
+        try:
+            yield
+        finally:
+            follower.end(signal.SIGKILL)
 
     def _pids(self) -> list[int]:
         assert self._process is not None, "the server is stopped"

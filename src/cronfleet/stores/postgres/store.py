@@ -96,8 +96,8 @@ class PostgresStore(SteppedStore):
     async def check(
         self, job: JobName, moved: Moved | None = None, repair: Order | None = None
     ) -> list[Fault]:
-        mends = repair is not None
-        return await self._strays(job, mends=mends) + await super().check(job, moved, repair)
+        faults = await super().check(job, moved, repair)
+        return faults + await self._strays(job, mends=repair is not None)
 
     async def _strays(self, job: JobName, *, mends: bool) -> list[Fault]:
         """Whether each run of the job stands under its job's program."""
