@@ -20,6 +20,7 @@ import pytest
 from tests.fleet.rig import Effect, Fleet, eventually
 from tests.fleet.test_fleet import TTL_MS, TTL_S, accounted_seconds, history, is_locked
 from tests.fleet.test_store_restart import Said
+from tests.postgres_servers import OwnPostgres
 from tests.servers import OwnServer
 
 pytestmark = [pytest.mark.fleet, pytest.mark.timeout(400)]
@@ -39,10 +40,10 @@ class OnServer:
     """A store that can be away, and comes back with its data."""
 
     url: str
-    server: OwnServer | None
+    server: OwnServer | OwnPostgres | None
 
 
-@pytest.fixture(params=["sqlite", "redis"])
+@pytest.fixture(params=["sqlite", "redis", "postgres"])
 def kept(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> OnServer:
@@ -50,7 +51,7 @@ def kept(
     monkeypatch.setenv("CRONFLEET_FLEET", secrets.token_hex(4))
     if request.param == "sqlite":
         return OnServer(f"sqlite:///{tmp_path}/cronfleet.db", None)
-    server: OwnServer = request.getfixturevalue(f"own_{request.param}")
+    server: OwnServer | OwnPostgres = request.getfixturevalue(f"own_{request.param}")
     return OnServer(server.url, server)
 
 
@@ -95,7 +96,7 @@ def freeze_past_its_ttl(fleet: Fleet, pid: int, url: str) -> None:
     fleet.send(pid, signal.SIGCONT)
 
 
-def restart(fleet: Fleet, server: OwnServer, said: Said) -> None:
+def restart(fleet: Fleet, server: OwnServer | OwnPostgres, said: Said) -> None:
     """Away for longer than a TTL; the next tick after that is entered in time."""
     server.stop()
     until = time.monotonic() + 1.5 * TTL_S

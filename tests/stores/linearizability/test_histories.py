@@ -12,9 +12,11 @@ import pytest
 
 from cronfleet.clock import ManualClock
 from cronfleet.stores.memory import MemoryStore
+from cronfleet.stores.postgres import PostgresStore
 from cronfleet.stores.redis import RedisStore
 from cronfleet.stores.sqlite import SqliteStore
 from cronfleet.testing.samples import START
+from tests.postgres_servers import Postgres
 from tests.servers import Server
 from tests.stores.linearizability.clients import Line, live
 from tests.stores.linearizability.history import History
@@ -28,12 +30,15 @@ HISTORIES = 12
 Lines = Callable[[], Awaitable[Sequence[Line]]]
 
 
-@pytest.fixture(params=["sqlite", "redis", "valkey"])
+@pytest.fixture(params=["sqlite", "redis", "valkey", "postgres"])
 async def lines(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Lines]:
     """Opens a fleet of its own for each history, with a connection for each client."""
     async with AsyncExitStack() as opened:
         if request.param == "sqlite":
             yield lambda: on_sqlite(opened, tmp_path)
+        elif request.param == "postgres":
+            postgres: Postgres = request.getfixturevalue("postgres_server")
+            yield lambda: on_postgres(opened, postgres)
         else:
             server: Server = request.getfixturevalue(f"{request.param}_server")
             yield lambda: on_redis(opened, server)
@@ -42,6 +47,17 @@ async def lines(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 async def on_sqlite(opened: AsyncExitStack, folder: Path) -> Sequence[Line]:
     path, clock = folder / f"{secrets.token_hex(4)}.db", ManualClock(START)
     stores = [SqliteStore(path, clock=clock, lock_timeout_ms=60_000) for _ in range(CLIENTS)]
+    for store in stores:
+        await store.open()
+        opened.push_async_callback(store.aclose)
+    return [Line(store) for store in stores]
+
+
+async def on_postgres(opened: AsyncExitStack, server: Postgres) -> Sequence[Line]:
+    fleet, clock = secrets.token_hex(4), ManualClock(START)
+    stores = [
+        PostgresStore(server.url, fleet=fleet, clock=clock, call_timeout=30) for _ in range(CLIENTS)
+    ]
     for store in stores:
         await store.open()
         opened.push_async_callback(store.aclose)
