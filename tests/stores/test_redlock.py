@@ -8,7 +8,6 @@ import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -31,9 +30,8 @@ SOON_S = 30
 class Five:
     """Five servers that know nothing of each other."""
 
-    def __init__(self, servers: list[OwnServer], folders: list[Path]) -> None:
+    def __init__(self, servers: list[OwnServer]) -> None:
         self.servers = servers
-        self._folders = folders
         self._stopped: set[int] = set()
 
     @property
@@ -51,9 +49,10 @@ class Five:
         self._stopped.clear()
 
     def restart_empty(self, number: int) -> None:
-        self.servers[number].stop()
-        shutil.rmtree(self._folders[number] / "appendonlydir")
-        self.servers[number].start()
+        server = self.servers[number]
+        server.stop()
+        shutil.rmtree(server.folder / "appendonlydir")
+        server.start()
 
     def ask(self, number: int, *words: str) -> Any:
         with cast("Any", redis.Redis).from_url(self.urls[number]) as client:
@@ -77,7 +76,7 @@ def started(
             )
             for folder in folders
         ]
-        yield Five(servers, folders)
+        yield Five(servers)
 
 
 @pytest.fixture
