@@ -7,7 +7,7 @@ from collections.abc import Callable
 from cronfleet.adopting import all_jobs
 from cronfleet.clock import Clock
 from cronfleet.errors import StoreError
-from cronfleet.model import JobRecord
+from cronfleet.model import SUCCEEDED, Instant, JobDefinition, JobName, JobRecord
 from cronfleet.planning import plan_of
 from cronfleet.store import (
     BY_HAND,
@@ -18,6 +18,8 @@ from cronfleet.store import (
     Order,
     Store,
 )
+
+_PAGE = 200
 
 
 class Check:
@@ -72,8 +74,35 @@ class Check:
             plan = await plan_of(self._store, job)
         except StoreError:
             return None  # Its definition is missing, or of a newer version.
+        if is_ahead and not await self._has_all_since(now, plan.definition):
+            return None
         following = plan.first_after(now if is_ahead else max(now, job.watermark))
         return Moved(job.generation, expected, following, None)
+
+    async def _has_all_since(self, now: Instant, definition: JobDefinition) -> bool:
+        """Whether every tick that ran while the clock was ahead still has its record.
+
+        What ended first is deleted first, successes and failures apart: one kept from before, or
+        fewer than are kept at all, shows that none of those was deleted.
+        """
+        kept = definition.history
+        for succeeded, most in ((True, kept.successes), (False, kept.failures)):
+            ended = await self._ends(definition.name, succeeded=succeeded)
+            if len(ended) >= most and all(end > now for end in ended):
+                return False
+        return True
+
+    async def _ends(self, name: JobName, *, succeeded: bool) -> list[Instant]:
+        ends: list[Instant] = []
+        skip = 0
+        while page := await self._store.runs(name, _PAGE, skip):
+            ends += [
+                run.ended_at
+                for run in page
+                if run.ended_at is not None and (run.state in SUCCEEDED) == succeeded
+            ]
+            skip += len(page)
+        return ends
 
     def _is_clock_behind(self) -> bool:
         """Then it is not the watermark that is wrong, and to move it would run ticks again."""

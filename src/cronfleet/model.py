@@ -84,6 +84,9 @@ HELD = frozenset({_S.CLAIMED, _S.STARTED})
 TERMINAL = frozenset({_S.SUCCEEDED, _S.FAILED, _S.TIMED_OUT, _S.CANCELLED, _S.LOST, _S.SKIPPED})
 """The states that never change."""
 
+SUCCEEDED = frozenset({_S.SUCCEEDED, _S.SKIPPED})
+"""The terminal states whose runs a history keeps as successes; all others are failures."""
+
 
 class Outcome(StrEnum):
     """How an attempt ended; each value is also the state that it leads to."""

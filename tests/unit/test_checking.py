@@ -11,26 +11,33 @@ from cronfleet import every
 from cronfleet.checking import Check
 from cronfleet.clock import ManualClock
 from cronfleet.definition import digest, encode, schedule_digest
-from cronfleet.model import Fire, JobDefinition, Overlap
+from cronfleet.model import Fire, History, JobDefinition, Outcome, Overlap, RunId
 from cronfleet.store import BY_HAND, Declaration, Fault, FaultKind
+from cronfleet.stores.memory import MemoryStore
 from cronfleet.testing.samples import (
     HOUR_MS,
     NOON,
     ONE_PM,
     START,
     TWO_PM,
+    completed,
     fire,
+    granted,
     joined,
     order,
+    started,
     the_job,
+    tick,
 )
 from tests.stores.plants import InMemory
 
 HOURLY = every(timedelta(hours=1))
+HISTORY = History()
 
 
-def hourly(name: str) -> Declaration:
-    definition = JobDefinition(name, HOURLY.to_definition(), overlap=Overlap.ALLOW)
+def hourly(name: str, history: History = HISTORY) -> Declaration:
+    schedule = HOURLY.to_definition()
+    definition = JobDefinition(name, schedule, overlap=Overlap.ALLOW, history=history)
     json = encode(definition)
     return Declaration(
         name, digest(json), schedule_digest(definition), json, 0, definition.on_lost, fire(ONE_PM)
@@ -100,6 +107,30 @@ async def test_no_watermark_is_moved_while_the_stores_clock_is_behind(
     ]
     assert "7200.0 s" in faults[-1].what
     assert (await the_job(planted.store, "job-3")).watermark == NOON + 2 * HOUR_MS
+
+
+@pytest.mark.parametrize(("kept", "is_mended"), [(2, False), (3, False), (4, True)])
+async def test_no_watermark_is_moved_below_a_tick_whose_record_may_be_gone(
+    clock: ManualClock, kept: int, is_mended: bool
+) -> None:
+    """Three ticks ran while the clock was ahead, and the history was pruned meanwhile."""
+    store = MemoryStore(clock)
+    history = History(successes=kept)
+    clock.advance(timedelta(hours=10))
+    anna = await joined(store, "anna", hourly("report", history))
+    for hour in range(3):
+        at = ONE_PM + hour * HOUR_MS
+        claim = await started(store, anna, await granted(store, anna, tick("report", at)))
+        await completed(store, claim, Outcome.SUCCEEDED)
+    await store.prune("report", history)
+    clock.advance(timedelta(hours=-10))
+    faults = await Check(store, clock, order()).faults()
+    mended = [fault.mended for fault in faults if fault.kind is FaultKind.FUTURE_WATERMARK]
+    assert mended == [is_mended]
+    ran = [ONE_PM + hour * HOUR_MS for hour in range(3)]
+    is_safe = (await the_job(store, "report")).watermark >= ran[-1]
+    records = [await store.run(RunId("report", at)) for at in ran]
+    assert is_safe or all(records)
 
 
 async def test_without_a_definition_ticks_stay_where_they_are(

@@ -11,6 +11,7 @@ from typing import TypeVar
 from cronfleet.clock import Clock, SystemClock
 from cronfleet.model import (
     HELD,
+    SUCCEEDED,
     AuditRecord,
     Digest,
     GapRecord,
@@ -40,8 +41,6 @@ from cronfleet.stores.steps.records import (
 from cronfleet.stores.steps.stepped import SteppedStore
 
 Answer = TypeVar("Answer")
-
-_SUCCEEDED = frozenset({RunState.SUCCEEDED, RunState.SKIPPED})
 
 
 class MemoryStore(SteppedStore):
@@ -274,7 +273,7 @@ class _MemoryRecords:
             for run in self._runs.values()
             if run.id.job == job
             and run.ended_at is not None
-            and (run.state in _SUCCEEDED) == succeeded
+            and (run.state in SUCCEEDED) == succeeded
         ]
         ended.sort(reverse=True)
         beyond = [
