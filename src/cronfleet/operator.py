@@ -200,14 +200,16 @@ class Operator:
     # --- caring for what is stored
 
     @in_its_loop
-    async def store_adopt(self, *, who: str = "", why: str = "") -> Adoption:
-        """Go on with a store that was emptied, restored or replaced.
+    async def store_adopt(
+        self, *, store_id: str | None = None, who: str = "", why: str = ""
+    ) -> Adoption:
+        """Go on with a store that was emptied, restored or replaced; only with `store_id` if said.
 
         What it expects up to now is settled without runs, and runs that nobody has started are
         cancelled: they may have run already. Instances that had stopped go on. Raises StoreError.
         """
         store = await self._opened()
-        id_seen = (await store.open()).id
+        id_seen = store_id or (await store.open()).id
         done = await adopt(store, id_seen, verbs.order(None, who, why))
         return Adoption(done.info.id, done.info.epoch, done.jobs_settled, done.runs_cancelled)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import click
 
-from cronfleet import Adoption, FaultInfo, Scheduler
+from cronfleet import Adoption, FaultInfo, Health, JobInfo, Scheduler
 from cronfleet.cli.opened import opened
 from cronfleet.cli.options import as_json, why
 from cronfleet.cli.ordering import who
@@ -80,17 +80,18 @@ async def _check(store: str | None, why: str, *, repair: bool) -> list[FaultInfo
 
 async def _adopt(store: str | None, why: str, *, ask: bool) -> Adoption:
     async with opened(store) as scheduler:
+        jobs = await scheduler.jobs()
+        seen = await scheduler.health()  # Another may be there when the question is answered.
         if ask:
-            for line in await _seen(scheduler):
+            for line in await _seen(scheduler, seen, jobs):
                 click.echo(line, err=True)
             click.confirm("Adopt this store?", abort=True, err=True)
-        return await scheduler.store_adopt(who=who(), why=why)
+        return await scheduler.store_adopt(store_id=seen.store_id, who=who(), why=why)
 
 
-async def _seen(scheduler: Scheduler) -> list[str]:
+async def _seen(scheduler: Scheduler, health: Health, jobs: list[JobInfo]) -> list[str]:
     """What is there, and what will happen to it."""
-    jobs, instances = await scheduler.jobs(), await scheduler.instances()
-    health = await scheduler.health()
+    instances = await scheduler.instances()
     settled = [job.watermark for job in jobs if job.watermark is not None]
     return [
         f"store {health.store}, id {health.store_id}, epoch {health.epoch}",

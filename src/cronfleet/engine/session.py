@@ -62,6 +62,7 @@ class SessionKeeper:
         self._sweep_at: Instant = 0
         self._heard = asyncio.Event()
         self._fellows = Fellows(identity.program)
+        self._watch = Watch(self._id, times.ttl_ms)
         self.has_old_tzdata: bool = True  # For all it knows until it has met the others.
         self._met = asyncio.Event()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -13,7 +14,7 @@ from cronfleet.engine.instance import Instance
 from cronfleet.model import Gap, Reason, RunState
 from cronfleet.store import Order
 from tests.unit.engine.rig import EACH_SECOND, TIMES, TTL_S, Rig, job
-from tests.unit.engine.scripted_store import late_answer
+from tests.unit.engine.scripted_store import Answer, gone, late_answer
 from tests.virtual_time import START_MS
 
 RENEWAL_S = TIMES.renewal_ms / 1000
@@ -64,6 +65,18 @@ async def test_an_emptied_store_stops_all_and_its_adoption_goes_on(
     assert len(rig.handlers.entered) == 10
     assert_nothing_ran_twice(rig)
     assert [each.verb for each in await rig.store.audit()] == ["adopt"]
+
+
+async def test_a_store_that_is_emptied_while_an_instance_joins_can_be_adopted(rig: Rig) -> None:
+    async def emptied(call: Callable[[], Awaitable[Answer]]) -> Answer:
+        rig.store.empty()
+        raise gone("it restarts")
+
+    rig.store.next("join", emptied)
+    async with rig.at_work(job(rig.handlers.quick)) as instance:
+        await stopped(rig, instance)
+        await adopted_by_hand(rig)
+        await rig.until_run(RunState.SUCCEEDED)
 
 
 async def test_an_emptied_store_whose_clock_is_behind_runs_no_tick_again(rig: Rig) -> None:
