@@ -11,9 +11,10 @@ import pytest
 from cronfleet.clock import ManualClock
 from cronfleet.store import Locked
 from cronfleet.stores.postgres import PostgresStore
+from cronfleet.stores.postgres.statements import statements
 from cronfleet.testing.samples import START, new_owner, order
 from tests.postgres_servers import Postgres
-from tests.stores.postgres_rig import Opener, opener, tables
+from tests.stores.postgres_rig import Opener, looker, opener, tables
 
 pytestmark = pytest.mark.postgres
 
@@ -74,10 +75,8 @@ async def test_tokens_rise_when_a_standby_that_lacks_the_last_takes_over_at_once
     clock = ManualClock(START)
     store = await opened(postgres_server.url, clock=clock)
     await next_token(store)
-    given = [0]
     received = last_token(postgres_server, store)
-    for _ in range(100):
-        given.append(await next_token(store))
+    given = [await next_token(store) for _ in range(100)]
     forget_since(postgres_server, store, received)
     postgres_server.tell(f"UPDATE {tables(store)}.fleet SET server_started_at = 1")
     assert await next_token(store) > max(given)
@@ -89,13 +88,29 @@ async def test_tokens_rise_when_a_restored_store_is_adopted(
     clock = ManualClock(START)
     store = await opened(postgres_server.url, clock=clock)
     await next_token(store)
-    given = [0]
     copied = last_token(postgres_server, store)
-    for _ in range(100):
-        given.append(await next_token(store))
+    given = [await next_token(store) for _ in range(100)]
     forget_since(postgres_server, store, copied)
     await store.adopt((await store.open()).id, order())
     assert await next_token(store) > max(given)
+
+
+async def test_whoever_waits_to_let_tokens_follow_the_clock_looks_again_then(
+    postgres_server: Postgres, opened: Opener
+) -> None:
+    clock = ManualClock(START)
+    store = await opened(postgres_server.url, clock=clock)
+    held = statements(store._schema)["hold_token"]
+    async with looker(postgres_server.url) as other, looker(postgres_server.url) as third:
+        await other.ask("BEGIN")
+        await other.ask(held)
+        clock.advance(timedelta(seconds=1))
+        asked = asyncio.create_task(next_token(store))
+        await third.waiter("advisory")
+        ahead = (clock.wall_ms() + 100) * 1024
+        await other.ask(f"SELECT setval('{tables(store)}.token', {ahead})")
+        await other.ask("COMMIT")
+        assert await asked > ahead
 
 
 async def test_whoever_lets_tokens_follow_the_clock_lowers_them_for_nobody(

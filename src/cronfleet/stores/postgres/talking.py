@@ -5,9 +5,9 @@ There is no I/O here: whoever has a connection, blocking or not, sends what is y
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cronfleet.clock import Clock
 from cronfleet.model import Instant
@@ -100,11 +100,10 @@ class Talk:
         """What the server says of itself, in a transaction like any other of ours."""
         *_, (said,), _ = yield Batch([BEGIN, self.bounds, Query("facts"), ROLLBACK])
         facts = dict(said)
-        standbys = None
+        counted: Mapping[str, Any] = {"standbys": None}
         if facts.pop("may_ask_standbys"):
             _, (counted,) = yield Batch([self.bounds, Query("standbys")])
-            standbys = counted["standbys"]
-        return PostgresFacts(**facts, standbys=standbys)
+        return PostgresFacts(**facts, **counted)
 
     def _begin(self, needed: Needs) -> Conversation[Loaded]:
         while True:
