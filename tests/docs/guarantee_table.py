@@ -56,8 +56,10 @@ COLUMNS = (
     ),
     Column(
         "... sync",
-        "PostgreSQL with a synchronous standby",
-        postgres_promise(PostgresFacts("16", synchronous_standby_names="b", standbys=1)),
+        "PostgreSQL whose standbys are all synchronous",
+        postgres_promise(
+            PostgresFacts("16", synchronous_standby_names="b", standbys=1, waited_for=1)
+        ),
     ),
     Column(
         "... async",
@@ -140,7 +142,12 @@ def all_downgrades() -> Mapping[str, str]:
     promises += [sqlite_promise(SqliteFacts("3", "delete", 1, ""))]
     promises += [
         postgres_promise(PostgresFacts("16", "off", fsync=False, full_page_writes=False)),
-        postgres_promise(PostgresFacts("16", "remote_write", synchronous_standby_names="b")),
+        postgres_promise(
+            PostgresFacts(
+                "16", "remote_write", synchronous_standby_names="b", standbys=1, waited_for=1
+            )
+        ),
+        postgres_promise(PostgresFacts("16", synchronous_standby_names="b", standbys=2)),
         postgres_promise(PostgresFacts("16", "local", synchronous_standby_names="b")),
         postgres_promise(PostgresFacts("16", standbys=None)),
     ]

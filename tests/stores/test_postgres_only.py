@@ -7,6 +7,7 @@ import secrets
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from typing import Any, cast
 
+import psycopg
 import pytest
 
 from cronfleet.errors import MissingExtraError, StoreRefusedError, StoreUnavailableError
@@ -160,6 +161,25 @@ async def test_a_listener_whose_connection_ends_connects_again_and_tells_everybo
             f"LISTEN {tables(store)}",
         )
     await asyncio.wait_for(hints.next(), SOON_S)
+
+
+@pytest.mark.parametrize("error", [OSError("no file"), RuntimeError("no thread"), UnicodeError()])
+async def test_a_listener_that_cannot_connect_for_any_reason_tries_again(
+    postgres_server: Postgres, opened: Opener, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    store = await opened(postgres_server.url)
+    connect, failed = psycopg.AsyncConnection.connect, list[Exception]()
+
+    async def connect_the_second_time(**parameters: Any) -> Any:
+        if not failed:
+            failed.append(error)
+            raise error
+        return await connect(**parameters)
+
+    monkeypatch.setattr(psycopg.AsyncConnection, "connect", connect_the_second_time)
+    hints = store.hints(DUE)
+    await asyncio.wait_for(hints.next(), SOON_S)
+    assert failed == [error]
 
 
 async def test_a_claim_tells_nobody(postgres_server: Postgres, opened: Opener) -> None:

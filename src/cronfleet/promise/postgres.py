@@ -22,11 +22,23 @@ class PostgresFacts:
     synchronous_standby_names: str = ""
     standbys: int | None = 0
     """How many are attached; None where that may not be asked."""
+    waited_for: int | None = None
+    """For how many of those a commit waits, whichever they are; None where that is unknown."""
 
     @property
     def is_replicated(self) -> bool:
         """Whether a commit waits for a standby."""
         return bool(self.synchronous_standby_names) and self.synchronous_commit in _REMOTE
+
+    @property
+    def waits_for_all(self) -> bool:
+        """Whether a commit waits for every standby that may take over."""
+        return (
+            self.is_replicated
+            and bool(self.standbys)
+            and self.waited_for is not None
+            and self.waited_for == self.standbys
+        )
 
     @property
     def has_standby(self) -> bool:
@@ -51,7 +63,7 @@ def postgres_promise(facts: PostgresFacts) -> Promise:
 
 def _configuration(facts: PostgresFacts) -> str:
     if facts.is_replicated:
-        standby = "a synchronous standby"
+        standby = "a synchronous standby" if facts.waits_for_all else "some standby synchronous"
     elif facts.standbys is None:
         standby = "standbys unknown"
     else:
@@ -60,8 +72,10 @@ def _configuration(facts: PostgresFacts) -> str:
 
 
 def _after_a_failover(facts: PostgresFacts) -> Held:
+    if facts.is_replicated and not facts.waits_for_all:
+        return broken("a standby that no commit waits for may take over without the last claims")
     if facts.is_replicated and facts.synchronous_commit != "remote_write":
-        return kept("the synchronous standby has all that was acknowledged")
+        return kept("every standby has all that was acknowledged")
     if facts.is_replicated:
         return broken("if the standby's machine crashes too, the last commits are forgotten")
     if facts.has_standby:
@@ -83,6 +97,11 @@ def _downgrades(facts: PostgresFacts) -> Iterator[Downgrade]:
     if facts.is_replicated and facts.synchronous_commit == "remote_write":
         yield Downgrade(
             "a standby that crashes may forget what it had acknowledged", "synchronous_commit = on"
+        )
+    if facts.is_replicated and not facts.waits_for_all:
+        yield Downgrade(
+            "a standby may take over without what only others were waited for",
+            "synchronous_standby_names",
         )
     if not facts.is_replicated and (facts.has_standby or facts.standbys is None):
         setting = "synchronous_standby_names"

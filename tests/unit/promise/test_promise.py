@@ -210,9 +210,21 @@ def test_a_server_that_would_evict_if_it_had_a_limit_is_told() -> None:
             "synchronous_commit = on",
         ),
         (
-            PostgresFacts("16", "remote_write", synchronous_standby_names="b"),
+            PostgresFacts(
+                "16", "remote_write", synchronous_standby_names="b", standbys=1, waited_for=1
+            ),
             [Failure.FAILOVER],
             "synchronous_commit = on",
+        ),
+        *(
+            (
+                PostgresFacts(
+                    "16", synchronous_standby_names="b", standbys=standbys, waited_for=waited_for
+                ),
+                [Failure.FAILOVER],
+                "synchronous_standby_names",
+            )
+            for standbys, waited_for in ((2, 1), (2, None), (1, 0), (0, 0), (None, None))
         ),
     ],
 )
@@ -224,7 +236,8 @@ def test_what_postgresql_waits_for_decides_what_it_forgets(
 
 
 def test_a_synchronous_standby_keeps_all_and_counts_as_the_store() -> None:
-    promise = postgres_promise(PostgresFacts("16", synchronous_standby_names="b", standbys=1))
+    facts = PostgresFacts("16", synchronous_standby_names="b", standbys=1, waited_for=1)
+    promise = postgres_promise(facts)
     assert (promise.breaks_when, promise.downgrades) == ([], ())
     assert "with a synchronous standby" in promise.configuration
     assert "standby that is away" in promise.holds[Failure.AWAY].said

@@ -17,6 +17,9 @@ from cronfleet.stores.postgres.links import OPTIONS
 
 log: logging.Logger = logging.getLogger(__name__)
 
+# Also what looking up the host's name can end with: no file or thread is left, a label too long.
+_PASSING = (psycopg.Error, OSError, RuntimeError, ValueError)
+
 _FIRST_PAUSE_S, _MOST_PAUSE_S = 0.5, 30.0
 
 
@@ -49,7 +52,7 @@ class Listening:
         while is_worth_while:
             try:
                 is_worth_while = await self._listen()
-            except psycopg.Error as error:
+            except _PASSING as error:
                 log.debug("no hints from other instances for now: %s", error)
                 await asyncio.sleep(self._pause_s * random.uniform(0.5, 1))  # noqa: S311 - no secret
                 self._pause_s = min(2 * self._pause_s, _MOST_PAUSE_S)

@@ -86,3 +86,8 @@ BEGIN_SNAPSHOT = Query("begin_snapshot")
 CLOCK = Query("clock")
 COMMIT = Query("commit")
 ROLLBACK = Query("rollback")
+
+
+def setting_tokens(*queries: Query) -> tuple[Query, ...]:
+    """Queries that set the sequence of tokens; nobody waits for their locks until the commit."""
+    return (Query("mark"), *queries, Query("back_to_mark"))

@@ -5,9 +5,9 @@ There is no I/O here: whoever has a connection, blocking or not, sends what is y
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cronfleet.clock import Clock
 from cronfleet.model import Instant
@@ -30,6 +30,7 @@ from cronfleet.stores.postgres.queries import (
     Query,
     ordered,
     query,
+    setting_tokens,
 )
 from cronfleet.stores.postgres.records import PostgresRecords
 from cronfleet.stores.postgres.writes import Writes
@@ -89,8 +90,8 @@ class Talk:
             return answer
         # Also when nothing was written: locks alone make the commit wait for the disk and for
         # standbys, and so for the earlier writes that this answer speaks of.
-        if needed.changes_fleet:
-            written.append(_follow_clock(loaded.now))
+        if records.fleet().epoch > loaded.fleet().epoch:
+            written += _lift_tokens(loaded.now)
         hints = [*self._hints(records.writes, needed), *self._hint_to_next(answer)]
         yield Batch([*written, *hints, COMMIT], ends=True)
         return answer
@@ -99,11 +100,10 @@ class Talk:
         """What the server says of itself, in a transaction like any other of ours."""
         *_, (said,), _ = yield Batch([BEGIN, self.bounds, Query("facts"), ROLLBACK])
         facts = dict(said)
-        standbys = None
+        counted: Mapping[str, Any] = {"standbys": None}
         if facts.pop("may_ask_standbys"):
             _, (counted,) = yield Batch([self.bounds, Query("standbys")])
-            standbys = counted["standbys"]
-        return PostgresFacts(**facts, standbys=standbys)
+        return PostgresFacts(**facts, **counted)
 
     def _begin(self, needed: Needs) -> Conversation[Loaded]:
         while True:
@@ -119,15 +119,27 @@ class Talk:
         loaded = Loaded(self.clock, writes=True)
         hold = query("hold_fleet")
         yield from self._load(loaded, [BEGIN, self.bounds, hold, CLOCK])
+        if loaded.server_started_at is None:  # Somebody else noticed it meanwhile.
+            yield Batch([ROLLBACK])
+            return
         put = query("put_server", server_started_at=server_started_at)
-        yield Batch([put, _follow_clock(loaded.now), COMMIT], ends=True)
+        yield Batch([put, *_lift_tokens(loaded.now), COMMIT], ends=True)
 
     def _load(self, loaded: Loaded, queries: Sequence[Query]) -> Conversation[None]:
         if CLOCK not in queries and any(each.holds for each in queries):
             queries = [*queries, CLOCK]
+        queries = [*self._followed(queries)]
         answers = yield Batch(queries)
         for asked, rows in zip(queries, answers, strict=True):
             loaded.take(asked, rows)
+
+    def _followed(self, queries: Sequence[Query]) -> Iterator[Query]:
+        """Before tokens are taken they follow the clock, also where nothing else ever sets them."""
+        clock_ms = None if self.clock is None else self.clock.wall_ms()
+        for each in queries:
+            if each.statement == "tokens":
+                yield from setting_tokens(query("follow_clock", clock_ms=clock_ms))
+            yield each
 
     def _hints(self, writes: Writes, needed: Needs) -> Iterator[Query]:
         if writes.has_pending_runs or (writes.jobs and needed.moves_ticks):
@@ -138,8 +150,10 @@ class Talk:
             yield query("tell", channel=self.channel, topic=lock_topic(answer.following))
 
 
-def _follow_clock(now: Instant) -> Query:
-    return query("follow_clock", token=now * TOKENS_PER_MS)
+def _lift_tokens(now: Instant) -> tuple[Query, ...]:
+    """Above all that a server gave whose last writes this one has not."""
+    lifted = query("lift_tokens", token=now * TOKENS_PER_MS)
+    return setting_tokens(Query("hold_token"), lifted)
 
 
 def _first(needed: Needs) -> Iterator[Query]:

@@ -18,7 +18,7 @@ from cronfleet.model import (
     RunState,
     SessionId,
 )
-from cronfleet.stores.postgres.queries import Query, ordered, query, rows_of
+from cronfleet.stores.postgres.queries import Query, ordered, query, rows_of, setting_tokens
 from cronfleet.stores.steps.records import (
     FleetRecord,
     LockRecord,
@@ -89,7 +89,8 @@ class Writes:
             del values["last_token"]
             yield query("put_fleet", **values)
         if self.last_token is not None:
-            yield query("raise_token", token=self.last_token)
+            raised = query("raise_token", token=self.last_token)
+            yield from setting_tokens(Query("hold_token"), raised)
         if self.notes:
             notes = [{"name": name, "value": value} for name, value in self.notes.items()]
             yield query("put_notes", rows=rows_of(notes))

@@ -20,17 +20,51 @@ UPDATE {schema}.fleet SET
 UPDATE {schema}.fleet SET epoch = epoch + 1, server_started_at = %(server_started_at)s
 WHERE server_started_at <> %(server_started_at)s;
 
--- follow_clock: let tokens go on from :token, unless they are near it or beyond. Near, so that
--- another transaction that takes tokens meanwhile cannot overtake this: it would need a million.
--- Sent with the fleet's row locked.
-SELECT setval('{schema}.token', %(token)s) FROM {schema}.token
-WHERE last_value < %(token)s - 1000000;
+-- mark: what follows lets go of its locks at back_to_mark, long before the commit.
+SAVEPOINT mark;
+
+-- back_to_mark: let go of the locks taken since the mark. A sequence stays as it was set.
+ROLLBACK TO SAVEPOINT mark;
+
+-- hold_token: wait until nobody else sets the sequence of tokens.
+SELECT pg_advisory_xact_lock(hashtextextended('cronfleet {schema} token', 0));
+
+-- follow_clock: let tokens go on from the store's time (:clock_ms in tests), unless they are
+-- within 64 ms of it or beyond. Whoever finds them behind waits for the others who do, and looks
+-- again: so nobody lowers them. Who did not find them behind could overtake this only by taking
+-- 65536 tokens meanwhile. The time is read once; each look is made after what is inside it.
+SELECT (
+    SELECT setval('{schema}.token', held.token) FROM {schema}.token
+    WHERE last_value < held.token - 65536
+) FROM (
+    SELECT
+        wanted.token,
+        pg_advisory_xact_lock(hashtextextended('cronfleet {schema} token', 0)) AS lock
+    FROM (
+        SELECT greatest(
+            greatest_ms,
+            coalesce(
+                %(clock_ms)s::bigint,
+                floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint
+            )
+        ) * 1024 AS token
+        FROM {schema}.fleet
+        OFFSET 0
+    ) AS wanted
+    WHERE EXISTS (SELECT FROM {schema}.token WHERE last_value < wanted.token - 65536)
+    OFFSET 0
+) AS held;
+
+-- lift_tokens: let tokens go on far above the store's time, :token, and above the last one: of
+-- those that were given last, this server may know nothing. A million is what a second gives.
+-- Sent with the sequence held; whoever takes tokens meanwhile would need a million.
+SELECT setval('{schema}.token', greatest(last_value, %(token)s) + 1000000) FROM {schema}.token;
 
 -- raise_token: let tokens go on above :token, unless they do. Far above, for the same reason.
 SELECT setval('{schema}.token', %(token)s + 1000000) FROM {schema}.token
 WHERE last_value < %(token)s;
 
--- tokens: the next :count tokens. Not undone by a rollback.
+-- tokens: the next :count tokens. Sent after follow_clock. Not undone by a rollback.
 SELECT nextval('{schema}.token') AS token FROM generate_series(1, %(count)s);
 
 -- note: the value that stands under :name.

@@ -76,9 +76,21 @@ SELECT
     has_table_privilege('pg_stat_replication', 'SELECT')
     AND has_table_privilege('pg_replication_slots', 'SELECT') AS may_ask_standbys;
 
--- standbys: how many are attached. Neither backups nor who is sent single tables; to a role that
--- is not told what the others do, each of those is a standby.
-SELECT count(*) AS standbys FROM pg_stat_replication
+-- standbys: how many are attached, and for how many of them a commit waits: with ANY 2 (...) for
+-- two, however many are candidates. Neither backups nor who is sent single tables; to a role that
+-- is not told what the others do, each of those is a standby, and none is waited for.
+SELECT
+    count(*) AS standbys,
+    least(
+        count(*) FILTER (WHERE sync_state IN ('sync', 'quorum')),
+        coalesce(
+            substring(
+                current_setting('synchronous_standby_names') FROM '(?i)^ *any *([0-9]+) *[(]'
+            )::bigint,
+            count(*)
+        )
+    ) AS waited_for
+FROM pg_stat_replication
 WHERE state IS DISTINCT FROM 'backup' AND pid NOT IN (
     SELECT active_pid FROM pg_replication_slots
     WHERE slot_type = 'logical' AND active_pid IS NOT NULL
