@@ -82,6 +82,18 @@ def released_in_thread(side: ThreadSide, name: str, owner: LockOwner) -> bool | 
     except StoreUnavailableError as error:
         if side.loop.is_over:
             not_released(name, error)
-        else:  # The first may have been done, so the answer to another says little.
-            side.loop.call(released(side.store, name, owner))
+        else:
+            _release_again(side, name, owner, error)
         return None
+
+
+def _release_again(
+    side: ThreadSide, name: str, owner: LockOwner, first: StoreUnavailableError
+) -> None:
+    """The first may have been done, so the answer to this one says little."""
+    try:
+        side.loop.call(released(side.store, name, owner))
+    except CronfleetError:
+        if not side.loop.is_over:
+            raise
+        not_released(name, first)

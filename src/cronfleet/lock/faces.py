@@ -130,8 +130,13 @@ class Lock:
             raise
         lost = threading.Event()
         hold = self._hold(side.store, grant, lost, turn)
+        try:
+            side.keeper.add(hold)
+        except BaseException:
+            turn.end()
+            released_in_thread(side, self._terms.name, grant.owner)
+            raise
         self._threads[thread] = _Block(side, side.keeper, grant.owner, hold, turn)
-        side.keeper.add(hold)
         return LockHeld(grant, hold, lost, self._locks.clock)
 
     def __exit__(

@@ -96,9 +96,10 @@ class Locks:
 
 
 def _end(side: ThreadSide) -> None:
-    side.loop.call(_close(side))
-    side.locker.close()
-    side.loop.close()
+    try:
+        side.loop.close(_close(side))
+    finally:
+        side.locker.close()
 
 
 async def _close(side: ThreadSide) -> None:
