@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 
 from cronfleet.clock import Clock
-from cronfleet.errors import CronfleetError, InvalidLockError, StoreError
+from cronfleet.errors import InvalidLockError, StoreError
 from cronfleet.model import Instant
 
 log: logging.Logger = logging.getLogger(__name__)
@@ -120,17 +120,14 @@ class Keeper:
         self._clock = clock
         self._holds: set[Hold] = set()
         self._lock = threading.Lock()
-        self._is_closed = False
         self._wakes_at: Instant | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def add(self, hold: Hold) -> None:
-        """Keep it from now on. Raises CronfleetError once it is closed."""
+        """Keep it from now on."""
         wakes_at = hold.sent_at + hold.span.renewal_ms
         with self._lock:
-            if self._is_closed or self.loop.is_closed():
-                raise CronfleetError(f"{hold.what}: the scheduler was closed meanwhile")
             self._holds.add(hold)
             # A timer that is set already is left alone: locks are often held for a moment only.
             is_next = self._wakes_at is None or wakes_at < self._wakes_at
@@ -146,10 +143,7 @@ class Keeper:
 
     def close(self) -> None:
         """Keep nothing any more. What is still held counts as lost."""
-        with self._lock:
-            self._is_closed = True
-            holds = list(self._holds)
-        for hold in holds:
+        for hold in list(self._holds):
             self._lose(hold, "what renews it was closed")
         self._look_ahead()
 

@@ -72,7 +72,8 @@ class Lock:
     async def __aenter__(self) -> LockHeld[asyncio.Event]:
         task = asyncio.current_task()
         self._check_is_out(is_in=task in self._tasks)
-        store, attempt = await self._locks.opened(), Attempt(self._terms, self._locks.clock)
+        attempt = Attempt(self._terms, self._locks.clock)
+        store = await self._locks.opened(attempt)
         turn = self._turnstile.at_once()
         turn = turn or await turn_of_task(self._turnstile, attempt.left_ms / 1000)
         if turn is None:
@@ -118,7 +119,8 @@ class Lock:
         _refuse_in_event_loop(self)
         thread = threading.get_ident()
         self._check_is_out(is_in=thread in self._threads)
-        side, attempt = self._locks.thread_side(), Attempt(self._terms, self._locks.clock)
+        attempt = Attempt(self._terms, self._locks.clock)
+        side = self._locks.thread_side(attempt)
         turn = self._turnstile.at_once()
         turn = turn or turn_of_thread(self._turnstile, attempt.left_ms / 1000)
         if turn is None:
@@ -131,7 +133,7 @@ class Lock:
         lost = threading.Event()
         hold = self._hold(side.store, grant, lost, turn)
         try:
-            side.keeper.add(hold)
+            side.keep(hold)
         except BaseException:
             turn.end()
             released_in_thread(side, self._terms.name, grant.owner)

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from cronfleet.clock import Clock
-from cronfleet.holding import Keeper
+from cronfleet.errors import CronfleetError
+from cronfleet.holding import Hold, Keeper
+from cronfleet.lock.acquiring import Attempt, opened_in_time
 from cronfleet.lock.turns import Turnstile
 from cronfleet.loops import LoopThread
 from cronfleet.store import Locker, Store
@@ -26,11 +28,23 @@ class ThreadSide:
     locker: Locker
     pid: int
 
+    def keep(self, hold: Hold) -> None:
+        """Renew it from now on. Raises CronfleetError when this was closed meanwhile."""
+        try:
+            self.keeper.add(hold)
+        except RuntimeError:
+            if not self.loop.is_over:
+                raise
+        if self.loop.is_over:  # It may have come too late to be told that it is lost.
+            self.keeper.remove(hold)
+            raise CronfleetError(f"{hold.what}: the scheduler was closed meanwhile")
+
 
 class Locks:
     """The locks of one store.
 
     `opened` answers the store, open in the running event loop. `open_` opens another like it.
+    Both try once.
     """
 
     def __init__(
@@ -41,17 +55,19 @@ class Locks:
         open_: Callable[[Store], Awaitable[object]],
     ) -> None:
         self.clock: Clock = clock
-        self.opened: Callable[[], Awaitable[Store]] = opened
+        self._opened = opened
         self._store = store
         self._open = open_
         self._keeper: Keeper | None = None
         self._side: ThreadSide | None = None
+        self._making: LoopThread | None = None
         self._turnstiles: WeakValueDictionary[str, Turnstile] = WeakValueDictionary()
-        self._lock = threading.Lock()
+        self._gate = threading.Lock()
+        self._making_side = threading.Lock()  # Held while a store is opened, which may take long.
 
     def turnstile(self, name: str) -> Turnstile:
         """One for each name, as long as somebody holds on to it."""
-        with self._lock:
+        with self._gate:
             turnstile = self._turnstiles.get(name)
             if turnstile is None:
                 turnstile = self._turnstiles[name] = Turnstile()
@@ -65,31 +81,50 @@ class Locks:
             self._keeper = Keeper(self.clock)
         return self._keeper
 
-    def thread_side(self) -> ThreadSide:
-        """Made when it is first needed, and again in a process that was forked."""
-        side = self._side
-        if side is None or side.pid != os.getpid():
-            with self._lock:
-                side = self._side
-                if side is None or side.pid != os.getpid():
-                    side = self._side = self._make_side()
+    async def opened(self, attempt: Attempt) -> Store:
+        """The store for the running event loop. Raises as `opened_in_time` does."""
+        return await opened_in_time(self._opened, attempt)
+
+    def thread_side(self, attempt: Attempt) -> ThreadSide:
+        """Made when it is first needed, and again in a process that was forked.
+
+        Raises as `opened_in_time` does.
+        """
+        side = self._side_here()
+        if side is not None:
+            return side
+        left_s = attempt.left_ms / 1000
+        if not self._making_side.acquire(timeout=min(left_s, threading.TIMEOUT_MAX)):
+            raise attempt.not_open_yet()
+        try:
+            side = self._side = self._side_here() or self._make_side(attempt)
+        finally:
+            self._making_side.release()
         return side
 
-    def _make_side(self) -> ThreadSide:
-        loop = LoopThread("cronfleet-locks")
+    def _side_here(self) -> ThreadSide | None:
+        side = self._side
+        return side if side is not None and side.pid == os.getpid() else None
+
+    def _make_side(self, attempt: Attempt) -> ThreadSide:
+        loop = self._making = LoopThread("cronfleet-locks")
         try:
-            store = self._store.another()
-            return loop.call(self._furnish(loop, store))
+            return loop.call(self._furnish(loop, self._store.another(), attempt))
         except BaseException:
             loop.close()
             raise
+        finally:
+            self._making = None
 
-    async def _furnish(self, loop: LoopThread, store: Store) -> ThreadSide:
-        await self._open(store)
+    async def _furnish(self, loop: LoopThread, store: Store, attempt: Attempt) -> ThreadSide:
+        await opened_in_time(lambda: self._open(store), attempt)
         return ThreadSide(loop, store, Keeper(self.clock), store.locker(), os.getpid())
 
     async def aclose(self) -> None:
         """End the thread; what is still held there is lost. Repeatable."""
+        making = self._making
+        if making is not None:  # Whoever waits for the store there is told.
+            await asyncio.to_thread(making.close)
         side, self._side = self._side, None
         if side is not None and side.pid == os.getpid():
             await asyncio.to_thread(_end, side)
