@@ -269,8 +269,12 @@ class Operator:
         return self._store
 
     async def _open(self, open_: Callable[[Store], Awaitable[StoreInfo]] | None = None) -> None:
-        self._info = await (open_ or self._patiently)(self._store)
-        self.home = asyncio.get_running_loop()
+        self.home = asyncio.get_running_loop()  # From now on: other loops are to keep away.
+        try:
+            self._info = await (open_ or self._patiently)(self._store)
+        finally:
+            if self._info is None:
+                self.home = None
 
     async def _patiently(self, store: Store) -> StoreInfo:
         """Open a store; one that is not up yet is waited for."""

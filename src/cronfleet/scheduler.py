@@ -84,7 +84,9 @@ class Scheduler(Operator):
         self._instance: Instance | None = None
         self._working: asyncio.Task[None] | None = None
         self._thread: LoopThread | None = None
-        self._locks = Locks(self._store, self._clock, self._opened_at_once, open_once)
+        self._locks = Locks(
+            self._store, self._clock, self._opened_at_once, open_once, lambda: self.home
+        )
 
     # --- registering
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 
-from cronfleet.errors import CronfleetError, StoreUnavailableError
+from cronfleet.errors import CronfleetError, StoreRefusedError, StoreUnavailableError
 from cronfleet.lock.acquiring import Answer, Attempt, Grant, not_released, released
 from cronfleet.lock.sides import ThreadSide
 from cronfleet.model import LockOwner
@@ -39,12 +39,17 @@ def _wait(side: ThreadSide, attempt: Attempt) -> Grant:
 
 def _asked(side: ThreadSide, attempt: Attempt) -> Answer:
     terms = attempt.terms
+    closed = CronfleetError(f"lock {terms.name!r}: the scheduler was closed meanwhile")
     if side.loop.is_over:
-        raise CronfleetError(f"lock {terms.name!r}: the scheduler was closed meanwhile")
+        raise closed
     try:
         return side.locker.lock(terms.name, attempt.owner, terms.span.ttl_ms, waits=terms.waits)
     except StoreUnavailableError as error:
         return error
+    except StoreRefusedError as error:
+        if side.loop.is_over:  # It says that it is not open.
+            raise closed from error
+        raise
 
 
 class _HintsForThread:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from cronfleet.clock import Clock
@@ -16,6 +18,8 @@ from cronfleet.lock.acquiring import Attempt, opened_in_time
 from cronfleet.lock.turns import Turnstile
 from cronfleet.loops import LoopThread
 from cronfleet.store import Locker, Store
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +44,52 @@ class ThreadSide:
             raise CronfleetError(f"{hold.what}: the scheduler was closed meanwhile")
 
 
+class LostElsewhere(asyncio.Event):
+    """Waited for in the event loop that makes it, and set in another."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._home = asyncio.get_running_loop()
+        self._was_set = False
+
+    def set(self) -> None:
+        self._was_set = True
+        with contextlib.suppress(RuntimeError):  # Nobody waits in a loop that is closed.
+            self._home.call_soon_threadsafe(super().set)
+
+    def is_set(self) -> bool:
+        return self._was_set
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSide:
+    """What a coroutine's lock lives on: the store in its own event loop, or the threads' side."""
+
+    store: Store
+    keeper: Keeper
+    elsewhere: ThreadSide | None
+
+    async def run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """In the event loop in which the store is open."""
+        return await (work if self.elsewhere is None else self.elsewhere.loop.ask(work))
+
+    def keep(self, hold: Hold) -> None:
+        """Renew it from now on. Raises as `ThreadSide.keep` does."""
+        if self.elsewhere is None:
+            self.keeper.add(hold)
+        else:
+            self.elsewhere.keep(hold)
+
+    def lost_event(self) -> asyncio.Event:
+        return asyncio.Event() if self.elsewhere is None else LostElsewhere()
+
+
 class Locks:
     """The locks of one store.
 
     `opened` answers the store, open in the running event loop. `open_` opens another like it.
-    Both try once.
+    Both try once. `home` is the event loop in which the store is open: coroutines of any other
+    use the threads' side, which has a store of its own.
     """
 
     def __init__(
@@ -53,11 +98,13 @@ class Locks:
         clock: Clock,
         opened: Callable[[], Awaitable[Store]],
         open_: Callable[[Store], Awaitable[object]],
+        home: Callable[[], asyncio.AbstractEventLoop | None] = lambda: None,
     ) -> None:
         self.clock: Clock = clock
         self._opened = opened
         self._store = store
         self._open = open_
+        self._home = home
         self._keeper: Keeper | None = None
         self._side: ThreadSide | None = None
         self._making: LoopThread | None = None
@@ -81,9 +128,13 @@ class Locks:
             self._keeper = Keeper(self.clock)
         return self._keeper
 
-    async def opened(self, attempt: Attempt) -> Store:
-        """The store for the running event loop. Raises as `opened_in_time` does."""
-        return await opened_in_time(self._opened, attempt)
+    async def side_here(self, attempt: Attempt) -> TaskSide:
+        """For a coroutine of the running event loop. Raises as `opened_in_time` does."""
+        home = self._home()
+        if home is None or home is asyncio.get_running_loop():
+            return TaskSide(await opened_in_time(self._opened, attempt), self.keeper, None)
+        side = self._side_here() or await asyncio.to_thread(self.thread_side, attempt)
+        return TaskSide(side.store, side.keeper, side)
 
     def thread_side(self, attempt: Attempt) -> ThreadSide:
         """Made when it is first needed, and again in a process that was forked.
