@@ -10,6 +10,7 @@ import pytest
 
 from cronfleet import CronfleetError, StoreUnavailableError
 from cronfleet.loops import LoopThread
+from cronfleet.model import LockOwner
 from cronfleet.store import LockAnswer
 from cronfleet.stores.lockers import LoopLocker
 from cronfleet.testing.samples import new_owner
@@ -18,17 +19,18 @@ SOON_S = 20
 
 
 class DeafStore:
-    name = "deaf"
+    name: str = "deaf"
 
     def __init__(self) -> None:
         self.asked = threading.Event()
 
-    async def lock(self, *_: object, waits: bool) -> LockAnswer:
-        del waits
+    async def lock(self, name: str, owner: LockOwner, ttl_ms: int, *, waits: bool) -> LockAnswer:
+        del name, owner, ttl_ms, waits
         await self._for_ever()
         raise AssertionError
 
-    async def unlock(self, *_: object) -> bool:
+    async def unlock(self, name: str, owner: LockOwner) -> bool:
+        del name, owner
         await self._for_ever()
         return True
 

@@ -146,9 +146,10 @@ async def opened_in_time(open_: Callable[[], Awaitable[Opened]], attempt: Attemp
     Raises LockTimeoutError; or StoreUnavailableError, if that is why it was not open in time.
     """
     while True:
-        left_s = attempt.left_ms / 1000 if attempt.terms.waits else None
+        left_ms = attempt.left_ms if attempt.terms.waits else float("inf")
+        limit = asyncio.timeout(None if left_ms == float("inf") else left_ms / 1000)
         try:
-            async with asyncio.timeout(left_s) as limit:
+            async with limit:
                 return await open_()
         except StoreUnavailableError as error:
             rest_s = attempt.to_try_again(error)

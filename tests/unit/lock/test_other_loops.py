@@ -10,6 +10,9 @@ import pytest
 
 from cronfleet import LockLostError, LockTimeoutError, Scheduler
 from cronfleet.clock import SystemClock
+from cronfleet.model import LockOwner
+from cronfleet.store import LockAnswer
+from tests.fleet.rig import eventually
 from tests.unit.engine.scripted_store import ScriptedStore
 
 AT_ONCE = timedelta(0)
@@ -30,9 +33,9 @@ class LoopBoundStore(ScriptedStore):
         self.others.append(other)
         return other
 
-    async def lock(self, *given: object, **named: object) -> object:
+    async def lock(self, name: str, owner: LockOwner, ttl_ms: int, *, waits: bool) -> LockAnswer:
         self.asked_in.add(asyncio.get_running_loop())
-        return await super().lock(*given, **named)
+        return await super().lock(name, owner, ttl_ms, waits=waits)
 
 
 @pytest.fixture
@@ -77,15 +80,21 @@ def test_locks_of_two_loops_keep_each_other_out(started: Scheduler) -> None:
     asyncio.run(look())
 
 
-def test_whoever_is_cancelled_while_it_waits_leaves_nothing(started: Scheduler) -> None:
+def test_whoever_is_cancelled_while_it_waits_leaves_nothing(
+    started: Scheduler, store: LoopBoundStore
+) -> None:
+    other = Scheduler(store.another(), program="other")
+
     async def give_up() -> None:
-        async with started.lock("stock"):
-            waiting = asyncio.create_task(Scheduler.lock(started, "stock").__aenter__())
-            await asyncio.sleep(0)
+        async with other.lock("stock"):
+            waiting = asyncio.create_task(started.lock("stock").__aenter__())
+            await asyncio.to_thread(eventually, lambda: bool(store._records._waiters), SOON_S)
             waiting.cancel()
             await asyncio.wait({waiting})
+            await asyncio.to_thread(eventually, lambda: not store._records._waiters, SOON_S)
         async with started.lock("stock", timeout=timedelta(seconds=SOON_S)):
             pass
+        await other.aclose()
 
     asyncio.run(give_up())
 
