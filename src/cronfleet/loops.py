@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError, Future, InvalidStateError
+from contextlib import suppress
 from typing import Any, TypeVar
+
+from cronfleet.errors import CronfleetError
 
 Result = TypeVar("Result")
 
@@ -28,37 +32,84 @@ class LoopThread:
     def __init__(self, name: str) -> None:
         self._loop = asyncio.new_event_loop()
         self._is_over = threading.Event()
+        self._gate = threading.Lock()
+        self._asked: set[Future[Any]] = set()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     @property
     def is_over(self) -> bool:
-        """Whether it was closed."""
+        """Whether it was closed, or is about to be."""
         return self._is_over.is_set()
 
     def call(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Run it in the loop and wait for it. Whatever it raises is raised here.
 
-        It is cancelled when the waiting is interrupted.
+        It is cancelled when the waiting is interrupted. Raises CronfleetError when the loop is
+        closed before it has ended.
         """
-        asked = asyncio.run_coroutine_threadsafe(work, self._loop)
+        asked = self._submit(work)
         try:
             return asked.result()
+        except CancelledError as error:
+            raise _closed() from error
         except BaseException:
             asked.cancel()
             raise
 
+    async def ask(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """As `call`, for a coroutine of another event loop."""
+        asked, task = self._submit(work), asyncio.current_task()
+        try:
+            return await asyncio.wrap_future(asked)
+        except asyncio.CancelledError as error:
+            if task is None or task.cancelling() or not self.is_over:
+                raise
+            raise _closed() from error
+
+    def begin(self, work: Coroutine[Any, Any, object]) -> None:
+        """Have it done there, and do not wait. Raises CronfleetError once the loop is over."""
+        self._submit(work)
+
     def soon(self, act: Callable[[], object]) -> None:
         """Have it done there, and do not wait. Nothing is done once the loop is over."""
-        if not self.is_over:
-            self._loop.call_soon_threadsafe(act)
+        with self._gate:
+            if not self.is_over:
+                self._loop.call_soon_threadsafe(act)
 
-    def close(self) -> None:
-        """End the loop and its thread. Repeatable."""
-        if not self.is_over:
+    def close(self, last: Coroutine[Any, Any, object] | None = None) -> None:
+        """End the loop and its thread, after `last`. Repeatable.
+
+        Nothing else is let in from now on, and whoever waits for what has not ended is told.
+        """
+        with self._gate:
+            if self.is_over:
+                if last is not None:
+                    last.close()
+                return
             self._is_over.set()
+        try:
+            if last is not None:
+                asyncio.run_coroutine_threadsafe(last, self._loop).result()
+        finally:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
+            self._tell_who_waits()
+
+    def _submit(self, work: Coroutine[Any, Any, Result]) -> Future[Result]:
+        with self._gate:  # What comes between the loop's last turn and its end would never run.
+            if self.is_over:
+                work.close()
+                raise _closed()
+            asked = asyncio.run_coroutine_threadsafe(work, self._loop)
+            self._asked.add(asked)
+        asked.add_done_callback(self._asked.discard)
+        return asked
+
+    def _tell_who_waits(self) -> None:
+        for asked in list(self._asked):
+            with suppress(InvalidStateError):  # Its waiter gave up meanwhile.
+                asked.set_exception(_closed())
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -66,6 +117,10 @@ class LoopThread:
             self._loop.run_forever()
         finally:
             _end(self._loop)
+
+
+def _closed() -> CronfleetError:
+    return CronfleetError("the scheduler was closed meanwhile")
 
 
 def _end(loop: asyncio.AbstractEventLoop) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from datetime import timedelta
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -264,9 +264,19 @@ class Operator:
             await self._open()
         return self._store
 
-    async def _open(self) -> None:
-        self._info = await self._patiently(self._store)
-        self.home = asyncio.get_running_loop()
+    async def _opened_at_once(self) -> Store:
+        """As `_opened`, without patience."""
+        if self._info is None:
+            await self._open(open_once)
+        return self._store
+
+    async def _open(self, open_: Callable[[Store], Awaitable[StoreInfo]] | None = None) -> None:
+        self.home = asyncio.get_running_loop()  # From now on: other loops are to keep away.
+        try:
+            self._info = await (open_ or self._patiently)(self._store)
+        finally:
+            if self._info is None:
+                self.home = None
 
     async def _patiently(self, store: Store) -> StoreInfo:
         """Open a store; one that is not up yet is waited for."""
@@ -282,3 +292,8 @@ class Operator:
                     log.warning("waiting up to %d s: %s", self._patience.total_seconds(), error)
                 waits = True
                 await asyncio.sleep(0.5)
+
+
+async def open_once(store: Store) -> StoreInfo:
+    """Without patience."""
+    return await store.open()

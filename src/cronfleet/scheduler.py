@@ -22,7 +22,7 @@ from cronfleet.errors import ConfigurationError, CronfleetError, InvalidJobError
 from cronfleet.lock import Lock, Locks
 from cronfleet.lock.acquiring import terms
 from cronfleet.loops import LoopThread, run_to_its_end
-from cronfleet.operator import Operator
+from cronfleet.operator import Operator, open_once
 from cronfleet.registry import JobOptions, known_job
 from cronfleet.schedule import Schedule
 from cronfleet.signals import StopSignals
@@ -84,7 +84,9 @@ class Scheduler(Operator):
         self._instance: Instance | None = None
         self._working: asyncio.Task[None] | None = None
         self._thread: LoopThread | None = None
-        self._locks = Locks(self._store, self._clock, self._opened, self._patiently)
+        self._locks = Locks(
+            self._store, self._clock, self._opened_at_once, open_once, lambda: self.home
+        )
 
     # --- registering
 

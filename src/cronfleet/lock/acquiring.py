@@ -7,9 +7,10 @@ import contextlib
 import logging
 import random
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from cronfleet.clock import Clock
 from cronfleet.errors import LockTimeoutError, StoreUnavailableError
@@ -24,6 +25,8 @@ _POLL_MS = 1_000
 _QUICK_POLL_MS = 20
 _PATIENT = 8
 _TRY_AGAIN_MS = 250
+
+Opened = TypeVar("Opened")
 
 Answer: TypeAlias = Locked | Busy | StoreUnavailableError
 
@@ -115,6 +118,17 @@ class Attempt:
     def too_late(self) -> LockTimeoutError:
         return LockTimeoutError(self.terms.name, (self.terms.timeout_ms or 0) / 1000)
 
+    def not_open_yet(self) -> LockTimeoutError:
+        why = "the store was not open by then"
+        return LockTimeoutError(self.terms.name, (self.terms.timeout_ms or 0) / 1000, why)
+
+    def to_try_again(self, error: StoreUnavailableError) -> float:
+        """For how many seconds to rest before opening the store again. Raises when it is late."""
+        self._tell_if_away(error)
+        if self.left_ms <= 0:
+            raise error
+        return min(_TRY_AGAIN_MS, self.left_ms) / 1000
+
     def may_leave_something(self, error: BaseException) -> bool:
         """Whether one that failed so may have the lock unknown to it, or a place in the queue."""
         return self.terms.waits or not isinstance(error, LockTimeoutError)
@@ -124,6 +138,26 @@ class Attempt:
         if is_away and not self._is_away:
             log.warning("lock %r is still waited for: %s", self.terms.name, answer)
         self._is_away = is_away
+
+
+async def opened_in_time(open_: Callable[[], Awaitable[Opened]], attempt: Attempt) -> Opened:
+    """Open the store, and wait for it no longer than for the lock; who only looks tries once.
+
+    Raises LockTimeoutError; or StoreUnavailableError, if that is why it was not open in time.
+    """
+    while True:
+        left_ms = attempt.left_ms if attempt.terms.waits else float("inf")
+        limit = asyncio.timeout(None if left_ms == float("inf") else left_ms / 1000)
+        try:
+            async with limit:
+                return await open_()
+        except StoreUnavailableError as error:
+            rest_s = attempt.to_try_again(error)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise attempt.not_open_yet() from error
+        await asyncio.sleep(rest_s)
 
 
 async def acquire(store: Store, attempt: Attempt) -> Grant:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 
-from cronfleet.errors import CronfleetError, StoreUnavailableError
+from cronfleet.errors import CronfleetError, StoreRefusedError, StoreUnavailableError
 from cronfleet.lock.acquiring import Answer, Attempt, Grant, not_released, released
 from cronfleet.lock.sides import ThreadSide
 from cronfleet.model import LockOwner
@@ -39,12 +39,17 @@ def _wait(side: ThreadSide, attempt: Attempt) -> Grant:
 
 def _asked(side: ThreadSide, attempt: Attempt) -> Answer:
     terms = attempt.terms
+    closed = CronfleetError(f"lock {terms.name!r}: the scheduler was closed meanwhile")
     if side.loop.is_over:
-        raise CronfleetError(f"lock {terms.name!r}: the scheduler was closed meanwhile")
+        raise closed
     try:
         return side.locker.lock(terms.name, attempt.owner, terms.span.ttl_ms, waits=terms.waits)
     except StoreUnavailableError as error:
         return error
+    except StoreRefusedError as error:
+        if side.loop.is_over:  # It says that it is not open.
+            raise closed from error
+        raise
 
 
 class _HintsForThread:
@@ -82,6 +87,18 @@ def released_in_thread(side: ThreadSide, name: str, owner: LockOwner) -> bool | 
     except StoreUnavailableError as error:
         if side.loop.is_over:
             not_released(name, error)
-        else:  # The first may have been done, so the answer to another says little.
-            side.loop.call(released(side.store, name, owner))
+        else:
+            _release_again(side, name, owner, error)
         return None
+
+
+def _release_again(
+    side: ThreadSide, name: str, owner: LockOwner, first: StoreUnavailableError
+) -> None:
+    """The first may have been done, so the answer to this one says little."""
+    try:
+        side.loop.call(released(side.store, name, owner))
+    except CronfleetError:
+        if not side.loop.is_over:
+            raise
+        not_released(name, first)

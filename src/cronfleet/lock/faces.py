@@ -12,16 +12,17 @@ from typing import Generic, TypeVar
 from cronfleet.clock import Clock
 from cronfleet.errors import CronfleetError, LockLostError
 from cronfleet.holding import AnyEvent, Held, Hold, Keeper
-from cronfleet.lock.acquiring import Attempt, Grant, Terms, acquire, released
+from cronfleet.lock.acquiring import Attempt, Grant, Terms
 from cronfleet.lock.blocking import acquire_in_thread, released_in_thread
-from cronfleet.lock.sides import Locks, ThreadSide
+from cronfleet.lock.sides import Locks, TaskSide, ThreadSide
+from cronfleet.lock.tasks import acquire_through, keep_or_give_back, released_through
 from cronfleet.lock.turns import Turn, turn_of_task, turn_of_thread
 from cronfleet.model import LockOwner
 from cronfleet.store import Store
 
 log: logging.Logger = logging.getLogger(__name__)
 
-Home = TypeVar("Home", Store, ThreadSide)
+Home = TypeVar("Home", TaskSide, ThreadSide)
 
 
 class LockHeld(Held[AnyEvent]):
@@ -60,7 +61,7 @@ class Lock:
         self._terms = terms
         self._turnstile = locks.turnstile(terms.name)
         self._what = f"lock {terms.name!r}"
-        self._tasks: dict[asyncio.Task[object] | None, _Block[Store]] = {}
+        self._tasks: dict[asyncio.Task[object] | None, _Block[TaskSide]] = {}
         self._threads: dict[int, _Block[ThreadSide]] = {}
         self._releasing: set[asyncio.Task[bool | None]] = set()
 
@@ -72,20 +73,21 @@ class Lock:
     async def __aenter__(self) -> LockHeld[asyncio.Event]:
         task = asyncio.current_task()
         self._check_is_out(is_in=task in self._tasks)
-        store, attempt = await self._locks.opened(), Attempt(self._terms, self._locks.clock)
+        attempt = Attempt(self._terms, self._locks.clock)
+        side = await self._locks.side_here(attempt)
         turn = self._turnstile.at_once()
         turn = turn or await turn_of_task(self._turnstile, attempt.left_ms / 1000)
         if turn is None:
             raise attempt.too_late()
         try:
-            grant = await acquire(store, attempt)
+            grant = await acquire_through(side, attempt)
+            lost = side.lost_event()
+            hold = self._hold(side.store, grant, lost, turn)
+            await keep_or_give_back(side, hold, self._terms.name, grant.owner)
         except BaseException:
             turn.end()
             raise
-        lost = asyncio.Event()
-        hold = self._hold(store, grant, lost, turn)
-        self._tasks[task] = block = _Block(store, self._locks.keeper, grant.owner, hold, turn)
-        block.keeper.add(hold)
+        self._tasks[task] = _Block(side, side.keeper, grant.owner, hold, turn)
         return LockHeld(grant, hold, lost, self._locks.clock)
 
     async def __aexit__(
@@ -99,7 +101,7 @@ class Lock:
             raise CronfleetError(f"{self!r} was entered by another task: leave it in that one")
         block.keeper.remove(block.hold)
         try:
-            was_held = await released(block.home, self._terms.name, block.owner)
+            was_held = await self._released(block)
         except asyncio.CancelledError:
             self._release_later(block)
             raise
@@ -107,8 +109,11 @@ class Lock:
             block.turn.end()
         self._tell_if_lost(block.hold, error, was_held=was_held)
 
-    def _release_later(self, block: _Block[Store]) -> None:
-        task = asyncio.create_task(released(block.home, self._terms.name, block.owner))
+    async def _released(self, block: _Block[TaskSide]) -> bool | None:
+        return await released_through(block.home, self._terms.name, block.owner)
+
+    def _release_later(self, block: _Block[TaskSide]) -> None:
+        task = asyncio.create_task(self._released(block))
         self._releasing.add(task)
         task.add_done_callback(self._releasing.discard)
 
@@ -118,7 +123,8 @@ class Lock:
         _refuse_in_event_loop(self)
         thread = threading.get_ident()
         self._check_is_out(is_in=thread in self._threads)
-        side, attempt = self._locks.thread_side(), Attempt(self._terms, self._locks.clock)
+        attempt = Attempt(self._terms, self._locks.clock)
+        side = self._locks.thread_side(attempt)
         turn = self._turnstile.at_once()
         turn = turn or turn_of_thread(self._turnstile, attempt.left_ms / 1000)
         if turn is None:
@@ -130,8 +136,13 @@ class Lock:
             raise
         lost = threading.Event()
         hold = self._hold(side.store, grant, lost, turn)
+        try:
+            side.keep(hold)
+        except BaseException:
+            turn.end()
+            released_in_thread(side, self._terms.name, grant.owner)
+            raise
         self._threads[thread] = _Block(side, side.keeper, grant.owner, hold, turn)
-        side.keeper.add(hold)
         return LockHeld(grant, hold, lost, self._locks.clock)
 
     def __exit__(

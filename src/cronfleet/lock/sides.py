@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from cronfleet.clock import Clock
-from cronfleet.holding import Keeper
+from cronfleet.errors import CronfleetError
+from cronfleet.holding import Hold, Keeper
+from cronfleet.lock.acquiring import Attempt, opened_in_time
 from cronfleet.lock.turns import Turnstile
 from cronfleet.loops import LoopThread
 from cronfleet.store import Locker, Store
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +32,64 @@ class ThreadSide:
     locker: Locker
     pid: int
 
+    def keep(self, hold: Hold) -> None:
+        """Renew it from now on. Raises CronfleetError when this was closed meanwhile."""
+        try:
+            self.keeper.add(hold)
+        except RuntimeError:
+            if not self.loop.is_over:
+                raise
+        if self.loop.is_over:  # It may have come too late to be told that it is lost.
+            self.keeper.remove(hold)
+            raise CronfleetError(f"{hold.what}: the scheduler was closed meanwhile")
+
+
+class LostElsewhere(asyncio.Event):
+    """Waited for in the event loop that makes it, and set in another."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._home = asyncio.get_running_loop()
+        self._was_set = False
+
+    def set(self) -> None:
+        self._was_set = True
+        with contextlib.suppress(RuntimeError):  # Nobody waits in a loop that is closed.
+            self._home.call_soon_threadsafe(super().set)
+
+    def is_set(self) -> bool:
+        return self._was_set
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSide:
+    """What a coroutine's lock lives on: the store in its own event loop, or the threads' side."""
+
+    store: Store
+    keeper: Keeper
+    elsewhere: ThreadSide | None
+
+    async def run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """In the event loop in which the store is open."""
+        return await (work if self.elsewhere is None else self.elsewhere.loop.ask(work))
+
+    def keep(self, hold: Hold) -> None:
+        """Renew it from now on. Raises as `ThreadSide.keep` does."""
+        if self.elsewhere is None:
+            self.keeper.add(hold)
+        else:
+            self.elsewhere.keep(hold)
+
+    def lost_event(self) -> asyncio.Event:
+        return asyncio.Event() if self.elsewhere is None else LostElsewhere()
+
 
 class Locks:
     """The locks of one store.
 
     `opened` answers the store, open in the running event loop. `open_` opens another like it.
+    Both try once. `home` is the event loop in which the store is open: coroutines of any other
+    use the threads' side, which has a store of its own.
     """
 
     def __init__(
@@ -39,19 +98,23 @@ class Locks:
         clock: Clock,
         opened: Callable[[], Awaitable[Store]],
         open_: Callable[[Store], Awaitable[object]],
+        home: Callable[[], asyncio.AbstractEventLoop | None] = lambda: None,
     ) -> None:
         self.clock: Clock = clock
-        self.opened: Callable[[], Awaitable[Store]] = opened
+        self._opened = opened
         self._store = store
         self._open = open_
+        self._home = home
         self._keeper: Keeper | None = None
         self._side: ThreadSide | None = None
+        self._making: LoopThread | None = None
         self._turnstiles: WeakValueDictionary[str, Turnstile] = WeakValueDictionary()
-        self._lock = threading.Lock()
+        self._gate = threading.Lock()
+        self._making_side = threading.Lock()  # Held while a store is opened, which may take long.
 
     def turnstile(self, name: str) -> Turnstile:
         """One for each name, as long as somebody holds on to it."""
-        with self._lock:
+        with self._gate:
             turnstile = self._turnstiles.get(name)
             if turnstile is None:
                 turnstile = self._turnstiles[name] = Turnstile()
@@ -65,40 +128,64 @@ class Locks:
             self._keeper = Keeper(self.clock)
         return self._keeper
 
-    def thread_side(self) -> ThreadSide:
-        """Made when it is first needed, and again in a process that was forked."""
-        side = self._side
-        if side is None or side.pid != os.getpid():
-            with self._lock:
-                side = self._side
-                if side is None or side.pid != os.getpid():
-                    side = self._side = self._make_side()
+    async def side_here(self, attempt: Attempt) -> TaskSide:
+        """For a coroutine of the running event loop. Raises as `opened_in_time` does."""
+        home = self._home()
+        if home is None or home is asyncio.get_running_loop():
+            return TaskSide(await opened_in_time(self._opened, attempt), self.keeper, None)
+        side = self._side_here() or await asyncio.to_thread(self.thread_side, attempt)
+        return TaskSide(side.store, side.keeper, side)
+
+    def thread_side(self, attempt: Attempt) -> ThreadSide:
+        """Made when it is first needed, and again in a process that was forked.
+
+        Raises as `opened_in_time` does.
+        """
+        side = self._side_here()
+        if side is not None:
+            return side
+        left_s = attempt.left_ms / 1000
+        if not self._making_side.acquire(timeout=min(left_s, threading.TIMEOUT_MAX)):
+            raise attempt.not_open_yet()
+        try:
+            side = self._side = self._side_here() or self._make_side(attempt)
+        finally:
+            self._making_side.release()
         return side
 
-    def _make_side(self) -> ThreadSide:
-        loop = LoopThread("cronfleet-locks")
+    def _side_here(self) -> ThreadSide | None:
+        side = self._side
+        return side if side is not None and side.pid == os.getpid() else None
+
+    def _make_side(self, attempt: Attempt) -> ThreadSide:
+        loop = self._making = LoopThread("cronfleet-locks")
         try:
-            store = self._store.another()
-            return loop.call(self._furnish(loop, store))
+            return loop.call(self._furnish(loop, self._store.another(), attempt))
         except BaseException:
             loop.close()
             raise
+        finally:
+            self._making = None
 
-    async def _furnish(self, loop: LoopThread, store: Store) -> ThreadSide:
-        await self._open(store)
+    async def _furnish(self, loop: LoopThread, store: Store, attempt: Attempt) -> ThreadSide:
+        await opened_in_time(lambda: self._open(store), attempt)
         return ThreadSide(loop, store, Keeper(self.clock), store.locker(), os.getpid())
 
     async def aclose(self) -> None:
         """End the thread; what is still held there is lost. Repeatable."""
+        making = self._making
+        if making is not None:  # Whoever waits for the store there is told.
+            await asyncio.to_thread(making.close)
         side, self._side = self._side, None
         if side is not None and side.pid == os.getpid():
             await asyncio.to_thread(_end, side)
 
 
 def _end(side: ThreadSide) -> None:
-    side.loop.call(_close(side))
-    side.locker.close()
-    side.loop.close()
+    try:
+        side.loop.close(_close(side))
+    finally:
+        side.locker.close()
 
 
 async def _close(side: ThreadSide) -> None:

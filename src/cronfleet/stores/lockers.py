@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Coroutine
+from concurrent.futures import CancelledError, wait
 from typing import Any, Protocol, TypeVar
 
 from cronfleet.errors import StoreUnavailableError
@@ -11,6 +13,9 @@ from cronfleet.model import LockOwner
 from cronfleet.store import LockAnswer
 
 Answer = TypeVar("Answer")
+
+_LOOK_S = 0.5
+"""How often a thread that waits for an answer looks whether the event loop is still there."""
 
 
 class _Locks(Protocol):
@@ -42,9 +47,22 @@ class LoopLocker:
 
     def _in_loop(self, call: Coroutine[Any, Any, Answer]) -> Answer:
         try:
-            return asyncio.run_coroutine_threadsafe(call, self._loop).result()
+            asked = asyncio.run_coroutine_threadsafe(call, self._loop)
         except RuntimeError as error:
             if not self._loop.is_closed():
                 raise
             call.close()
-            raise StoreUnavailableError(self._store.name, "its event loop has ended") from error
+            raise self._has_ended() from error
+        try:
+            while not wait((asked,), _LOOK_S).done:
+                if self._loop.is_closed() and not asked.done():
+                    raise self._has_ended()
+            return asked.result()
+        except CancelledError as error:
+            raise self._has_ended() from error
+        finally:
+            if inspect.getcoroutinestate(call) == inspect.CORO_CREATED and self._loop.is_closed():
+                call.close()  # It came between the loop's last turn and its end.
+
+    def _has_ended(self) -> StoreUnavailableError:
+        return StoreUnavailableError(self._store.name, "its event loop has ended")

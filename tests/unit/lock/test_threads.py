@@ -23,8 +23,9 @@ from cronfleet import (
 )
 from cronfleet.clock import SystemClock
 from cronfleet.lock import Lock, Locks
-from cronfleet.lock.acquiring import terms
+from cronfleet.lock.acquiring import Attempt, terms
 from cronfleet.lock.turns import _begin_anew
+from cronfleet.store import StoreInfo
 from tests.fleet.rig import eventually
 from tests.unit.engine.scripted_store import ScriptedStore, first, lost_answer, lost_request
 
@@ -153,8 +154,9 @@ def test_an_unanswered_request_is_repeated(scripted: Scheduler, store: ScriptedS
 
 def test_a_store_that_is_not_there_is_told(scripted: Scheduler, store: ScriptedStore) -> None:
     store.is_away = True
-    with pytest.raises(StoreUnavailableError), scripted.lock("stock"):
-        pass
+    for timeout in (AT_ONCE, timedelta(milliseconds=50)):
+        with pytest.raises(StoreUnavailableError), scripted.lock("stock", timeout=timeout):
+            pass
 
 
 def test_a_store_that_refuses_is_told(scripted: Scheduler, store: ScriptedStore) -> None:
@@ -210,11 +212,74 @@ def test_a_forked_process_has_a_thread_of_its_own(store: ScriptedStore) -> None:
     lock = Lock(locks, terms("stock", SHORT, None))
     with lock:
         pass
-    before = locks.thread_side()
+    attempt = Attempt(lock._terms, SystemClock())
+    before = locks.thread_side(attempt)
     pid = os.getpid()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "getpid", lambda: pid + 1)
         with lock:
-            assert locks.thread_side() is not before
+            assert locks.thread_side(attempt) is not before
         asyncio.run(locks.aclose())
     before.loop.close()
+
+
+class _Stuck(ScriptedStore):
+    """Is not open until it is told to be."""
+
+    def __init__(self) -> None:
+        super().__init__(SystemClock())
+        self.asked, self.may_open = threading.Event(), threading.Event()
+
+    def another(self) -> _Stuck:
+        return self
+
+    async def open(self) -> StoreInfo:
+        self.asked.set()
+        while not self.may_open.is_set():  # noqa: ASYNC110 - it is set in another thread
+            await asyncio.sleep(0.01)
+        return await super().open()
+
+
+def test_while_the_store_is_opened_for_threads_nobody_waits_longer_than_agreed() -> None:
+    store = _Stuck()
+    scheduler = Scheduler(store, program="app")
+
+    def hold() -> bool:
+        with scheduler.lock("stock") as held:
+            return held.is_held
+
+    with ThreadPoolExecutor(1) as threads:
+        holding = threads.submit(hold)
+        assert store.asked.wait(SOON_S)
+        scheduler.lock("other")  # Does not wait: it is called in event loops, too.
+        for timeout in (AT_ONCE, timedelta(milliseconds=50)):
+            with (
+                pytest.raises(LockTimeoutError, match="not open"),
+                scheduler.lock("other", timeout=timeout),
+            ):
+                pass
+        store.may_open.set()
+        assert holding.result(SOON_S)
+    asyncio.run(scheduler.aclose())
+
+
+def test_who_opens_the_store_when_the_scheduler_is_closed_is_told() -> None:
+    store = _Stuck()
+    scheduler = Scheduler(store, program="app")
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(scheduler.lock("stock").__enter__)
+        assert store.asked.wait(SOON_S)
+        asyncio.run(scheduler.aclose())
+        with pytest.raises(CronfleetError, match="closed meanwhile"):
+            waiting.result(SOON_S)
+
+
+def test_a_coroutine_waits_no_longer_for_the_store_than_for_the_lock() -> None:
+    async def look() -> None:
+        scheduler = Scheduler(_Stuck(), program="app")
+        with pytest.raises(LockTimeoutError, match="not open"):
+            async with scheduler.lock("stock", timeout=timedelta(milliseconds=50)):
+                pass
+        await scheduler.aclose()
+
+    asyncio.run(look())
