@@ -21,12 +21,13 @@ _OLDEST = {"redis": (6, 2), "valkey": (8, 0)}
 # Where a script failed inside, an older server says so first and the reason after a hyphen.
 _AWAY = re.compile(
     r"(?:^|-)(?:BUSY|CLUSTERDOWN|LOADING|MASTERDOWN|MISCONF|NOREPLICAS|OOM|READONLY|TRYAGAIN"
-    r"|UNKILLABLE)\b"
+    r"|UNBLOCKED|UNKILLABLE)\b"
 )
-_NO_PRIMARY = re.compile(r"(?:^|-)(?:READONLY|CLUSTERDOWN|MASTERDOWN)\b")
+_NO_PRIMARY = re.compile(r"(?:^|-)(?:READONLY|CLUSTERDOWN|MASTERDOWN|UNBLOCKED)\b")
 _CERTIFICATE = re.compile(r"CERTIFICATE_VERIFY_FAILED|CERTIFICATE_REQUIRED|BAD_CERTIFICATE")
 _NO_TLS = re.compile(r"WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE")
 _PASSWORD = re.compile(r"^(?:NOAUTH|WRONGPASS|DENIED)\b")
+_NO_CLUSTER = re.compile(r"cluster support disabled")
 NO_DATABASE = re.compile(r"DB index is out of range|invalid DB index")
 _NOT_ALLOWED = re.compile(
     r"(?:^|-)NOPERM\b|ACL failure in script|executing the script can't run this command"
@@ -55,6 +56,10 @@ _PASSWORD_CLASSES = (
     exceptions.AuthenticationWrongNumberOfArgsError,
     exceptions.AuthorizationError,
 )
+
+
+class SentinelRefusedError(exceptions.RedisError):
+    """A sentinel wants something changed; the message says what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +109,16 @@ def is_elsewhere(error: Exception) -> bool:
     return isinstance(error, _GONE_CLASSES) or bool(_NO_PRIMARY.search(str(error)))
 
 
+def is_no_password(error: Exception) -> bool:
+    """Whether it wants a password, or another one."""
+    return isinstance(error, _PASSWORD_CLASSES) or bool(_PASSWORD.search(str(error)))
+
+
+def is_refusal(error: Exception) -> bool:
+    """Whether a person must change something before that server can be used."""
+    return _refusal("", error, str(error)) is not None
+
+
 def in_our_words(name: str, error: Exception) -> StoreError:
     """An error of the driver's as one of ours: refused where a person must change something."""
     said = str(error).rstrip(".") or type(error).__name__
@@ -118,7 +133,9 @@ def in_our_words(name: str, error: Exception) -> StoreError:
 
 def _refusal(name: str, error: Exception, said: str) -> str | None:
     """What a person must change; None where time will do."""
-    if isinstance(error, _PASSWORD_CLASSES) or _PASSWORD.search(said):
+    if isinstance(error, SentinelRefusedError):
+        return f"the store {name} cannot be found: {said}"
+    if is_no_password(error):
         return (
             f"the store {name} refuses the password: {said}. Set REDIS_PASSWORD, or write the "
             "password into the URL, as redis://:password@host:6379/0"
@@ -126,7 +143,7 @@ def _refusal(name: str, error: Exception, said: str) -> str | None:
     if isinstance(error, exceptions.NoPermissionError) or _NOT_ALLOWED.search(said):
         return (
             f"the store {name} does not allow what cronfleet needs: {said}. Give its user "
-            "~cronfleet:* &cronfleet:* +@all -@dangerous +info"
+            f"{_rights(name)}"
         )
     if NO_DATABASE.search(said):
         return (
@@ -138,7 +155,18 @@ def _refusal(name: str, error: Exception, said: str) -> str | None:
             f"the store {name} is a node of a cluster that keeps this fleet on another one "
             f"({said}): write redis+cluster:// in place of redis://"
         )
+    if _NO_CLUSTER.search(said):
+        return (
+            f"the store {name} is no cluster ({said}): write redis:// in place of redis+cluster://"
+        )
     return _refused_by_tls(name, said)
+
+
+def _rights(name: str) -> str:
+    """For ACL SETUSER. A new user of Redis 6.2 has all channels, beside which none can be named."""
+    rights = "~cronfleet:* resetchannels &cronfleet:* +@all -@dangerous +info +config|get"
+    is_cluster = "+cluster" in name.partition("://")[0]
+    return f"{rights} +cluster|slots +cluster|nodes" if is_cluster else rights
 
 
 def _refused_by_tls(name: str, said: str) -> str | None:
