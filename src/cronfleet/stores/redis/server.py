@@ -145,6 +145,10 @@ def _refusal(name: str, error: Exception, said: str) -> str | None:
             f"the store {name} does not allow what cronfleet needs: {said}. Give its user "
             f"{_rights(name)}"
         )
+    return _refused_by_kind(name, error, said) or _refused_by_tls(name, said)
+
+
+def _refused_by_kind(name: str, error: Exception, said: str) -> str | None:
     if NO_DATABASE.search(said):
         return (
             f"the store {name} has no database of that number: end its URL with a lower one, as in "
@@ -159,7 +163,7 @@ def _refusal(name: str, error: Exception, said: str) -> str | None:
         return (
             f"the store {name} is no cluster ({said}): write redis:// in place of redis+cluster://"
         )
-    return _refused_by_tls(name, said)
+    return None
 
 
 def _rights(name: str) -> str:
