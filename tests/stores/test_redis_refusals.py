@@ -132,6 +132,16 @@ async def test_a_server_that_says_it_is_a_replica_is_connected_to_anew(
     assert len(proxy.commands) == connections + 1
 
 
+@pytest.mark.parametrize("error", PASSING, ids=lambda error: error.split()[0])
+async def test_a_question_about_the_server_that_was_refused_is_not_taken_for_a_forbidden_one(
+    store: RedisStore, proxy: LossyProxy, error: str
+) -> None:
+    proxy.refuse_next(error)
+    with pytest.raises(StoreUnavailableError):
+        await store.promise()
+    assert (await store.promise()).configuration
+
+
 async def test_a_fleet_that_has_moved_is_not_looked_for_behind_a_plain_url(
     store: RedisStore, anna: SessionId, proxy: LossyProxy
 ) -> None:

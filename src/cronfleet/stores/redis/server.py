@@ -28,7 +28,8 @@ _CERTIFICATE = re.compile(r"CERTIFICATE_VERIFY_FAILED|CERTIFICATE_REQUIRED|BAD_C
 _NO_TLS = re.compile(r"WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE")
 _PASSWORD = re.compile(r"^(?:NOAUTH|WRONGPASS|DENIED)\b")
 _NO_CLUSTER = re.compile(r"cluster support disabled")
-NO_DATABASE = re.compile(r"DB index is out of range|invalid DB index")
+_NO_DATABASE = re.compile(r"DB index is out of range|invalid DB index")
+_UNKNOWN = re.compile(r"unknown (?:redis )?(?:sub)?command", re.IGNORECASE)
 _NOT_ALLOWED = re.compile(
     r"(?:^|-)NOPERM\b|ACL failure in script|executing the script can't run this command"
 )
@@ -109,6 +110,16 @@ def is_elsewhere(error: Exception) -> bool:
     return isinstance(error, _GONE_CLASSES) or bool(_NO_PRIMARY.search(str(error)))
 
 
+def is_not_allowed(error: Exception) -> bool:
+    """Whether the server hides what was asked, from us or from everybody."""
+    return _is_forbidden(error) or bool(_UNKNOWN.search(str(error)))
+
+
+def _is_forbidden(error: Exception) -> bool:
+    is_said = isinstance(error, exceptions.NoPermissionError)
+    return is_said or bool(_NOT_ALLOWED.search(str(error)))
+
+
 def is_no_password(error: Exception) -> bool:
     """Whether it wants a password, or another one."""
     return isinstance(error, _PASSWORD_CLASSES) or bool(_PASSWORD.search(str(error)))
@@ -140,7 +151,7 @@ def _refusal(name: str, error: Exception, said: str) -> str | None:
             f"the store {name} refuses the password: {said}. Set REDIS_PASSWORD, or write the "
             "password into the URL, as redis://:password@host:6379/0"
         )
-    if isinstance(error, exceptions.NoPermissionError) or _NOT_ALLOWED.search(said):
+    if _is_forbidden(error):
         return (
             f"the store {name} does not allow what cronfleet needs: {said}. Give its user "
             f"{_rights(name)}"
@@ -149,7 +160,7 @@ def _refusal(name: str, error: Exception, said: str) -> str | None:
 
 
 def _refused_by_kind(name: str, error: Exception, said: str) -> str | None:
-    if NO_DATABASE.search(said):
+    if _NO_DATABASE.search(said):
         return (
             f"the store {name} has no database of that number: end its URL with a lower one, as in "
             "redis://host:6379/0"
