@@ -149,8 +149,12 @@ def test_replicas_that_may_be_promoted_count_also_when_they_are_down() -> None:
     assert answers(finder("?durability=wait"))[1].replicas == 2
 
 
-def test_nobody_is_asked_how_many_replicas_there_are_when_that_is_said() -> None:
-    asked, primary = answers(finder("?durability=wait&replicas=1"))
+def test_they_are_counted_also_when_their_number_is_said_for_it_may_be_too_low() -> None:
+    assert answers(finder("?durability=wait&replicas=1"))[1].replicas == 2
+
+
+def test_nobody_is_asked_how_many_replicas_there_are_when_none_is_waited_for() -> None:
+    asked, primary = answers(finder())
     assert [question.words for question in asked] == [("CLUSTER", "SLOTS")]
     assert primary.replicas == 0
 

@@ -74,6 +74,8 @@ class Description:
     """What it tells scripts about its replication."""
     appendfsync: str | None = None
     """When it syncs its append-only file."""
+    standbys: int = 0
+    """How many replicas may be promoted, as far as others know; also those that are down."""
 
     @property
     def facts(self) -> RedisFacts:

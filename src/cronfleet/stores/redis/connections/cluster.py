@@ -23,7 +23,7 @@ class ClusterFinder:
 
     def __init__(self, address: Address, base: str) -> None:
         self._named = address.nodes
-        self._counts = address.waits and address.replicas is None
+        self._counts = address.waits
         self._slot = key_slot(base.encode())
         self._nodes: list[Node] = []
 
