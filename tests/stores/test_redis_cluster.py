@@ -17,6 +17,7 @@ from cronfleet.stores.redis.connections.address import Node
 from cronfleet.stores.redis.connections.cluster import ClusterFinder
 from cronfleet.stores.redis.connections.talking import Primary, Question
 from cronfleet.testing.samples import granted, joined, report, the_job, tick
+from tests.conftest import in_use
 from tests.redis_servers import Cluster, tell
 from tests.servers import OwnServer, Server, find_binary
 from tests.stores.openers import Opener
@@ -171,11 +172,13 @@ def test_all_nodes_that_were_heard_of_are_asked_the_next_time() -> None:
 
 
 @pytest.fixture
-def node(tmp_path: Path) -> Iterator[OwnServer]:
+def node(pytestconfig: pytest.Config, tmp_path: Path) -> Iterator[OwnServer]:
     """Of a cluster, alone."""
-    server = OwnServer(find_binary("redis"), tmp_path, "--cluster-enabled", "yes")
-    yield server
-    server.stop()
+    options = ("--cluster-enabled", "yes")
+    with in_use(
+        pytestconfig, lambda: OwnServer(find_binary("redis"), tmp_path, *options)
+    ) as server:
+        yield server
 
 
 async def test_a_server_that_is_no_cluster_is_refused(redis_server: Server) -> None:

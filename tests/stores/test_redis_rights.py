@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cronfleet.testing.samples import granted, joined, report, tick
+from tests.conftest import in_use
 from tests.redis_servers import find_oldest, tell
 from tests.servers import OwnServer, Server, find_binary
 from tests.stores.openers import Opener, until
@@ -56,10 +57,10 @@ async def test_the_documented_rights_are_enough(
 @pytest.fixture(params=[find_oldest, lambda: find_binary("redis")], ids=["oldest", "redis"])
 def node(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OwnServer]:
     """All of a cluster."""
-    server = OwnServer(request.param(), tmp_path, "--cluster-enabled", "yes")
-    tell(server, "CLUSTER", "ADDSLOTS", *range(16_384))
-    yield server
-    server.stop()
+    options = ("--cluster-enabled", "yes")
+    with in_use(request.config, lambda: OwnServer(request.param(), tmp_path, *options)) as server:
+        tell(server, "CLUSTER", "ADDSLOTS", *range(16_384))
+        yield server
 
 
 async def test_the_documented_rights_are_enough_on_a_cluster(
