@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from cronfleet.clock import Clock
-from cronfleet.errors import StoreError, StoreRefusedError
+from cronfleet.errors import StoreError, StoreRefusedError, StoreUnavailableError
 from cronfleet.info import moment
 from cronfleet.model import InstanceRecord, JobName, ProgramName
 from cronfleet.store import Store, StoreInfo
@@ -51,6 +51,9 @@ async def examine(store: Store, clock: Clock, part: Part) -> list[Finding]:
     """Look at the store and the fleet on it. Changes nothing, and raises no StoreError."""
     try:
         info = await store.open()
+    except StoreError as error:
+        return [_failure(error, StoreRefusedError, StoreUnavailableError)]
+    try:
         return [
             _store(store, info),
             *await _promise(store),
@@ -58,10 +61,14 @@ async def examine(store: Store, clock: Clock, part: Part) -> list[Finding]:
             *await _fleet(store, info, part),
             await _jobs(store, part),
         ]
-    except StoreRefusedError as error:
-        return [Finding("store", Condition.SETTING, str(error))]
     except StoreError as error:
-        return [Finding("store", Condition.WRONG, str(error))]
+        return [_failure(error, StoreRefusedError)]
+
+
+def _failure(error: StoreError, *settings: type[StoreError]) -> Finding:
+    """`settings` are the errors that are for a person to lift."""
+    is_setting = isinstance(error, settings)
+    return Finding("store", Condition.SETTING if is_setting else Condition.WRONG, str(error))
 
 
 def _store(store: Store, info: StoreInfo) -> Finding:

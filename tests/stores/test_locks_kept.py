@@ -20,10 +20,12 @@ from cronfleet.store import Locked, Store, lock_topic
 from cronfleet.stores.memory import MemoryStore
 from cronfleet.stores.postgres import PostgresStore
 from cronfleet.stores.redis import RedisStore
+from cronfleet.stores.redis.locker import RedisLocker
 from cronfleet.stores.sqlite import SqliteStore
 from cronfleet.testing.samples import START, new_owner
 from tests.postgres_servers import Postgres
 from tests.servers import OwnServer, Server
+from tests.stores.openers import until
 from tests.stores.postgres_rig import looker, tables
 from tests.stores.proxies import LossyProxy
 
@@ -234,6 +236,24 @@ async def test_a_locker_whose_connection_broke_connects_again(own_redis: OwnServ
         locker.lock("stock", owner, TTL_MS, waits=True)
     assert locker.lock("stock", owner, TTL_MS, waits=True) == answer
     locker.close()
+    await store.aclose()
+
+
+@pytest.mark.redis
+async def test_a_call_under_way_when_its_locker_is_closed_keeps_no_connection(
+    own_redis: OwnServer,
+) -> None:
+    store = RedisStore(own_redis.url)
+    await store.open()
+    locker, owner = cast("RedisLocker", store.locker()), new_owner()
+    locker.lock("stock", owner, TTL_MS, waits=True)
+    own_redis.freeze()
+    call = asyncio.create_task(asyncio.to_thread(locker.unlock, "stock", owner))
+    await until(lambda: not locker._idle)
+    locker.close()
+    own_redis.thaw()
+    assert await call
+    assert not locker._idle
     await store.aclose()
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from redis.crc import key_slot
@@ -15,8 +17,9 @@ from cronfleet.stores.redis.connections.address import Node
 from cronfleet.stores.redis.connections.cluster import ClusterFinder
 from cronfleet.stores.redis.connections.talking import Primary, Question
 from cronfleet.testing.samples import granted, joined, report, the_job, tick
+from tests.conftest import in_use
 from tests.redis_servers import Cluster, tell
-from tests.servers import OwnServer
+from tests.servers import OwnServer, Server, find_binary
 from tests.stores.openers import Opener
 
 pytestmark = pytest.mark.redis
@@ -147,8 +150,12 @@ def test_replicas_that_may_be_promoted_count_also_when_they_are_down() -> None:
     assert answers(finder("?durability=wait"))[1].replicas == 2
 
 
-def test_nobody_is_asked_how_many_replicas_there_are_when_that_is_said() -> None:
-    asked, primary = answers(finder("?durability=wait&replicas=1"))
+def test_they_are_counted_also_when_their_number_is_said_for_it_may_be_too_low() -> None:
+    assert answers(finder("?durability=wait&replicas=1"))[1].replicas == 2
+
+
+def test_nobody_is_asked_how_many_replicas_there_are_when_none_is_waited_for() -> None:
+    asked, primary = answers(finder())
     assert [question.words for question in asked] == [("CLUSTER", "SLOTS")]
     assert primary.replicas == 0
 
@@ -162,3 +169,37 @@ def test_all_nodes_that_were_heard_of_are_asked_the_next_time() -> None:
     assert [str(question.node) for question in asked] == [
         *("h:7001", "10.0.0.1:7000", "10.0.0.4:7003", "h:7009")
     ]
+
+
+@pytest.fixture
+def node(pytestconfig: pytest.Config, tmp_path: Path) -> Iterator[OwnServer]:
+    """Of a cluster, alone."""
+    options = ("--cluster-enabled", "yes")
+    with in_use(
+        pytestconfig, lambda: OwnServer(find_binary("redis"), tmp_path, *options)
+    ) as server:
+        yield server
+
+
+async def test_a_server_that_is_no_cluster_is_refused(redis_server: Server) -> None:
+    url = f"redis+cluster://{redis_server.host}:{redis_server.port}"
+    with pytest.raises(StoreRefusedError, match=r"is no cluster.*write redis://"):
+        await RedisStore(url).open()
+
+
+@pytest.mark.parametrize(
+    ("login", "change"),
+    [
+        ("", "REDIS_PASSWORD"),
+        ("anna:wrong@", "REDIS_PASSWORD"),
+        ("anna:secret@", r"\+cluster\|slots"),
+    ],
+)
+async def test_what_a_node_does_not_allow_is_refused_with_what_to_do(
+    node: OwnServer, login: str, change: str
+) -> None:
+    rules = ("on", ">secret", "~cronfleet:*", "+@all", "-@dangerous", "-cluster")
+    tell(node, "ACL", "SETUSER", "anna", *rules)
+    tell(node, "ACL", "SETUSER", "default", "resetpass", ">secret")
+    with pytest.raises(StoreRefusedError, match=change):
+        await RedisStore(f"redis+cluster://{login}{node.host}:{node.port}").open()

@@ -219,6 +219,26 @@ async def test_a_failover_is_survived_when_every_replica_is_waited_for(
     assert promise.holds[Failure.FAILOVER].verdict is verdict
 
 
+@pytest.mark.parametrize("options", [f"{WAIT}&replicas=2", f"{WAIT}&replicas=1"])
+async def test_a_replica_that_is_down_may_be_promoted_all_the_same(
+    own_watched: Watched, opened: Opener, options: str
+) -> None:
+    store = await opened(own_watched.url + options)
+    own_watched.replicas[0].stop()
+    await until(lambda: own_watched.count_replicas(own_watched.primary) == 1)
+    verdict = (await store.promise()).holds[Failure.FAILOVER].verdict
+    assert verdict is (Verdict.KEPT if "replicas=2" in options else Verdict.BROKEN)
+
+
+async def test_a_server_that_stands_alone_remembers_replicas_that_are_down(
+    replicated: Replicated, opened: Opener
+) -> None:
+    store = await opened(f"{replicated.url}{WAIT}&replicas=1")
+    replicated.data[1].stop()
+    await until(lambda: replicated.count_replicas(replicated.data[0]) == 1)
+    assert (await store.promise()).holds[Failure.FAILOVER].verdict is Verdict.BROKEN
+
+
 # --- one connection
 
 

@@ -206,7 +206,9 @@ async def test_a_user_who_may_do_nothing_is_refused_with_what_to_allow(
 ) -> None:
     tell(own_redis, "ACL", "SETUSER", "nobody", "on", ">right-secret", "+ping")
     url = own_redis.url.replace("redis://", "redis://nobody:right-secret@")
-    with pytest.raises(StoreRefusedError, match=r"~cronfleet:\* &cronfleet:\* \+@all") as refused:
+    with pytest.raises(
+        StoreRefusedError, match=r"~cronfleet:\* resetchannels &cronfleet:\* \+@all"
+    ) as refused:
         await RedisStore(url).open()
     assert "right-secret" not in str(refused.value)
 

@@ -30,6 +30,9 @@ from tests.stores.proxies import LossyProxy
 
 pytestmark = pytest.mark.redis
 
+UNBLOCKED = (
+    "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)"
+)
 PASSING = [
     "READONLY You can't write against a read only replica.",
     "LOADING Redis is loading the dataset in memory",
@@ -40,6 +43,7 @@ PASSING = [
     "OOM command not allowed when used memory > 'maxmemory'.",
     "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist",
     "NOREPLICAS Not enough good replicas to write.",
+    UNBLOCKED,
     "ASK 3999 127.0.0.1:6381",
     "ERR Error running script (call to f_a): @user_script:209: -READONLY You can't write",
 ]
@@ -115,16 +119,27 @@ async def test_a_script_that_the_server_does_not_know_is_told_to_it_once(
     assert proxy.scripts == sent + 2
 
 
+@pytest.mark.parametrize("error", [PASSING[0], UNBLOCKED], ids=lambda error: error.split()[0])
 async def test_a_server_that_says_it_is_a_replica_is_connected_to_anew(
-    store: RedisStore, anna: SessionId, proxy: LossyProxy
+    store: RedisStore, anna: SessionId, proxy: LossyProxy, error: str
 ) -> None:
     """Its name may by now stand for another server."""
     connections = len(proxy.commands)
-    proxy.refuse_next(PASSING[0])
+    proxy.refuse_next(error)
     with pytest.raises(StoreUnavailableError):
         await store.held(anna)
     await store.held(anna)
     assert len(proxy.commands) == connections + 1
+
+
+@pytest.mark.parametrize("error", PASSING, ids=lambda error: error.split()[0])
+async def test_a_question_about_the_server_that_was_refused_is_not_taken_for_a_forbidden_one(
+    store: RedisStore, proxy: LossyProxy, error: str
+) -> None:
+    proxy.refuse_next(error)
+    with pytest.raises(StoreUnavailableError):
+        await store.promise()
+    assert (await store.promise()).configuration
 
 
 async def test_a_fleet_that_has_moved_is_not_looked_for_behind_a_plain_url(

@@ -14,7 +14,7 @@ from cronfleet.store import Renewal, Renewer
 from cronfleet.stores.redis import RedisStore
 from cronfleet.testing.samples import granted, join, joined, report, started, the_run, tick
 from tests.redis_servers import SERVICE, SentinelServer, Watched, tell
-from tests.servers import OwnServer, find_binary
+from tests.servers import OwnServer, Server, find_binary
 from tests.stores.openers import Opener, until
 
 pytestmark = [pytest.mark.redis, pytest.mark.timeout(120)]
@@ -123,7 +123,14 @@ async def test_sentinels_have_a_password_of_their_own(
     place = f"redis+sentinel://127.0.0.1:{sentinel.port}/{SERVICE}"
     try:
         assert await (await opened(f"{place}?sentinel_password=theirs")).jobs() == []
-        with pytest.raises(StoreRefusedError, match="password"):
-            await opened(place)
+        for option in ("", "?sentinel_password=wrong"):
+            with pytest.raises(StoreRefusedError, match=r"say \?sentinel_password="):
+                await opened(place + option)
     finally:
         sentinel.stop()
+
+
+async def test_a_server_that_is_no_sentinel_is_refused(redis_server: Server) -> None:
+    url = f"redis+sentinel://{redis_server.host}:{redis_server.port}/{SERVICE}"
+    with pytest.raises(StoreRefusedError, match=r"is no sentinel.*write redis://"):
+        await RedisStore(url).open()

@@ -122,7 +122,7 @@ async def test_a_job_that_nobody_runs_is_noted(practice: Practice) -> None:
 @pytest.mark.parametrize(
     ("error", "condition"),
     [
-        (StoreUnavailableError("memory:", "gone"), Condition.WRONG),
+        (StoreUnavailableError("memory:", "gone"), Condition.SETTING),
         (StoreRefusedError("a wrong password"), Condition.SETTING),
     ],
 )

@@ -56,7 +56,7 @@ def check(store: str | None, why: str, *, repair: bool, as_json: bool) -> None:
     """Look for what is wrong with what is stored.
 
     Each job is one step, and the fleet works on meanwhile. Exit status: 0 nothing is wrong or all
-    is mended, 1 something was found and is not mended.
+    is mended, 1 something was found and is not mended, 2 the store cannot be reached.
     """
     found = asyncio.run(_check(store, why, repair=repair))
     if as_json:

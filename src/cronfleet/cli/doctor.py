@@ -34,7 +34,8 @@ def doctor(store: str | None, target: str | None, *, as_json: bool) -> None:
     It looks at the store and what that can promise, its clock, the fleet, and the scheduler in a
     module; without one, at what the password-expiry application needs.
 
-    Exit status: 0 all is well, 1 something is wrong, 2 something must be configured differently.
+    Exit status: 0 all is well, 1 something is wrong, 2 something must be configured differently,
+    or the store cannot be reached.
     """
     log_to_stderr(logging.ERROR)
     settings = load_settings()

@@ -1,7 +1,7 @@
 """Where the command begins, and where every error that is meant for people ends: in one line.
 
 Exit statuses: 0; 1 when something failed; 2 when something must be configured or written
-differently before it can succeed.
+differently before it can succeed, or the store cannot be reached at the start.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from datetime import timedelta
 from pathlib import Path
 
-from cronfleet import ConfigurationError, Scheduler
+from cronfleet import ConfigurationError, Scheduler, StoreUnavailableError
 from cronfleet.cli.logs import log_to_stderr
 
 _SQLITE = "sqlite:///"
@@ -27,8 +27,20 @@ async def opened(store: str | None) -> AsyncGenerator[Scheduler]:
     scheduler = Scheduler(url, fleet=settings.cronfleet_fleet, patience=timedelta())
     try:
         yield scheduler
+    except StoreUnavailableError as error:
+        if (await scheduler.health()).store_id:
+            raise
+        raise never_reached(error) from error
     finally:
         await scheduler.aclose()
+
+
+def never_reached(error: StoreUnavailableError) -> ConfigurationError:
+    """At the start, a store that is away is one that a person must start, or name another."""
+    return ConfigurationError(
+        f"{error}. Is it running, and reachable from here? Start it, or name another one with "
+        "--store, REDIS_URL, REDIS_HOST or CRONFLEET_STORE"
+    )
 
 
 def missing_file(url: str) -> str:

@@ -6,7 +6,8 @@ import contextlib
 import socket
 from collections.abc import Generator
 
-from cronfleet import ConfigurationError, StoreUnavailableError
+from cronfleet import StoreUnavailableError
+from cronfleet.cli.opened import never_reached
 from cronfleet.cli.printing import moment, print_line
 from cronfleet.cli.programs import Program
 from cronfleet.config import Settings
@@ -61,14 +62,10 @@ async def work(program: Program, listener: Listener | None) -> None:
 
 @contextlib.contextmanager
 def _store_named() -> Generator[None]:
-    """At the start, a store that stays away is one that a person must start, or name another."""
     try:
         yield
     except StoreUnavailableError as error:
-        raise ConfigurationError(
-            f"{error}. Is it running, and reachable from here? Start it, or name another one with "
-            "REDIS_URL, REDIS_HOST or CRONFLEET_STORE"
-        ) from error
+        raise never_reached(error) from error
 
 
 async def _introduce(program: Program, listener: Listener | None) -> None:

@@ -180,5 +180,17 @@ def test_the_store_that_is_named_comes_before_the_environments(
 
 def test_a_password_in_the_stores_url_is_not_repeated(shell: Shell) -> None:
     said = shell("--store", "redis://:hunter2@127.0.0.1:1/0", "jobs")
-    assert (said.status, said.out, "hunter2" in said.err) == (1, "", False)
+    assert (said.status, said.out, "hunter2" in said.err) == (2, "", False)
     assert len(said.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("jobs",), ("runs", "report"), ("trigger", "report"), ("store", "check"), ("doctor",)],
+)
+def test_a_store_that_cannot_be_reached_is_status_two(
+    shell: Shell, command: tuple[str, ...]
+) -> None:
+    said = shell("--store", "redis://127.0.0.1:1/0", *command)
+    assert said.status == 2
+    assert "gave no answer" in said.out + said.err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 from cronfleet.model import LockOwner
 from cronfleet.store import LockAnswer
@@ -25,6 +26,7 @@ class RedisLocker:
         self._connect = connect
         self._begun_with = begun_with
         self._idle: deque[Connection] = deque()
+        self._is_closed = False
 
     def lock(self, name: str, owner: LockOwner, ttl_ms: int, *, waits: bool) -> LockAnswer:
         return codec.lock_answer(self._call("lock", name, owner, ttl_ms, int(waits)))
@@ -33,8 +35,9 @@ class RedisLocker:
         return bool(self._call("unlock", name, owner))
 
     def close(self) -> None:
-        while self._idle:
-            self._idle.pop().close()
+        """Calls under way go on to their end."""
+        self._is_closed = True
+        self._close_idle()
 
     def _call(self, name: str, *words: Word) -> Reply:
         try:
@@ -45,3 +48,10 @@ class RedisLocker:
             return connection.call(self._script(name), self._begun_with(words))
         finally:
             self._idle.append(connection)
+            if self._is_closed:  # Since this began.
+                self._close_idle()
+
+    def _close_idle(self) -> None:
+        with suppress(IndexError):  # Another thread may take the last one.
+            while True:
+                self._idle.pop().close()

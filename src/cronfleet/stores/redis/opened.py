@@ -100,10 +100,13 @@ class OpenRedis:
         return info
 
     async def promise(self) -> Promise:
-        facts = (await self._opened().describe()).facts
+        server = await self._opened().describe()
+        facts = server.facts
         wanted = self._address.replicas
         # To wait for fewer than there are promises nothing: any of them may be promoted.
-        is_enough = wanted is None or (facts.replicas is not None and wanted >= facts.replicas)
+        is_enough = wanted is None or (
+            facts.replicas is not None and wanted >= max(facts.replicas, server.standbys)
+        )
         return redis_promise(
             replace(
                 facts,

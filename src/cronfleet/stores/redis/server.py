@@ -21,13 +21,15 @@ _OLDEST = {"redis": (6, 2), "valkey": (8, 0)}
 # Where a script failed inside, an older server says so first and the reason after a hyphen.
 _AWAY = re.compile(
     r"(?:^|-)(?:BUSY|CLUSTERDOWN|LOADING|MASTERDOWN|MISCONF|NOREPLICAS|OOM|READONLY|TRYAGAIN"
-    r"|UNKILLABLE)\b"
+    r"|UNBLOCKED|UNKILLABLE)\b"
 )
-_NO_PRIMARY = re.compile(r"(?:^|-)(?:READONLY|CLUSTERDOWN|MASTERDOWN)\b")
+_NO_PRIMARY = re.compile(r"(?:^|-)(?:READONLY|CLUSTERDOWN|MASTERDOWN|UNBLOCKED)\b")
 _CERTIFICATE = re.compile(r"CERTIFICATE_VERIFY_FAILED|CERTIFICATE_REQUIRED|BAD_CERTIFICATE")
 _NO_TLS = re.compile(r"WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE")
 _PASSWORD = re.compile(r"^(?:NOAUTH|WRONGPASS|DENIED)\b")
-NO_DATABASE = re.compile(r"DB index is out of range|invalid DB index")
+_NO_CLUSTER = re.compile(r"cluster support disabled")
+_NO_DATABASE = re.compile(r"DB index is out of range|invalid DB index")
+_UNKNOWN = re.compile(r"unknown (?:redis )?(?:sub)?command", re.IGNORECASE)
 _NOT_ALLOWED = re.compile(
     r"(?:^|-)NOPERM\b|ACL failure in script|executing the script can't run this command"
 )
@@ -57,6 +59,10 @@ _PASSWORD_CLASSES = (
 )
 
 
+class SentinelRefusedError(exceptions.RedisError):
+    """A sentinel wants something changed; the message says what."""
+
+
 @dataclass(frozen=True, slots=True)
 class Description:
     """What a server says of itself; None for what it does not let us ask."""
@@ -68,6 +74,8 @@ class Description:
     """What it tells scripts about its replication."""
     appendfsync: str | None = None
     """When it syncs its append-only file."""
+    standbys: int = 0
+    """How many replicas may be promoted, as far as others know; also those that are down."""
 
     @property
     def facts(self) -> RedisFacts:
@@ -104,6 +112,26 @@ def is_elsewhere(error: Exception) -> bool:
     return isinstance(error, _GONE_CLASSES) or bool(_NO_PRIMARY.search(str(error)))
 
 
+def is_not_allowed(error: Exception) -> bool:
+    """Whether the server hides what was asked, from us or from everybody."""
+    return _is_forbidden(error) or bool(_UNKNOWN.search(str(error)))
+
+
+def _is_forbidden(error: Exception) -> bool:
+    is_said = isinstance(error, exceptions.NoPermissionError)
+    return is_said or bool(_NOT_ALLOWED.search(str(error)))
+
+
+def is_no_password(error: Exception) -> bool:
+    """Whether it wants a password, or another one."""
+    return isinstance(error, _PASSWORD_CLASSES) or bool(_PASSWORD.search(str(error)))
+
+
+def is_refusal(error: Exception) -> bool:
+    """Whether a person must change something before that server can be used."""
+    return _refusal("", error, str(error)) is not None
+
+
 def in_our_words(name: str, error: Exception) -> StoreError:
     """An error of the driver's as one of ours: refused where a person must change something."""
     said = str(error).rstrip(".") or type(error).__name__
@@ -118,17 +146,23 @@ def in_our_words(name: str, error: Exception) -> StoreError:
 
 def _refusal(name: str, error: Exception, said: str) -> str | None:
     """What a person must change; None where time will do."""
-    if isinstance(error, _PASSWORD_CLASSES) or _PASSWORD.search(said):
+    if isinstance(error, SentinelRefusedError):
+        return f"the store {name} cannot be found: {said}"
+    if is_no_password(error):
         return (
             f"the store {name} refuses the password: {said}. Set REDIS_PASSWORD, or write the "
             "password into the URL, as redis://:password@host:6379/0"
         )
-    if isinstance(error, exceptions.NoPermissionError) or _NOT_ALLOWED.search(said):
+    if _is_forbidden(error):
         return (
             f"the store {name} does not allow what cronfleet needs: {said}. Give its user "
-            "~cronfleet:* &cronfleet:* +@all -@dangerous +info"
+            f"{_rights(name)}"
         )
-    if NO_DATABASE.search(said):
+    return _refused_by_kind(name, error, said) or _refused_by_tls(name, said)
+
+
+def _refused_by_kind(name: str, error: Exception, said: str) -> str | None:
+    if _NO_DATABASE.search(said):
         return (
             f"the store {name} has no database of that number: end its URL with a lower one, as in "
             "redis://host:6379/0"
@@ -138,7 +172,18 @@ def _refusal(name: str, error: Exception, said: str) -> str | None:
             f"the store {name} is a node of a cluster that keeps this fleet on another one "
             f"({said}): write redis+cluster:// in place of redis://"
         )
-    return _refused_by_tls(name, said)
+    if _NO_CLUSTER.search(said):
+        return (
+            f"the store {name} is no cluster ({said}): write redis:// in place of redis+cluster://"
+        )
+    return None
+
+
+def _rights(name: str) -> str:
+    """For ACL SETUSER. A new user of Redis 6.2 has all channels, beside which none can be named."""
+    rights = "~cronfleet:* resetchannels &cronfleet:* +@all -@dangerous +info +config|get"
+    is_cluster = "+cluster" in name.partition("://")[0]
+    return f"{rights} +cluster|slots +cluster|nodes" if is_cluster else rights
 
 
 def _refused_by_tls(name: str, said: str) -> str | None:

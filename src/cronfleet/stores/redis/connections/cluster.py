@@ -15,6 +15,7 @@ from redis.exceptions import MovedError, RedisError
 
 from cronfleet.stores.redis.connections.address import Address, Node
 from cronfleet.stores.redis.connections.talking import Primary, Question, Reply, Search
+from cronfleet.stores.redis.server import is_refusal
 
 
 class ClusterFinder:
@@ -22,17 +23,21 @@ class ClusterFinder:
 
     def __init__(self, address: Address, base: str) -> None:
         self._named = address.nodes
-        self._counts = address.waits and address.replicas is None
+        self._counts = address.waits
         self._slot = key_slot(base.encode())
         self._nodes: list[Node] = []
 
     def search(self) -> Search:
         said: list[str] = []
+        refusals: list[RedisError | OSError] = []
         for node in dict.fromkeys([*self._nodes, *self._named]):
             try:
                 return (yield from self._ask(node))
             except (RedisError, OSError) as error:
                 said.append(f"{node} says {error}")
+                refusals += [error] if is_refusal(error) else []
+        if refusals:  # Time will not help.
+            raise refusals[0]
         raise NoConnectionError(f"no node of the cluster could be asked: {'; '.join(said)}")
 
     def moved(self, to: MovedError) -> None:

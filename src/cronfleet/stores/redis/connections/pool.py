@@ -34,10 +34,10 @@ from cronfleet.stores.redis.connections.talking import (
 )
 from cronfleet.stores.redis.scripts import Script, script
 from cronfleet.stores.redis.server import (
-    NO_DATABASE,
     Description,
     errors_in_our_words,
     is_elsewhere,
+    is_not_allowed,
 )
 
 _MOST_CONNECTIONS = 16
@@ -82,15 +82,18 @@ class Connections:
     async def describe(self) -> Description:
         """Ask the server about itself."""
         with errors_in_our_words(self._address.name):
-            served = await self._find()
-            client = cast("Any", driver.Redis(connection_pool=served.pool))
-            asking = script("replication").text
-            return Description(
-                info=await _if_allowed(client.info()),
-                save=_one(await _if_allowed(client.config_get("save"))),
-                replication=await _if_allowed(client.eval(asking, 1, self._base, "")),
-                appendfsync=_one(await _if_allowed(client.config_get("appendfsync"))),
-            )
+            for _ in range(MOST_MOVES):
+                served = await self._find()
+                try:
+                    return await self._describe(served)
+                except MovedError as moved:
+                    self._finder.moved(moved)
+                    await self._leave(served)
+                except (RedisError, OSError) as error:
+                    if is_elsewhere(error):
+                        await self._leave(served)
+                    raise
+            raise NoConnectionError("the fleet moves from node to node")
 
     async def connect(self) -> Any:
         """A connection to the primary that no call will use."""
@@ -113,6 +116,18 @@ class Connections:
         self._is_closed = True
         if self._served is not None:
             await self._served.pool.aclose()
+
+    async def _describe(self, served: _Served) -> Description:
+        client = cast("Any", driver.Redis(connection_pool=served.pool))
+        asking = script("replication").text
+        return Description(
+            info=await _if_allowed(client.info()),
+            save=_one(await _if_allowed(client.config_get("save"))),
+            replication=await _if_allowed(client.eval(asking, 1, self._base, "")),
+            appendfsync=_one(await _if_allowed(client.config_get("appendfsync"))),
+            standbys=served.primary.replicas
+            or int(await client.hget(f"{self._base}replicas", "most") or 0),
+        )
 
     # --- one connection
 
@@ -245,8 +260,8 @@ async def _if_allowed(asked: Awaitable[Reply]) -> Reply:
     try:
         return await asked
     except ResponseError as error:
-        if NO_DATABASE.search(str(error)):
-            raise  # It refuses all that is asked there.
+        if not is_not_allowed(error):
+            raise  # It is busy, say, and would answer later.
         return None
 
 
