@@ -48,7 +48,7 @@ class Recorder:
         return "a list"
 
     async def check(self) -> None:
-        """It takes everything."""
+        await self.ready()
 
     async def ready(self) -> None:
         pass
