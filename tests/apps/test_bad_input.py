@@ -235,7 +235,7 @@ async def test_a_redis_that_does_not_answer_in_time_is_named_without_its_passwor
     with pytest.raises(ConfigurationError, match=r"redis://:\*\*\*@127.0.0.1") as raised:
         await work(program, None)
     assert "hunter2" not in str(raised.value)
-    assert "Start it, or name another one with REDIS_URL" in str(raised.value)
+    assert "Start it, or name another one with --store, REDIS_URL" in str(raised.value)
 
 
 @pytest.mark.redis

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cronfleet import Condition, Finding
-from cronfleet.apps.password_expiry import app
+from cronfleet.apps.password_expiry import making
 from cronfleet.apps.password_expiry.doctor import examine
 from cronfleet.apps.password_expiry.senders.smtp import SmtpSender, SmtpServer
 from cronfleet.config import load_settings
@@ -106,7 +106,7 @@ async def test_the_mail_servers_login_is_tried_and_nothing_is_sent(
             assert (asked.host, asked.port, asked.user) == ("localhost", server.port, USER)
             return SmtpSender(server.client(password=asked.password or ""))
 
-        monkeypatch.setattr(app, "SmtpSender", trusting)
+        monkeypatch.setattr(making, "SmtpSender", trusting)
         found = await finding("mail")
         assert (found.condition, server.mails) == (condition, [])
         assert said in found.said
