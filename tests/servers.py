@@ -169,8 +169,9 @@ class OwnServer(Server):
         return False
 
     def _command(self, port: int) -> list[str | Path]:
-        # Every write reaches the kernel before its answer, so a kill loses nothing.
-        words = f"--port {port} --bind 127.0.0.1 --appendonly yes --appendfsync everysec"
+        # Every write reaches the kernel before its answer, so a kill loses nothing. With everysec
+        # it may come up to two seconds later, while an fsync before it has not ended yet.
+        words = f"--port {port} --bind 127.0.0.1 --appendonly yes --appendfsync no"
         own = [*words.split(), "--save", "", "--dir", self._folder]
         return [*DIE_WITH_PARENT, self._program(), *own]
 
