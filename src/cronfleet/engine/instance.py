@@ -80,10 +80,7 @@ class Instance:
                 await self._drain(handlers)
             finally:
                 self._runner.stop_all()
-                ends = [janitor, hearing, *handlers]
-                for task in ends:
-                    task.cancel()  # The store is away: its sweep will find these runs.
-                await asyncio.wait(ends)
+                await self._end({janitor, hearing, *handlers})
 
     def stop(self) -> None:
         """Claim nothing more; called again, do not wait for the handlers either."""
@@ -312,6 +309,16 @@ class Instance:
             grace_ms = times.hurried_grace_ms if self._is_hurried else times.cancel_grace_ms
             self._runner.stop_all(grace_ms)
             await asyncio.wait(handlers, timeout=(grace_ms + times.call_ms) / 1000)
+
+    async def _end(self, tasks: set[asyncio.Task[None]]) -> None:
+        """Cancel what is left: if the store is away, a sweep will find these runs.
+
+        A driver may take a cancellation for an error of its own, so it is said until it is heard.
+        """
+        while tasks:
+            for task in tasks:
+                task.cancel()
+            _, tasks = await asyncio.wait(tasks, timeout=self._times.call_ms / 1000)
 
     async def _until_ended(self, handlers: set[asyncio.Task[None]]) -> None:
         if handlers:  # The last may have ended before this began.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
 
 from cronfleet.engine.instance import Instance
 from cronfleet.model import Outcome, RunState
 from tests.unit.engine.rig import TIMES, Rig, job, leave_a_stray
-from tests.unit.engine.scripted_store import late_answer, lost_answer, zombie
+from tests.unit.engine.scripted_store import Answer, gone, late_answer, lost_answer, zombie
 from tests.virtual_time import virtual_loop
 
 CANCEL_GRACE_S = TIMES.cancel_grace_ms / 1000
@@ -137,6 +138,21 @@ async def test_a_repeatable_handler_that_would_not_end_is_a_loss(rig: Rig) -> No
     assert (run.state, run.attempt, run.outcome) == (RunState.PENDING, 2, Outcome.LOST)
     rig.handlers.gate.set()
     await asyncio.sleep(0.01)
+
+
+async def test_a_cancellation_that_a_driver_swallows_is_said_again(rig: Rig) -> None:
+    async def swallowed(_: Callable[[], Awaitable[Answer]]) -> Answer:
+        try:
+            return await asyncio.Future[Answer]()
+        except asyncio.CancelledError:
+            raise gone("it was cancelled") from None
+
+    instance = rig.make(job(rig.handlers.quick))
+    working = await begun(rig, instance)
+    rig.store.next("prune", swallowed)
+    await rig.until(lambda: rig.store.calls["prune"] == 1)
+    instance.stop()
+    assert await ended(working) <= CALL_S + 0.1
 
 
 async def test_a_second_stop_is_immediate(rig: Rig) -> None:
