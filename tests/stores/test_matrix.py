@@ -17,7 +17,7 @@ CHANGES_NOTHING = "aclose audit definition gaps held hints instances job jobs na
 TESTED_ELSEWHERE = {
     "open": "is safe to repeat: `SessionTests`",
     "renewer": "its one operation is here as `renew`",
-    # Locks have a matrix of their own; a reset and its care have no tables yet.
+    # Locks have a matrix of their own; faults have tables of their own.
     "lock": "`LockMatrixTests`",
     "renew_lock": "`LockMatrixTests`",
     "unlock": "`LockMatrixTests`",
@@ -25,9 +25,6 @@ TESTED_ELSEWHERE = {
     "locker": "`LockTests`",
     "tells_all": "`LockTests`",
     "promise": "`PromiseTests`",
-    "adopt": "`AdoptTests`",
-    "clear": "`ClearTests`",
-    "settle": "`SettleTests`",
     "check": "`tests/stores/test_checking.py`",
     "check_fleet": "`tests/stores/test_checking.py`",
 }

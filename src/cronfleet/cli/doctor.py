@@ -21,7 +21,8 @@ from cronfleet.config import Settings, load_settings
 
 Look: TypeAlias = Callable[[], Awaitable[list[Finding]]]
 
-_PROGRAM = "password-expiry"  # the name of its one job, too
+_PROGRAM = "password-expiry"  # the name of its job, too
+_JOBS = (_PROGRAM, f"{_PROGRAM}-delivery")
 
 
 @click.command()
@@ -78,7 +79,7 @@ async def _of_application(url: str, settings: Settings) -> list[Finding]:
         )
     except (ConfigurationError, MissingExtraError) as error:
         return [Finding("store", Condition.SETTING, str(error))]
-    return await _of_store(scheduler, _PROGRAM)
+    return await _of_store(scheduler, *_JOBS)
 
 
 async def _of_store(scheduler: Scheduler, *jobs: str) -> list[Finding]:

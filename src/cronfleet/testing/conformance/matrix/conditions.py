@@ -14,6 +14,7 @@ class Thing(StrEnum):
     KEY = "key"
     SESSION = "session"
     WATCH = "counter or epoch"
+    STORE = "id of the store"
     TOKEN = "token"  # noqa: S105 - a word for people
     SEEN = "generation or expected fire time"
     PROGRAM = "program"
@@ -40,6 +41,8 @@ class Condition(StrEnum):
 
     WRONG_COUNTER = "it saw another counter"
     WRONG_EPOCH = "it saw another epoch"
+
+    WRONG_STORE = "it saw another store in this place"
 
     STALE_TOKEN = "its token is stale"  # noqa: S105 - a word for people
 
@@ -78,6 +81,7 @@ ABOUT: dict[Thing, tuple[Condition, ...]] = {
     Thing.KEY: (_C.SAME_KEY, _C.OLD_KEY),
     Thing.SESSION: (_C.OPEN, _C.FOREIGN, _C.EXPIRED, _C.CLOSED, _C.NEVER_JOINED),
     Thing.WATCH: (_C.WRONG_COUNTER, _C.WRONG_EPOCH),
+    Thing.STORE: (_C.WRONG_STORE,),
     Thing.TOKEN: (_C.STALE_TOKEN,),
     Thing.SEEN: (_C.WRONG_GENERATION, _C.WRONG_EXPECTED, _C.OUT_OF_ORDER),
     Thing.PROGRAM: (_C.FOREIGN_PROGRAM,),

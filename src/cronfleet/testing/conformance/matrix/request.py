@@ -15,6 +15,7 @@ LATEST: Instant = 2**53
 
 NEVER_JOINED = SessionId("0" * 32)
 OTHER_PROGRAM = "billing"
+OTHER_STORE = "f" * 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Request:
     following: Instant | None
     counter: int
     epoch: int
+    store_id: str
     span_ms: int
     key: str = "a key"
     is_different: bool = False
@@ -86,6 +88,7 @@ _WRONG: dict[Condition, Callable[[Request], Request]] = {
     Condition.NEVER_JOINED: lambda asked: replace(asked, session=NEVER_JOINED),
     Condition.WRONG_COUNTER: lambda asked: replace(asked, counter=asked.counter + 1),
     Condition.WRONG_EPOCH: lambda asked: replace(asked, epoch=asked.epoch + 1),
+    Condition.WRONG_STORE: lambda asked: replace(asked, store_id=OTHER_STORE),
     Condition.STALE_TOKEN: _stale,
     Condition.WRONG_GENERATION: _with_generation,
     Condition.WRONG_EXPECTED: _with_expected,

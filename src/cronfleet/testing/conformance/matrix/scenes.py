@@ -125,6 +125,7 @@ class Scene:
             following=following(expected),
             counter=0,
             epoch=info.epoch,
+            store_id=info.id,
             span_ms=TTL_MS,
         )
 

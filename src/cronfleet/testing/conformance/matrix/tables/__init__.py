@@ -6,9 +6,10 @@ from cronfleet.testing.conformance.matrix.cells import Operation
 from cronfleet.testing.conformance.matrix.tables.claims import CLAIMS
 from cronfleet.testing.conformance.matrix.tables.jobs import JOBS
 from cronfleet.testing.conformance.matrix.tables.orders import ORDERS
+from cronfleet.testing.conformance.matrix.tables.resets import RESETS
 from cronfleet.testing.conformance.matrix.tables.runs import RUNS
 from cronfleet.testing.conformance.matrix.tables.sessions import SESSIONS
 
 __all__ = ["OPERATIONS"]
 
-OPERATIONS: tuple[Operation, ...] = (*SESSIONS, *JOBS, *CLAIMS, *RUNS, *ORDERS)
+OPERATIONS: tuple[Operation, ...] = (*SESSIONS, *JOBS, *CLAIMS, *RUNS, *ORDERS, *RESETS)
