@@ -191,8 +191,23 @@ class OwnPostgres(Postgres):
         self.tell("SELECT pg_promote()")
 
     @contextmanager
+    def waiting_for(self, names: str, *standbys: str) -> Generator[None]:
+        """While commits wait for these, which are then of these kinds, one a standby."""
+        self.set("synchronous_standby_names", names)
+        try:
+            while self._standbys() != sorted(standbys):
+                pass  # The senders take the setting in one by one.
+            yield
+        finally:
+            self.set("synchronous_standby_names", "")
+
+    def _standbys(self) -> list[str]:
+        return sorted(self.tell("SELECT array_agg(sync_state) FROM pg_stat_replication") or [])
+
+    @contextmanager
     def followed(self) -> Generator[None]:
         """While something receives all that it writes, as a standby does."""
+        others = len(self._standbys())
         program = self._programs.folder / "pg_receivewal"
         folder = open_folder("receiver")
         where = ["-D", folder, "-h", "127.0.0.1", "-p", self.port, "-U", "postgres"]
@@ -202,6 +217,8 @@ class OwnPostgres(Postgres):
             yield
         finally:
             follower.end(signal.SIGKILL)
+            while len(self._standbys()) > others:
+                pass  # Its sender has yet to see that it is gone.
 
     def _pids(self) -> list[int]:
         assert self._process is not None, "the server is stopped"

@@ -90,35 +90,35 @@ async def test_a_standby_that_is_attached_is_seen_and_whether_commits_wait_for_i
         assert "with an asynchronous standby" in promise.configuration
         assert promise.holds[Failure.FAILOVER].verdict is Verdict.BROKEN
         assert settings(promise) == ["synchronous_standby_names"]
-        careful.set("synchronous_standby_names", "*")
-        promise = await store.promise()
+        with careful.waiting_for("*", "sync"):
+            promise = await store.promise()
         assert "with a synchronous standby" in promise.configuration
         assert promise.holds[Failure.FAILOVER].verdict is Verdict.KEPT
-        careful.set("synchronous_standby_names", "")
 
 
 @pytest.mark.parametrize(
-    ("names", "verdict"),
+    ("names", "standbys", "verdict"),
     [
-        ("FIRST 1 (*)", Verdict.BROKEN),
-        ("ANY 1 (*)", Verdict.BROKEN),
-        ("ANY 2 (*)", Verdict.KEPT),
-        ("FIRST 2 (*)", Verdict.KEPT),
+        ("FIRST 1 (*)", ("potential", "sync"), Verdict.BROKEN),
+        ("ANY 1 (*)", ("quorum", "quorum"), Verdict.BROKEN),
+        ("ANY 2 (*)", ("quorum", "quorum"), Verdict.KEPT),
+        ("FIRST 2 (*)", ("sync", "sync"), Verdict.KEPT),
     ],
 )
 async def test_only_where_every_standby_is_waited_for_a_failover_loses_nothing(
-    careful: OwnPostgres, opened: Opener, names: str, verdict: Verdict
+    careful: OwnPostgres,
+    opened: Opener,
+    names: str,
+    standbys: tuple[str, str],
+    verdict: Verdict,
 ) -> None:
     store = await opened(careful.url)
-    kind = "quorum" if names.startswith("ANY") else "sync"
-    count = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = %s"
-    with careful.followed(), careful.followed():
-        careful.set("synchronous_standby_names", names)
-        async with looker(careful.url) as other:
-            while await other.ask(count, kind) < (1 if names == "FIRST 1 (*)" else 2):
-                pass  # The senders take the setting in one by one.
+    with (
+        careful.followed(),
+        careful.followed(),
+        careful.waiting_for(names, *standbys),
+    ):
         promise = await store.promise()
-        careful.set("synchronous_standby_names", "")
     assert promise.holds[Failure.FAILOVER].verdict is verdict
     assert settings(promise) == ["synchronous_standby_names"] * (verdict is Verdict.BROKEN)
 
