@@ -49,12 +49,12 @@ class TestPostgresBehindAPooler(StoreConformance):
         await store.aclose()
 
 
-@pytest.mark.timeout(1200)
-async def test_fifty_claimers_of_one_tick_over_a_thousand_rounds_make_a_thousand_claims(
+@pytest.mark.timeout(300)
+async def test_fifty_claimers_of_one_tick_over_250_rounds_make_250_claims(
     postgres_server: Postgres,
 ) -> None:
-    grants = await raced(postgres_server.url, rounds=1_000)
-    assert (len(grants), set(grants.values())) == (1_000, {1})
+    grants = await raced(postgres_server.url, rounds=250)
+    assert (len(grants), set(grants.values())) == (250, {1})
 
 
 async def raced(url: str, rounds: int) -> Counter[RunId]:

@@ -1,4 +1,7 @@
-"""The conformance suite where production keeps its Redis: old, behind TLS, Sentinel, a cluster."""
+"""The conformance suite where production keeps its Redis: old, behind Sentinel, in a cluster.
+
+Behind TLS the same scripts run: `test_redis_tls.py` has what differs.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from cronfleet.clock import ManualClock
 from cronfleet.store import Store
 from cronfleet.stores.redis import RedisStore
 from cronfleet.testing.conformance import StoreConformance
-from tests.redis_servers import Cluster, Replicated, TlsServer, Watched
+from tests.redis_servers import Cluster, Replicated, Watched
 
 pytestmark = pytest.mark.redis
 
@@ -27,27 +30,6 @@ class TestOldest(StoreConformance):
     @pytest.fixture
     async def store(self, clock: ManualClock, oldest_redis: Replicated) -> AsyncIterator[Store]:
         async for store in opened(oldest_redis.url, clock):
-            yield store
-
-
-class TestOldestWaitingForReplicas(StoreConformance):
-    @pytest.fixture
-    async def store(self, clock: ManualClock, oldest_redis: Replicated) -> AsyncIterator[Store]:
-        async for store in opened(f"{oldest_redis.url}?durability=wait", clock):
-            yield store
-
-
-class TestTls(StoreConformance):
-    @pytest.fixture
-    async def store(self, clock: ManualClock, tls_redis: TlsServer) -> AsyncIterator[Store]:
-        async for store in opened(tls_redis.url, clock):
-            yield store
-
-
-class TestSentinel(StoreConformance):
-    @pytest.fixture
-    async def store(self, clock: ManualClock, watched_redis: Watched) -> AsyncIterator[Store]:
-        async for store in opened(watched_redis.url, clock):
             yield store
 
 
