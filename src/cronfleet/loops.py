@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError, Future, InvalidStateError
@@ -15,6 +16,49 @@ Result = TypeVar("Result")
 
 LEAVE_S = 1.0
 """How long tasks that were cancelled may take to end; then they are left behind."""
+
+_LOOK_S = 0.5
+"""How often somebody who waits for another event loop looks whether it still runs."""
+
+
+async def run_in(home: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Result]) -> Result:
+    """Run it in another event loop, which may be anybody's, and wait for it.
+
+    It is cancelled when the waiting is. Raises CronfleetError when that loop ends before it has.
+    """
+    try:
+        asked = asyncio.run_coroutine_threadsafe(work, home)
+    except RuntimeError as error:
+        work.close()
+        raise _ended() from error
+    told = asyncio.wrap_future(asked)
+    try:
+        while not told.done() and (home.is_running() or asked.done()):
+            # A loop that is left with its tasks pending tells nobody.
+            await asyncio.wait({told}, timeout=_LOOK_S)
+        if told.done() and not told.cancelled():  # By the loop's end: this task was not.
+            return told.result()
+    finally:
+        if not home.is_closed():
+            told.cancel()
+        elif inspect.getcoroutinestate(work) == inspect.CORO_CREATED:
+            work.close()  # It came between the loop's last turn and its end.
+    raise _ended()
+
+
+async def in_a_thread(act: Callable[[], Result]) -> Result:
+    """As `asyncio.to_thread`, but no event loop waits at its end for an `act` that will not."""
+    told: Future[Result] = Future()
+    told.set_running_or_notify_cancel()
+
+    def run() -> None:
+        try:
+            told.set_result(act())
+        except BaseException as error:  # noqa: BLE001 - raised to whoever waits
+            told.set_exception(error)
+
+    threading.Thread(target=run, name="cronfleet-act", daemon=True).start()
+    return await asyncio.wrap_future(told)
 
 
 def run_to_its_end(main: Coroutine[Any, Any, Result]) -> Result:
@@ -46,8 +90,13 @@ class LoopThread:
         """Run it in the loop and wait for it. Whatever it raises is raised here.
 
         It is cancelled when the waiting is interrupted. Raises CronfleetError when the loop is
-        closed before it has ended.
+        closed before it has ended, or would wait for itself.
         """
+        try:
+            self.refuse_own()
+        except CronfleetError:
+            work.close()
+            raise
         asked = self._submit(work)
         try:
             return asked.result()
@@ -56,6 +105,13 @@ class LoopThread:
         except BaseException:
             asked.cancel()
             raise
+
+    def refuse_own(self) -> None:
+        """Raises CronfleetError in the loop itself, which would wait for its own end."""
+        if threading.current_thread() is self._thread:
+            raise CronfleetError(
+                "the scheduler's own event loop would wait for itself here: call this from a thread"
+            )
 
     async def ask(self, work: Coroutine[Any, Any, Result]) -> Result:
         """As `call`, for a coroutine of another event loop."""
@@ -121,6 +177,12 @@ class LoopThread:
 
 def _closed() -> CronfleetError:
     return CronfleetError("the scheduler was closed meanwhile")
+
+
+def _ended() -> CronfleetError:
+    return CronfleetError(
+        "the scheduler's event loop has ended meanwhile: whether this was done is not known"
+    )
 
 
 def _end(loop: asyncio.AbstractEventLoop) -> None:

@@ -26,6 +26,7 @@ from cronfleet.info import (
     RunInfo,
     TriggeredRun,
 )
+from cronfleet.loops import run_in
 from cronfleet.model import JobRecord
 from cronfleet.promise import Promise
 from cronfleet.store import Store, StoreInfo
@@ -53,8 +54,7 @@ def in_its_loop(
                 "the event loop in which this scheduler opened its store has ended: "
                 "call `await scheduler.aclose()` before a loop ends, or use `scheduler.start()`"
             )
-        asked = asyncio.run_coroutine_threadsafe(verb(operator, *given, **named), home)
-        return await asyncio.wrap_future(asked)
+        return await run_in(home, verb(operator, *given, **named))
 
     return ask
 

@@ -200,13 +200,16 @@ class Scheduler(Operator):
         self._thread = thread
 
     def stop(self) -> None:
-        """Drain what `start` began, and wait for that."""
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            try:
-                thread.call(self.__aexit__())
-            finally:
-                thread.close()
+        """Drain what `start` began, and wait for that. Raises CronfleetError in its own coroutines."""
+        thread = self._thread
+        if thread is None:
+            return
+        thread.refuse_own()
+        self._thread = None
+        try:
+            thread.call(self.__aexit__())
+        finally:
+            thread.close()
 
     async def aclose(self) -> None:
         """Give the store's connections back. For those who only look, order or lock."""

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -31,7 +32,7 @@ from cronfleet import (
 from cronfleet.clock import SystemClock
 from cronfleet.signals import StopSignals
 from cronfleet.stores.memory import MemoryStore
-from tests.unit.engine.scripted_store import ScriptedStore, gone, late_answer, lost_request
+from tests.unit.engine.scripted_store import ScriptedStore, first, gone, late_answer, lost_request
 
 HOURLY = every(timedelta(hours=1))
 
@@ -325,6 +326,43 @@ def test_a_scheduler_left_open_in_a_loop_that_has_ended_says_what_to_do() -> Non
     assert asyncio.run(scheduler.jobs()) == []
     with pytest.raises(CronfleetError, match=r"await scheduler\.aclose"):
         asyncio.run(scheduler.jobs())
+
+
+def test_a_verb_of_another_loop_is_told_when_the_scheduler_ends(store: ScriptedStore) -> None:
+    scheduler, asked = with_report(store), threading.Event()
+
+    async def hang() -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    async def work() -> None:
+        async with scheduler:
+            store.next("trigger", first(hang))
+            asking.append(threads.submit(lambda: asyncio.run(scheduler.trigger("report"))))
+            await asyncio.to_thread(asked.wait, 5)
+
+    asking: list[Future[object]] = []
+    with ThreadPoolExecutor(1) as threads:
+        asyncio.run(work())
+        with pytest.raises(CronfleetError, match="has ended meanwhile"):
+            asking[0].result(5)
+
+
+def test_a_handler_that_stops_its_own_scheduler_is_told_and_it_works_on() -> None:
+    said: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    async def handler(_: RunContext) -> None:
+        try:
+            scheduler.stop()
+        except CronfleetError as error:
+            said.put(str(error))
+
+    scheduler = Scheduler("memory:")
+    scheduler.add_job(handler, every(timedelta(seconds=1)), "report")
+    scheduler.start()
+    assert "would wait for itself" in said.get(timeout=5)
+    assert asyncio.run(scheduler.health()).ready
+    scheduler.stop()
 
 
 def test_a_span_that_cannot_work_is_refused() -> None:
