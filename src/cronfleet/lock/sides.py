@@ -16,7 +16,7 @@ from cronfleet.errors import CronfleetError
 from cronfleet.holding import Hold, Keeper
 from cronfleet.lock.acquiring import Attempt, opened_in_time
 from cronfleet.lock.turns import Turnstile
-from cronfleet.loops import LoopThread
+from cronfleet.loops import LoopThread, in_a_thread
 from cronfleet.store import Locker, Store
 
 Result = TypeVar("Result")
@@ -108,6 +108,7 @@ class Locks:
         self._keeper: Keeper | None = None
         self._side: ThreadSide | None = None
         self._making: LoopThread | None = None
+        self._closings = 0
         self._turnstiles: WeakValueDictionary[str, Turnstile] = WeakValueDictionary()
         self._gate = threading.Lock()
         self._making_side = threading.Lock()  # Held while a store is opened, which may take long.
@@ -133,22 +134,23 @@ class Locks:
         home = self._home()
         if home is None or home is asyncio.get_running_loop():
             return TaskSide(await opened_in_time(self._opened, attempt), self.keeper, None)
-        side = self._side_here() or await asyncio.to_thread(self.thread_side, attempt)
+        # Who gives up waiting for a store that is away need not wait for the thread that tries.
+        side = self._side_here() or await in_a_thread(lambda: self.thread_side(attempt))
         return TaskSide(side.store, side.keeper, side)
 
     def thread_side(self, attempt: Attempt) -> ThreadSide:
         """Made when it is first needed, and again in a process that was forked.
 
-        Raises as `opened_in_time` does.
+        Raises as `opened_in_time` does, and CronfleetError when it is closed meanwhile.
         """
-        side = self._side_here()
+        closings, side = self._closings, self._side_here()
         if side is not None:
             return side
         left_s = attempt.left_ms / 1000
         if not self._making_side.acquire(timeout=min(left_s, threading.TIMEOUT_MAX)):
             raise attempt.not_open_yet()
         try:
-            side = self._side = self._side_here() or self._make_side(attempt)
+            side = self._side = self._side_here() or self._make_side(attempt, closings)
         finally:
             self._making_side.release()
         return side
@@ -157,8 +159,12 @@ class Locks:
         side = self._side
         return side if side is not None and side.pid == os.getpid() else None
 
-    def _make_side(self, attempt: Attempt) -> ThreadSide:
-        loop = self._making = LoopThread("cronfleet-locks")
+    def _make_side(self, attempt: Attempt, closings: int) -> ThreadSide:
+        """Nothing is made for whoever came before the last closing: nobody would end it."""
+        with self._gate:
+            if self._closings != closings:
+                raise CronfleetError("the scheduler was closed meanwhile")
+            loop = self._making = LoopThread("cronfleet-locks")
         try:
             return loop.call(self._furnish(loop, self._store.another(), attempt))
         except BaseException:
@@ -173,7 +179,9 @@ class Locks:
 
     async def aclose(self) -> None:
         """End the thread; what is still held there is lost. Repeatable."""
-        making = self._making
+        with self._gate:
+            self._closings += 1
+            making = self._making
         if making is not None:  # Whoever waits for the store there is told.
             await asyncio.to_thread(making.close)
         side, self._side = self._side, None

@@ -26,10 +26,12 @@ class LoopBoundStore(ScriptedStore):
         super().__init__(SystemClock())
         self.asked_in: set[asyncio.AbstractEventLoop] = set()
         self.others: list[LoopBoundStore] = []
+        self.others_are_away = False
 
     def another(self) -> LoopBoundStore:
         other = LoopBoundStore()
         other._records = self._records
+        other.is_away = self.others_are_away
         self.others.append(other)
         return other
 
@@ -109,3 +111,18 @@ def test_a_coroutine_elsewhere_is_told_when_the_scheduler_closes(started: Schedu
                 assert not held.is_held
 
     asyncio.run(hold())
+
+
+def test_a_loop_ends_though_the_store_of_its_lock_is_not_there(
+    started: Scheduler, store: LoopBoundStore
+) -> None:
+    """Whoever gives up leaves nobody behind for whom the loop's end would wait."""
+
+    async def give_up() -> None:
+        waiting = asyncio.create_task(started.lock("stock").__aenter__())
+        await asyncio.to_thread(eventually, lambda: bool(store.others), SOON_S)
+        waiting.cancel()
+        await asyncio.wait({waiting})
+
+    store.others_are_away = True
+    asyncio.run(give_up())

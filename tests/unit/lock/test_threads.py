@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -272,6 +273,36 @@ def test_who_opens_the_store_when_the_scheduler_is_closed_is_told() -> None:
         asyncio.run(scheduler.aclose())
         with pytest.raises(CronfleetError, match="closed meanwhile"):
             waiting.result(SOON_S)
+
+
+def test_who_waits_for_another_to_open_the_store_is_told_too() -> None:
+    store = _Stuck()
+    scheduler = Scheduler(store, program="app")
+    with ThreadPoolExecutor(2) as threads:
+        opening = threads.submit(scheduler.lock("stock").__enter__)
+        assert store.asked.wait(SOON_S)
+        waits = threading.Event()
+        making = scheduler._locks._making_side
+        scheduler._locks._making_side = cast("threading.Lock", _Watched(making, waits))
+        waiting = threads.submit(scheduler.lock("other").__enter__)
+        assert waits.wait(SOON_S)
+        asyncio.run(scheduler.aclose())
+        for each in (opening, waiting):
+            with pytest.raises(CronfleetError, match="closed meanwhile"):
+                each.result(SOON_S)
+
+
+class _Watched:
+    """A lock that says when somebody comes to it."""
+
+    def __init__(self, lock: threading.Lock, comes: threading.Event) -> None:
+        self._lock = lock
+        self._comes = comes
+        self.release = lock.release
+
+    def acquire(self, *, timeout: float) -> bool:
+        self._comes.set()
+        return self._lock.acquire(timeout=timeout)
 
 
 def test_a_coroutine_waits_no_longer_for_the_store_than_for_the_lock() -> None:
