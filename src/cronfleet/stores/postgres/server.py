@@ -27,7 +27,11 @@ _LOGIN = re.compile(
     r"|role .* does not exist|not permitted to log in|no such user"
 )
 _NO_DATABASE = re.compile(r"database .* does not exist|no such database")
-_MAY_NOT_CONNECT = re.compile("permission denied for database")
+_NOT_IN_DATABASE = re.compile("permission denied for database")
+_MAKE_SCHEMA = (
+    "make its schema for it (CREATE SCHEMA ... AUTHORIZATION), grant it CREATE on the database, or "
+    "have the schema made by any command of a role that may"
+)
 _TLS = re.compile(r"does not support SSL|certificate")
 
 _STANDBY = "it is a standby, or was made read-only: name the primary, or all servers"
@@ -59,8 +63,9 @@ def in_our_words(name: str, error: Error) -> StoreError:
     if state is None:
         return _of_connection(name, said, error)
     if state == "42501":
+        grants = _MAKE_SCHEMA if _NOT_IN_DATABASE.search(said) else GRANTS
         return StoreRefusedError(
-            f"the store {name} does not allow what cronfleet needs: {said}; {GRANTS}"
+            f"the store {name} does not allow what cronfleet needs: {said}; {grants}"
         )
     if state in {"3F000", "42P01"}:
         return StoreRefusedError(
@@ -82,7 +87,7 @@ def _of_connection(name: str, said: str, error: Error) -> StoreError:
         return StoreRefusedError(
             f"the store {name} has no such database: {said}. Make it with createdb, or name another"
         )
-    if _MAY_NOT_CONNECT.search(said):
+    if _NOT_IN_DATABASE.search(said):
         return StoreRefusedError(
             f"the store {name} does not let this user in: {said}. Grant it CONNECT on the database"
         )
