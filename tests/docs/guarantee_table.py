@@ -139,6 +139,7 @@ def all_downgrades() -> Mapping[str, str]:
     promises = [column.promise for column in COLUMNS]
     promises += [_redis(appendfsync="no"), _redis(appendfsync=None), _redis(eviction="allkeys-lru")]
     promises += [redis_promise(RedisFacts(tells_scripts=False))]
+    promises += [_redis(replicas=2, waits_for_some=True)]
     promises += [sqlite_promise(SqliteFacts("3", "delete", 1, ""))]
     promises += [
         postgres_promise(PostgresFacts("16", "off", fsync=False, full_page_writes=False)),

@@ -236,7 +236,9 @@ async def test_a_server_that_stands_alone_remembers_replicas_that_are_down(
     store = await opened(f"{replicated.url}{WAIT}&replicas=1")
     replicated.data[1].stop()
     await until(lambda: replicated.count_replicas(replicated.data[0]) == 1)
-    assert (await store.promise()).holds[Failure.FAILOVER].verdict is Verdict.BROKEN
+    promise = await store.promise()
+    assert promise.holds[Failure.FAILOVER].verdict is Verdict.BROKEN
+    assert any("replicas=N" in each.setting for each in promise.downgrades)
 
 
 # --- one connection

@@ -30,6 +30,8 @@ class RedisFacts:
     is_cluster: bool = False
     waits: bool = False
     """Whether each write that counts waits for every replica (`durability=wait`)."""
+    waits_for_some: bool = False
+    """Whether it waits for fewer than may be promoted (`replicas=N`)."""
 
     @property
     def has_standby(self) -> bool:
@@ -122,10 +124,7 @@ def _after_a_failover(facts: RedisFacts) -> Held:
 def _downgrades(facts: RedisFacts) -> Iterator[Downgrade]:
     yield from _of_persistence(facts)
     if not facts.waits and facts.has_standby:
-        yield Downgrade(
-            "a failover forgets what the replica had not received",
-            "durability=wait in the store's URL",
-        )
+        yield _of_failover(facts)
     if not facts.waits and facts.replicas is None and not facts.has_standby:
         yield Downgrade("whether it has replicas cannot be asked", "ACL +info")
     if facts.eviction is None:
@@ -139,6 +138,18 @@ def _downgrades(facts: RedisFacts) -> Iterator[Downgrade]:
         yield Downgrade(
             "a failover goes unnoticed, and stops the fleet as a reset would", "ACL +info"
         )
+
+
+def _of_failover(facts: RedisFacts) -> Downgrade:
+    if facts.waits_for_some:
+        return Downgrade(
+            "a replica that was not waited for may take over without what it had not received",
+            "replicas=N in the store's URL, for all that may be promoted",
+        )
+    return Downgrade(
+        "a failover forgets what the replica had not received",
+        "durability=wait in the store's URL",
+    )
 
 
 def _of_persistence(facts: RedisFacts) -> Iterator[Downgrade]:

@@ -164,6 +164,9 @@ def test_a_failover_may_forget_unless_writes_wait_for_the_replicas(facts: RedisF
     waiting = redis_promise(replace(facts, waits=True))
     assert (waiting.breaks_when, waiting.downgrades) == ([], ())
     assert "waited for with every write" in waiting.configuration
+    for_some = redis_promise(replace(facts, waits_for_some=True))
+    assert for_some.breaks_when == [Failure.FAILOVER]
+    assert settings(for_some) == ["replicas=N in the store's URL, for all that may be promoted"]
 
 
 def test_waiting_does_not_help_a_server_that_comes_back_with_less() -> None:

@@ -113,6 +113,7 @@ class OpenRedis:
                 is_sentinel=self._address.topology is Topology.SENTINEL,
                 is_cluster=self._address.topology is Topology.CLUSTER,
                 waits=self._address.waits and is_enough,
+                waits_for_some=self._address.waits and not is_enough,
             )
         )
 

@@ -62,7 +62,7 @@ def _run_for_good(wanted: Script, words: Sequence[Word], address: Address, known
     needed = _needed(address, known, connected, most)
     if not needed:
         raise exceptions.ConnectionError(
-            "durability=wait, and no replica has been seen yet: attach one, or say replicas=1"
+            "durability=wait, and no replica has been seen yet: attach one, or leave that out"
         )
     within_ms = _wait_ms(address)
     acknowledged = yield ("WAIT", needed, within_ms)
