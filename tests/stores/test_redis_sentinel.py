@@ -110,7 +110,31 @@ async def test_one_sentinel_that_is_left_is_enough(own_watched: Watched, opened:
 
 async def test_a_service_that_the_sentinels_do_not_know_is_named(watched_redis: Watched) -> None:
     url = watched_redis.url.replace(f"/{SERVICE}", "/another")
+    with pytest.raises(StoreRefusedError, match=r"'another'.*No such master.*end the URL"):
+        await RedisStore(url).open()
+
+
+async def test_a_sentinel_that_is_down_may_be_the_one_that_knows_the_service(
+    own_watched: Watched,
+) -> None:
+    own_watched.sentinels[0].stop()
+    url = own_watched.url.replace(f"/{SERVICE}", "/another")
     with pytest.raises(StoreUnavailableError, match=r"'another'.*No such master"):
+        await RedisStore(url).open()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "said"),
+    [
+        ("redis", r"is a sentinel.*redis\+sentinel://"),
+        ("redis+cluster", "is no cluster.*write redis://"),
+    ],
+)
+async def test_a_sentinel_where_a_server_should_be_is_refused(
+    watched_redis: Watched, scheme: str, said: str
+) -> None:
+    url = f"{scheme}://127.0.0.1:{watched_redis.sentinels[0].port}"
+    with pytest.raises(StoreRefusedError, match=said):
         await RedisStore(url).open()
 
 

@@ -27,7 +27,7 @@ _NO_PRIMARY = re.compile(r"(?:^|-)(?:READONLY|CLUSTERDOWN|MASTERDOWN|UNBLOCKED)\
 _CERTIFICATE = re.compile(r"CERTIFICATE_VERIFY_FAILED|CERTIFICATE_REQUIRED|BAD_CERTIFICATE")
 _NO_TLS = re.compile(r"WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE")
 _PASSWORD = re.compile(r"^(?:NOAUTH|WRONGPASS|DENIED)\b")
-_NO_CLUSTER = re.compile(r"cluster support disabled")
+_NO_CLUSTER = re.compile(r"cluster support disabled|unknown command .CLUSTER\b")
 _NO_DATABASE = re.compile(r"DB index is out of range|invalid DB index")
 _UNKNOWN = re.compile(r"unknown (?:redis )?(?:sub)?command", re.IGNORECASE)
 _NOT_ALLOWED = re.compile(
@@ -208,12 +208,21 @@ def check(name: str, server: Description) -> None:
     if server.info is None:
         log.warning("the store %s does not let us ask its version, nor whether it evicts", name)
     else:
+        _check_mode(name, server.info)
         _check_version(name, server.info)
         _check_eviction(name, server.info)
     if server.replication is None:
         log.warning(
             "the store %s does not tell scripts about its replication: a failover goes unnoticed",
             name,
+        )
+
+
+def _check_mode(name: str, info: Mapping[str, Any]) -> None:
+    if info.get("redis_mode") == "sentinel":
+        raise StoreRefusedError(
+            f"the store {name} is a sentinel, which keeps nothing: write "
+            "redis+sentinel://host:26379/service for the server that it watches"
         )
 
 

@@ -126,7 +126,7 @@ class Connections:
             replication=await _if_allowed(client.eval(asking, 1, self._base, "")),
             appendfsync=_one(await _if_allowed(client.config_get("appendfsync"))),
             standbys=served.primary.replicas
-            or int(await client.hget(f"{self._base}replicas", "most") or 0),
+            or int(await _if_allowed(client.hget(f"{self._base}replicas", "most")) or 0),
         )
 
     # --- one connection

@@ -11,6 +11,7 @@ from cronfleet.stores.redis.connections.address import Address, Node
 from cronfleet.stores.redis.connections.talking import Primary, Question, Reply, Search
 from cronfleet.stores.redis.server import SentinelRefusedError, is_no_password, is_refusal
 
+_UNKNOWN_SERVICE = "No such master"
 _DOWN = {"s_down", "o_down", "disconnected"}
 
 
@@ -34,6 +35,11 @@ class SentinelFinder:
                 refusals += _refusal(sentinel, error)
         if refusals:  # Time will not help.
             raise refusals[0]
+        if all(_UNKNOWN_SERVICE in each for each in said):
+            raise SentinelRefusedError(
+                f"no sentinel knows a service {self._service!r} ({'; '.join(said)}): end the URL "
+                "with the name that `SENTINEL MASTERS` shows"
+            )
         raise NoConnectionError(f"no sentinel knows a primary {self._service!r}: {'; '.join(said)}")
 
     def moved(self, to: MovedError) -> None:
