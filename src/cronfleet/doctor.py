@@ -136,18 +136,25 @@ def _tzdata(instances: list[InstanceRecord], part: Part) -> Finding:
 
 
 async def _jobs(store: Store, part: Part) -> Finding:
-    """Whether the names of this program's jobs are free, or its own."""
-    foreign: list[str] = []
-    for name in sorted(part.jobs):
-        job = await store.job(name)
-        if job is not None and job.program != part.program:
-            foreign.append(f"{name} (of {job.program!r})")
+    """Whether the names of this program's jobs are its own, and known to the store."""
+    jobs = {name: await store.job(name) for name in sorted(part.jobs)}
+    foreign = [
+        f"{name} (of {job.program!r})"
+        for name, job in jobs.items()
+        if job is not None and job.program != part.program
+    ]
     if foreign:
         said = (
             f"taken by another program than {part.program!r}: {_some(foreign)}; rename them, or "
             "use another CRONFLEET_FLEET"
         )
         return Finding("jobs", Condition.SETTING, said)
+    if missing := [name for name, job in jobs.items() if job is None]:
+        said = (
+            f"not in the store: {_some(missing)}; no instance has declared them in it, or it was "
+            "emptied or replaced since"
+        )
+        return Finding("jobs", Condition.NOTE, said)
     return await _overdue(store, part)
 
 

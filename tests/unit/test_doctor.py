@@ -111,6 +111,13 @@ async def test_a_name_of_another_program_must_be_changed(practice: Practice) -> 
     assert "report (of 'reports')" in found.said
 
 
+async def test_a_job_that_the_store_does_not_know_is_noted(practice: Practice) -> None:
+    """So it is after a reset, for which the instances have stopped."""
+    found = await practice.finding("jobs")
+    assert found.condition is Condition.NOTE
+    assert "not in the store: report;" in found.said
+
+
 async def test_a_job_that_nobody_runs_is_noted(practice: Practice) -> None:
     await joined(practice.store, "anna", report())
     practice.clock.advance(timedelta(minutes=5))
