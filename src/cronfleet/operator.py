@@ -74,6 +74,13 @@ class Operator:
 
     async def aclose(self) -> None:
         """Give the store's connections back. For those who only look or order."""
+        home = self.home
+        if home is None or home is asyncio.get_running_loop() or not home.is_running():
+            await self._close()
+        else:
+            await run_in(home, self._close())
+
+    async def _close(self) -> None:
         self._info = self.home = None
         await self._store.aclose()
 

@@ -212,9 +212,17 @@ class Scheduler(Operator):
             thread.close()
 
     async def aclose(self) -> None:
-        """Give the store's connections back. For those who only look, order or lock."""
-        await self._locks.aclose()
+        """Give the store's connections back. For those who only look, order or lock.
+
+        Raises CronfleetError at work: the end of that gives them back.
+        """
+        if self._instance is not None:
+            raise CronfleetError("the scheduler is at work: leave its block, or call `stop()`")
         await super().aclose()
+
+    async def _close(self) -> None:
+        await self._locks.aclose()
+        await super()._close()
 
     # --- locks
 

@@ -348,6 +348,33 @@ def test_a_verb_of_another_loop_is_told_when_the_scheduler_ends(store: ScriptedS
             asking[0].result(5)
 
 
+def test_at_work_the_connections_are_not_given_back(store: ScriptedStore) -> None:
+    scheduler = with_report(store)
+    scheduler.start()
+    with pytest.raises(CronfleetError, match="is at work"):
+        asyncio.run(scheduler.aclose())
+    assert asyncio.run(scheduler.health()).ready
+    scheduler.stop()
+    asyncio.run(scheduler.aclose())
+
+
+def test_the_connections_are_given_back_in_the_loop_that_has_them() -> None:
+    closed_in: list[asyncio.AbstractEventLoop] = []
+
+    class Bound(MemoryStore):
+        async def aclose(self) -> None:
+            closed_in.append(asyncio.get_running_loop())
+            await super().aclose()
+
+    async def look() -> None:
+        scheduler = Scheduler(Bound(SystemClock()), program="app")
+        await scheduler.jobs()
+        await asyncio.to_thread(lambda: asyncio.run(scheduler.aclose()))
+        assert closed_in == [asyncio.get_running_loop()]
+
+    asyncio.run(look())
+
+
 def test_a_handler_that_stops_its_own_scheduler_is_told_and_it_works_on() -> None:
     said: queue.SimpleQueue[str] = queue.SimpleQueue()
 
