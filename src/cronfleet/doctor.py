@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 
 from cronfleet.clock import Clock
 from cronfleet.errors import StoreError, StoreRefusedError, StoreUnavailableError
 from cronfleet.info import moment
-from cronfleet.model import InstanceRecord, JobName, ProgramName
-from cronfleet.store import Store, StoreInfo
+from cronfleet.model import InstanceRecord, Instant, JobName, JobRecord, ProgramName
+from cronfleet.store import CLOCK_STEP_BACK_MS, Store, StoreInfo
 
 CLOCK_READINGS = 5
 NOTED_OFFSET_MS = 1_000
@@ -136,14 +136,12 @@ def _tzdata(instances: list[InstanceRecord], part: Part) -> Finding:
 
 
 async def _jobs(store: Store, part: Part) -> Finding:
-    """Whether the names of this program's jobs are its own, and known to the store."""
+    """Whether the names of this program's jobs are its own, known to the store, and not ahead."""
     jobs = {name: await store.job(name) for name in sorted(part.jobs)}
-    foreign = [
-        f"{name} (of {job.program!r})"
-        for name, job in jobs.items()
-        if job is not None and job.program != part.program
-    ]
-    if foreign:
+    known = [job for job in jobs.values() if job is not None]
+    if foreign := [
+        f"{job.name} (of {job.program!r})" for job in known if job.program != part.program
+    ]:
         said = (
             f"taken by another program than {part.program!r}: {_some(foreign)}; rename them, or "
             "use another CRONFLEET_FLEET"
@@ -155,7 +153,19 @@ async def _jobs(store: Store, part: Part) -> Finding:
             "emptied or replaced since"
         )
         return Finding("jobs", Condition.NOTE, said)
-    return await _overdue(store, part)
+    return await _ahead(store, known) or await _overdue(store, part)
+
+
+async def _ahead(store: Store, jobs: list[JobRecord]) -> Finding | None:
+    soon = (await store.open()).now + CLOCK_STEP_BACK_MS
+    ahead = [f"{job.name} (up to {_at(job.watermark)})" for job in jobs if job.watermark > soon]
+    if not ahead:
+        return None
+    said = (
+        f"settled up to an instant in the future, and not run until then: {_some(ahead)}; the "
+        "store's clock was ahead: see that it is right, then cronfleet store check --repair"
+    )
+    return Finding("jobs", Condition.WRONG, said)
 
 
 async def _overdue(store: Store, part: Part) -> Finding:
@@ -164,14 +174,13 @@ async def _overdue(store: Store, part: Part) -> Finding:
     oldest = next(iter(seen.due), None)
     if oldest is None or seen.now - oldest.expected.due < WRONG_OFFSET_MS:
         return Finding("jobs", Condition.WELL, f"{known}, none overdue")
-    since = moment(oldest.expected.due).astimezone(UTC)
     late = timedelta(seconds=(seen.now - oldest.expected.due) // 1000)
-    said = f"{known}; {oldest.job} has been due since {_written(since)} ({late})"
+    said = f"{known}; {oldest.job} has been due since {_at(oldest.expected.due)} ({late})"
     return Finding("jobs", Condition.NOTE, said)
 
 
-def _written(instant: datetime) -> str:
-    return instant.isoformat(timespec="seconds").replace("+00:00", "Z")
+def _at(instant: Instant) -> str:
+    return moment(instant).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _some(names: list[str], most: int = 10) -> str:

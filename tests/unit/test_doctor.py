@@ -12,7 +12,19 @@ from cronfleet.doctor import Condition, Finding, Part, examine
 from cronfleet.errors import StoreRefusedError, StoreUnavailableError
 from cronfleet.store import NewSession, StoreInfo
 from cronfleet.stores.memory import MemoryStore
-from cronfleet.testing.samples import PROGRAM, START, TTL_MS, join, joined, renew, report
+from cronfleet.testing.samples import (
+    HOUR_MS,
+    NOON,
+    PROGRAM,
+    START,
+    TTL_MS,
+    granted,
+    join,
+    joined,
+    renew,
+    report,
+    tick,
+)
 
 
 @dataclass
@@ -116,6 +128,20 @@ async def test_a_job_that_the_store_does_not_know_is_noted(practice: Practice) -
     found = await practice.finding("jobs")
     assert found.condition is Condition.NOTE
     assert "not in the store: report;" in found.said
+
+
+async def test_a_job_whose_ticks_are_settled_in_the_future_stands_still_and_is_wrong(
+    practice: Practice,
+) -> None:
+    anna = await joined(practice.store, "anna", report())
+    practice.clock.leap(timedelta(days=1))
+    renew(practice.store, anna)
+    await granted(practice.store, anna, tick(fire_time=NOON + 23 * HOUR_MS, expected=NOON))
+    practice.clock.leap(-timedelta(days=1))
+    found = await practice.finding("jobs")
+    assert found.condition is Condition.WRONG
+    assert "report (up to 2026-11-25T11:00:00Z)" in found.said
+    assert "cronfleet store check --repair" in found.said
 
 
 async def test_a_job_that_nobody_runs_is_noted(practice: Practice) -> None:

@@ -26,6 +26,10 @@ class Fate(Protocol):
         """It is closed: its runs are another's."""
         ...
 
+    def clock_leapt(self) -> None:
+        """The store's clock moved otherwise than this instance's."""
+        ...
+
     def held_asked(self) -> None:
         """The store is about to be asked how many runs the session holds."""
         ...

@@ -287,6 +287,9 @@ class Instance:
         self._runner.lose(session)
         self._writes.forget()
 
+    def clock_leapt(self) -> None:
+        self._janitor.clock_leapt()
+
     def held_asked(self) -> None:
         self._writes.count_held()
 

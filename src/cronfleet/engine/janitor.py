@@ -1,10 +1,11 @@
-"""The janitor: prunes the history of the jobs that this instance has run."""
+"""The janitor: prunes the history of the jobs that this instance has run, and sees what is odd."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 
+from cronfleet.engine.ahead import tell_of_jobs_ahead
 from cronfleet.engine.known import KnownJobs
 from cronfleet.engine.times import rest
 from cronfleet.errors import StoreError
@@ -30,6 +31,7 @@ class Janitor:
         self._touched: set[JobName] = set()
         self._ended = 0
         self._wake = asyncio.Event()
+        self._clock_leapt = False
 
     def run_ended(self, job: JobName) -> None:
         """One more run to keep."""
@@ -38,17 +40,33 @@ class Janitor:
         if self._ended >= ROUND_AT:
             self._wake.set()
 
+    def clock_leapt(self) -> None:
+        """The store's clock may have been ahead until now."""
+        self._clock_leapt = True
+        self._wake.set()
+
     async def work(self) -> None:
         """Prune now and then, for ever."""
+        self.clock_leapt()  # It may have before we came.
         while True:
             await rest(self._wake, BETWEEN_ROUNDS_MS)
             self._wake.clear()
+            await self._look_ahead()
             touched, self._touched, self._ended = self._touched, set(), 0
             try:
                 await self._prune(touched)
             except StoreError as error:
                 self._touched |= touched
                 log.info("could not prune, will try again: %s", error)
+
+    async def _look_ahead(self) -> None:
+        if not self._clock_leapt:
+            return
+        self._clock_leapt = False
+        try:
+            await tell_of_jobs_ahead(self._store, self._jobs)
+        except StoreError:
+            self._clock_leapt = True  # The next round looks again.
 
     async def _prune(self, names: set[JobName]) -> None:
         for name in sorted(names):

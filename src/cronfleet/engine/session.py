@@ -135,6 +135,7 @@ class SessionKeeper:
                 leap_ms,
                 self._times.ttl_ms,
             )
+            self._fate.clock_leapt()
         self.back()
 
     def back(self) -> None:

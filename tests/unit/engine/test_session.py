@@ -342,6 +342,21 @@ async def test_when_the_stores_clock_leaps_nothing_is_claimed_for_a_ttl(
     assert "leapt by 600000 ms" in caplog.text
 
 
+async def test_jobs_that_stand_still_since_a_clock_was_ahead_are_told(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    """When it is set right, and by whoever starts later."""
+    async with rig.at_work(job(rig.handlers.quick)):
+        rig.clock.leap(3_600_000)
+        await rig.until(lambda: len(rig.handlers.entered) == 1)
+        assert "settled up to" not in caplog.text
+        rig.clock.leap(-3_600_000)
+        await rig.until(lambda: "settled up to" in caplog.text)
+    caplog.clear()
+    async with rig.at_work(job(rig.handlers.quick)):
+        await rig.until(lambda: "job report: the store's clock was ahead" in caplog.text)
+
+
 async def test_no_claim_comes_before_the_news_of_a_leap(rig: Rig) -> None:
     """Whatever the session waits for just then: here for the end of two dead ones."""
     async with rig.at_work(job(rig.handlers.quick)) as instance:
