@@ -241,14 +241,31 @@ def load_settings() -> Settings:
     except ValidationError as error:
         raise ConfigurationError("\n".join(_complaints(error))) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"{ENV_FILE} cannot be read ({error}): make it a UTF-8 text file that this user may read"
-        ) from None
+        raise _unreadable(error) from None
     _check_columns(settings)
     _warn_if_open(
         settings.cronfleet_data_dir, _OPEN_TO_OTHERS, "which is for this user alone: chmod 700"
     )
     return settings
+
+
+def environment() -> Mapping[str, str]:
+    """Every variable: those of this process, and where it has none, those of the file `.env`.
+
+    Raises ConfigurationError for a file that cannot be read.
+    """
+    try:
+        _check_lines(ENV_FILE)
+        found = dotenv_values(ENV_FILE, encoding="utf-8", interpolate=False)
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(error) from None
+    return {name: value for name, value in found.items() if value} | dict(os.environ)
+
+
+def _unreadable(error: Exception) -> ConfigurationError:
+    return ConfigurationError(
+        f"{ENV_FILE} cannot be read ({error}): make it a UTF-8 text file that this user may read"
+    )
 
 
 def _check_folder() -> None:

@@ -8,6 +8,8 @@ import click
 
 _MODULES = {
     "run": "running",
+    "check": "importing",
+    "import-crontab": "importing",
     "jobs": "looking",
     "runs": "looking",
     "next": "looking",

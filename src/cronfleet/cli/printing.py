@@ -29,6 +29,11 @@ def print_line(text: str) -> None:
     _print(one_line(text))
 
 
+def print_text(text: str) -> None:
+    """As it is, for a file: its lines end by themselves."""
+    _print(text.removesuffix("\n"))
+
+
 def print_table(
     headers: Sequence[str], rows: Iterable[Sequence[str]], *, may_go: Sequence[str] = ()
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from pathlib import Path
 
 import click
 
@@ -16,13 +17,14 @@ from cronfleet.loops import run_to_its_end
 
 
 @click.command()
-@click.argument("target", required=False, metavar="[MODULE:SCHEDULER]")
+@click.argument("target", required=False, metavar="[MODULE:SCHEDULER | FILE.toml]")
 @click.option("--no-server", is_flag=True, help="Listen on no port.")
 @click.pass_obj
 def run(store: str | None, target: str | None, *, no_server: bool) -> None:
     """Run an instance until SIGTERM or SIGINT.
 
-    It works for the scheduler in a module; without one, for the password-expiry application.
+    It works for the scheduler in a module, or for the jobs in a file; without either, for the
+    password-expiry application.
 
     Settings come from the environment and the file .env. The page and /health-check are on
     HOST 127.0.0.1, PORT 3000.
@@ -38,6 +40,10 @@ def run(store: str | None, target: str | None, *, no_server: bool) -> None:
 
 
 def _program(settings: Settings, store: str | None, target: str | None) -> Program:
+    if target is not None and target.endswith(".toml"):
+        from cronfleet.cli.job_file import JobFileProgram
+
+        return JobFileProgram(Path(target), settings, store)
     if target is not None:
         return target_program(target, settings, store)
     from cronfleet.cli.password_expiry import PasswordExpiryProgram
