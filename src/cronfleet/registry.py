@@ -81,6 +81,7 @@ def known_job(
         getattr(handler, "__call__", None)  # noqa: B004 - an object may be a handler
     )
     retry = options.get("retry")
+    schedule = schedule.for_job(job)
     definition = _definition(job, schedule, options)
     _check(definition, is_coroutine)
     text = encode(definition)

@@ -10,7 +10,7 @@ _MODULES = {
     "run": "running",
     "jobs": "looking",
     "runs": "looking",
-    "next": "looking",
+    "next": "foretelling",
     "trigger": "ordering",
     "pause": "ordering",
     "resume": "ordering",
