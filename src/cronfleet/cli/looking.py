@@ -48,9 +48,10 @@ async def _jobs(store: str | None) -> list[JobInfo]:
 def _job_row(job: JobInfo) -> tuple[str, ...]:
     by = f" by {job.paused_by}" if job.paused_by else ""
     why = f": {job.paused_why}" if job.paused_why else ""
+    jitter = f", jitter {job.jitter_s:g} s" if job.jitter_s else ""
     return (
         job.name,
-        job.schedule,
+        job.schedule + jitter,
         moment(job.next_fire),
         str(job.active),
         job.program,

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from cronfleet import Scheduler
+from cronfleet import RunContext, Scheduler, cron
 from tests.unit.cli.commands import Shell
 from tests.unit.server.sites import ended_run, failed_attempt, register_patient
 
@@ -148,6 +148,21 @@ def test_next_shows_when_a_jittered_tick_is_due(shell: Shell) -> None:
         assert row.split()[:2] == [fire["fire_time"], fire["due"]]
         late = datetime.fromisoformat(fire["due"]) - datetime.fromisoformat(fire["fire_time"])
         assert timedelta(0) < late < timedelta(seconds=90)
+
+
+def test_jobs_show_their_jitter(shell: Shell) -> None:
+    async def nightly(_: RunContext) -> None: ...
+
+    def register(scheduler: Scheduler) -> None:
+        schedule = cron("H 3 * * *")
+        scheduler.add_job(nightly, schedule, "nightly", jitter=timedelta(minutes=1))
+
+    shell.work(nothing, register)
+    (row,) = (line for line in shell("jobs").out.splitlines() if line.startswith("nightly"))
+    assert "H 3 * * *, jitter 60 s" in row
+    (job,) = (job for job in shell("jobs", "--json").json["jobs"] if job["name"] == "nightly")
+    assert job["jitter_s"] == 60
+    assert job["next_fire"] < job["next_due"]
 
 
 def test_next_says_when_there_is_nothing_to_come(shell: Shell) -> None:
