@@ -1,14 +1,17 @@
-"""The Python in the pages runs as it is printed, each piece on its own."""
+"""The Python in the pages runs as it is printed, each piece on its own, and its tests pass."""
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = ("cron.md",)
+PAGES = ("cron.md", "testing.md")
 
 
 def examples() -> list[tuple[str, int, str]]:
@@ -27,4 +30,10 @@ def examples() -> list[tuple[str, int, str]]:
 )
 def test_an_example_runs_as_printed(page: str, line: int, code: str) -> None:
     compiled = compile("\n" * (line - 1) + code, str(DOCS / page), "exec")
-    exec(compiled, {"__name__": "example"})
+    names: dict[str, Any] = {"__name__": "example"}
+    exec(compiled, names)
+    for name, test in names.items():
+        if name.startswith("test_"):
+            answer = test()
+            if inspect.iscoroutine(answer):
+                asyncio.run(answer)

@@ -238,6 +238,17 @@ def test_history_forgets_in_the_store_and_not_in_the_test() -> None:
         assert "overlap" in time.why_not("report", at("03-01 02:00"))
 
 
+def test_runs_are_told_in_order_whatever_the_history_kept_longer() -> None:
+    scheduler = Scheduler("memory:", program="office")
+    broken = stub(raises=OSError("no paper"), times=3)
+    scheduler.add_job(broken, every(HOUR), "report")
+    with SimulatedTime(scheduler, start=MIDNIGHT) as time:
+        time.advance(days=30)
+        fire_times = [run.fire_time for run in time.runs("report")]
+        assert states(time.runs("report"))[:4] == ["failed", "failed", "failed", "succeeded"]
+    assert fire_times == sorted(fire_times)
+
+
 def test_why_not_has_an_answer_for_every_time(scheduler: Scheduler) -> None:
     broken = stub(raises=OSError("no paper"))
     with SimulatedTime(scheduler, start=MIDNIGHT, handlers={"plain": broken}) as time:
@@ -344,10 +355,8 @@ def test_what_cannot_be_simulated_is_refused(
     scheduler: Scheduler, options: dict[str, Any], hint: str
 ) -> None:
     before = dict(vars(scheduler))
-    with (
-        pytest.raises(CronfleetError, match=hint),
-        SimulatedTime(scheduler, **{"start": MIDNIGHT, **options}),
-    ):
+    given: dict[str, Any] = {"start": MIDNIGHT, **options}
+    with pytest.raises(CronfleetError, match=hint), SimulatedTime(scheduler, **given):
         pass
     assert vars(scheduler) == before
 

@@ -80,10 +80,6 @@ class SimulatedTime:
 class Simulation(Told):
     """Simulated time in a plain test. It passes only while one of these methods runs."""
 
-    def __init__(self, world: World) -> None:
-        super().__init__(world)
-        self._world = world
-
     def advance(self, span: timedelta = timedelta(0), **spans: float) -> None:
         """Let so much time pass, with all that is due in it: `advance(days=3, hours=12)`."""
         self._world.advance_to(_end(self._world, span, spans))

@@ -29,7 +29,10 @@ class KeepingStore(MemoryStore):
     def all_runs(self, job: JobName) -> list[RunRecord]:
         """The oldest made first."""
         kept = self.step(lambda records: records.runs(job, ALL, 0))
-        return [*self._pruned[job].values(), *reversed(kept)]
+        # Failures are kept for longer than successes that are newer.
+        return sorted(
+            [*self._pruned[job].values(), *kept], key=lambda run: (run.created_at, run.id)
+        )
 
     def all_gaps(self, job: JobName) -> list[GapRecord]:
         """The oldest first."""
@@ -41,7 +44,7 @@ class KeepingStore(MemoryStore):
         before = self.step(lambda records: records.runs(job, ALL, 0))
         pruned = await super().prune(job, history, limit)
         left = {run.id for run in self.step(lambda records: records.runs(job, ALL, 0))}
-        self._pruned[job] |= {run.id: run for run in reversed(before) if run.id not in left}
+        self._pruned[job] |= {run.id: run for run in before if run.id not in left}
         return pruned
 
     async def claim(self, session: SessionId, items: Sequence[ClaimItem]) -> list[ClaimAnswer]:

@@ -7,6 +7,7 @@ a thread is at work that the loop knows of, for only real time passes there.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import selectors
 from collections.abc import Callable, Coroutine, Mapping
@@ -21,6 +22,7 @@ MOST_STEPS_AT_ONCE = 100_000
 LONGEST_THREAD_S = 30.0
 """How long, in real time, a thread may be at work."""
 
+MOST_CANCELLATIONS = 10
 LONGEST_WORK_MS = 86_400_000
 """How long, in simulated time, what is done between two steps of a test may take."""
 
@@ -68,7 +70,8 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
     def interrupt(self) -> None:
         """Stop as soon as nothing is ready: whoever waited has given up. From any thread."""
         self._is_interrupted = True
-        self._write_to_self()
+        with contextlib.suppress(RuntimeError):  # It is closed meanwhile.
+            self.call_soon_threadsafe(lambda: None)  # Wakes it if it waits for a thread.
 
     def await_thread(self, answer: asyncio.Future[Any]) -> None:
         """Let no time pass until the thread has answered."""
@@ -82,12 +85,13 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
     def end_all(self) -> None:
         """Cancel all that is left, the killed too: nobody looks any more."""
         self._dead.clear()
-        for task in asyncio.all_tasks(self):
-            task.cancel()
         buried, self._buried = self._buried, []
-        for callback in buried:
-            self.call_soon(callback)
-        self._go(self.now_ms)
+        for _ in range(MOST_CANCELLATIONS):  # A handler may swallow some.
+            for task in asyncio.all_tasks(self):
+                task.cancel()
+            while buried:
+                self.call_soon(buried.pop(0))
+            self._go(self.now_ms)
 
     def _go(self, end_ms: int) -> None:
         self._ends_at_ms, self._steps, self._is_interrupted = end_ms, 0, False
