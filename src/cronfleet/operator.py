@@ -72,6 +72,11 @@ class Operator:
         self.home: asyncio.AbstractEventLoop | None = None
         """The event loop in which the store is open."""
 
+    def _turn_to(self, store: Store, clock: Clock) -> None:
+        """Work with another store, which is not open yet."""
+        self._store, self._clock = store, clock
+        self._info = self._promise = self.home = None
+
     async def aclose(self) -> None:
         """Give the store's connections back. For those who only look or order."""
         home = self.home

@@ -285,9 +285,8 @@ class Scheduler(Operator):
         return twin
 
     def _enter(self, stage: Stage) -> None:
-        self._store, self._clock, self._times = stage.store, stage.clock, stage.times
-        self._jobs, self._label = dict(stage.jobs), stage.label
-        self._info = self._promise = self.home = None
+        self._turn_to(stage.store, stage.clock)
+        self._times, self._jobs, self._label = stage.times, dict(stage.jobs), stage.label
         self._instance = self._working = self._thread = None
         self._locks = self._new_locks()
 

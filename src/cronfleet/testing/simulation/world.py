@@ -83,9 +83,9 @@ class World:
     def __init__(self, scheduler: Scheduler, start: Instant, cast: Cast) -> None:
         stage = scheduler.stage
         jobs = cast.jobs(stage.jobs)
-        self.loop = SimulatedLoop()
-        self.clock = SimulatedClock(self.loop, start)
-        self.store = KeepingStore(self.clock)
+        self.loop: SimulatedLoop = SimulatedLoop()
+        self.clock: SimulatedClock = SimulatedClock(self.loop, start)
+        self.store: KeepingStore = KeepingStore(self.clock)
         times = replace(
             stage.times,
             ttl_ms=3 * RESTING_MS,
