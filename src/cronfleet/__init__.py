@@ -33,12 +33,13 @@ from cronfleet.info import (
 from cronfleet.lock import Lock, LockHeld
 from cronfleet.promise import Downgrade, Failure, Held, Promise, Verdict
 from cronfleet.registry import History, Retry
-from cronfleet.schedule import Schedule, at, cron, every
+from cronfleet.schedule import ClockMark, Schedule, Upcoming, at, cron, every
 from cronfleet.scheduler import Scheduler
 
 __all__ = [
     "Adoption",
     "AuditInfo",
+    "ClockMark",
     "Condition",
     "ConfigurationError",
     "CronfleetError",
@@ -72,6 +73,7 @@ __all__ = [
     "StoreUnavailableError",
     "TriggeredRun",
     "UnknownJobError",
+    "Upcoming",
     "Verdict",
     "at",
     "cron",

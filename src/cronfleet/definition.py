@@ -53,6 +53,14 @@ def decode_schedule(text: str) -> Mapping[str, str | int]:
         raise StoreError(f"the store holds a definition that cannot be read: {error!r}") from error
 
 
+def decode_jitter_ms(text: str) -> int:
+    """The jitter alone; otherwise as `decode_schedule`."""
+    try:
+        return int(json.loads(text)["jitter_ms"])
+    except _UNREADABLE as error:
+        raise StoreError(f"the store holds a definition that cannot be read: {error!r}") from error
+
+
 def digest(text: str) -> Digest:
     """What names a piece of canonical JSON."""
     return hashlib.sha256(text.encode()).hexdigest()[:32]

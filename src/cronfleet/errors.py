@@ -106,3 +106,7 @@ class MissingExtraError(CronfleetError, ImportError):
 
 class ConfigurationError(CronfleetError):
     """A setting that cannot be used; the message names it and says what to write instead."""
+
+
+class SimulationError(CronfleetError):
+    """Something that simulated time cannot do; the message says what to write instead."""

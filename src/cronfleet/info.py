@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from cronfleet.definition import decode_schedule
+from cronfleet.definition import decode_jitter_ms, decode_schedule
 from cronfleet.errors import InvalidScheduleError, StoreError
 from cronfleet.model import (
     AuditRecord,
@@ -43,6 +43,10 @@ class JobInfo:
     description: str
     """The schedule in plain English."""
     next_fire: datetime | None
+    next_due: datetime | None
+    """When the tick of `next_fire` may start: later than that by the job's jitter."""
+    jitter_s: float
+    """How much later than their fire times its ticks may be due: less than that, in seconds."""
     watermark: datetime | None
     """The last fire time that was settled."""
     active: int
@@ -54,13 +58,16 @@ class JobInfo:
     def of(cls, job: JobRecord, definition: str | None) -> JobInfo:
         """One job that cannot be read, such as a newer version's, never hides the others."""
         schedule = _schedule(definition)
+        expected = None if job.paused else job.expected
         return cls(
             name=job.name,
             program=job.program,
             state=job.state.value,
             schedule=_written(schedule.to_definition()) if schedule else "",
             description=schedule.describe() if schedule else UNREADABLE,
-            next_fire=None if job.paused else _moment(job.expected and job.expected.fire_time),
+            next_fire=_moment(expected and expected.fire_time),
+            next_due=_moment(expected and expected.due),
+            jitter_s=_jitter_s(definition),
             watermark=_moment(job.watermark),
             active=job.active,
             paused_by=job.paused_by,
@@ -73,6 +80,13 @@ def _schedule(definition: str | None) -> Schedule | None:
         return schedule_from_definition(decode_schedule(definition or ""))
     except (StoreError, InvalidScheduleError):
         return None
+
+
+def _jitter_s(definition: str | None) -> float:
+    try:
+        return decode_jitter_ms(definition or "") / 1000
+    except StoreError:
+        return 0
 
 
 def _written(definition: Mapping[str, str | int]) -> str:

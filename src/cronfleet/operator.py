@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from cronfleet import doctor, verbs
 from cronfleet.adopting import adopt
 from cronfleet.checking import Check
-from cronfleet.clock import SystemClock
+from cronfleet.clock import Clock, SystemClock
 from cronfleet.cron.zones import tzdata_version
 from cronfleet.errors import CronfleetError, StoreError, StoreUnavailableError
 from cronfleet.info import (
@@ -66,11 +66,16 @@ class Operator:
         self._store = store
         self._patience = patience
         self._program = program
-        self._clock = SystemClock()
+        self._clock: Clock = SystemClock()
         self._info: StoreInfo | None = None
         self._promise: Promise | None = None
         self.home: asyncio.AbstractEventLoop | None = None
         """The event loop in which the store is open."""
+
+    def _turn_to(self, store: Store, clock: Clock) -> None:
+        """Work with another store, which is not open yet."""
+        self._store, self._clock = store, clock
+        self._info = self._promise = self.home = None
 
     async def aclose(self) -> None:
         """Give the store's connections back. For those who only look or order."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from types import NoneType
@@ -77,10 +77,9 @@ def known_job(
     """Check all of it. Raises InvalidJobError that says what to write instead."""
     job = name if name is not None else str(getattr(handler, "__name__", ""))
     _check_types(job, handler, schedule, options)
-    is_coroutine = inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
-        getattr(handler, "__call__", None)  # noqa: B004 - an object may be a handler
-    )
+    is_coroutine = _is_coroutine(handler)
     retry = options.get("retry")
+    schedule = schedule.for_job(job)
     definition = _definition(job, schedule, options)
     _check(definition, is_coroutine)
     text = encode(definition)
@@ -91,6 +90,18 @@ def known_job(
         handler=handler,
         is_coroutine=is_coroutine,
         retry_on=retry.on if retry else (),
+    )
+
+
+def with_handler(job: KnownJob, handler: Handler) -> KnownJob:
+    """The same job with another handler: for simulated time. Raises InvalidJobError."""
+    _check_handler(job.definition.name, handler)
+    return replace(job, handler=handler, is_coroutine=_is_coroutine(handler))
+
+
+def _is_coroutine(handler: Handler) -> bool:
+    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
+        getattr(handler, "__call__", None)  # noqa: B004 - an object may be a handler
     )
 
 
@@ -130,6 +141,10 @@ def _check_types(job: str, handler: object, schedule: object, options: JobOption
     _check_fields(job, "retry", options.get("retry"), _RETRY_TYPES)
     _check_fields(job, "history", options.get("history"), _HISTORY_TYPES)
     _check_exceptions(job, options.get("retry"))
+    _check_handler(job, handler)
+
+
+def _check_handler(job: str, handler: object) -> None:
     try:
         inspect.signature(cast("Callable[..., object]", handler)).bind(object())
     except (TypeError, ValueError):

@@ -15,6 +15,7 @@ from itertools import islice
 from typing import NamedTuple, TypeAlias
 
 from cronfleet.cron.describe import describe
+from cronfleet.cron.hashed import bound, is_hashed
 from cronfleet.cron.parser import parse, tidy
 from cronfleet.cron.search import ClockMark, FireTimes, fire_times
 from cronfleet.cron.zones import zone
@@ -35,6 +36,12 @@ _UNITS_MS = (
     ("millisecond", 1),
 )
 _END_MS = (datetime(2200, 1, 1, tzinfo=UTC) - EPOCH) // _MS
+
+
+_NAMELESS = (
+    "each H is a number that follows from a job's name: say whose, with `for_job(name)`"
+    " or `cronfleet next --job NAME`"
+)
 
 
 class Upcoming(NamedTuple):
@@ -94,9 +101,20 @@ class Schedule(ABC):
             fire_ms = self.next_after(fire_ms)
         return found
 
-    def upcoming(self, start: datetime, n: int) -> list[Upcoming]:
-        """The first `n` fire times later than `start`, with what clock changes do to them."""
-        return [self._seen_locally(fire_time) for fire_time in islice(self.after(start), n)]
+    def upcoming(self, n: int, *, after: datetime) -> list[Upcoming]:
+        """The first `n` fire times later than `after`, with what clock changes do to them.
+
+        Fewer where the schedule ends. Raises `InvalidScheduleError` as `after` does.
+        """
+        return [self._seen_locally(fire_time) for fire_time in islice(self.after(after), n)]
+
+    def for_job(self, job: str) -> Schedule:
+        """The schedule as a job of that name has it: the same, unless it is hashed.
+
+        Each H of a cron expression becomes a number that follows from the name. A schedule that
+        has a name already keeps it.
+        """
+        return self
 
     def _seen_locally(self, fire_time: datetime) -> Upcoming:
         return Upcoming(fire_time, fire_time, None)
@@ -105,10 +123,12 @@ class Schedule(ABC):
 def cron(expression: str, tz: str = "UTC") -> Schedule:
     """The times that a cron expression names on the clocks of an IANA time zone.
 
-    Raises `InvalidScheduleError` for an expression that cannot be read or can never fire, and for
-    an unknown zone.
+    One with an H has fire times only for a job: the one that it is registered with, or that
+    `for_job` names. Raises `InvalidScheduleError` for an expression that cannot be read or can
+    never fire, and for an unknown zone.
     """
-    return CronSchedule(tidy(expression), tz)
+    text = tidy(expression)
+    return HashedSchedule(text, tz) if is_hashed(text) else CronSchedule(text, tz)
 
 
 def every(interval: timedelta, anchor: datetime = EPOCH) -> Schedule:
@@ -138,6 +158,14 @@ def schedule_from_definition(definition: Mapping[str, object]) -> Schedule:
     match definition:
         case {"kind": "cron", "expression": str(expression), "tz": str(tz), **rest} if not rest:
             return cron(expression, tz)
+        case {
+            "kind": "cron",
+            "expression": str(expression),
+            "tz": str(tz),
+            "job": str(job),
+            **rest,
+        } if not rest:
+            return cron(expression, tz).for_job(job)
         case {"kind": "every", "interval_ms": int(interval), "anchor_ms": int(anchor), **rest} if (
             not rest
         ):
@@ -167,20 +195,32 @@ def due_ms(job: str, fire_time_ms: int, following_ms: int | None, jitter_ms: int
     return fire_time_ms + jitter_delay_ms(job, fire_time_ms, jitter_ms)
 
 
+def due_of(schedule: Schedule, job: str, fire_time: datetime, jitter: timedelta) -> datetime:
+    """When the tick of a fire time is due, as every instance finds it."""
+    fire_ms = (fire_time - EPOCH) // _MS
+    due = due_ms(job, fire_ms, schedule.next_after(fire_ms), jitter // _MS)
+    return EPOCH + timedelta(milliseconds=due)
+
+
 @dataclass(frozen=True, slots=True)
 class CronSchedule(Schedule):
-    """See `cron`."""
+    """See `cron`. A hashed expression has the name of its `job`, any other none."""
 
     expression: str
     tz: str
+    job: str = ""
     _fires: FireTimes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_fires", fire_times(self.expression, self.tz))
+        object.__setattr__(self, "_fires", fire_times(self._numbers, self.tz))
 
-    def __reduce__(self) -> tuple[Callable[[str, str], Schedule], tuple[str, str]]:
+    def __reduce__(self) -> tuple[type[Schedule], tuple[str, ...]]:
         """Copied and pickled as text: what was computed stays with its process."""
-        return cron, (self.expression, self.tz)
+        return CronSchedule, (self.expression, self.tz, self.job)
+
+    @property
+    def _numbers(self) -> str:
+        return bound(self.expression, self.job) if self.job else self.expression
 
     def next_after(self, start_ms: int) -> int | None:
         fire_s = self._fires.first_from(start_ms // 1000 + 1)
@@ -191,11 +231,12 @@ class CronSchedule(Schedule):
         return None if fire_s is None else fire_s * 1000
 
     def describe(self) -> str:
-        text = describe(parse(self.expression))
+        text = describe(parse(self._numbers))
         return f"{text} ({self.tz})" if self.needs_tzdata else text
 
     def to_definition(self) -> Definition:
-        return {"kind": "cron", "expression": self.expression, "tz": self.tz}
+        definition: Definition = {"kind": "cron", "expression": self.expression, "tz": self.tz}
+        return definition | {"job": self.job} if self.job else definition
 
     @property
     def needs_tzdata(self) -> bool:
@@ -204,6 +245,40 @@ class CronSchedule(Schedule):
     def _seen_locally(self, fire_time: datetime) -> Upcoming:
         mark = self._fires.mark_at((fire_time - EPOCH) // timedelta(seconds=1))
         return Upcoming(fire_time, fire_time.astimezone(zone(self.tz)), mark)
+
+
+@dataclass(frozen=True, slots=True)
+class HashedSchedule(Schedule):
+    """A cron expression with an H, before the job is known whose name decides what it stands for.
+
+    It has no fire times: asking for them raises `InvalidScheduleError`.
+    """
+
+    expression: str
+    tz: str
+
+    def __post_init__(self) -> None:
+        parse(bound(self.expression, "any"))
+        zone(self.tz)
+
+    def for_job(self, job: str) -> Schedule:
+        return CronSchedule(self.expression, self.tz, job)
+
+    def next_after(self, start_ms: int) -> int | None:
+        raise self._nameless()
+
+    def previous_before(self, start_ms: int) -> int | None:
+        raise self._nameless()
+
+    def describe(self) -> str:
+        text = f'"{self.expression}", each H a number that follows from the job\'s name'
+        return f"{text} ({self.tz})" if self.tz != "UTC" else text
+
+    def to_definition(self) -> Definition:
+        return {"kind": "cron", "expression": self.expression, "tz": self.tz}
+
+    def _nameless(self) -> InvalidScheduleError:
+        return InvalidScheduleError("expression", self.expression, _NAMELESS)
 
 
 @dataclass(frozen=True, slots=True)

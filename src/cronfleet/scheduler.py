@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import inspect
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, TypeVar, Unpack
 
 from cronfleet.calling import calling_program, instance_label
+from cronfleet.clock import Clock
 from cronfleet.cron.zones import tzdata_version
 from cronfleet.engine.instance import Instance
 from cronfleet.engine.known import Handler, KnownJob
@@ -41,6 +44,18 @@ SHORTEST_TTL = timedelta(seconds=1)
 
 default_store: ContextVar[str | None] = ContextVar("default_store", default=None)
 """Where schedulers that name no store find it before CRONFLEET_STORE: for what imports them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What a scheduler works with. `cronfleet.testing` gives it another one, in simulated time."""
+
+    store: Store
+    clock: Clock
+    times: Times
+    jobs: Mapping[str, KnownJob]
+    label: str
+    """What people call the instance."""
 
 
 class Scheduler(Operator):
@@ -84,9 +99,8 @@ class Scheduler(Operator):
         self._instance: Instance | None = None
         self._working: asyncio.Task[None] | None = None
         self._thread: LoopThread | None = None
-        self._locks = Locks(
-            self._store, self._clock, self._opened_at_once, open_once, lambda: self.home
-        )
+        self._label = ""
+        self._locks = self._new_locks()
 
     # --- registering
 
@@ -130,7 +144,9 @@ class Scheduler(Operator):
         """Start to work. Raises StoreError, ForeignJobError when it cannot."""
         await self._open()
         await self._say_promise()
-        identity = Identity(self._program, instance_label(), tzdata_version(), self._adopts)
+        identity = Identity(
+            self._program, self._label or instance_label(), tzdata_version(), self._adopts
+        )
         instance = Instance(self._store, self._clock, self._times, identity, dict(self._jobs))
         self._working = asyncio.create_task(instance.run(), name="cronfleet-instance")
         self._instance = instance
@@ -239,6 +255,40 @@ class Scheduler(Operator):
         takes, or for `timeout`; 0 only looks. Raises InvalidLockError.
         """
         return Lock(self._locks, terms(name, ttl, timeout))
+
+    def _new_locks(self) -> Locks:
+        return Locks(self._store, self._clock, self._opened_at_once, open_once, lambda: self.home)
+
+    # --- for simulated time
+
+    @property
+    def stage(self) -> Stage:
+        """What it works with."""
+        return Stage(self._store, self._clock, self._times, self._jobs, self._label)
+
+    @contextlib.contextmanager
+    def staged(self, stage: Stage) -> Generator[None]:
+        """Work with something else until the block ends; all that is done to it ends with it."""
+        if self._instance is not None or self.home is not None:
+            raise CronfleetError("the scheduler is at work, or its store is open: close it first")
+        before = dict(vars(self))
+        self._enter(stage)
+        try:
+            yield
+        finally:
+            vars(self).update(before)
+
+    def twin(self, stage: Stage) -> Scheduler:
+        """Another instance of the same program."""
+        twin = copy.copy(self)
+        twin._enter(stage)  # noqa: SLF001 - of the same class
+        return twin
+
+    def _enter(self, stage: Stage) -> None:
+        self._turn_to(stage.store, stage.clock)
+        self._times, self._jobs, self._label = stage.times, dict(stage.jobs), stage.label
+        self._instance = self._working = self._thread = None
+        self._locks = self._new_locks()
 
     # --- for the verbs
 

@@ -73,6 +73,15 @@ def test_a_job_says_when_it_fires_next_not_when_its_jitter_lets_it() -> None:
     info = JobInfo.of(JOB, HOURLY)
     assert (info.name, info.program, info.state, info.active) == ("report", "app", "scheduled", 2)
     assert info.next_fire == NOON
+    assert info.next_due == NOON + timedelta(milliseconds=500)
+
+
+def test_a_job_tells_its_jitter() -> None:
+    jittery = encode(
+        JobDefinition("report", every(timedelta(hours=1)).to_definition(), jitter_ms=1500)
+    )
+    assert JobInfo.of(JOB, jittery).jitter_s == 1.5
+    assert JobInfo.of(JOB, HOURLY).jitter_s == JobInfo.of(JOB, None).jitter_s == 0
 
 
 def test_a_job_that_never_fired_has_no_watermark() -> None:
@@ -98,6 +107,7 @@ def test_a_job_whose_schedule_has_ended_has_no_next_fire() -> None:
         (cron("0 9 * * *", tz="Europe/Berlin"), "0 9 * * * (Europe/Berlin)", "Europe/Berlin"),
         (every(timedelta(minutes=90)), "every 1:30:00", "every 1 hour 30 minutes"),
         (at(NOON), "at 2026-03-29T12:00:00+00:00", "once"),
+        (cron("H 9 * * *").for_job("report"), "H 9 * * *", "at 09:16 every day"),
     ],
 )
 def test_a_schedule_is_told_as_people_write_it_and_in_words(

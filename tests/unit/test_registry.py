@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cronfleet import RunContext, every
+from cronfleet import RunContext, cron, every
 from cronfleet.engine.known import Handler, KnownJob
 from cronfleet.errors import InvalidJobError
 from cronfleet.model import History as StoredHistory
@@ -183,3 +183,15 @@ def test_a_handler_that_takes_no_run_is_refused_at_once() -> None:
 
     with pytest.raises(InvalidJobError, match="must take one argument"):
         registered(noargs)  # pyright: ignore[reportArgumentType] - the rule
+
+
+def test_a_hashed_schedule_is_registered_with_the_numbers_of_its_job() -> None:
+    job = known_job(send_report, cron("H * * * *"), "report", {})
+    assert job.plan.schedule == cron("H * * * *").for_job("report")
+    assert job.definition.schedule["job"] == "report"
+
+
+def test_jobs_that_shall_fire_together_share_the_numbers_of_one() -> None:
+    shared = cron("H * * * *").for_job("reports")
+    first, second = (known_job(send_report, shared, name, {}) for name in ("first", "second"))
+    assert first.plan.first_after(0) == second.plan.first_after(0)

@@ -21,6 +21,7 @@ from cronfleet.schedule import (
     at,
     cron,
     due_ms,
+    due_of,
     every,
     jitter_delay_ms,
     schedule_from_definition,
@@ -239,7 +240,9 @@ def test_between_stops_at_its_end_its_limit_and_the_schedule_s_own_end() -> None
 
 
 def test_upcoming_shows_local_time_and_what_the_clock_change_moved() -> None:
-    shown = cron("30 2 * * *", tz="Europe/Berlin").upcoming(datetime(2026, 3, 28, tzinfo=UTC), 3)
+    shown = cron("30 2 * * *", tz="Europe/Berlin").upcoming(
+        3, after=datetime(2026, 3, 28, tzinfo=UTC)
+    )
     assert [str(one.local) for one in shown] == [
         "2026-03-28 02:30:00+01:00",
         "2026-03-29 03:00:00+02:00",
@@ -264,20 +267,20 @@ def test_upcoming_shows_local_time_and_what_the_clock_change_moved() -> None:
 def test_upcoming_tells_moved_from_merged(expression: str, mark: ClockMark | None) -> None:
     schedule = cron(expression, tz="Europe/Berlin")
     just_before = datetime(2026, 3, 29, 0, 59, tzinfo=UTC)
-    assert schedule.upcoming(just_before, 1)[0].mark == mark
+    assert schedule.upcoming(1, after=just_before)[0].mark == mark
 
 
 def test_upcoming_marks_nothing_where_times_repeat() -> None:
     shown = cron("0,30 2,3 * * *", tz="Europe/Berlin").upcoming(
-        datetime(2026, 10, 24, 23, tzinfo=UTC), 4
+        4, after=datetime(2026, 10, 24, 23, tzinfo=UTC)
     )
     assert [one.mark for one in shown] == [None] * 4
     assert shown[0].local.astimezone(zone("Europe/Berlin")).fold == 0
 
 
 def test_upcoming_of_what_has_no_zone_is_in_utc() -> None:
-    assert every(HOUR).upcoming(NOON, 2)[0] == (NOON + HOUR, NOON + HOUR, None)
-    assert len(at(NOON).upcoming(NOON - HOUR, 5)) == 1
+    assert every(HOUR).upcoming(2, after=NOON)[0] == (NOON + HOUR, NOON + HOUR, None)
+    assert len(at(NOON).upcoming(5, after=NOON - HOUR)) == 1
 
 
 def test_jitter_is_the_same_on_every_instance() -> None:
@@ -310,3 +313,64 @@ def test_a_tick_is_due_before_the_following_fire_time(fire: int, gap: int, jitte
 
 def test_the_last_tick_has_all_of_the_jitter() -> None:
     assert due_ms("report", 5000, None, 60_000) == 5000 + jitter_delay_ms("report", 5000, 60_000)
+
+
+def test_a_hashed_schedule_gets_its_numbers_from_the_name_of_its_job() -> None:
+    schedule = cron("H H(1-5) * * *", tz="Europe/Berlin").for_job("report")
+    assert [each.local.strftime("%H:%M") for each in schedule.upcoming(2, after=NOON)] == [
+        "05:16",
+        "05:16",
+    ]
+    assert schedule.describe() == "at 05:16 every day (Europe/Berlin)"
+    assert schedule.for_job("another") is schedule
+    assert schedule != cron("H H(1-5) * * *", tz="Europe/Berlin").for_job("another")
+
+
+def test_a_hashed_schedule_is_stored_as_it_was_written_with_its_job() -> None:
+    schedule = cron("H 3 * * *").for_job("report")
+    definition = {"kind": "cron", "expression": "H 3 * * *", "tz": "UTC", "job": "report"}
+    assert schedule.to_definition() == definition
+    assert schedule_from_definition(definition) == schedule
+    assert pickle.loads(pickle.dumps(schedule)) == schedule
+
+
+def test_a_hashed_schedule_without_a_job_says_what_it_is_and_has_no_fire_times() -> None:
+    schedule = cron("H  3 * * *", tz="Asia/Tokyo")
+    assert schedule.describe() == (
+        '"H 3 * * *", each H a number that follows from the job\'s name (Asia/Tokyo)'
+    )
+    assert cron("H 3 * * *").describe().endswith("name")
+    assert schedule_from_definition(schedule.to_definition()) == schedule
+    for ask in (schedule.after, schedule.before):
+        with pytest.raises(InvalidScheduleError, match=r"say whose, with `for_job\(name\)`"):
+            next(ask(NOON))
+
+
+@pytest.mark.parametrize(
+    ("expression", "tz"),
+    [("H(9-5) * * * *", "UTC"), ("H 99 * * *", "UTC"), ("H * * * *", "Nowhere")],
+)
+def test_what_is_wrong_with_a_hashed_schedule_is_said_before_its_job_is_known(
+    expression: str, tz: str
+) -> None:
+    with pytest.raises(InvalidScheduleError):
+        cron(expression, tz=tz)
+
+
+def test_a_schedule_without_an_h_is_the_same_for_every_job() -> None:
+    for schedule in SCHEDULES:
+        assert schedule.for_job("report") is schedule
+
+
+@given(st.integers(0, 10**12), st.integers(0, 10**8))
+def test_a_tick_is_due_when_instances_find_it_due(start_ms: int, jitter_ms: int) -> None:
+    schedule = cron("*/7 * * * *")
+    fire_time = next(schedule.after(EPOCH + timedelta(milliseconds=start_ms)))
+    due = due_of(schedule, "report", fire_time, timedelta(milliseconds=jitter_ms))
+    (following,) = (each.fire_time for each in schedule.upcoming(1, after=fire_time))
+    fire_ms, following_ms = (
+        round((each - EPOCH) / timedelta(milliseconds=1)) for each in (fire_time, following)
+    )
+    assert fire_time <= due < following
+    wanted_ms = due_ms("report", fire_ms, following_ms, jitter_ms)
+    assert due == EPOCH + timedelta(milliseconds=wanted_ms)

@@ -12,7 +12,7 @@ _MODULES = {
     "import-crontab": "importing",
     "jobs": "looking",
     "runs": "looking",
-    "next": "looking",
+    "next": "foretelling",
     "trigger": "ordering",
     "pause": "ordering",
     "resume": "ordering",

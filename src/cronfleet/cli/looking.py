@@ -1,11 +1,11 @@
-"""`cronfleet jobs`, `runs` and `next`: what there is, what happened, and what will."""
+"""`cronfleet jobs` and `runs`: what there is, and what happened."""
 
 from __future__ import annotations
 
 import asyncio
 import heapq
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from itertools import islice
 from typing import TypeVar
@@ -48,9 +48,10 @@ async def _jobs(store: str | None) -> list[JobInfo]:
 def _job_row(job: JobInfo) -> tuple[str, ...]:
     by = f" by {job.paused_by}" if job.paused_by else ""
     why = f": {job.paused_why}" if job.paused_why else ""
+    jitter = f", jitter {job.jitter_s:g} s" if job.jitter_s else ""
     return (
         job.name,
-        job.schedule,
+        job.schedule + jitter,
         moment(job.next_fire),
         str(job.active),
         job.program,
@@ -141,30 +142,4 @@ def _gap_row(gap: GapInfo) -> tuple[str, ...]:
     return moment(gap.last), "gap", "skipped", "-", "-", "-", note
 
 
-@click.command("next")
-@click.argument("expression")
-@click.option("--tz", default="UTC", show_default=True, help="An IANA time zone.")
-@click.option("-n", "--count", type=click.IntRange(1, 1000), default=10, show_default=True)
-@as_json
-def next_(expression: str, tz: str, count: int, *, as_json: bool) -> None:
-    """Tell when a cron EXPRESSION fires next, and what clock changes do to it."""
-    from cronfleet.schedule import cron
-
-    schedule = cron(expression, tz=tz)
-    fires = schedule.upcoming(datetime.now(UTC), count)
-    if as_json:
-        fire_times = [
-            {"fire_time": fire.fire_time, "local": fire.local.isoformat(), "mark": fire.mark}
-            for fire in fires
-        ]
-        print_json({"description": schedule.describe(), "fire_times": fire_times})
-        return
-    print_line(schedule.describe())
-    rows = [(moment(fire.fire_time), fire.local.isoformat(" "), fire.mark or "") for fire in fires]
-    if rows:
-        print_table(("FIRE TIME", f"IN {tz}", "CLOCK CHANGE"), rows)
-    else:
-        print_line("It fires no more.")
-
-
-COMMANDS = {"jobs": jobs, "runs": runs, "next": next_}
+COMMANDS = {"jobs": jobs, "runs": runs}

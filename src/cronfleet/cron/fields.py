@@ -16,7 +16,6 @@ _ITEM = re.compile(
 )
 _DAY_SIGNS = re.compile(r"L(-[0-9]+)?|LW|[0-9]+W|[0-9A-Za-z]+#.*|[0-9A-Za-z]+L", re.IGNORECASE)
 _LONG_NAME = re.compile(r"[A-Za-z]{4}")
-_HASHED = re.compile(r"H([/(].*)?", re.IGNORECASE)
 
 
 def _numbered(names: str, first: int) -> Mapping[str, int]:
@@ -69,8 +68,8 @@ def parse_item(field: Field, item: str) -> frozenset[int]:
     match = _ITEM.fullmatch(item)
     if match is None or (match["first"] == "*" and match["last"]):
         raise field.error(item, _hint_for(field, item))
-    first, last = _bounds(field, match)
-    step = _step(field, item, match["step"])
+    first, last = bounds_of(field, match)
+    step = 1 if match["step"] is None else step_of(field, item, match["step"])
     values = range(first, last + 1, step)
     return frozenset(v % 7 for v in values) if field is DAY_OF_WEEK else frozenset(values)
 
@@ -94,7 +93,8 @@ def _named(field: Field, text: str) -> int:
     return number
 
 
-def _bounds(field: Field, match: re.Match[str]) -> tuple[int, int]:
+def bounds_of(field: Field, match: re.Match[str]) -> tuple[int, int]:
+    """The least and the greatest value of the range that `first` and `last` of the match name."""
     if match["first"] == "*":
         return field.low, field.top
     first = parse_number(field, match["first"])
@@ -109,9 +109,8 @@ def _bounds(field: Field, match: re.Match[str]) -> tuple[int, int]:
     return first, last
 
 
-def _step(field: Field, item: str, step: str | None) -> int:
-    if step is None:
-        return 1
+def step_of(field: Field, item: str, step: str) -> int:
+    """The step, as a number."""
     if len(step) > 4 or int(step) < 1:
         raise field.error(item, "a step is 1 or more, of at most 4 digits")
     return int(step)
@@ -141,8 +140,6 @@ def _hint_for(field: Field, item: str) -> str:
         return "an item is missing beside a comma: remove the comma, or write `*` for all"
     if "?" in item:
         return "`?` stands alone, for the day of month or the day of week: write `*`"
-    if _HASHED.fullmatch(item):
-        return "hashed values (H) are not supported yet: write a number"
     if _DAY_SIGNS.fullmatch(item):
         return "L, W and # are for the day of month (L, L-2, LW, 15W) or of week (5L, MON#1)"
     if field.names and _LONG_NAME.search(item):

@@ -7,10 +7,22 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from cronfleet.cron.days import DayRule, parse_days
-from cronfleet.cron.fields import HOUR, MINUTE, MONTH, SECOND, YEAR, parse_values
+from cronfleet.cron.fields import (
+    DAY_OF_MONTH,
+    DAY_OF_WEEK,
+    HOUR,
+    MINUTE,
+    MONTH,
+    SECOND,
+    YEAR,
+    parse_values,
+)
 from cronfleet.errors import InvalidScheduleError
 
 LONGEST = 256
+
+FIELDS = (SECOND, MINUTE, HOUR, DAY_OF_MONTH, MONTH, DAY_OF_WEEK, YEAR)
+"""In the order in which seven are written."""
 
 _NICKNAMES = {
     "@yearly": "0 0 1 1 *",
@@ -75,7 +87,7 @@ def parse(expression: str) -> Expression:
 
     Raises `InvalidScheduleError`, naming the field, its text and what to write instead.
     """
-    texts = _seven_fields(tidy(expression))
+    texts = seven_fields(tidy(expression))
     second, minute, hour, date, month, weekday, year = texts
     return Expression(
         texts,
@@ -88,7 +100,11 @@ def parse(expression: str) -> Expression:
     )
 
 
-def _seven_fields(text: str) -> tuple[str, ...]:
+def seven_fields(text: str) -> tuple[str, ...]:
+    """The fields of a tidy expression, as written, those left out filled in.
+
+    Raises `InvalidScheduleError` for a number of them that means nothing.
+    """
     for sign, hint in _FOREIGN.items():
         if sign in text:
             raise _error(text, hint)

@@ -51,7 +51,7 @@ class Instance:
         self._session = SessionKeeper(store, clock, times, identity, self)
         self._writes = GatheredWrites(store, self._session)
         self._runner = Runner(times.cancel_grace_ms, self._session.holds)
-        self._janitor = Janitor(store, jobs)
+        self._janitor = Janitor(store, jobs, times)
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
         self._hurry = asyncio.Event()

@@ -7,27 +7,24 @@ import logging
 
 from cronfleet.engine.ahead import tell_of_jobs_ahead
 from cronfleet.engine.known import KnownJobs
-from cronfleet.engine.times import rest
+from cronfleet.engine.times import Times, rest
 from cronfleet.errors import StoreError
 from cronfleet.model import JobName
 from cronfleet.store import Store
 
 log: logging.Logger = logging.getLogger(__name__)
 
-BETWEEN_ROUNDS_MS = 60_000
 AT_ONCE = 200
 """So many runs a call; a round goes on while a call finds that many."""
-
-ROUND_AT = 1_000
-"""A round begins early when so many runs have ended since the last."""
 
 
 class Janitor:
     """Keeps each job's history within its bounds, behind the ends of its runs."""
 
-    def __init__(self, store: Store, jobs: KnownJobs) -> None:
+    def __init__(self, store: Store, jobs: KnownJobs, times: Times) -> None:
         self._store = store
         self._jobs = jobs
+        self._times = times
         self._touched: set[JobName] = set()
         self._ended = 0
         self._wake = asyncio.Event()
@@ -37,7 +34,7 @@ class Janitor:
         """One more run to keep."""
         self._touched.add(job)
         self._ended += 1
-        if self._ended >= ROUND_AT:
+        if self._ended >= self._times.prune_at:
             self._wake.set()
 
     def clock_leapt(self) -> None:
@@ -49,7 +46,7 @@ class Janitor:
         """Prune now and then, for ever."""
         self.clock_leapt()  # It may have before we came.
         while True:
-            await rest(self._wake, BETWEEN_ROUNDS_MS)
+            await rest(self._wake, self._times.prune_ms)
             self._wake.clear()
             await self._look_ahead()
             touched, self._touched, self._ended = self._touched, set(), 0

@@ -7,6 +7,7 @@ import logging
 import sys
 import threading
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -92,11 +93,14 @@ class RenewalThread:
 
     def hold(self, session: SessionId, sent_at: Instant) -> None:
         """Renew this session from now on; its `join` was sent at that instant."""
+        self._take(session, sent_at)
+        if not self._thread.is_alive():
+            self._thread.start()
+
+    def _take(self, session: SessionId, sent_at: Instant) -> None:
         with self._lock:
             self._lease = Lease(session, self._deadline(sent_at))
         self._renew_at = self._clock.boot_ms()  # At once: the answer tells who else is there.
-        if not self._thread.is_alive():
-            self._thread.start()
 
     async def stop(self) -> None:
         """End the thread; a renewal under way is waited for."""
@@ -181,3 +185,9 @@ class RenewalThread:
     def _in_loop(self, call: Callable[..., None], *arguments: object) -> None:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(call, *arguments)
+
+
+Renewing: TypeAlias = Callable[[Store, Clock, Times, Callable[[News], None]], RenewalThread]
+
+renews_by: ContextVar[Renewing] = ContextVar("renews_by", default=RenewalThread)
+"""What renews: simulated time has its own, since no thread can wait in it."""

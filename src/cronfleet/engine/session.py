@@ -13,7 +13,7 @@ from cronfleet.engine.acquaintance import Recognised, Reset, Same, Successor
 from cronfleet.engine.fate import Fate
 from cronfleet.engine.fellows import Fellows
 from cronfleet.engine.ranking import Ranking
-from cronfleet.engine.renewal import Answered, Asked, Died, Lost, News, RenewalThread, Unanswered
+from cronfleet.engine.renewal import Answered, Asked, Died, Lost, News, Unanswered, renews_by
 from cronfleet.engine.steadiness import Reading, Steadiness
 from cronfleet.engine.succession import Succession
 from cronfleet.engine.times import Times, rest
@@ -147,7 +147,7 @@ class SessionKeeper:
     # --- its life
 
     async def __aenter__(self) -> SessionKeeper:
-        self._thread = RenewalThread(self._store, self._clock, self._times, self._tell)
+        self._thread = renews_by.get()(self._store, self._clock, self._times, self._tell)
         try:
             await self._begin()
         except BaseException:

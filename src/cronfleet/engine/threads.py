@@ -6,9 +6,15 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from contextvars import ContextVar
+from typing import Any, TypeVar
 
 Result = TypeVar("Result")
+
+tell_of_thread: ContextVar[Callable[[asyncio.Future[Any]], object] | None] = ContextVar(
+    "tell_of_thread", default=None
+)
+"""Is told of what a thread is about to answer: simulated time must wait for it."""
 
 
 def in_thread(call: Callable[[], Result], name: str) -> asyncio.Future[Result]:
@@ -19,6 +25,8 @@ def in_thread(call: Callable[[], Result], name: str) -> asyncio.Future[Result]:
     loop = asyncio.get_running_loop()
     result: asyncio.Future[Result] = loop.create_future()
     context = contextvars.copy_context()
+    if tell := tell_of_thread.get():
+        tell(result)
 
     def deliver(value: Result) -> None:
         if not result.done():

@@ -17,6 +17,10 @@ class Times:
     hurried_grace_ms: int = 500
     """The same for a drain that was told to hurry."""
     loop_alarm_ms: int = 1_000
+    prune_ms: int = 60_000
+    """Between two rounds of the janitor."""
+    prune_at: int = 1_000
+    """A round begins early when so many runs have ended since the last."""
     patience_ms: int = 60_000
     """How long a store that is not up yet is waited for at the start."""
 

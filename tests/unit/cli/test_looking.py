@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
-from cronfleet import Scheduler
+from cronfleet import RunContext, Scheduler, cron
 from tests.unit.cli.commands import Shell
 from tests.unit.server.sites import ended_run, failed_attempt, register_patient
 
@@ -134,6 +134,37 @@ def test_next_marks_what_a_clock_change_moves(shell: Shell) -> None:
     assert {datetime.fromisoformat(fire["local"]).strftime("%H:%M") for fire in moved} == {"03:00"}
 
 
+def test_next_tells_the_numbers_that_a_job_has_for_its_h(shell: Shell) -> None:
+    title, _, *rows = shell("next", "H 9 * * *", "--job", "report", "-n", "3").out.splitlines()
+    assert title == "at 09:16 every day"
+    assert [row.split()[0][10:] for row in rows] == ["T09:16:00Z"] * 3
+
+
+def test_next_shows_when_a_jittered_tick_is_due(shell: Shell) -> None:
+    command = ("next", "0 9 * * *", "--job", "report", "--jitter", "90", "-n", "2")
+    header, *rows = shell(*command).out.splitlines()[1:]
+    assert header.split()[:3] == ["FIRE", "TIME", "DUE"]
+    for row, fire in zip(rows, shell(*command, "--json").json["fire_times"], strict=True):
+        assert row.split()[:2] == [fire["fire_time"], fire["due"]]
+        late = datetime.fromisoformat(fire["due"]) - datetime.fromisoformat(fire["fire_time"])
+        assert timedelta(0) < late < timedelta(seconds=90)
+
+
+def test_jobs_show_their_jitter(shell: Shell) -> None:
+    async def nightly(_: RunContext) -> None: ...
+
+    def register(scheduler: Scheduler) -> None:
+        schedule = cron("H 3 * * *")
+        scheduler.add_job(nightly, schedule, "nightly", jitter=timedelta(minutes=1))
+
+    shell.work(nothing, register)
+    (row,) = (line for line in shell("jobs").out.splitlines() if line.startswith("nightly"))
+    assert "H 3 * * *, jitter 60 s" in row
+    (job,) = (job for job in shell("jobs", "--json").json["jobs"] if job["name"] == "nightly")
+    assert job["jitter_s"] == 60
+    assert job["next_fire"] < job["next_due"]
+
+
 def test_next_says_when_there_is_nothing_to_come(shell: Shell) -> None:
     assert shell("next", "0 0 0 1 1 * 2020").out.splitlines()[-1] == "It fires no more."
 
@@ -147,6 +178,8 @@ def test_next_says_when_there_is_nothing_to_come(shell: Shell) -> None:
         (("next", "0 9 * * *", "--tz", "Europe/Bärlin"), "Bärlin"),
         (("next", "0 9 * * *", "-n", "0"), "not in the range"),
         (("next",), "Missing argument"),
+        (("next", "H 9 * * *"), "`cronfleet next --job NAME`"),
+        (("next", "0 9 * * *", "--jitter", "5"), "--jitter needs --job NAME"),
         (("nonsense",), "No such command"),
         (("jobs", "--nonsense"), "No such option"),
     ],

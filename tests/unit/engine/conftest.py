@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
+from contextvars import ContextVar
 
 import pytest
 
@@ -17,7 +18,8 @@ def anyio_backend() -> Backend:
 
 @pytest.fixture(autouse=True)
 def timed_renewal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cronfleet.engine.session.RenewalThread", TimedRenewal)
+    in_use = ContextVar("renews_by", default=TimedRenewal)
+    monkeypatch.setattr("cronfleet.engine.session.renews_by", in_use)
 
 
 @pytest.fixture

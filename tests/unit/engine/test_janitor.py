@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from cronfleet import History, every
-from cronfleet.engine.janitor import AT_ONCE, BETWEEN_ROUNDS_MS, ROUND_AT, Janitor
-from tests.unit.engine.rig import EACH_SECOND, Rig, job
+from cronfleet.engine.janitor import AT_ONCE, Janitor
+from tests.unit.engine.rig import EACH_SECOND, TIMES, Rig, job
 from tests.unit.engine.scripted_store import Answer, lost_request
 
 HOURLY = every(timedelta(hours=1))
-ROUND_S = BETWEEN_ROUNDS_MS / 1000
+ROUND_S = TIMES.prune_ms / 1000
 
 
 async def test_history_is_kept_within_its_bounds_behind_the_ends_of_runs(rig: Rig) -> None:
@@ -43,7 +43,7 @@ async def test_when_the_store_is_away_it_is_tried_again(rig: Rig) -> None:
 
 @asynccontextmanager
 async def at_work(rig: Rig) -> AsyncGenerator[Janitor]:
-    janitor = Janitor(rig.store, {"report": job(rig.handlers.quick)})
+    janitor = Janitor(rig.store, {"report": job(rig.handlers.quick)}, TIMES)
     working = asyncio.create_task(janitor.work())
     await asyncio.sleep(1)
     yield janitor
@@ -53,7 +53,7 @@ async def at_work(rig: Rig) -> AsyncGenerator[Janitor]:
 
 async def test_a_round_begins_early_when_many_runs_have_ended(rig: Rig) -> None:
     async with at_work(rig) as janitor:
-        for _ in range(ROUND_AT - 1):
+        for _ in range(TIMES.prune_at - 1):
             janitor.run_ended("report")
         await asyncio.sleep(1)
         assert rig.store.calls["prune"] == 0

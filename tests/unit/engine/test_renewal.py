@@ -25,6 +25,7 @@ from cronfleet.engine.renewal import (
     News,
     RenewalThread,
     Unanswered,
+    renews_by,
 )
 from cronfleet.engine.session import Identity
 from cronfleet.engine.times import Times
@@ -266,7 +267,7 @@ async def test_in_real_time_a_handler_that_blocks_for_a_ttl_and_more_keeps_its_r
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """One step of the handler lasts as long as seven renewals."""
-    monkeypatch.setattr(session_module, "RenewalThread", RenewalThread)
+    monkeypatch.setattr(session_module, "renews_by", renews_by)
     renewals = threading.Semaphore(0)
     has_ended = asyncio.Event()
 
