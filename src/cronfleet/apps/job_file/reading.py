@@ -129,7 +129,7 @@ def _job(
     if len(complaints) > before or schedule is None or work is None:
         return None
     options["args"] = {"definition": _digest(table.values)}
-    return FileJob(name, schedule, options, work)
+    return FileJob(name, schedule.for_job(name), options, work)
 
 
 def _schedule(table: Table, timezone: str) -> Schedule | None:

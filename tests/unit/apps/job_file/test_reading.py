@@ -36,6 +36,7 @@ def test_the_program_may_have_a_name_of_its_own(tmp_path: Path) -> None:
     [
         ('schedule = "0 2 * * *"', cron("0 2 * * *", tz="Europe/Berlin")),
         ('schedule = "@daily"\ntimezone = "Asia/Tokyo"', cron("@daily", tz="Asia/Tokyo")),
+        ('schedule = "H H * * *"', cron("H H * * *", tz="Europe/Berlin").for_job("x")),
         ('every = "1h30m"', every(timedelta(minutes=90))),
         ("at = 2027-01-31T12:00:00+01:00", at(datetime(2027, 1, 31, 11, tzinfo=UTC))),
     ],
