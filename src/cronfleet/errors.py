@@ -97,6 +97,10 @@ class LockLostError(CronfleetError):
         )
 
 
+class ProcessEndedError(CronfleetError):
+    """The process of an isolated handler ended before the handler had: it exited, or was killed."""
+
+
 class MissingExtraError(CronfleetError, ImportError):
     """An optional part is used whose packages are not installed."""
 

@@ -12,7 +12,8 @@ from typing import Any, Literal, TypeAlias, TypedDict, TypeVar, cast
 
 from cronfleet import model
 from cronfleet.definition import digest, encode
-from cronfleet.engine.known import Handler, KnownJob
+from cronfleet.engine.isolated.address import address_of
+from cronfleet.engine.known import Handler, Isolated, KnownJob
 from cronfleet.errors import InvalidJobError
 from cronfleet.model import JOB_NAME, JobDefinition, Misfire, OnLost, Overlap
 from cronfleet.policy import Plan
@@ -62,10 +63,14 @@ class JobOptions(TypedDict, total=False):
     """How many late ticks `misfire="all"` runs at the most (100)."""
     retry: Retry | None
     timeout: timedelta | None
-    """The handler is cancelled after so long; for coroutines only."""
+    """The handler is cancelled after so long; not for threads, which cannot be stopped."""
     jitter: timedelta | None
     """Each tick is due later by a part of this that depends on job and fire time."""
     history: History
+    isolation: Literal["process"] | None
+    """`process`: the handler runs in a process of its own, and is killed with it when it must end."""
+    memory_limit_mb: int | None
+    """How much memory of its own that process, and each that it starts, may have; on Linux."""
 
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -81,7 +86,8 @@ def known_job(
     retry = options.get("retry")
     schedule = schedule.for_job(job)
     definition = _definition(job, schedule, options)
-    _check(definition, is_coroutine)
+    isolated = _isolated(job, handler, options)
+    _check(definition, can_be_stopped=is_coroutine or isolated is not None)
     text = encode(definition)
     return KnownJob(
         plan=Plan(definition, schedule),
@@ -90,6 +96,7 @@ def known_job(
         handler=handler,
         is_coroutine=is_coroutine,
         retry_on=retry.on if retry else (),
+        isolated=isolated,
     )
 
 
@@ -116,6 +123,8 @@ _OPTION_TYPES: _Types = {
     "timeout": (timedelta, NoneType),
     "jitter": (timedelta, NoneType),
     "history": (History,),
+    "isolation": (str, NoneType),
+    "memory_limit_mb": (int, NoneType),
 }
 _RETRY_TYPES: _Types = {
     "attempts": (int,),
@@ -168,6 +177,17 @@ def _check_exceptions(job: str, retry: Retry | None) -> None:
             raise InvalidJobError(job, f"retry.on has {each!r}, which is no exception's class")
 
 
+def _isolated(job: str, handler: Handler, options: JobOptions) -> Isolated | None:
+    isolation, limit = options.get("isolation"), options.get("memory_limit_mb")
+    if isolation not in {None, "process"}:
+        raise InvalidJobError(job, f"isolation={isolation!r} is not one of None, 'process'")
+    if limit is not None and (isolation is None or limit < 1):
+        raise InvalidJobError(
+            job, 'memory_limit_mb must be at least 1, and needs isolation="process"'
+        )
+    return Isolated(address_of(handler, job), limit) if isolation else None
+
+
 def _definition(job: str, schedule: Schedule, options: JobOptions) -> JobDefinition:
     retry = options.get("retry")
     history = options.get("history", History())
@@ -207,7 +227,7 @@ def _choice(job: str, option: str, enum: type[Choice], value: str) -> Choice:
         raise InvalidJobError(job, f"{option}={value!r} is not one of {known}") from None
 
 
-def _check(definition: JobDefinition, is_coroutine: bool) -> None:
+def _check(definition: JobDefinition, *, can_be_stopped: bool) -> None:
     for is_wrong, hint in (
         (
             not JOB_NAME.fullmatch(definition.name),
@@ -226,8 +246,8 @@ def _check(definition: JobDefinition, is_coroutine: bool) -> None:
             "timeout must be above 0",
         ),
         (
-            definition.timeout_ms is not None and not is_coroutine,
-            "timeout needs an async def handler: a thread cannot be stopped",
+            definition.timeout_ms is not None and not can_be_stopped,
+            'timeout needs an async def handler, or isolation="process": a thread cannot be stopped',
         ),
         (not _is_sound(definition.retry), _RETRY_HINT),
     ):

@@ -18,6 +18,8 @@ from cronfleet.calling import calling_program, instance_label
 from cronfleet.clock import Clock
 from cronfleet.cron.zones import tzdata_version
 from cronfleet.engine.instance import Instance
+from cronfleet.engine.isolated.address import check_address
+from cronfleet.engine.isolated.inside import is_spawned, refuse_to_work
 from cronfleet.engine.known import Handler, KnownJob
 from cronfleet.engine.session import Identity
 from cronfleet.engine.times import Times
@@ -137,11 +139,14 @@ class Scheduler(Operator):
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT, then drain; a second signal cancels the handlers."""
+        refuse_to_work()
         with contextlib.suppress(asyncio.CancelledError):  # Told to stop before it had begun.
             run_to_its_end(self._run_until_signal())
 
     async def __aenter__(self) -> Scheduler:
-        """Start to work. Raises StoreError, ForeignJobError when it cannot."""
+        """Start to work. Raises InvalidJobError, StoreError, ForeignJobError when it cannot."""
+        refuse_to_work()
+        self._check_addresses()
         await self._open()
         await self._say_promise()
         identity = Identity(
@@ -194,6 +199,12 @@ class Scheduler(Operator):
         if self._working.done():
             self._working.result()
 
+    def _check_addresses(self) -> None:
+        """By now all is imported, so what another process would find can be told."""
+        for name, job in self._jobs.items():
+            if job.isolated is not None:
+                check_address(job.isolated.address, job.handler, name)
+
     async def _run_until_signal(self) -> None:
         signals = StopSignals(self.hurry)
         async with self:
@@ -203,8 +214,11 @@ class Scheduler(Operator):
     def start(self) -> None:
         """Work in a thread of its own, for programs that are not asynchronous.
 
-        Returns when this instance has joined; raises as `async with` does.
+        Returns when this instance has joined; raises as `async with` does. In a process that was
+        spawned for one run it does nothing: the instance is the parent.
         """
+        if is_spawned():
+            return
         if self._thread is not None:
             raise CronfleetError("the scheduler is started already; stop it first")
         thread = LoopThread("cronfleet")

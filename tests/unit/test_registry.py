@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cronfleet import RunContext, cron, every
-from cronfleet.engine.known import Handler, KnownJob
+from cronfleet.engine.known import Handler, KnownJob, Seat
 from cronfleet.errors import InvalidJobError
 from cronfleet.model import History as StoredHistory
 from cronfleet.model import JobDefinition, Misfire, OnLost, Overlap
@@ -123,6 +123,9 @@ def test_a_name_that_would_be_hard_to_type_is_refused(name: str) -> None:
         ({"overlap": "queue"}, "overlap='queue' is not one of"),
         ({"misfire": "none"}, "misfire='none' is not one of"),
         ({"args": {"at": object()}}, "args must be plain JSON"),
+        ({"isolation": "thread"}, "isolation='thread' is not one of None, 'process'"),
+        ({"memory_limit_mb": 100}, 'needs isolation="process"'),
+        ({"isolation": "process", "memory_limit_mb": 0}, "memory_limit_mb must be at least 1"),
     ],
 )
 def test_an_option_that_cannot_work_says_what_to_write(options: Any, hint: str) -> None:
@@ -134,6 +137,36 @@ def test_an_option_that_cannot_work_says_what_to_write(options: Any, hint: str) 
 def test_a_thread_cannot_be_stopped_so_it_has_no_timeout() -> None:
     with pytest.raises(InvalidJobError, match="timeout needs an async def handler"):
         registered(print_report, timeout=timedelta(seconds=1))
+
+
+def test_a_process_can_be_stopped_so_it_may_have_a_timeout() -> None:
+    job = registered(print_report, timeout=timedelta(seconds=1), isolation="process")
+    assert job.definition.timeout_ms == 1_000
+
+
+@pytest.mark.parametrize(
+    ("handler", "options", "seat"),
+    [
+        (send_report, {}, Seat.LOOP),
+        (print_report, {}, Seat.THREAD),
+        (send_report, {"isolation": "process"}, Seat.PROCESS),
+        (print_report, {"isolation": "process"}, Seat.PROCESS),
+        (print_report, {"isolation": None, "memory_limit_mb": None}, Seat.THREAD),
+    ],
+)
+def test_where_a_handler_is_at_work_is_its_own_choice(
+    handler: Handler, options: dict[str, Any], seat: Seat
+) -> None:
+    assert registered(handler, **options).seat is seat
+
+
+def test_how_a_handler_is_isolated_is_no_part_of_what_the_fleet_agrees_on() -> None:
+    assert registered(isolation="process", memory_limit_mb=100).digest == registered().digest
+
+
+def test_a_handler_that_no_other_process_can_find_is_refused_at_once() -> None:
+    with pytest.raises(InvalidJobError, match="a function with a name in its module"):
+        registered(functools.partial(print_report), "report", isolation="process")
 
 
 def test_a_declaration_begins_after_the_instant_that_it_is_asked_for() -> None:

@@ -16,7 +16,7 @@ from cronfleet.clock import Clock
 from cronfleet.engine.choice import Chooser, foreseen
 from cronfleet.engine.declaring import declare
 from cronfleet.engine.janitor import Janitor
-from cronfleet.engine.known import KnownJobs
+from cronfleet.engine.known import KnownJob, KnownJobs
 from cronfleet.engine.runner import TOO_LATE, Runner
 from cronfleet.engine.seats import Free, Seats
 from cronfleet.engine.session import Identity, SessionKeeper
@@ -50,7 +50,7 @@ class Instance:
         self._seats = Seats()
         self._session = SessionKeeper(store, clock, times, identity, self)
         self._writes = GatheredWrites(store, self._session)
-        self._runner = Runner(times.cancel_grace_ms, self._session.holds)
+        self._runner = Runner(times.cancel_grace_ms, self._session.holds, times.loss_grace_ms)
         self._janitor = Janitor(store, jobs, times)
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -218,10 +218,14 @@ class Instance:
             if await self._writes.complete(claim, ended) is not Recorded.DONE:
                 log.warning("%s: %s came too late, it was swept", claim.run, ended.outcome)
         finally:
-            self._seats.give_back(job)
+            self._runner.when_over(claim, lambda: self._give_back_seat(job))
             self._writes.drop(claim)
             self._janitor.run_ended(claim.run.job)
             self._wake.set()
+
+    def _give_back_seat(self, job: KnownJob) -> None:
+        self._seats.give_back(job)
+        self._wake.set()
 
     def _must_not_begin(self, claim: Claim) -> bool:
         """It goes itself, another must run it, or the store is not the one it was."""

@@ -4,15 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import TypeAlias
 
 from cronfleet.context import RunContext
 from cronfleet.definition import schedule_digest
+from cronfleet.engine.isolated.address import Address
 from cronfleet.model import Digest, Instant, JobDefinition, JobName
 from cronfleet.policy import Plan
 from cronfleet.store import Declaration
 
 Handler: TypeAlias = Callable[[RunContext], Awaitable[object]] | Callable[[RunContext], object]
+
+
+class Seat(Enum):
+    """Where a handler is at work."""
+
+    LOOP = auto()
+    THREAD = auto()
+    PROCESS = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Isolated:
+    """What a handler in a process of its own needs."""
+
+    address: Address
+    memory_limit_mb: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +43,14 @@ class KnownJob:
     handler: Handler
     is_coroutine: bool
     retry_on: tuple[type[BaseException], ...]
+    isolated: Isolated | None = None
+    """No part of the definition: how a handler is carried out is this program's own matter."""
+
+    @property
+    def seat(self) -> Seat:
+        if self.isolated is not None:
+            return Seat.PROCESS
+        return Seat.LOOP if self.is_coroutine else Seat.THREAD
 
     @property
     def definition(self) -> JobDefinition:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 import random
 import threading
-import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import cast
 
 from cronfleet.context import LogAdapter, RunContext
-from cronfleet.engine.known import KnownJob
-from cronfleet.engine.threads import in_thread
-from cronfleet.errors import CronfleetError
-from cronfleet.model import Claim, OnLost, Outcome, SessionId
+from cronfleet.engine.calls import Call, NotEnteredError, call
+from cronfleet.engine.isolated.minder import Graces
+from cronfleet.engine.isolated.verdict import HandlerError
+from cronfleet.engine.known import KnownJob, Seat
+from cronfleet.engine.saying import said
+from cronfleet.model import Claim, OnLost, Outcome, RunId, SessionId
 from cronfleet.policy import retry_in_ms
 
 log: logging.Logger = logging.getLogger(__name__)
@@ -42,22 +41,26 @@ class _Entered:
     session: SessionId
     job: KnownJob
     lost: threading.Event
-    call: asyncio.Future[BaseException | None]
+    call: Call
     given_up: asyncio.Event = field(default_factory=asyncio.Event)
     cancelled_as: Outcome | None = None
-
-
-class _NotEnteredError(CronfleetError):
-    """The session ran out between the answer to `start` and the handler's first step."""
+    is_handed_on: bool = False
+    """Cancelled for another instance to go on with: that is no loss."""
 
 
 class Runner:
-    """Enters handlers while `holds` says that their session lasts, and cancels those that must end."""
+    """Enters handlers while `holds` says that their session lasts, and cancels those that must end.
 
-    def __init__(self, cancel_grace_ms: int, holds: Callable[[SessionId], bool]) -> None:
-        self._cancel_grace_ms = cancel_grace_ms
+    `holds` may be asked from any thread.
+    """
+
+    def __init__(
+        self, cancel_grace_ms: int, holds: Callable[[SessionId], bool], loss_grace_ms: int = 500
+    ) -> None:
+        self._graces = Graces(cancel_grace_ms, loss_grace_ms)
         self._holds = holds
         self._entered: dict[Claim, _Entered] = {}
+        self._left: dict[Claim, asyncio.Future[BaseException | None]] = {}
         self._draining = threading.Event()
         self._is_stopped = False
 
@@ -65,18 +68,40 @@ class Runner:
         """Enter the handler and wait for its end, however it ends."""
         if self._is_stopped:
             return Ended(Outcome.LOST, error="its instance stopped; its handler was not entered")
-        context = _context(job, claim, self._draining)
-        call = _call(job, context, lambda: self._holds(session))
-        entered = _Entered(session, job, context.lost, call)
-        self._entered[claim] = entered
+        entered = self._enter(job, claim, session)
         timer = self._time_limit(entered)
         try:
-            await _first_of(entered.call, entered.given_up)
+            await _first_of(entered.call.ended, entered.given_up)
         finally:
             del self._entered[claim]
             if timer:
                 timer.cancel()
+            if not entered.call.ended.done():
+                self._left[claim] = entered.call.ended
         return _ended(entered, claim)
+
+    def when_over(self, claim: Claim, act: Callable[[], None]) -> None:
+        """Act when nothing of the claim's handler runs here any more: now, unless it was given up.
+
+        To be asked once, when `run` has answered or was not called.
+        """
+        left = self._left.pop(claim, None)
+        if left is None:
+            act()
+            return
+
+        def ended_at_last(_: object) -> None:
+            log.warning("%s: its handler has ended at last, its seat is free again", claim.run)
+            act()
+
+        left.add_done_callback(ended_at_last)
+
+    def cancel(self, run: RunId) -> bool:
+        """Ask the run's handler to end, for good. Answers whether it was at work here."""
+        entered = [entered for claim, entered in self._entered.items() if claim.run == run]
+        for each in entered:
+            self._cancel(each, Outcome.CANCELLED)
+        return bool(entered)
 
     def lose(self, session: SessionId) -> None:
         """The session is closed: another may be at its runs."""
@@ -84,6 +109,7 @@ class Runner:
             entered.lost.set()
             if entered.job.definition.on_lost is OnLost.RERUN:
                 self._cancel(entered, Outcome.LOST)
+                entered.call.hurry(0)
 
     def stop_repeatable(self, session: SessionId) -> None:
         """The session may soon be closed: end the handlers that would be run again elsewhere."""
@@ -91,39 +117,55 @@ class Runner:
             if entered.job.definition.on_lost is OnLost.RERUN:
                 entered.lost.set()
                 self._cancel(entered, Outcome.LOST)
+                entered.call.hurry(self._graces.loss_ms)
 
     def drain(self) -> None:
         """Its instance was told to stop: tell the handlers, and those entered from now on."""
         self._draining.set()
 
     def stop_all(self, grace_ms: int = 0) -> None:
-        """The drain is over: enter no more, and wait so long for coroutines, not for threads."""
+        """The drain is over: enter no more, and wait so long, but not for threads."""
         self._is_stopped = True
-        loop = asyncio.get_running_loop()
         for entered in self._entered.values():
             entered.lost.set()
-            self._cancel(entered, _end_of_drain(entered.job))
-            span_s = grace_ms / 1000 if entered.job.is_coroutine else 0
-            loop.call_later(span_s, entered.given_up.set)
+            if entered.cancelled_as is None:
+                entered.is_handed_on = entered.job.definition.on_lost is OnLost.RERUN
+            self._cancel(entered, Outcome.CANCELLED if entered.is_handed_on else Outcome.LOST)
+            entered.call.hurry(grace_ms)
+            self._give_up_after(entered, grace_ms if entered.call.can_be_stopped else 0)
+
+    def _enter(self, job: KnownJob, claim: Claim, session: SessionId) -> _Entered:
+        context = _context(job, claim, self._draining)
+
+        def cancelled(outcome: Outcome) -> None:
+            if claim in self._entered:
+                self._cancel(self._entered[claim], outcome)
+
+        at_work = call(job, context, lambda: self._holds(session), self._graces, cancelled)
+        entered = _Entered(session, job, context.lost, at_work)
+        self._entered[claim] = entered
+        return entered
 
     def _of(self, session: SessionId) -> list[_Entered]:
         return [entered for entered in self._entered.values() if entered.session == session]
 
     def _time_limit(self, entered: _Entered) -> asyncio.TimerHandle | None:
         timeout_ms = entered.job.definition.timeout_ms
-        if timeout_ms is None:
-            return None
+        if timeout_ms is None or entered.job.seat is Seat.PROCESS:
+            return None  # The time of a process counts from when it has entered its handler.
         loop = asyncio.get_running_loop()
         return loop.call_later(timeout_ms / 1000, self._cancel, entered, Outcome.TIMED_OUT)
 
     def _cancel(self, entered: _Entered, outcome: Outcome) -> None:
         if entered.cancelled_as is None:
             entered.cancelled_as = outcome
-            if entered.job.is_coroutine:
-                entered.call.cancel()  # A thread is only told, by `lost`.
-            # A handler may take no notice; its seat is not held for it for ever.
-            loop = asyncio.get_running_loop()
-            loop.call_later(self._cancel_grace_ms / 1000, entered.given_up.set)
+            entered.call.stop(self._graces.cancel_ms)
+            self._give_up_after(entered, self._graces.cancel_ms)
+
+    def _give_up_after(self, entered: _Entered, grace_ms: int) -> None:
+        """A handler may take no notice; its run is not held open for it for ever."""
+        loop = asyncio.get_running_loop()
+        loop.call_later(entered.call.given_up_after_ms(grace_ms) / 1000, entered.given_up.set)
 
 
 def _context(job: KnownJob, claim: Claim, draining: threading.Event) -> RunContext:
@@ -150,98 +192,52 @@ def _deadline(timeout_ms: int | None) -> datetime | None:
     return datetime.now(UTC) + timedelta(milliseconds=timeout_ms)
 
 
-def _call(
-    job: KnownJob, context: RunContext, may_enter: Callable[[], bool]
-) -> asyncio.Future[BaseException | None]:
-    if job.is_coroutine:
-        return asyncio.create_task(_await(job, context, may_enter), name=context.run_id)
-    return in_thread(lambda: _caught(job, context, may_enter), name=context.run_id)
-
-
-async def _await(
-    job: KnownJob, context: RunContext, may_enter: Callable[[], bool]
-) -> BaseException | None:
-    if not may_enter():
-        return _NotEnteredError()
-    try:
-        await cast("Awaitable[object]", job.handler(context))
-    except asyncio.CancelledError as error:
-        task = asyncio.current_task()
-        if task and task.cancelling():
-            raise
-        return error
-    except BaseException as error:  # noqa: BLE001 - SystemExit in a task would end the loop
-        return error
-    return None
-
-
-def _caught(
-    job: KnownJob, context: RunContext, may_enter: Callable[[], bool]
-) -> BaseException | None:
-    if not may_enter():
-        return _NotEnteredError()
-    try:
-        answer = job.handler(context)
-    except BaseException as error:  # noqa: BLE001 - whatever it raises is an outcome
-        return error
-    if inspect.iscoroutine(answer):
-        answer.close()
-    if inspect.isawaitable(answer):
-        return TypeError(f"the handler of job {context.job!r} returned {answer!r}: write async def")
-    return None
-
-
-async def _first_of(call: asyncio.Future[BaseException | None], given_up: asyncio.Event) -> None:
+async def _first_of(ended: asyncio.Future[BaseException | None], given_up: asyncio.Event) -> None:
     waiter = asyncio.create_task(given_up.wait())
     try:
-        await asyncio.wait({call, waiter}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({ended, waiter}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         waiter.cancel()
 
 
 def _ended(entered: _Entered, claim: Claim) -> Ended:
-    call = entered.call
-    if not call.done():
-        log.error("%s: its handler goes on although it was cancelled", claim.run)
-        timed_out = entered.cancelled_as is Outcome.TIMED_OUT
-        outcome = Outcome.TIMED_OUT if timed_out else Outcome.LOST
+    ended = entered.call.ended
+    if not ended.done():
+        log.error(
+            "%s: its handler goes on although it was cancelled; its seat is not given to another "
+            "until it ends",
+            claim.run,
+        )
+        outcome = Outcome.LOST if entered.is_handed_on else entered.cancelled_as or Outcome.LOST
         return Ended(outcome, error="did not end when cancelled")
-    if call.cancelled():
+    if ended.cancelled():
         error = None if entered.cancelled_as else asyncio.CancelledError("its task was cancelled")
-    elif (error := call.result()) is None:
+    elif (error := ended.result()) is None:
         return Ended(Outcome.SUCCEEDED)  # It got to its end, whatever was asked meanwhile.
-    if isinstance(error, _NotEnteredError):
+    if isinstance(error, NotEnteredError):
         return TOO_LATE
     outcome = entered.cancelled_as or Outcome.FAILED
     if error is not None:
-        log.warning("%s %s: %s", claim.run, outcome, _said(error), exc_info=error)
-    return Ended(outcome, _retry(entered.job, claim, outcome, error), _said(error))
-
-
-def _end_of_drain(job: KnownJob) -> Outcome:
-    """Handed on to another instance, if it may run again: that is no loss."""
-    is_repeatable = job.definition.on_lost is OnLost.RERUN
-    return Outcome.CANCELLED if is_repeatable else Outcome.LOST
+        log.warning("%s %s: %s", claim.run, outcome, said(error), exc_info=error)
+    return Ended(outcome, _retry(entered, claim, outcome, error), said(error))
 
 
 def _retry(
-    job: KnownJob, claim: Claim, outcome: Outcome, error: BaseException | None
+    entered: _Entered, claim: Claim, outcome: Outcome, error: BaseException | None
 ) -> int | None:
     if outcome is Outcome.LOST:
         return None
     if outcome is Outcome.CANCELLED:
-        return 0
-    if outcome is Outcome.FAILED and not isinstance(error, job.retry_on):
+        return 0 if entered.is_handed_on else None
+    if outcome is Outcome.FAILED and not _is_one_of(error, entered.job.retry_on):
         return None
-    return retry_in_ms(job.definition.retry, claim.attempt, random.random())  # noqa: S311 - spread
+    retry = entered.job.definition.retry
+    return retry_in_ms(retry, claim.attempt, random.random())  # noqa: S311 - spread
 
 
-def _said(error: BaseException | None) -> str:
-    if error is None:
-        return ""
-    if isinstance(error, CronfleetError):
-        return str(error)  # Its message is for people, and says what to do.
-    said = "".join(traceback.format_exception_only(error)).strip()
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f"\nin {frames[-1].name}, {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-    return said + where
+def _is_one_of(error: BaseException | None, kinds: tuple[type[BaseException], ...]) -> bool:
+    if isinstance(error, HandlerError):  # Of a process: it came over as words.
+        return not error.kinds.isdisjoint(
+            f"{kind.__module__}.{kind.__qualname__}" for kind in kinds
+        )
+    return isinstance(error, kinds)

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+import sys
+from dataclasses import dataclass, replace
 
-from cronfleet.engine.known import KnownJob
+from cronfleet.engine.known import KnownJob, Seat
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
 
 COROUTINES = 1_000
 THREADS = 32
+PROCESSES = cores()
 
 
 @dataclass(slots=True)
@@ -16,32 +27,44 @@ class Free:
 
     coroutines: int
     threads: int
+    processes: int = 0
 
     @property
     def total(self) -> int:
-        return self.coroutines + self.threads
+        return self.coroutines + self.threads + self.processes
 
     def of(self, job: KnownJob) -> int:
         """The free seats that the job's handler could take."""
-        return self.coroutines if job.is_coroutine else self.threads
+        match job.seat:
+            case Seat.LOOP:
+                return self.coroutines
+            case Seat.THREAD:
+                return self.threads
+            case Seat.PROCESS:
+                return self.processes
 
     def take(self, job: KnownJob, count: int = 1) -> None:
-        if job.is_coroutine:
-            self.coroutines -= count
-        else:
-            self.threads -= count
+        match job.seat:
+            case Seat.LOOP:
+                self.coroutines -= count
+            case Seat.THREAD:
+                self.threads -= count
+            case Seat.PROCESS:
+                self.processes -= count
 
 
 class Seats:
     """The seats of one instance."""
 
-    def __init__(self, coroutines: int = COROUTINES, threads: int = THREADS) -> None:
-        self._free = Free(coroutines, threads)
+    def __init__(
+        self, coroutines: int = COROUTINES, threads: int = THREADS, processes: int = PROCESSES
+    ) -> None:
+        self._free = Free(coroutines, threads, processes)
 
     @property
     def free(self) -> Free:
         """A copy, to plan with."""
-        return Free(self._free.coroutines, self._free.threads)
+        return replace(self._free)
 
     def take(self, job: KnownJob) -> None:
         """A claim for the job is granted."""

@@ -35,6 +35,11 @@ class Times:
         return self.ttl_ms // 10
 
     @property
+    def loss_grace_ms(self) -> int:
+        """How long a process may take to end when its session may soon be closed: less than that."""
+        return self.margin_ms // 2
+
+    @property
     def call_ms(self) -> int:
         """How long a call to the store may take."""
         return self.ttl_ms // 4

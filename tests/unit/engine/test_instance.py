@@ -102,7 +102,7 @@ async def test_an_instance_says_why_it_makes_no_claims(rig: Rig) -> None:
 
 async def test_an_instance_whose_seats_are_all_taken_is_not_in_trouble(rig: Rig) -> None:
     async with rig.at_work(job(rig.handlers.gated)) as instance:
-        instance._seats = Seats(1, 0)
+        instance._seats = Seats(1, 0, 0)
         await asyncio.sleep(60 + 2 * TTL_S)
         assert len(rig.handlers.entered) == 1
         assert instance.trouble == ""
@@ -166,7 +166,7 @@ async def test_an_idle_instance_asks_less_than_twice_a_second_whatever_happened(
 async def test_an_instance_without_a_free_seat_asks_less_than_twice_a_second(rig: Rig) -> None:
     busy = job(rig.handlers.gated, "busy", EACH_SECOND)
     async with rig.at_work(busy, job(rig.handlers.quick, "other", EACH_SECOND)) as instance:
-        instance._seats = Seats(1, 0)
+        instance._seats = Seats(1, 0, 0)
         await asyncio.sleep(5)
         before = rig.store.total
         await asyncio.sleep(60)
@@ -178,11 +178,27 @@ async def test_a_seat_that_frees_is_taken_at_once(rig: Rig) -> None:
     async with rig.at_work(
         job(rig.handlers.gated, "busy"), job(rig.handlers.quick, "other", AT_5_SECONDS)
     ) as instance:
-        instance._seats = Seats(1, 0)
+        instance._seats = Seats(1, 0, 0)
         await asyncio.sleep(66)
         assert [run.job for run in rig.handlers.entered] == ["other", "busy"]
         rig.handlers.gate.set()
         assert await rig.until(lambda: len(rig.handlers.entered) == 3) <= 0.02
+
+
+async def test_the_seat_of_a_handler_that_takes_no_notice_is_no_others_until_it_ends(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    stubborn = job(rig.handlers.stubborn, "stubborn", timeout=timedelta(seconds=1))
+    async with rig.at_work(stubborn, job(rig.handlers.quick, "other", EACH_SECOND)) as instance:
+        instance._seats = Seats(1, 0, 0)
+        await rig.until_run(RunState.TIMED_OUT, "stubborn")
+        before = len(rig.handlers.entered)
+        await asyncio.sleep(30)
+        assert len(rig.handlers.entered) == before
+        assert "its seat is not given to another until it ends" in caplog.text
+        rig.handlers.gate.set()
+        assert await rig.until(lambda: len(rig.handlers.entered) > before) <= 0.1
+        assert "has ended at last" in caplog.text
 
 
 async def test_who_goes_second_does_not_ask_for_what_others_have_taken(rig: Rig) -> None:

@@ -433,7 +433,7 @@ async def test_an_older_tzdata_leaves_zoned_jobs_to_newer_ones(rig: Rig) -> None
         rig.at_work(tzdata="2026a", program="x"),
     ):
         await rig.until(lambda: len(rig.handlers.entered) == 2)
-        newer._seats = Seats(0, 0)
+        newer._seats = Seats(0, 0, 0)
         rig.handlers.entered.clear()
         async with rig.at_work(zoned, utc, tzdata="2025b"):
             await asyncio.sleep(200)

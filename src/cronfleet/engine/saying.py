@@ -1,0 +1,29 @@
+"""What a handler raised, or answered, in words."""
+
+from __future__ import annotations
+
+import inspect
+import traceback
+
+from cronfleet.errors import CronfleetError
+
+
+def said(error: BaseException | None) -> str:
+    """What it says, and where it was raised."""
+    if error is None:
+        return ""
+    if isinstance(error, CronfleetError):
+        return str(error)  # Its message is for people, and says what to do.
+    text = "".join(traceback.format_exception_only(error)).strip()
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"\nin {frames[-1].name}, {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+    return text + where
+
+
+def wrongly_awaitable(answer: object, job: str) -> TypeError | None:
+    """The error of a plain handler that made a coroutine, which nobody awaits."""
+    if inspect.iscoroutine(answer):
+        answer.close()
+    if inspect.isawaitable(answer):
+        return TypeError(f"the handler of job {job!r} returned {answer!r}: write async def")
+    return None
