@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from cronfleet.clock import Clock
+from cronfleet.engine.standstill import where
 from cronfleet.engine.times import Times
 from cronfleet.errors import StoreError
 from cronfleet.model import Instant, SessionId
@@ -77,6 +78,7 @@ class RenewalThread:
         self._times = times
         self._tell = tell
         self._loop = asyncio.get_running_loop()
+        self._loop_thread = threading.get_ident()
         self._lock = threading.Lock()
         self._lease = Lease(SessionId(""), 0)
         self._renew_at: Instant = 0
@@ -145,13 +147,17 @@ class RenewalThread:
         if stuck_ms >= self._times.loop_alarm_ms and not self._is_alarmed:
             self._is_alarmed = True
             log.warning(
-                "the event loop has stood still for %d ms: a handler blocks it; "
-                "write it as plain def, so that it gets a thread",
+                "the event loop has stood still for %d ms: a handler blocks it (%s); write it as "
+                'plain def, so that it gets a thread, or give it isolation="process"',
                 stuck_ms,
+                where(self._loop, self._loop_thread),
             )
         return stuck_ms
 
     def _pong(self) -> None:
+        if self._is_alarmed and self._pinged_at is not None:
+            stuck_ms = self._clock.boot_ms() - self._pinged_at
+            log.warning("the event loop moves again, after %d ms", stuck_ms)
         self._pinged_at = None
         self._is_alarmed = False
 

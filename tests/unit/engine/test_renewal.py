@@ -210,6 +210,22 @@ async def test_a_loop_that_blocks_is_told_once_not_all_the_time(
     assert len(warnings) == 1
 
 
+async def test_the_alarm_names_the_task_and_the_line_and_its_end_is_told(
+    led: Led, caplog: pytest.LogCaptureFixture
+) -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    task.set_name("report@5")
+    led.hold(ANNA, sent_at=0)
+    led.step()
+    led.step(4_000)
+    assert "(report@5, in " in caplog.text
+    assert "plain def" in caplog.text
+    assert "moves again" not in caplog.text
+    await asyncio.sleep(0)
+    assert "the event loop moves again, after 4000 ms" in caplog.text
+
+
 async def test_a_loop_that_lives_is_not_told_to_be_blocked(
     led: Led, caplog: pytest.LogCaptureFixture
 ) -> None:
