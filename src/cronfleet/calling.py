@@ -22,7 +22,7 @@ def calling_program(here: FrameType | None) -> str:
     caller = here.f_back if here else None
     module = str(caller.f_globals.get("__name__")) if caller else "__main__"
     if module not in {"__main__", "__mp_main__"}:  # The second: a script in a spawned process.
-        return module
+        return module.removesuffix(".__main__")
     main = sys.modules.get("__main__")
     spec = getattr(main, "__spec__", None)
     if spec is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -330,6 +331,42 @@ async def test_a_handler_is_cancelled_once_and_the_first_reason_counts() -> None
     runner.lose(ANNA)
     runner.stop_all()
     assert (await running).outcome is Outcome.TIMED_OUT
+
+
+@pytest.mark.parametrize("on_lost", ["abandon", "rerun"])
+async def test_what_an_operator_cancels_ends_for_good(on_lost: str) -> None:
+    runner = new_runner()
+    running = await under_way(runner, sleeps, on_lost=on_lost, retry=Retry())
+    assert runner.cancel(claim().run)
+    assert await running == Ended(Outcome.CANCELLED)
+    assert not runner.cancel(claim().run)
+
+
+async def test_what_an_operator_cancels_in_vain_is_not_run_again_either() -> None:
+    runner = new_runner()
+    running = await under_way(runner, swallows, on_lost="rerun")
+    runner.cancel(claim().run)
+    end = await running
+    assert (end.outcome, end.retry_in_ms) == (Outcome.CANCELLED, None)
+
+
+async def test_what_is_to_be_done_when_a_handler_is_over_is_done_then_and_not_before() -> None:
+    runner, gate = new_runner(), asyncio.Event()
+    over: list[str] = []
+
+    async def stubborn(run: RunContext) -> None:
+        while not gate.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await gate.wait()
+
+    await runner.run(job(stubborn, timeout=timedelta(seconds=1)), claim(), ANNA)
+    runner.when_over(claim(), lambda: over.append("stubborn"))
+    runner.when_over(claim(token=8), lambda: over.append("never entered"))
+    await asyncio.sleep(60)
+    assert over == ["never entered"]
+    gate.set()
+    await asyncio.sleep(0.01)
+    assert over == ["never entered", "stubborn"]
 
 
 async def test_when_all_is_stopped_every_handler_is_cancelled_and_none_is_entered_any_more() -> (

@@ -99,6 +99,8 @@ def _import_main(address: Address) -> ModuleType:
     if spec is None or spec.loader is None:
         raise ModuleNotFoundError(f"the main module {address.main or address.script!r} is gone")
     module = importlib.util.module_from_spec(spec)
+    if not address.main:
+        module.__spec__ = None  # As of a script: its file names it.
     sys.modules[spec.name] = sys.modules[MAIN] = module
     with suppress(ImportedEnough):
         spec.loader.exec_module(module)

@@ -174,10 +174,12 @@ def _pair(undo: ExitStack) -> tuple[socket.socket, socket.socket]:
 def _start(
     label: str, channel: socket.socket, life: socket.socket, out: int
 ) -> subprocess.Popen[bytes]:
+    from multiprocessing.spawn import get_executable  # It knows what an embedding program said.
+
     numbers = [channel.fileno(), life.fileno()]
     # A session of its own: what a terminal sends to the instance's group is not for it.
     return subprocess.Popen(  # noqa: S603 - our own interpreter and our own script
-        [sys.executable, *_flags(), str(BOOT), *map(str, numbers), label],
+        [os.fsdecode(get_executable()), *_flags(), str(BOOT), *map(str, numbers), label],
         stdin=subprocess.DEVNULL,
         stdout=out,
         stderr=out,

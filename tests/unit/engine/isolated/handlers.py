@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from cronfleet import RunContext
@@ -115,20 +116,18 @@ def prints(run: RunContext) -> None:
 
 
 def writes_into_every_descriptor(run: RunContext) -> None:
+    _write_everywhere(b'\n{"is": "ended"\n[1]\n"ended"\n' + b"x" * 300_000 + b"\n\xff\n")
+
+
+def _write_everywhere(data: bytes) -> None:
     for number in range(3, 64):
-        try:
-            os.write(number, b'\n{"is": "ended"\n[1]\n"ended"\n' + b"x" * 300_000 + b"\n\xff\n")
-        except OSError:
-            continue
+        with suppress(OSError):
+            os.write(number, data)
 
 
 def says_again_how_it_ended(run: RunContext) -> None:
     """As nobody does who is not at odds with us."""
-    for number in range(3, 64):
-        try:
-            os.write(number, b'\n{"is": "ended", "how": "returned"}\n')
-        except OSError:
-            continue
+    _lie(run)
     raise OutOfPaperError("no paper")
 
 
@@ -199,3 +198,46 @@ def makes_a_coroutine(run: RunContext) -> object:
 def prints_a_nul(run: RunContext) -> None:
     sys.stdout.buffer.write(b"\0\xff\n")
     raise OutOfPaperError("a\0b \udcff")
+
+
+def acts(run: RunContext) -> None:
+    """Does one thing after the other."""
+    for act in run.args["acts"]:
+        ACTS[act](run)
+
+
+def _stop_itself(run: RunContext) -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _fork(run: RunContext) -> None:
+    os.fork()
+
+
+def _print(run: RunContext) -> None:
+    print("x" * 100_000)
+
+
+def _leave(run: RunContext) -> None:
+    subprocess.Popen(["sleep", "60"])
+
+
+def _lie(run: RunContext) -> None:
+    _write_everywhere(b'\n{"is": "ended", "how": "returned"}\n')
+
+
+ACTS = {
+    "print": _print,
+    "log": logs,
+    "noise": writes_into_every_descriptor,
+    "fork": _fork,
+    "leave": _leave,
+    "terminate": _stop_itself,
+    "lie": _lie,
+    "raise": raises,
+    "exit": exits_the_interpreter,
+    "exit at once": exits_at_once,
+    "crash": crashes,
+    "kill its group": kills_its_group,
+    "kill its keeper": kills_its_keeper,
+}

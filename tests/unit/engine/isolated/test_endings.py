@@ -153,7 +153,7 @@ async def test_a_module_that_cannot_be_imported_there_is_a_failure_that_says_why
 async def test_when_no_process_can_be_started_that_is_a_failure(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("sys.executable", "/nowhere/python")
+    monkeypatch.setattr("multiprocessing.spawn._python_exe", b"/nowhere/python")
     end = await ended(handlers.returns)
     assert end.outcome is Outcome.FAILED
     assert "no process could be started for it" in end.error

@@ -19,7 +19,7 @@ scheduler = Scheduler("memory:")
 
 @scheduler.job(every(timedelta(seconds=1)), isolation="process")
 def report(run: RunContext) -> None:
-    os.write(os.open(sys.argv[1], os.O_WRONLY), f"{__name__} {os.getpid()}\\n".encode())
+    os.write(os.open(sys.argv[1], os.O_WRONLY), f"{__name__} {os.getpid()} {scheduler._program}\\n".encode())
 """
 
 ENDINGS = {
@@ -56,6 +56,8 @@ class Ran:
     name: str
     """Of the module in which its handler ran."""
     handler_pid: int
+    program: str
+    """As the scheduler in the handler's process names it."""
     printed: str
 
 
@@ -73,8 +75,8 @@ def run(command: list[str], fifo: Path, folder: Path, runs: int = 1) -> Ran:
         process.terminate()
         printed, _ = process.communicate(timeout=40)
         os.close(reader)
-    name, pid = lines[-1].split()
-    return Ran(process.pid, name, int(pid), printed)
+    name, pid, program = lines[-1].split()
+    return Ran(process.pid, name, int(pid), program, printed)
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -83,7 +85,7 @@ def test_a_handler_of_a_script_runs_in_a_process_in_which_the_script_does_not_wo
 ) -> None:
     (tmp_path / "app.py").write_text(HEAD + ENDINGS[ending])
     ran = run([sys.executable, "app.py"], fifo, tmp_path)
-    assert ran.name == "__mp_main__"
+    assert (ran.name, ran.program) == ("__mp_main__", "app")
     assert ran.handler_pid != ran.pid
     assert "Traceback" not in ran.printed
 
@@ -93,7 +95,7 @@ def test_a_handler_of_a_module_that_is_run_by_its_name_is_found(fifo: Path, tmp_
     (tmp_path / "app" / "__init__.py").write_text("")
     (tmp_path / "app" / "__main__.py").write_text(HEAD + ENDINGS["guarded"])
     ran = run([sys.executable, "-m", "app"], fifo, tmp_path)
-    assert ran.name == "app.__main__"
+    assert (ran.name, ran.program) == ("app.__main__", "app")
     assert ran.handler_pid != ran.pid
     assert "Traceback" not in ran.printed
 
