@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.fleet, pytest.mark.timeout(180)]
 
 DISASTERS = Path(__file__).with_name("disasters.py")
 STEADY = ("steady-loop", "steady-thread", "steady-process")
-PATIENCE_S = 40
+PATIENCE_S = 60
 
 
 class Program:
@@ -63,6 +63,9 @@ class Program:
         eventually(lambda: len(self.lines(job)) >= count, PATIENCE_S)
         return self.lines(job)[count - 1]
 
+    def open_gate(self) -> None:
+        (self._file.parent / "gate").touch()
+
     def trigger(self, job: str) -> None:
         self._ask(lambda scheduler: scheduler.trigger(job))
 
@@ -93,7 +96,7 @@ class Program:
 
 @pytest.fixture
 def program(tmp_path: Path) -> Iterator[Program]:
-    program = Program(tmp_path, ttl_ms=2_000)
+    program = Program(tmp_path, ttl_ms=5_000)
     yield program
     program.end()
 
@@ -164,7 +167,7 @@ def test_what_a_terminal_sends_its_group_does_not_reach_a_process_before_the_dra
 def test_while_its_event_loop_is_blocked_an_instance_keeps_its_session_and_its_processes(
     program: Program,
 ) -> None:
-    """For longer than a TTL; the jobs of the fleet go on with another instance."""
+    """For up to six TTLs; the jobs of the fleet go on with another instance."""
     blocked = program.start()
     program.told("steady-loop")
     program.trigger("works")
@@ -173,7 +176,8 @@ def test_while_its_event_loop_is_blocked_an_instance_keeps_its_session_and_its_p
     program.told("blocks_the_loop")
     program.start()
     program.assert_the_others_go_on("works", *STEADY)
-    assert len(program.lines("blocks_the_loop")) == 1, "the machine was too slow for this test"
+    assert len(program.lines("blocks_the_loop")) == 1
+    program.open_gate()
     assert program.ended("blocks_the_loop").state == "succeeded"
     assert program.ended("works").state == "succeeded"
     assert blocked.poll() is None
@@ -192,6 +196,7 @@ def test_what_holds_the_gil_of_its_instance_does_not_keep_the_fleet_from_its_job
     program.told("holds_the_gil_for_a_while")
     program.start()
     program.assert_the_others_go_on(*STEADY)
+    program.open_gate()
     program.told("holds_the_gil_for_a_while", 2)
     run = program.ended("holds_the_gil_for_a_while")
     assert "succeeded" in {run.state, run.late_outcome}
