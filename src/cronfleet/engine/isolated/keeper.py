@@ -76,13 +76,17 @@ class Keeper:
 
     def keep(self) -> None:
         """Obey until the worker has ended; end what it left, and tell how it was."""
+        self._report({"group": self._worker})
         self._reap()
         while self._status is None:
             self._listen(None)
             self._reap()
         left = self._end_the_rest()
-        with suppress(OSError):
-            self._life.sendall(json.dumps({"status": self._status, "left": left}).encode() + b"\n")
+        self._report({"status": self._status, "left": left})
+
+    def _report(self, what: dict[str, int]) -> None:
+        with suppress(OSError):  # Nobody listens any more.
+            self._life.sendall(json.dumps(what).encode() + b"\n")
 
     def _listen(self, span_s: float | None) -> None:
         for key, _ in self._selector.select(span_s):

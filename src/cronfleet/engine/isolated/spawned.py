@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import selectors
+import signal
 import socket
 import subprocess
 import sys
@@ -45,6 +46,7 @@ class Spawned:
         """Raises OSError when none can be started."""
         self.output: Output = Output()
         self.exit: Exit | None = None
+        self._group: int | None = None
         self._messages = Lines()
         self._reports = Lines()
         self._selector = selectors.DefaultSelector()
@@ -86,7 +88,8 @@ class Spawned:
             yield from key.data()
         if self.exit is None and self._keeper.poll() is not None:
             yield from self._read_life()  # It may have told before it went.
-            self.exit = self.exit or Exit(None)
+            if self.exit is None:
+                self._end_without_keeper()
         if self.exit is not None:
             yield from self._read_the_rest()
 
@@ -127,8 +130,18 @@ class Spawned:
         if data == b"":
             self._forget(self._life)
         for report in self._reports.take(data or b""):
-            self.exit = Exit(report["status"], report["left"])
+            if "group" in report:
+                self._group = report["group"]
+            else:
+                self.exit = Exit(report["status"], report["left"])
         return iter(())
+
+    def _end_without_keeper(self) -> None:
+        """Somebody killed the keeper: what it kept must not go on without one."""
+        if self._group is not None:
+            with suppress(OSError):
+                os.killpg(self._group, signal.SIGKILL)
+        self.exit = Exit(None)
 
     def _read_output(self) -> Iterator[Message]:
         if not self._take_output():

@@ -68,6 +68,14 @@ def kills_its_keeper(run: RunContext) -> None:
     signal.pause()
 
 
+def forks_and_kills_its_keeper(run: RunContext) -> None:
+    keeper, copy = os.getppid(), os.fork()
+    if copy:
+        tell(run, os.getpid(), copy)
+        os.kill(keeper, signal.SIGKILL)
+    signal.pause()
+
+
 def stops_its_keeper(run: RunContext) -> None:
     tell(run, os.getpid())
     os.kill(os.getppid(), signal.SIGSTOP)

@@ -171,6 +171,13 @@ async def test_a_copy_that_it_forks_ends_with_its_handler_and_says_nothing(
     assert not is_alive(copy)
 
 
+async def test_what_is_left_without_a_keeper_is_ended_too(fifo: Fifo) -> None:
+    end = await ended(handlers.forks_and_kills_its_keeper, args=fifo.args)
+    assert end.outcome is Outcome.FAILED
+    pids = await fifo.pids()
+    eventually(lambda: not any(map(is_alive, pids)), within_s=10)
+
+
 async def test_what_it_leaves_behind_is_ended_and_told(
     fifo: Fifo, caplog: pytest.LogCaptureFixture
 ) -> None:
