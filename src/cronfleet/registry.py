@@ -101,9 +101,12 @@ def known_job(
 
 
 def with_handler(job: KnownJob, handler: Handler) -> KnownJob:
-    """The same job with another handler: for simulated time. Raises InvalidJobError."""
+    """The same job with this handler, in this process: for simulated time.
+
+    Raises InvalidJobError.
+    """
     _check_handler(job.definition.name, handler)
-    return replace(job, handler=handler, is_coroutine=_is_coroutine(handler))
+    return replace(job, handler=handler, is_coroutine=_is_coroutine(handler), isolated=None)
 
 
 def _is_coroutine(handler: Handler) -> bool:

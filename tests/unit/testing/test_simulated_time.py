@@ -77,6 +77,23 @@ def test_plain_handlers_run_in_threads_and_take_no_time(program: Program) -> Non
     assert threading.current_thread() not in threads
 
 
+ISOLATED: list[str] = []
+
+
+def isolated(run: RunContext) -> None:
+    ISOLATED.append(run.run_id)
+
+
+def test_handlers_with_a_process_of_their_own_run_in_that_of_the_test() -> None:
+    scheduler = Scheduler("memory:", program="office")
+    scheduler.add_job(isolated, every(HOUR), isolation="process", timeout=timedelta(minutes=1))
+    ISOLATED.clear()
+    with SimulatedTime(scheduler, start=MIDNIGHT) as time:
+        time.advance(hours=2)
+        assert states(time.runs("isolated")) == ["succeeded", "succeeded"]
+    assert len(ISOLATED) == 2
+
+
 def test_work_that_a_handler_gives_to_a_thread_is_waited_for(scheduler: Scheduler) -> None:
     async def hourly(run: RunContext) -> None:
         assert await asyncio.to_thread(threading.current_thread) is not threading.main_thread()

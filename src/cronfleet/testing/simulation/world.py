@@ -69,7 +69,7 @@ class Cast:
     def _played(self, name: str, job: KnownJob) -> KnownJob:
         if name in self.handlers:
             return with_handler(job, self.handlers[name])
-        return with_handler(job, stub()) if self.stub_others else job
+        return with_handler(job, stub() if self.stub_others else job.handler)
 
 
 class _AtWork(NamedTuple):
