@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from cronfleet.store.contract import Hints, Locker, Renewer, Store
 from cronfleet.store.faults import BY_HAND, Fault, FaultKind
+from cronfleet.store.locks import (
+    MOST_LOCK_WAITERS,
+    WAITER_KEPT_MS,
+    Busy,
+    LockAnswer,
+    Locked,
+    lock_topic,
+)
+from cronfleet.store.orders import KEY_KEPT_MS, MOST_PENDING, Moved, Order, Ordered, Triggered
 from cronfleet.store.values import (
     CLOCK_STEP_BACK_MS,
     DUE,
-    KEY_KEPT_MS,
     LOSSES_ALLOWED,
     MOST_AUDIT,
     MOST_ERROR_CHARACTERS,
     MOST_GAPS,
-    MOST_LOCK_WAITERS,
-    MOST_PENDING,
     MOST_SUPERSEDED,
     MOST_WAITING,
     SOON_MS,
-    WAITER_KEPT_MS,
     Behind,
-    Busy,
     ClaimAnswer,
     ClaimItem,
     Completion,
@@ -31,13 +35,8 @@ from cronfleet.store.values import (
     Granted,
     HeldRun,
     IfActive,
-    LockAnswer,
-    Locked,
-    Moved,
     NewSession,
     NotGranted,
-    Order,
-    Ordered,
     Peer,
     PendingClaim,
     PendingRun,
@@ -49,8 +48,6 @@ from cronfleet.store.values import (
     StoreInfo,
     Swept,
     TickClaim,
-    Triggered,
-    lock_topic,
 )
 
 __all__ = [

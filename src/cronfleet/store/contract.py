@@ -34,6 +34,8 @@ from cronfleet.model import (
 )
 from cronfleet.promise import Promise
 from cronfleet.store.faults import Fault
+from cronfleet.store.locks import LockAnswer
+from cronfleet.store.orders import Moved, Order, Ordered, Triggered
 from cronfleet.store.values import (
     ClaimAnswer,
     ClaimItem,
@@ -41,18 +43,13 @@ from cronfleet.store.values import (
     Declaration,
     DeclareAnswer,
     HeldRun,
-    LockAnswer,
-    Moved,
     NewSession,
-    Order,
-    Ordered,
     Recorded,
     Renewal,
     Seen,
     Start,
     StoreInfo,
     Swept,
-    Triggered,
 )
 
 

@@ -14,7 +14,6 @@ from cronfleet.model import (
     Gap,
     Instant,
     JobName,
-    LockOwner,
     OnLost,
     Outcome,
     ProgramName,
@@ -34,14 +33,8 @@ SOON_MS = 2_000
 LOSSES_ALLOWED = 2
 """The dead session after this many in a row ends a `rerun` run and pauses its job as poisoned."""
 
-KEY_KEPT_MS = 24 * 3_600_000
-"""How long an idempotency key is remembered."""
-
 MOST_WAITING = 1_000
 """How many runs of one job may wait."""
-
-MOST_PENDING = 10_000
-"""A job without a limit that has so many active runs is triggered no more."""
 
 MOST_SUPERSEDED = 20
 """How many superseded definitions of a job are remembered; an older one counts as never seen."""
@@ -57,12 +50,6 @@ MOST_GAPS = 500
 
 DUE = "due"
 """The topic of hints that there may be something to claim."""
-
-WAITER_KEPT_MS = 3_000
-"""A waiter for a lock that has not asked again for so long loses its place."""
-
-MOST_LOCK_WAITERS = 1_000
-"""How many may stand in the queue for one lock; whoever comes later asks without a place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,76 +312,3 @@ class Recorded(StrEnum):
     """The run was lost before; the outcome is kept beside it."""
     REFUSED = "refused"
     """The token is stale, or the run is not started."""
-
-
-# --- the operator's verbs ---------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """Who wants it, why, and the key under which it is done once (kept `KEY_KEPT_MS`)."""
-
-    key: str
-    who: str
-    why: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Triggered:
-    """A run was made, by this order or by an earlier one with its key."""
-
-    run: RunId
-    state: RunState
-    paused: bool
-    """Its job is paused: the run goes on all the same."""
-
-
-class Ordered(StrEnum):
-    """What an order came to."""
-
-    DONE = "done"
-    CHANGED = "changed"
-    """The job is not as it was seen: look again."""
-    UNKNOWN = "unknown"
-    """There is no such job."""
-    FULL = "full"
-    """`MOST_WAITING` runs wait already, or `MOST_PENDING` are active."""
-
-
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """Where an order moves a job's ticks: what it had seen, the gap it leaves, what follows."""
-
-    generation: int
-    expected: Instant | None
-    following: Fire | None
-    gap: Gap | None
-
-
-# --- locks ------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Locked:
-    """The lock is the owner's until its TTL is over, unless renewed."""
-
-    token: int
-    """Rises with every grant, whatever the lock's name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Busy:
-    """Somebody else holds the lock, or has been waiting for longer."""
-
-    free_in_ms: int
-    """When that is over, unless it is renewed or given back before."""
-    ahead: int
-    """How many wait who came before."""
-
-
-LockAnswer: TypeAlias = Locked | Busy
-
-
-def lock_topic(owner: LockOwner) -> str:
-    """The topic of hints that a waiter may have its lock now."""
-    return f"lock:{owner}"
