@@ -130,6 +130,16 @@ WITHOUT = [
         cancel=1,
         **ALONE,
     ),
+    without(
+        "promote_passes_stale",
+        "settles",
+        "a waiting tick that is not wanted any more keeps no other from going on",
+        overlap="wait_all",
+        misfire="all",
+        ticks=3,
+        stale=1,
+        **ALONE,
+    ),
     # start and complete
     without(
         "start_before_handler",

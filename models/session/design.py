@@ -53,6 +53,7 @@ class Decisions:
     promote_in_complete: bool = True
     promote_in_sweep: bool = True
     promote_in_cancel: bool = True
+    promote_passes_stale: bool = True  # What is not wanted any more is skipped, the next goes on.
     # start and complete
     start_before_handler: bool = True
     start_checks_open: bool = True
@@ -115,6 +116,7 @@ class Bounds:
     pause: int = 0
     edit: int = 0
     cancel: int = 0
+    stale: int = 0  # Waiting ticks that become too old to be wanted.
     retry: int = 0
     repeat_trigger: int = 0
 
@@ -132,6 +134,7 @@ BUDGETS = (
     "pause",
     "edit",
     "cancel",
+    "stale",
     "retry",
     "triggers",
     "repeat_trigger",

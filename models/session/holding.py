@@ -131,6 +131,16 @@ THE_DESIGN = [
         ticks=3,
         **QUIET,
     ),
+    holds(
+        "wait-stale",
+        "overlap wait_all, three ticks, one of which waits too long to be wanted",
+        small=True,
+        overlap="wait_all",
+        misfire="all",
+        ticks=3,
+        stale=1,
+        **ALONE,
+    ),
     holds("allow", "overlap allow, two ticks", overlap="allow", ticks=2, **QUIET),
     holds("trigger", "a triggered run beside the tick: it waits at the limit", triggers=1, **QUIET),
     holds(

@@ -12,6 +12,7 @@ from session.state import (
     OPEN,
     PENDING,
     SESSIONS,
+    SKIPPED,
     UNWATCHED,
     WAITING,
     Request,
@@ -120,5 +121,6 @@ def promote(config: Config, world: World, *, allowed: bool) -> None:
         return
     for k, run in enumerate(world.runs):
         if run.state == WAITING:
-            world.set_run(k, Run(PENDING))
-            return
+            world.set_run(k, Run(PENDING) if run.is_wanted else Run(SKIPPED))
+            if run.is_wanted or not config.promote_passes_stale:
+                return

@@ -55,6 +55,7 @@ class Run(NamedTuple):
     state: str
     session: int = NOBODY
     starter: int = NOBODY  # stands for the start id
+    is_wanted: bool = True  # if it waits: its `wanted_until` has not passed
 
 
 class HeldAnswer(NamedTuple):

@@ -105,6 +105,8 @@ class RunInfo:
     outcome: str | None
     late_outcome: str | None
     error: str
+    reason: str | None
+    """Why it was skipped."""
 
     @classmethod
     def of(cls, run: RunRecord) -> RunInfo:
@@ -123,6 +125,7 @@ class RunInfo:
             outcome=run.outcome and run.outcome.value,
             late_outcome=run.late_outcome and run.late_outcome.value,
             error=run.error,
+            reason=run.reason and run.reason.value,
         )
 
 

@@ -33,6 +33,7 @@ from cronfleet.store import (
     Completion,
     Declaration,
     FaultKind,
+    IfActive,
     Moved,
     NewSession,
     Order,
@@ -200,8 +201,13 @@ class Twins:
             self.wait_until(job.expected.due)
         job = replace(job, generation=job.generation - self.seldom())
         shape = self.draw(("tick", "tick", "gap", "both"))
-        items = [a_claim(job, place, shape) for place in range(self.draw((1, 1, 3)))]
+        items = [self.a_claim(job, place, shape) for place in range(self.draw((1, 1, 3)))]
         await self.ask(lambda store: store.claim(session, items))
+
+    def a_claim(self, job: JobRecord, place: int, shape: str) -> TickClaim:
+        wanted_until = self.draw((None, self.clock.wall_ms() + self.draw(SPANS)))
+        if_active = self.draw(tuple(IfActive))
+        return replace(a_claim(job, place, shape), if_active=if_active, wanted_until=wanted_until)
 
     def wait_until(self, instant: int) -> None:
         ahead = instant - self.clock.wall_ms()

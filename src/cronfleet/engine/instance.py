@@ -224,9 +224,13 @@ class Instance:
             self._wake.set()
 
     def _must_not_begin(self, claim: Claim) -> bool:
-        """It goes itself, another must run it, or the store is not the one it was."""
-        is_known = claim.digest == self._jobs[claim.run.job].digest
-        return self._stopping.is_set() or self._session.is_reset or not is_known
+        """It goes itself, another must run it, or the store is not the one it was.
+
+        Or there is no seat: its job was at its limit when the claim was made, and is not now.
+        """
+        job = self._jobs[claim.run.job]
+        may_run_here = claim.digest == job.digest and self._seats.free.of(job) >= 0
+        return self._stopping.is_set() or self._session.is_reset or not may_run_here
 
     async def _give_back(self, claim: Claim, entry: Entry) -> None:
         """The handler must not be entered."""

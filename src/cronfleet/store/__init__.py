@@ -48,6 +48,7 @@ from cronfleet.store.values import (
     StoreInfo,
     Swept,
     TickClaim,
+    Waiting,
 )
 
 __all__ = [
@@ -103,5 +104,6 @@ __all__ = [
     "Swept",
     "TickClaim",
     "Triggered",
+    "Waiting",
     "lock_topic",
 ]

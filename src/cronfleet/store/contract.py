@@ -211,7 +211,8 @@ class Store(Protocol):
 
         An item is granted if the session is open and unexpired, the job's expected fire time
         and generation are those of the item, it is due, and the job is neither paused nor at
-        its limit. The same step advances the expected fire time and the watermark. Once one
+        its limit. There a tick is skipped, or its run waits, as the item says. The same step
+        advances the expected fire time and the watermark. Once one
         item of a job is refused, so are its later ones. Never repeat an unanswered claim: ask
         `held`. Raises ValueError, with nothing claimed, when a tick is out of order.
         """
@@ -227,8 +228,8 @@ class Store(Protocol):
     async def complete(self, completions: Sequence[Completion]) -> list[Recorded]:
         """Record outcomes, under the token alone: an expired session may still complete.
 
-        The same outcome again is `DONE`. A run that ends makes room: its job's oldest waiting
-        run becomes pending.
+        The same outcome again is `DONE`. A run that ends makes room, here or in any other step:
+        its job's oldest waiting run becomes pending, or is skipped if it is not wanted any more.
         """
         ...
 

@@ -34,7 +34,7 @@ LOSSES_ALLOWED = 2
 """The dead session after this many in a row ends a `rerun` run and pauses its job as poisoned."""
 
 MOST_WAITING = 1_000
-"""How many runs of one job may wait."""
+"""How many runs of one job may wait; a due tick that finds so many is skipped."""
 
 MOST_SUPERSEDED = 20
 """How many superseded definitions of a job are remembered; an older one counts as never seen."""
@@ -212,6 +212,10 @@ class IfActive(StrEnum):
     """What a claimed tick becomes if its job is at its limit."""
 
     SKIP = "skip"
+    WAIT = "wait"
+    """A waiting run, in the place of its job's waiting ticks: those are skipped."""
+    WAIT_ALL = "wait_all"
+    """A waiting run behind the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +233,8 @@ class TickClaim:
     following: Fire | None
     gap: Gap | None = None
     if_active: IfActive = IfActive.SKIP
+    wanted_until: Instant | None = None
+    """If it has to wait: promoted later than this, it is skipped."""
 
     @property
     def settles(self) -> Instant:
@@ -268,6 +274,11 @@ class Skipped:
     reason: Reason
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The tick is settled; its run waits until its job is below its limit."""
+
+
 class NotGranted(StrEnum):
     """The item changed nothing."""
 
@@ -276,7 +287,7 @@ class NotGranted(StrEnum):
     """Others were first, or the job or the session is no longer as it was seen."""
 
 
-ClaimAnswer: TypeAlias = Granted | Skipped | NotGranted
+ClaimAnswer: TypeAlias = Granted | Skipped | Waiting | NotGranted
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from cronfleet import store as contract
 from cronfleet.model import Claim, Kind, Outcome, RunId, SessionId, StartId
-from cronfleet.store import Completion, PendingClaim, Start, Store
+from cronfleet.store import Completion, IfActive, PendingClaim, Start, Store
 from cronfleet.testing.samples import PROGRAM, join, order, report, start_id, the_job, tick
 from tests.stores.linearizability import model
 from tests.stores.linearizability.history import FIRST, LIMIT, History
@@ -74,8 +74,10 @@ class Client:
     async def _claim_tick(self) -> None:
         looked = await self._look()
         if isinstance(looked, model.Looked):
-            call = model.ClaimTick(self._session, looked.expected)
+            if_active = self._draw(tuple(IfActive))
+            call = model.ClaimTick(self._session, looked.expected, if_active)
             item = tick(JOB, looked.expected, following=looked.expected + STEP_MS)
+            item = replace(item, if_active=if_active)
             await self._claimed(call, item)
 
     async def _claim_run(self) -> None:
@@ -155,6 +157,8 @@ async def claim(store: Store, session: SessionId, item: contract.ClaimItem) -> A
     (answer,) = await store.claim(session, [item])
     if isinstance(answer, contract.Granted):
         return model.Granted(answer.claim.run, answer.claim.token)
+    if isinstance(answer, contract.Waiting):
+        return "waiting"
     return "skipped" if isinstance(answer, contract.Skipped) else answer.value
 
 

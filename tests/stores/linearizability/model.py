@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from cronfleet.model import ACTIVE, HELD, Instant, Outcome, RunId, RunState, SessionId, StartId
+from cronfleet.store import IfActive
 
 STEP_MS = 3_600_000
 """From one tick to the next."""
@@ -52,12 +53,24 @@ class Register:
         runs = tuple(run if each.id == run.id else each for each in self.runs)
         return replace(self, runs=runs if run in runs else (*runs, run))
 
+    def without_waiting_ticks(self) -> Register:
+        """A newer one is to wait in their place."""
+        waiting = [r for r in self.runs if r.state is RunState.WAITING and not r.id.number]
+        job = self
+        for run in waiting:
+            job = job.put(replace(run, state=RunState.SKIPPED))
+        return job
+
     def promoted(self) -> Register:
-        """The oldest waiting run becomes pending, while there is room."""
-        waiting = next((run for run in self.runs if run.state is RunState.WAITING), None)
-        if waiting is None or self.is_full:
+        """The oldest waiting run becomes pending, while there is room.
+
+        All are made at one instant: of those the one with the lowest id is the oldest.
+        """
+        waiting = [run for run in self.runs if run.state is RunState.WAITING]
+        if not waiting or self.is_full:
             return self
-        return self.put(replace(waiting, state=RunState.PENDING)).promoted()
+        oldest = min(waiting, key=lambda run: run.id)
+        return self.put(replace(oldest, state=RunState.PENDING)).promoted()
 
 
 # --- answers ----------------------------------------------------------------------------------
@@ -94,15 +107,23 @@ Step: TypeAlias = tuple[Answer | None, Register]
 class ClaimTick:
     session: SessionId
     expected: Instant
+    if_active: IfActive = IfActive.SKIP
 
     def step(self, job: Register, answer: Answer | None) -> Step:
         if self.expected != job.expected:
             return "lost", job
         moved = replace(job, expected=self.expected + STEP_MS)
         if job.is_full:
-            return "skipped", moved
+            return self._held_back(moved)
         run = Run(RunId("raced", self.expected), RunState.PENDING)
         return granted(moved, run, self.session, answer)
+
+    def _held_back(self, moved: Register) -> Step:
+        if self.if_active is IfActive.SKIP:
+            return "skipped", moved
+        if self.if_active is IfActive.WAIT:
+            moved = moved.without_waiting_ticks()
+        return "waiting", moved.put(Run(RunId("raced", self.expected), RunState.WAITING))
 
 
 @dataclass(frozen=True, slots=True)

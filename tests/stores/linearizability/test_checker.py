@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from cronfleet.model import Outcome, RunId, RunState, SessionId, StartId
+from cronfleet.store import IfActive
 from tests.stores.linearizability import checker
 from tests.stores.linearizability.checker import Told, UndecidedError, violation
 from tests.stores.linearizability.model import (
@@ -159,6 +160,24 @@ def test_a_waiting_run_that_is_not_promoted_is_found() -> None:
     written = started().call(Trigger("key"), Triggered(BY_HAND, RunState.WAITING))
     written.call(Complete(TICK, 5, Outcome.SUCCEEDED), "done")
     assert written.call(ClaimRun(BEN, BY_HAND), "lost").is_found
+
+
+def test_a_tick_that_waits_in_no_ones_place_is_found() -> None:
+    later = (RunId("raced", STEP_MS), RunId("raced", 2 * STEP_MS))
+    written = started()
+    for tick in later:
+        written.call(ClaimTick(BEN, tick.fire_time, IfActive.WAIT), "waiting")
+    written.call(Complete(TICK, 5, Outcome.SUCCEEDED), "done")
+    assert written.call(ClaimRun(BEN, later[0]), Granted(later[0], 6)).is_found
+
+
+def test_a_tick_that_overtakes_one_that_waits_is_found() -> None:
+    later = (RunId("raced", STEP_MS), RunId("raced", 2 * STEP_MS))
+    written = started()
+    for tick in later:
+        written.call(ClaimTick(BEN, tick.fire_time, IfActive.WAIT_ALL), "waiting")
+    written.call(Complete(TICK, 5, Outcome.SUCCEEDED), "done")
+    assert written.call(ClaimRun(BEN, later[1]), Granted(later[1], 6)).is_found
 
 
 def test_a_key_that_makes_two_runs_is_found() -> None:

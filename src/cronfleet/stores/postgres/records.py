@@ -181,8 +181,23 @@ class PostgresRecords:
         run = self._loaded.waiting(job, gone)
         return run and (self.writes.runs.get(run.id) or run)
 
+    def ticks_waiting(self, job: JobName) -> Sequence[RunRecord]:
+        now = {run.id: run for run in self._loaded.ticks_waiting(job)} | self._written(job)
+        ticks = [run for run in now.values() if run.state is RunState.WAITING]
+        return sorted(
+            (run for run in ticks if not run.id.number), key=lambda run: (run.created_at, run.id)
+        )
+
     def count_waiting(self, job: JobName) -> int:
-        return self._loaded.rows("count_waiting", job=job)[0]["count"]
+        stored: int = self._loaded.rows("count_waiting", job=job)[0]["count"]
+        return stored + sum(
+            (run.state is RunState.WAITING) - self._loaded.was_waiting(run.id)
+            for run in self._written(job).values()
+        )
+
+    def _written(self, job: JobName) -> dict[RunId, RunRecord]:
+        """The job's runs that this step has made or changed."""
+        return {run.id: run for run in self.writes.runs.values() if run and run.id.job == job}
 
     def runs_held(self, session: SessionId) -> Sequence[RunRecord]:
         return [run_from(row) for row in self._loaded.rows("runs_held", session=session)]

@@ -55,6 +55,7 @@ from cronfleet.store import (
     Start,
     StoreInfo,
     Triggered,
+    Waiting,
 )
 from cronfleet.stores.redis.connections import Reply, Word
 from cronfleet.stores.redis.packing import packed, unpacked
@@ -87,6 +88,8 @@ def item(each: ClaimItem) -> Iterable[Word]:
         each.settles,
         *_fire(each.following),
         *_gap(each.gap),
+        each.if_active,
+        "" if each.wanted_until is None else each.wanted_until,
     )
 
 
@@ -199,6 +202,8 @@ def claim_answer(asked: ClaimItem, reply: Reply) -> ClaimAnswer:
             return Granted(Claim(_run_of(asked), Kind(kind), token, attempt, digest))
         case ["skipped", reason]:
             return Skipped(Reason(reason))
+        case ["waiting"]:
+            return Waiting()
         case _:
             return NotGranted(reply)
 
@@ -251,7 +256,8 @@ def job(reply: Reply) -> JobRecord:
 
 def run(reply: Reply) -> RunRecord:
     run_id, kind, state, attempt, token, on_lost, losses, created_at, not_before, *rest = reply
-    session, instance, start_id, claimed_at, started_at, ended_at, outcome, late, error = rest
+    session, instance, start_id, claimed_at, started_at, ended_at, outcome, *rest = rest
+    late, error, wanted_until, reason = rest
     return RunRecord(
         id=RunId.parse(run_id),
         kind=Kind(kind),
@@ -271,6 +277,8 @@ def run(reply: Reply) -> RunRecord:
         outcome=None if outcome is None else Outcome(outcome),
         late_outcome=None if late is None else Outcome(late),
         error=error,
+        wanted_until=wanted_until,
+        reason=None if reason is None else Reason(reason),
     )
 
 

@@ -27,8 +27,8 @@ from cronfleet.store import (
     Moved,
     Order,
 )
+from cronfleet.stores.steps.overlap import promote
 from cronfleet.stores.steps.records import Records
-from cronfleet.stores.steps.runs import promote
 
 _PAGE = 200
 NO_SESSION = "it had no session, so nobody could tell how it ended"

@@ -24,7 +24,8 @@ from cronfleet.store import (
     Ordered,
     Triggered,
 )
-from cronfleet.stores.steps.claims import add_gap
+from cronfleet.stores.steps.gaps import add_gap
+from cronfleet.stores.steps.overlap import is_full, new_run
 from cronfleet.stores.steps.records import Records
 
 
@@ -35,12 +36,12 @@ def trigger(records: Records, name: JobName, order: Order) -> Triggered | Ordere
     earlier = _earlier_answer(records, "trigger", name, order)
     if earlier:
         return _same_again(records, earlier, job)
-    at_limit = bool(job.limit) and job.active >= job.limit
-    if at_limit and records.count_waiting(name) >= MOST_WAITING:
+    waits = is_full(job)
+    if waits and records.count_waiting(name) >= MOST_WAITING:
         return Ordered.FULL
     if job.active >= MOST_PENDING:
         return Ordered.FULL
-    state = RunState.WAITING if at_limit else RunState.PENDING
+    state = RunState.WAITING if waits else RunState.PENDING
     run = _new_manual(records, job, state)
     records.put_run(run)
     if state is RunState.PENDING:
@@ -60,16 +61,8 @@ def _new_manual(records: Records, job: JobRecord, state: RunState) -> RunRecord:
     number = newest.id.number + 1 if newest and newest.id.fire_time == records.now else 1
     while records.run(RunId(job.name, records.now, number)):
         number += 1
-    return RunRecord(
-        id=RunId(job.name, records.now, number),
-        kind=Kind.MANUAL,
-        state=state,
-        attempt=1,
-        token=0,
-        on_lost=job.on_lost,
-        losses=0,
-        created_at=records.now,
-        not_before=records.now,
+    return replace(
+        new_run(records, job, RunId(job.name, records.now, number), Kind.MANUAL), state=state
     )
 
 

@@ -40,6 +40,7 @@ def clear(records: Records, id_seen: str, name: JobName, limit: int) -> int:
                 outcome=Outcome.CANCELLED,
                 ended_at=records.now,
                 session=None,
+                wanted_until=None,
                 error=SET_ASIDE,
             )
         )

@@ -17,6 +17,7 @@ from cronfleet.model import (
     SessionId,
 )
 from cronfleet.store import LOSSES_ALLOWED, Completion, Recorded, Start
+from cronfleet.stores.steps.overlap import promote
 from cronfleet.stores.steps.records import Records
 
 
@@ -155,14 +156,3 @@ def _end(records: Records, run: RunRecord, outcome: Outcome) -> RunRecord:
     job = job_of(records, run)
     promote(records, replace(job, active=job.active - 1))
     return ended
-
-
-def promote(records: Records, job: JobRecord) -> None:
-    """Store the job, and give the room that it has to its waiting runs, oldest first."""
-    while not job.limit or job.active < job.limit:
-        run = records.oldest_waiting(job.name)
-        if run is None:
-            break
-        records.put_run(replace(run, state=RunState.PENDING, not_before=records.now))
-        job = replace(job, active=job.active + 1)
-    records.put_job(job)

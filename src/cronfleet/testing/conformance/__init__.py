@@ -9,6 +9,7 @@ from cronfleet.testing.conformance.lock_answers import LockMatrixTests
 from cronfleet.testing.conformance.locks import LockTests
 from cronfleet.testing.conformance.matrix import MatrixTests
 from cronfleet.testing.conformance.orders import AuditTests, PauseTests, SkipTests, TriggerTests
+from cronfleet.testing.conformance.overlap import OverlapTests
 from cronfleet.testing.conformance.promises import PromiseTests
 from cronfleet.testing.conformance.resets import (
     AdoptTests,
@@ -28,6 +29,7 @@ class StoreConformance(
     JobTests,
     PeekTests,
     ClaimTests,
+    OverlapTests,
     MatrixTests,
     StartTests,
     CompleteTests,

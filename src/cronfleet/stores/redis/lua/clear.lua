@@ -32,6 +32,7 @@ for at = 1, math.min(limit, #cleared) do
   end
   set_error(run, text)
   run.state, run.outcome, run.ended_at, run.session = 'cancelled', 'cancelled', now, false
+  run.wanted_until = false
 end
 save()
 return math.min(limit, #cleared)

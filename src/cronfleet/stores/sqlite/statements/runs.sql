@@ -2,11 +2,12 @@
 SELECT * FROM run WHERE id = :id;
 
 -- put_run: create a run or replace what changes of it. :created_at, :not_before, :claimed_at,
--- :started_at and :ended_at are instants.
+-- :started_at, :ended_at and :wanted_until are instants.
 INSERT INTO run VALUES (
     :id, :job, :fire_time, :number, (SELECT program FROM job WHERE name = :job), :kind, :state,
     :attempt, :token, :on_lost, :losses, :created_at, :not_before, :session, :instance,
-    :start_id, :claimed_at, :started_at, :ended_at, :outcome, :late_outcome, :error
+    :start_id, :claimed_at, :started_at, :ended_at, :outcome, :late_outcome, :error,
+    :wanted_until, :reason
 )
 ON CONFLICT (id) DO UPDATE SET
     state = excluded.state,
@@ -22,7 +23,9 @@ ON CONFLICT (id) DO UPDATE SET
     ended_at = excluded.ended_at,
     outcome = excluded.outcome,
     late_outcome = excluded.late_outcome,
-    error = excluded.error;
+    error = excluded.error,
+    wanted_until = excluded.wanted_until,
+    reason = excluded.reason;
 
 -- drop_run: forget the run :id.
 DELETE FROM run WHERE id = :id;
@@ -43,6 +46,10 @@ LIMIT :limit OFFSET :skip;
 SELECT * FROM run WHERE job = :job AND state = 'waiting'
 ORDER BY created_at, fire_time, number
 LIMIT 1;
+
+-- ticks_waiting: the waiting runs of :job that are ticks, the oldest first.
+SELECT * FROM run WHERE job = :job AND state = 'waiting' AND number = 0
+ORDER BY created_at, fire_time;
 
 -- count_waiting: how many runs of :job wait.
 SELECT count(*) FROM run WHERE job = :job AND state = 'waiting';

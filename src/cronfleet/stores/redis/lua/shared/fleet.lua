@@ -102,7 +102,7 @@ local NUMBERS = {
   active = true, attempt = true, claimed_at = true, counter = true, created_at = true, due = true,
   ended_at = true, epoch = true, expires_at = true, fire = true, generation = true, greatest = true,
   joined_at = true, limit = true, lived = true, losses = true, not_before = true, schema = true,
-  started_at = true, token = true, ttl = true, watermark = true,
+  started_at = true, token = true, ttl = true, wanted_until = true, watermark = true,
 }
 
 -- A kind of record: `fields` has a short name for each name.

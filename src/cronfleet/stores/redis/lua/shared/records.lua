@@ -11,7 +11,7 @@ local RUN = kind_of({
   kind = 'k', state = 's', attempt = 'a', token = 't', on_lost = 'o', losses = 'l',
   created_at = 'm', not_before = 'n', session = 'h', instance = 'i', start_id = 'd',
   claimed_at = 'c', started_at = 'b', ended_at = 'e', outcome = 'r', late_outcome = 'v',
-  has_error = 'x',
+  has_error = 'x', wanted_until = 'w', reason = 'y',
 }, {kind = 'tick', attempt = 1, token = 0, on_lost = 'abandon', losses = 0, instance = ''})
 
 -- Where a run goes when it has ended.
@@ -126,14 +126,22 @@ local function set_error(run, text)
   run.error, run.has_error = text, text ~= '' and '1'
 end
 
--- The oldest waiting run of a job that this script has not promoted yet; nil if there is none.
+-- The oldest stored run of a job that waits still; nil if there is none.
 local function oldest_waiting(job)
-  local promoted = job.promoted or 0
-  local place = call('ZRANGE', key('waiting', job.name), promoted, promoted)[1]
-  if place then
-    job.promoted = promoted + 1
-    return find_run(id_at(job.name, place))
-  end
+  repeat
+    local seen = job.waiters_seen or 0
+    local place = call('ZRANGE', key('waiting', job.name), seen, seen)[1]
+    local run = place and find_run(id_at(job.name, place))
+    if run and run.state == 'waiting' then
+      return run -- Seen, once it waits no more.
+    end
+    job.waiters_seen = seen + 1
+  until not place
+end
+
+-- How many runs of a job wait now; those that this script has made or ended are in `new_waiters`.
+local function count_waiting(job)
+  return call('ZCARD', key('waiting', job.name)) + (job.new_waiters or 0)
 end
 
 -- Gaps ------------------------------------------------------------------------------------

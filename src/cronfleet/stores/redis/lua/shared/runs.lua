@@ -1,14 +1,30 @@
 -- A run after its claim: put back, ended, lost; and the room that it leaves.
 
+-- A waiting run waits no more.
+local function leave_waiting(run, job, state)
+  run.state, run.wanted_until = state, false
+  job.new_waiters = (job.new_waiters or 0) - 1
+end
+
+-- Ends a waiting run that nobody will carry out.
+local function skip(run, job, reason)
+  leave_waiting(run, job, 'skipped')
+  run.reason, run.ended_at = reason, now
+end
+
 -- Gives the room that a job has to its waiting runs, oldest first.
 local function promote(job)
   while not is_full(job) do
     local run = oldest_waiting(job)
     if not run then
       return
+    elseif run.wanted_until and run.wanted_until < now then
+      skip(run, job, 'misfire')
+    else
+      leave_waiting(run, job, 'pending')
+      run.not_before = now
+      job.active = job.active + 1
     end
-    run.state, run.not_before = 'pending', now
-    job.active = job.active + 1
   end
 end
 
