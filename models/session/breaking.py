@@ -131,6 +131,14 @@ WITHOUT = [
         **ALONE,
     ),
     without(
+        "asked_ends",
+        "cancel_undone",
+        "a run that was asked to cancel makes no further attempt",
+        cancel=1,
+        retry=1,
+        **ALONE,
+    ),
+    without(
         "promote_passes_stale",
         "settles",
         "a waiting tick that is not wanted any more keeps no other from going on",

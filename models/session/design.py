@@ -8,6 +8,7 @@ SAFE = frozenset(
     {
         "at_most_once",
         "buried_alive",
+        "cancel_undone",
         "claim_once",
         "claim_taken_back",
         "disowned",
@@ -46,6 +47,7 @@ class Decisions:
     pending_ignores_pause: bool = True
     trigger_checks_limit: bool = True
     trigger_has_key: bool = True
+    asked_ends: bool = True  # A run whose holder was asked to cancel it makes no further attempt.
     wait_replaces_ticks_only: bool = True  # A run that a person asked for is not replaced.
     pause_raises_generation: bool = True
     edit_raises_generation: bool = True

@@ -122,6 +122,17 @@ THE_DESIGN = [
         instances=1,
     ),
     holds("wait", "overlap wait, operator cancels", overlap="wait", ticks=2, cancel=1, **QUIET),
+    holds(
+        "cancel-started",
+        "a started run's holder is asked to cancel it, fails with a retry left, or is killed",
+        small=True,
+        cancel=1,
+        retry=1,
+        crash=1,
+        rerun=True,
+        restarts=True,
+        **ALONE,
+    ),
     holds("wait-crash", "overlap wait, holder killed", overlap="wait", ticks=2, crash=1, **QUIET),
     holds(
         "wait-all",

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from session.design import Config
-from session.sessions import any_active, attempt_again, is_expired, is_open, promote
+from session.sessions import (
+    any_active,
+    attempt_again,
+    is_expired,
+    is_open,
+    may_try_again,
+    promote,
+)
 from session.state import (
     CLAIMED,
     LOST,
@@ -150,7 +157,8 @@ def complete(config: Config, world: World, request: Request) -> tuple[bool, str]
     if not request.token:
         world.broken.append("stale_outcome")
     is_lost = request.op == "complete as lost"
-    if request.op == "complete as failed" or (is_lost and config.rerun):
+    tries_again = request.op == "complete as failed" or (is_lost and config.rerun)
+    if tries_again and may_try_again(config, world, k):
         attempt_again(world, k)
         return True, "pending, next attempt"
     world.set_run(k, Run(LOST, run.session) if is_lost else Run(SUCCEEDED))

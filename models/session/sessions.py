@@ -94,11 +94,18 @@ def sweep(config: Config, world: World, k: int) -> None:
     run = world.runs[k]
     if run.state == CLAIMED:
         world.set_run(k, Run(PENDING))
-    elif config.rerun:
+    elif config.rerun and may_try_again(config, world, k):
         attempt_again(world, k)
     else:
         world.set_run(k, Run(LOST, run.session))
         promote(config, world, allowed=config.promote_in_sweep)
+
+
+def may_try_again(config: Config, world: World, k: int) -> bool:
+    is_asked = world.runs[k].is_asked
+    if is_asked and not config.asked_ends:
+        world.broken.append("cancel_undone")
+    return not (is_asked and config.asked_ends)
 
 
 def attempt_again(world: World, k: int) -> None:

@@ -16,6 +16,7 @@ from session.state import (
     CLAIMED,
     NOBODY,
     PENDING,
+    STARTED,
     UNATTENDED,
     WAITING,
     Job,
@@ -95,6 +96,12 @@ def _cancel(config: Config, state: State) -> Iterator[Step]:
             world.set_run(k, Run(CANCELLED))
             promote(config, world, allowed=config.promote_in_cancel)
             label = f"OPERATOR cancels run {k}, {run.state}"
+            yield step(config, world, label, is_fault=True)
+        elif run.state == STARTED:
+            world = World(state)
+            world.spend("cancel")
+            world.set_run(k, run._replace(is_asked=True))
+            label = f"OPERATOR asks the holder of run {k} to cancel it"
             yield step(config, world, label, is_fault=True)
 
 

@@ -18,6 +18,7 @@ from cronfleet.errors import (
     StoreRefusedError,
     StoreUnavailableError,
     UnknownJobError,
+    UnknownRunError,
 )
 from cronfleet.info import (
     Adoption,
@@ -72,6 +73,7 @@ __all__ = [
     "StoreUnavailableError",
     "TriggeredRun",
     "UnknownJobError",
+    "UnknownRunError",
     "Verdict",
     "at",
     "cron",

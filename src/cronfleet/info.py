@@ -107,6 +107,8 @@ class RunInfo:
     error: str
     reason: str | None
     """Why it was skipped."""
+    cancel_asked_at: datetime | None
+    """When its instance was asked to cancel it, which takes until the handler has ended."""
 
     @classmethod
     def of(cls, run: RunRecord) -> RunInfo:
@@ -126,6 +128,7 @@ class RunInfo:
             late_outcome=run.late_outcome and run.late_outcome.value,
             error=run.error,
             reason=run.reason and run.reason.value,
+            cancel_asked_at=_moment(run.cancel_asked_at),
         )
 
 

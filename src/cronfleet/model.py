@@ -308,6 +308,8 @@ class RunRecord:
     """Of a waiting tick: promoted later than this, it is skipped."""
     reason: Reason | None = None
     """Why it was skipped."""
+    cancel_asked_at: Instant | None = None
+    """When its holder was asked to cancel it, who may not have done so."""
 
 
 @dataclass(frozen=True, slots=True)

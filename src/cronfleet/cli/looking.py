@@ -126,6 +126,8 @@ def _note(run: RunInfo) -> str:
             notes.insert(0, f"next at {moment(run.not_before)}")
     if run.reason:
         notes.append(run.reason)
+    if run.ended_at is None:
+        notes.append(run.id)  # By which it can be cancelled.
     if run.late_outcome:
         notes.append(f"came late: {run.late_outcome}")
     return "; ".join(filter(None, notes))

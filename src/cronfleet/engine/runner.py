@@ -8,7 +8,7 @@ import logging
 import random
 import threading
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import cast
@@ -19,6 +19,7 @@ from cronfleet.engine.threads import in_thread
 from cronfleet.errors import CronfleetError
 from cronfleet.model import Claim, OnLost, Outcome, SessionId
 from cronfleet.policy import retry_in_ms
+from cronfleet.store import CancelAsked
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -45,6 +46,8 @@ class _Entered:
     call: asyncio.Future[BaseException | None]
     given_up: asyncio.Event = field(default_factory=asyncio.Event)
     cancelled_as: Outcome | None = None
+    is_asked: bool = False
+    """Somebody asked for it to be cancelled: there is no further attempt."""
 
 
 class _NotEnteredError(CronfleetError):
@@ -60,6 +63,11 @@ class Runner:
         self._entered: dict[Claim, _Entered] = {}
         self._draining = threading.Event()
         self._is_stopped = False
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether any handler has been entered and has not ended."""
+        return bool(self._entered)
 
     async def run(self, job: KnownJob, claim: Claim, session: SessionId) -> Ended:
         """Enter the handler and wait for its end, however it ends."""
@@ -91,6 +99,19 @@ class Runner:
             if entered.job.definition.on_lost is OnLost.RERUN:
                 entered.lost.set()
                 self._cancel(entered, Outcome.LOST)
+
+    def cancel(self, asked: Iterable[CancelAsked]) -> None:
+        """Cancel these runs, as far as they are here. A thread is told, and waited for."""
+        wanted = {(each.run, each.token) for each in asked}
+        for claim, entered in self._entered.items():
+            if (claim.run, claim.token) in wanted and not entered.cancelled_as:
+                log.info("%s: asked to cancel", claim.run)
+                entered.lost.set()
+                entered.is_asked = True
+                if entered.job.is_coroutine:
+                    self._cancel(entered, Outcome.CANCELLED)
+                else:
+                    entered.cancelled_as = Outcome.CANCELLED
 
     def drain(self) -> None:
         """Its instance was told to stop: tell the handlers, and those entered from now on."""
@@ -203,9 +224,7 @@ def _ended(entered: _Entered, claim: Claim) -> Ended:
     call = entered.call
     if not call.done():
         log.error("%s: its handler goes on although it was cancelled", claim.run)
-        timed_out = entered.cancelled_as is Outcome.TIMED_OUT
-        outcome = Outcome.TIMED_OUT if timed_out else Outcome.LOST
-        return Ended(outcome, error="did not end when cancelled")
+        return Ended(_given_up_as(entered), error="did not end when cancelled")
     if call.cancelled():
         error = None if entered.cancelled_as else asyncio.CancelledError("its task was cancelled")
     elif (error := call.result()) is None:
@@ -215,7 +234,15 @@ def _ended(entered: _Entered, claim: Claim) -> Ended:
     outcome = entered.cancelled_as or Outcome.FAILED
     if error is not None:
         log.warning("%s %s: %s", claim.run, outcome, _said(error), exc_info=error)
-    return Ended(outcome, _retry(entered.job, claim, outcome, error), _said(error))
+    retry_in_ms = None if entered.is_asked else _retry(entered.job, claim, outcome, error)
+    return Ended(outcome, retry_in_ms, _said(error))
+
+
+def _given_up_as(entered: _Entered) -> Outcome:
+    """How the attempt of a handler ended that goes on although it was cancelled."""
+    if entered.is_asked:
+        return Outcome.CANCELLED
+    return Outcome.TIMED_OUT if entered.cancelled_as is Outcome.TIMED_OUT else Outcome.LOST
 
 
 def _end_of_drain(job: KnownJob) -> Outcome:

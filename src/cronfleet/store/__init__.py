@@ -14,6 +14,7 @@ from cronfleet.store.locks import (
 )
 from cronfleet.store.orders import KEY_KEPT_MS, MOST_PENDING, Moved, Order, Ordered, Triggered
 from cronfleet.store.values import (
+    CANCEL,
     CLOCK_STEP_BACK_MS,
     DUE,
     LOSSES_ALLOWED,
@@ -24,6 +25,7 @@ from cronfleet.store.values import (
     MOST_WAITING,
     SOON_MS,
     Behind,
+    CancelAsked,
     ClaimAnswer,
     ClaimItem,
     Completion,
@@ -49,10 +51,12 @@ from cronfleet.store.values import (
     Swept,
     TickClaim,
     Waiting,
+    kept_text,
 )
 
 __all__ = [
     "BY_HAND",
+    "CANCEL",
     "CLOCK_STEP_BACK_MS",
     "DUE",
     "KEY_KEPT_MS",
@@ -68,6 +72,7 @@ __all__ = [
     "WAITER_KEPT_MS",
     "Behind",
     "Busy",
+    "CancelAsked",
     "ClaimAnswer",
     "ClaimItem",
     "Completion",
@@ -105,5 +110,6 @@ __all__ = [
     "TickClaim",
     "Triggered",
     "Waiting",
+    "kept_text",
     "lock_topic",
 ]

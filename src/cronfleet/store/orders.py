@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cronfleet.model import Fire, Gap, Instant, RunId, RunState
+from cronfleet.store.values import kept_text
 
 KEY_KEPT_MS = 24 * 3_600_000
 """How long an idempotency key is remembered."""
@@ -21,6 +22,12 @@ class Order:
     key: str
     who: str
     why: str = ""
+
+    @property
+    def by_whom(self) -> str:
+        """Who wants it and why, to stand behind what was done to a run in its error text."""
+        by = f" by {self.who}" if self.who else ""
+        return kept_text(f"{by}{f': {self.why}' if self.why else ''}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,11 @@ class Ordered(StrEnum):
     CHANGED = "changed"
     """The job is not as it was seen: look again."""
     UNKNOWN = "unknown"
-    """There is no such job."""
+    """There is no such job, or no such run."""
+    ASKED = "asked"
+    """The run's holder is asked for it."""
+    ENDED = "ended"
+    """The run had ended before."""
     FULL = "full"
     """`MOST_WAITING` runs wait already, or `MOST_PENDING` are active."""
 

@@ -51,6 +51,9 @@ MOST_GAPS = 500
 DUE = "due"
 """The topic of hints that there may be something to claim."""
 
+CANCEL = "cancel"
+"""The topic of hints that a session may be asked to cancel a run."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoreInfo:
@@ -98,6 +101,14 @@ class Peer:
 
 
 @dataclass(frozen=True, slots=True)
+class CancelAsked:
+    """A started run that its holder is to cancel."""
+
+    run: RunId
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
 class Renewal:
     """The answer to a renewal that prolonged the session."""
 
@@ -106,6 +117,8 @@ class Renewal:
     tzdata: str
     """The newest version that any open session joined with."""
     peers: Sequence[Peer]
+    cancels: Sequence[CancelAsked] = ()
+    """Runs of the session that it is asked to cancel, until they have ended; by run id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +312,11 @@ class Start:
     start_id: StartId
 
 
+def kept_text(error: str) -> str:
+    """An error as it is stored: cut, and with `?` for what UTF-8 cannot say."""
+    return error[:MOST_ERROR_CHARACTERS].encode("utf-8", "replace").decode()
+
+
 @dataclass(frozen=True, slots=True)
 class Completion:
     """How an attempt ended. With `retry_in_ms` the run is made pending again."""
@@ -311,8 +329,8 @@ class Completion:
 
     @property
     def kept_error(self) -> str:
-        """The error as it is stored: cut, and with `?` for what UTF-8 cannot say."""
-        return self.error[:MOST_ERROR_CHARACTERS].encode("utf-8", "replace").decode()
+        """The error as it is stored."""
+        return kept_text(self.error)
 
 
 class Recorded(StrEnum):

@@ -261,6 +261,9 @@ class _MemoryRecords:
     def count_held(self, session: SessionId) -> int:
         return len(self.runs_held(session))
 
+    def runs_to_cancel(self, session: SessionId) -> Sequence[RunRecord]:
+        return [run for run in self.runs_held(session) if run.cancel_asked_at is not None]
+
     def runs_orphaned(self, limit: int) -> Sequence[RunRecord]:
         orphaned = [
             run

@@ -65,7 +65,8 @@ class Client:
 
     async def work(self) -> None:
         often = [self._claim_tick, self._start, self._complete]
-        seldom = [self._claim_run, self._release, self._trigger, self._look, self._held]
+        seldom = [self._claim_run, self._release, self._trigger, self._cancel]
+        seldom += [self._look, self._held]
         for _ in range(CALLS):
             await self._draw([*3 * often, *seldom])()
 
@@ -129,6 +130,14 @@ class Client:
         for _ in range(2):
             await self._ask(model.Trigger(key), trigger(self._store, key))
 
+    async def _cancel(self) -> None:
+        """One of the last claims' runs; twice under one key."""
+        for mine in self._drawn():
+            self._keys += 1
+            key = f"{self._name}-{self._keys}"
+            for _ in range(2):
+                await self._ask(model.Cancel(key, mine.run), cancel(self._store, mine.run, key))
+
     async def _look(self) -> Answer | None:
         return await self._ask(model.Look(), look(self._store))
 
@@ -186,6 +195,10 @@ async def trigger(store: Store, key: str) -> Answer:
     answer = await store.trigger(JOB, order(key))
     assert isinstance(answer, contract.Triggered)
     return model.Triggered(answer.run, answer.state)
+
+
+async def cancel(store: Store, run: RunId, key: str) -> Answer:
+    return (await store.cancel(run, order(key))).value
 
 
 async def look(store: Store) -> Answer:

@@ -9,7 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from cronfleet.model import ACTIVE, HELD, Instant, Outcome, RunId, RunState, SessionId, StartId
+from cronfleet.model import (
+    ACTIVE,
+    HELD,
+    TERMINAL,
+    Instant,
+    Outcome,
+    RunId,
+    RunState,
+    SessionId,
+    StartId,
+)
 from cronfleet.store import IfActive
 
 STEP_MS = 3_600_000
@@ -24,6 +34,8 @@ class Run:
     """None: it was granted in an answer that nobody has seen."""
     session: SessionId | None = None
     start_id: StartId | None = None
+    is_asked: bool = False
+    """Its holder is asked to cancel it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +49,8 @@ class Register:
     runs: tuple[Run, ...] = ()
     """In the order in which they were made."""
     answered: tuple[tuple[str, Triggered], ...] = ()
+    cancelled: tuple[tuple[tuple[str, RunId], str], ...] = ()
+    """What cancels were answered, by key and run."""
 
     @property
     def active(self) -> int:
@@ -209,6 +223,28 @@ class Trigger:
 
 
 @dataclass(frozen=True, slots=True)
+class Cancel:
+    key: str
+    run: RunId
+
+    def step(self, job: Register, answer: Answer | None) -> Step:
+        earlier = dict(job.cancelled).get((self.key, self.run))
+        run = job.find(self.run)
+        if earlier or run is None:
+            return earlier or "unknown", job
+        if run.state in TERMINAL:
+            return "ended", job
+        if run.is_asked:
+            return "asked", job
+        told = "asked" if run.state is RunState.STARTED else "done"
+        job = replace(job, cancelled=(*job.cancelled, ((self.key, self.run), told)))
+        if told == "asked":
+            return told, job.put(replace(run, is_asked=True))
+        ended = Run(run.id, RunState.CANCELLED, run.token)
+        return told, job.put(ended).promoted()
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     def step(self, job: Register, answer: Answer | None) -> Step:
         return Looked(job.expected, job.active), job
@@ -231,4 +267,6 @@ class Held:
         return frozenset((run.id, run.token or 0, run.state) for run in held if run), job
 
 
-Call: TypeAlias = ClaimTick | ClaimRun | StartRun | Complete | Release | Trigger | Look | Held
+Call: TypeAlias = (
+    ClaimTick | ClaimRun | StartRun | Complete | Release | Trigger | Cancel | Look | Held
+)

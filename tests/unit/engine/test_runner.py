@@ -15,6 +15,7 @@ from cronfleet.engine.known import Handler, KnownJob
 from cronfleet.engine.runner import Ended, Runner
 from cronfleet.model import Claim, Kind, Outcome, RunId, SessionId
 from cronfleet.registry import known_job
+from cronfleet.store import CancelAsked
 from tests.virtual_time import virtual_loop
 
 NOON_MS = 1_774_785_600_000
@@ -344,6 +345,25 @@ async def test_when_all_is_stopped_every_handler_is_cancelled_and_none_is_entere
         Outcome.LOST,
         "its instance stopped; its handler was not entered",
     )
+
+
+async def test_a_cancel_is_for_one_attempt_alone() -> None:
+    runner = new_runner()
+    running = await under_way(runner, sleeps)
+    runner.cancel([CancelAsked(claim().run, claim().token - 1)])
+    await asyncio.sleep(GRACE_S + 1)
+    assert not running.done()
+    runner.cancel([CancelAsked(claim().run, claim().token)])
+    assert await running == Ended(Outcome.CANCELLED)
+
+
+async def test_what_was_timed_out_already_is_not_cancelled_as_well() -> None:
+    runner = new_runner()
+    running = await under_way(runner, swallows, timeout=timedelta(seconds=1), retry=Retry())
+    await asyncio.sleep(2)
+    runner.cancel([CancelAsked(claim().run, claim().token)])
+    end = await running
+    assert (end.outcome, end.retry_in_ms) == (Outcome.TIMED_OUT, None)
 
 
 async def test_a_failure_is_logged_once_as_a_warning(caplog: pytest.LogCaptureFixture) -> None:

@@ -205,6 +205,9 @@ class PostgresRecords:
     def count_held(self, session: SessionId) -> int:
         return self._loaded.held(session)
 
+    def runs_to_cancel(self, session: SessionId) -> Sequence[RunRecord]:
+        return [run_from(row) for row in self._loaded.rows("runs_to_cancel", session=session)]
+
     def runs_orphaned(self, limit: int) -> Sequence[RunRecord]:
         return self._loaded.orphaned(limit)
 

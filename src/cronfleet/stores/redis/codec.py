@@ -28,6 +28,7 @@ from cronfleet.model import (
 from cronfleet.store import (
     Behind,
     Busy,
+    CancelAsked,
     ClaimAnswer,
     ClaimItem,
     Completion,
@@ -106,9 +107,10 @@ def claim(each: Claim) -> Iterable[Word]:
     return (str(each.run), each.token)
 
 
-def order(verb: str, job: JobName, each: Order) -> Iterable[Word]:
+def order(verb: str, job: JobName, each: Order, about: str = "") -> Iterable[Word]:
+    """`about` is what it names, if that is not the job."""
     audit = json.dumps([verb, job, each.who, each.why])
-    return (job, _text(each.key), _text(each.who), _text(each.why), audit)
+    return (about or job, _text(each.key), _text(each.who), _text(each.why), audit)
 
 
 def mending(job: JobName, repair: Order | None) -> Iterable[Word]:
@@ -156,12 +158,16 @@ def info(reply: Reply) -> StoreInfo:
 
 
 def renewal(reply: Reply) -> Renewal:
-    said, held, tzdata, peers = reply
+    said, held, tzdata, peers, cancels = reply
     return Renewal(
         info=info(said),
         held=held,
         tzdata=tzdata,
         peers=[Peer(SessionId(session), *rest) for session, *rest in peers],
+        cancels=sorted(
+            (CancelAsked(RunId.parse(run), token) for run, token in cancels),
+            key=lambda asked: asked.run,
+        ),
     )
 
 
@@ -257,7 +263,7 @@ def job(reply: Reply) -> JobRecord:
 def run(reply: Reply) -> RunRecord:
     run_id, kind, state, attempt, token, on_lost, losses, created_at, not_before, *rest = reply
     session, instance, start_id, claimed_at, started_at, ended_at, outcome, *rest = rest
-    late, error, wanted_until, reason = rest
+    late, error, wanted_until, reason, cancel_asked_at = rest
     return RunRecord(
         id=RunId.parse(run_id),
         kind=Kind(kind),
@@ -279,6 +285,7 @@ def run(reply: Reply) -> RunRecord:
         error=error,
         wanted_until=wanted_until,
         reason=None if reason is None else Reason(reason),
+        cancel_asked_at=cancel_asked_at,
     )
 
 

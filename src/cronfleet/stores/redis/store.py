@@ -193,6 +193,10 @@ class RedisStore(OpenRedis):
         words = (*codec.order("skip_next", job, order), *codec.moved(moved))
         return Ordered(await self._call("skip_next", *words))
 
+    async def cancel(self, run: RunId, order: Order) -> Ordered:
+        words = codec.order("cancel", run.job, order, about=str(run))
+        return Ordered(await self._call("cancel", *words, order.by_whom))
+
     # --- after a reset
 
     async def settle(self, id_seen: str, job: JobName, moved: Moved) -> Ordered:

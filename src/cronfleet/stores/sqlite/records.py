@@ -191,6 +191,9 @@ class SqliteRecords:
     def count_held(self, session: SessionId) -> int:
         return self._value("count_held", session=session)
 
+    def runs_to_cancel(self, session: SessionId) -> Sequence[RunRecord]:
+        return [run_from(row) for row in self._rows("runs_to_cancel", session=session)]
+
     def runs_orphaned(self, limit: int) -> Sequence[RunRecord]:
         return [run_from(row) for row in self._rows("runs_orphaned", limit=limit)]
 

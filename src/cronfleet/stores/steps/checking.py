@@ -147,7 +147,8 @@ def _without_session(run: RunRecord, now: int) -> RunRecord:
     lost = replace(
         run, outcome=Outcome.LOST, losses=run.losses + 1, start_id=None, error=NO_SESSION
     )
-    if run.on_lost is OnLost.RERUN and lost.losses <= LOSSES_ALLOWED:
+    may_run_again = run.on_lost is OnLost.RERUN and run.cancel_asked_at is None
+    if may_run_again and lost.losses <= LOSSES_ALLOWED:
         return replace(lost, state=RunState.PENDING, attempt=run.attempt + 1, not_before=now)
     return replace(lost, state=RunState.LOST, ended_at=now)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cronfleet.model import (
-    AuditRecord,
     JobName,
     JobRecord,
     Kind,
@@ -15,8 +14,6 @@ from cronfleet.model import (
     RunState,
 )
 from cronfleet.store import (
-    KEY_KEPT_MS,
-    MOST_AUDIT,
     MOST_PENDING,
     MOST_WAITING,
     Moved,
@@ -24,6 +21,7 @@ from cronfleet.store import (
     Ordered,
     Triggered,
 )
+from cronfleet.stores.steps.answers import earlier_answer, remember
 from cronfleet.stores.steps.gaps import add_gap
 from cronfleet.stores.steps.overlap import is_full, new_run
 from cronfleet.stores.steps.records import Records
@@ -33,7 +31,7 @@ def trigger(records: Records, name: JobName, order: Order) -> Triggered | Ordere
     job = records.job(name)
     if job is None:
         return Ordered.UNKNOWN
-    earlier = _earlier_answer(records, "trigger", name, order)
+    earlier = earlier_answer(records, "trigger", name, order)
     if earlier:
         return _same_again(records, earlier, job)
     waits = is_full(job)
@@ -46,7 +44,7 @@ def trigger(records: Records, name: JobName, order: Order) -> Triggered | Ordere
     records.put_run(run)
     if state is RunState.PENDING:
         records.put_job(replace(job, active=job.active + 1))
-    _remember(records, "trigger", name, order, f"{state} {run.id}")
+    remember(records, "trigger", name, order, f"{state} {run.id}")
     return Triggered(run.id, state, job.paused)
 
 
@@ -70,7 +68,7 @@ def pause(records: Records, name: JobName, order: Order) -> Ordered:
     job = records.job(name)
     if job is None:
         return Ordered.UNKNOWN
-    if job.paused or _earlier_answer(records, "pause", name, order):
+    if job.paused or earlier_answer(records, "pause", name, order):
         return Ordered.DONE
     records.put_job(
         replace(
@@ -82,7 +80,7 @@ def pause(records: Records, name: JobName, order: Order) -> Ordered:
             paused_why=order.why,
         )
     )
-    _remember(records, "pause", name, order)
+    remember(records, "pause", name, order)
     return Ordered.DONE
 
 
@@ -90,7 +88,7 @@ def resume(records: Records, name: JobName, moved: Moved, order: Order) -> Order
     job = records.job(name)
     if job is None:
         return Ordered.UNKNOWN
-    if not job.paused or _earlier_answer(records, "resume", name, order):
+    if not job.paused or earlier_answer(records, "resume", name, order):
         return Ordered.DONE
     at_work = replace(job, paused=False, paused_reason=None, paused_by="", paused_why="")
     return _move(records, "resume", job, at_work, moved, order)
@@ -100,7 +98,7 @@ def skip_next(records: Records, name: JobName, moved: Moved, order: Order) -> Or
     job = records.job(name)
     if job is None:
         return Ordered.UNKNOWN
-    if _earlier_answer(records, "skip_next", name, order):
+    if earlier_answer(records, "skip_next", name, order):
         return Ordered.DONE
     return _move(records, "skip_next", job, job, moved, order)
 
@@ -110,7 +108,7 @@ def _move(
 ) -> Ordered:
     answer = move(records, job, after, moved)
     if answer is Ordered.DONE:
-        _remember(records, verb, job.name, order)
+        remember(records, verb, job.name, order)
     return answer
 
 
@@ -133,16 +131,3 @@ def move(records: Records, job: JobRecord, after: JobRecord, moved: Moved) -> Or
         )
     )
     return Ordered.DONE
-
-
-def _earlier_answer(records: Records, verb: str, name: JobName, order: Order) -> str | None:
-    records.drop_answers_before(records.now - KEY_KEPT_MS)
-    return records.answer_to(f"{verb} {name} {order.key}")
-
-
-def _remember(
-    records: Records, verb: str, name: JobName, order: Order, answer: str = "done"
-) -> None:
-    records.put_answer(f"{verb} {name} {order.key}", answer)
-    records.put_audit(AuditRecord(records.now, verb, name, order.who, order.why))
-    records.drop_audit_beyond(MOST_AUDIT)

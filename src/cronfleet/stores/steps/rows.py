@@ -98,6 +98,7 @@ def run_from(row: Row) -> RunRecord:
         error=row["error"],
         wanted_until=row["wanted_until"],
         reason=row["reason"] and Reason(row["reason"]),
+        cancel_asked_at=row["cancel_asked_at"],
     )
 
 
@@ -126,6 +127,7 @@ def run_values(run: RunRecord) -> Values:
         "error": run.error,
         "wanted_until": run.wanted_until,
         "reason": run.reason and run.reason.value,
+        "cancel_asked_at": run.cancel_asked_at,
     }
 
 

@@ -22,6 +22,7 @@ from cronfleet.model import (
     SessionId,
 )
 from cronfleet.store import (
+    CANCEL,
     DUE,
     ClaimAnswer,
     ClaimItem,
@@ -48,6 +49,7 @@ from cronfleet.store import (
 from cronfleet.stores.hub import Hub
 from cronfleet.stores.lockers import LoopLocker
 from cronfleet.stores.steps import (
+    cancels,
     checking,
     claims,
     jobs,
@@ -179,6 +181,13 @@ class SteppedStore(ABC):
         return await self._stirring(
             lambda records: orders.skip_next(records, job, moved, order), needs.to_move(job)
         )
+
+    async def cancel(self, run: RunId, order: Order) -> Ordered:
+        answer = await self._step(
+            lambda records: cancels.cancel(records, run, order), needs.to_cancel(run)
+        )
+        self._hub.tell(CANCEL if answer is Ordered.ASKED else DUE)
+        return answer
 
     async def settle(self, id_seen: str, job: JobName, moved: Moved) -> Ordered:
         return await self._step(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cronfleet.testing.conformance.cancels import CancelTests
 from cronfleet.testing.conformance.hints import HintTests
 from cronfleet.testing.conformance.history import HistoryTests
 from cronfleet.testing.conformance.jobs import JobTests
@@ -37,6 +38,7 @@ class StoreConformance(
     TriggerTests,
     PauseTests,
     SkipTests,
+    CancelTests,
     AuditTests,
     HistoryTests,
     HintTests,

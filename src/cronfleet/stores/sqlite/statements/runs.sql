@@ -2,12 +2,12 @@
 SELECT * FROM run WHERE id = :id;
 
 -- put_run: create a run or replace what changes of it. :created_at, :not_before, :claimed_at,
--- :started_at, :ended_at and :wanted_until are instants.
+-- :started_at, :ended_at, :wanted_until and :cancel_asked_at are instants.
 INSERT INTO run VALUES (
     :id, :job, :fire_time, :number, (SELECT program FROM job WHERE name = :job), :kind, :state,
     :attempt, :token, :on_lost, :losses, :created_at, :not_before, :session, :instance,
     :start_id, :claimed_at, :started_at, :ended_at, :outcome, :late_outcome, :error,
-    :wanted_until, :reason
+    :wanted_until, :reason, :cancel_asked_at
 )
 ON CONFLICT (id) DO UPDATE SET
     state = excluded.state,
@@ -25,7 +25,8 @@ ON CONFLICT (id) DO UPDATE SET
     late_outcome = excluded.late_outcome,
     error = excluded.error,
     wanted_until = excluded.wanted_until,
-    reason = excluded.reason;
+    reason = excluded.reason,
+    cancel_asked_at = excluded.cancel_asked_at;
 
 -- drop_run: forget the run :id.
 DELETE FROM run WHERE id = :id;
@@ -59,6 +60,10 @@ SELECT * FROM run WHERE session = :session ORDER BY job, fire_time, number;
 
 -- count_held: how many runs :session holds.
 SELECT count(*) FROM run WHERE session = :session;
+
+-- runs_to_cancel: the runs that :session holds and was asked to cancel, by id.
+SELECT * FROM run WHERE session = :session AND cancel_asked_at IS NOT NULL
+ORDER BY job, fire_time, number;
 
 -- runs_orphaned: at most :limit runs that are held by sessions without a row. It leaps from
 -- holder to holder, so that the runs of the living are not looked at.

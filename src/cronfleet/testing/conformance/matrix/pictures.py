@@ -135,6 +135,8 @@ def _run_shown(name: str, run: RunRecord, sessions: Mapping[SessionId, str]) -> 
         words.append(f"wanted until {at(run.wanted_until)}")
     if run.reason:
         words[0] += f" ({run.reason})"
+    if run.cancel_asked_at is not None and run.session:
+        words.append("asked to cancel")
     if run.late_outcome:
         words.append(f"late {run.late_outcome}")
     return Shown(run, {name: ", ".join(words)})

@@ -11,7 +11,7 @@ local RUN = kind_of({
   kind = 'k', state = 's', attempt = 'a', token = 't', on_lost = 'o', losses = 'l',
   created_at = 'm', not_before = 'n', session = 'h', instance = 'i', start_id = 'd',
   claimed_at = 'c', started_at = 'b', ended_at = 'e', outcome = 'r', late_outcome = 'v',
-  has_error = 'x', wanted_until = 'w', reason = 'y',
+  has_error = 'x', wanted_until = 'w', reason = 'y', cancel_asked_at = 'q',
 }, {kind = 'tick', attempt = 1, token = 0, on_lost = 'abandon', losses = 0, instance = ''})
 
 -- Where a run goes when it has ended.
@@ -202,6 +202,9 @@ end
 -- Whether there may be more to claim than before.
 local is_stirred = false
 
+-- Whether the holder of a run is asked to cancel it.
+local is_cancelling = false
+
 local function write_held(run)
   if run.session == run.was.session then
     return
@@ -211,6 +214,22 @@ local function write_held(run)
   end
   if run.session then
     call('ZADD', key('held', run.session), 0, held_member(run))
+  end
+end
+
+-- The session that was asked to cancel a run; false if it is held by none, or was not asked.
+local function asked_session(run)
+  return run.cancel_asked_at and run.session
+end
+
+local function write_cancelling(run)
+  local was, is = asked_session(run.was), asked_session(run)
+  if was ~= is and was then
+    call('SREM', key('cancelling', was), held_member(run))
+  end
+  if was ~= is and is then
+    call('SADD', key('cancelling', is), held_member(run))
+    is_cancelling = true
   end
 end
 
@@ -239,12 +258,13 @@ local function write_run(run)
   if not run.was.state then
     call('ZADD', key('runs', run.job), int(run.created_at), run.place)
   end
+  write_error(run)
+  write_cancelling(run)
   if run.was.state == run.state then
     return
   end
   write_held(run)
   write_pending(run)
-  write_error(run)
   if run.state == 'waiting' then
     call('ZADD', key('waiting', run.job), int(run.created_at), run.place)
   elseif run.was.state == 'waiting' then
@@ -319,5 +339,8 @@ local function save()
   write_fleet()
   if is_stirred then
     hint('due')
+  end
+  if is_cancelling then
+    hint('cancel')
   end
 end

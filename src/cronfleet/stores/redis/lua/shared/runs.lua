@@ -38,6 +38,13 @@ local function next_attempt(run, not_before)
   run.attempt, run.not_before = run.attempt + 1, not_before
 end
 
+-- WAITING, PENDING or CLAIMED to CANCELLED; what that does to its job is for the caller.
+local function end_unstarted(run, text)
+  set_error(run, text)
+  run.state, run.outcome, run.ended_at, run.session = 'cancelled', 'cancelled', now, false
+  run.wanted_until = false
+end
+
 local function finish(run, outcome)
   run.state, run.outcome, run.ended_at = outcome, outcome, now
   run.session, run.start_id = false, false
@@ -63,7 +70,7 @@ end
 -- which loses a run once: an instance that lives to tell of its loss was not killed by the run.
 local function lose(run)
   run.outcome = 'lost'
-  if run.on_lost == 'abandon' then
+  if run.on_lost == 'abandon' or run.cancel_asked_at then
     finish(run, 'lost')
   elseif run.losses <= LOSSES_ALLOWED then
     next_attempt(run, now)
