@@ -21,6 +21,7 @@ from cronfleet.store.values import (
     MOST_AUDIT,
     MOST_ERROR_CHARACTERS,
     MOST_GAPS,
+    MOST_SEARCHED,
     MOST_SUPERSEDED,
     MOST_WAITING,
     SOON_MS,
@@ -51,6 +52,7 @@ from cronfleet.store.values import (
     Swept,
     TickClaim,
     Waiting,
+    asks_to_cancel,
     kept_text,
 )
 
@@ -66,6 +68,7 @@ __all__ = [
     "MOST_GAPS",
     "MOST_LOCK_WAITERS",
     "MOST_PENDING",
+    "MOST_SEARCHED",
     "MOST_SUPERSEDED",
     "MOST_WAITING",
     "SOON_MS",
@@ -110,6 +113,7 @@ __all__ = [
     "TickClaim",
     "Triggered",
     "Waiting",
+    "asks_to_cancel",
     "kept_text",
     "lock_topic",
 ]

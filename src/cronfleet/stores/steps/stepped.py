@@ -44,6 +44,7 @@ from cronfleet.store import (
     StoreInfo,
     Swept,
     Triggered,
+    asks_to_cancel,
     lock_topic,
 )
 from cronfleet.stores.hub import Hub
@@ -143,9 +144,12 @@ class SteppedStore(ABC):
         )
 
     async def claim(self, session: SessionId, items: Sequence[ClaimItem]) -> list[ClaimAnswer]:
-        return await self._step(
+        answers = await self._step(
             lambda records: claims.claim(records, session, items), needs.to_claim(session, items)
         )
+        if asks_to_cancel(items):
+            self._hub.tell(CANCEL)
+        return answers
 
     async def start(self, session: SessionId, starts: Sequence[Start]) -> list[bool]:
         return await self._step(

@@ -15,23 +15,7 @@ elseif run.cancel_asked_at then
   return 'asked'
 end
 
-local function end_or_ask()
-  if run.state == 'started' then
-    set_error(run, 'asked to cancel' .. by_whom)
-    run.cancel_asked_at = now
-    return 'asked'
-  end
-  local was_active = run.state ~= 'waiting'
-  end_unstarted(run, 'cancelled' .. by_whom)
-  if was_active then
-    local job = job_of(run)
-    job.active = job.active - 1
-    promote(job)
-  end
-  return 'done'
-end
-
-local answer = end_or_ask()
+local answer = end_or_ask(run, by_whom)
 save()
 remember(order, answer)
 return answer

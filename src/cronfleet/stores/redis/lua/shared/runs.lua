@@ -45,6 +45,23 @@ local function end_unstarted(run, text)
   run.wanted_until = false
 end
 
+-- Ends a run that nobody has started, which makes room; asks that of the holder of another.
+local function end_or_ask(run, by_whom)
+  if run.state == 'started' then
+    set_error(run, 'asked to cancel' .. by_whom)
+    run.cancel_asked_at = now
+    return 'asked'
+  end
+  local was_active = run.state ~= 'waiting'
+  end_unstarted(run, 'cancelled' .. by_whom)
+  if was_active then
+    local job = job_of(run)
+    job.active = job.active - 1
+    promote(job)
+  end
+  return 'done'
+end
+
 local function finish(run, outcome)
   run.state, run.outcome, run.ended_at = outcome, outcome, now
   run.session, run.start_id = false, false
