@@ -8,6 +8,7 @@ SAFE = frozenset(
     {
         "at_most_once",
         "buried_alive",
+        "cancel_undone",
         "claim_once",
         "claim_taken_back",
         "disowned",
@@ -46,13 +47,16 @@ class Decisions:
     pending_ignores_pause: bool = True
     trigger_checks_limit: bool = True
     trigger_has_key: bool = True
+    asked_ends: bool = True  # A run whose holder was asked to cancel it makes no further attempt.
     wait_replaces_ticks_only: bool = True  # A run that a person asked for is not replaced.
+    replace_cancels_ticks_only: bool = True
     pause_raises_generation: bool = True
     edit_raises_generation: bool = True
     resume_checks_generation: bool = True
     promote_in_complete: bool = True
     promote_in_sweep: bool = True
     promote_in_cancel: bool = True
+    promote_passes_stale: bool = True  # What is not wanted any more is skipped, the next goes on.
     # start and complete
     start_before_handler: bool = True
     start_checks_open: bool = True
@@ -115,6 +119,7 @@ class Bounds:
     pause: int = 0
     edit: int = 0
     cancel: int = 0
+    stale: int = 0  # Waiting ticks that become too old to be wanted.
     retry: int = 0
     repeat_trigger: int = 0
 
@@ -132,6 +137,7 @@ BUDGETS = (
     "pause",
     "edit",
     "cancel",
+    "stale",
     "retry",
     "triggers",
     "repeat_trigger",

@@ -12,6 +12,7 @@ from session.state import (
     OPEN,
     PENDING,
     SESSIONS,
+    SKIPPED,
     UNWATCHED,
     WAITING,
     Request,
@@ -93,11 +94,18 @@ def sweep(config: Config, world: World, k: int) -> None:
     run = world.runs[k]
     if run.state == CLAIMED:
         world.set_run(k, Run(PENDING))
-    elif config.rerun:
+    elif config.rerun and may_try_again(config, world, k):
         attempt_again(world, k)
     else:
         world.set_run(k, Run(LOST, run.session))
         promote(config, world, allowed=config.promote_in_sweep)
+
+
+def may_try_again(config: Config, world: World, k: int) -> bool:
+    is_asked = world.runs[k].is_asked
+    if is_asked and not config.asked_ends:
+        world.broken.append("cancel_undone")
+    return not (is_asked and config.asked_ends)
 
 
 def attempt_again(world: World, k: int) -> None:
@@ -120,5 +128,6 @@ def promote(config: Config, world: World, *, allowed: bool) -> None:
         return
     for k, run in enumerate(world.runs):
         if run.state == WAITING:
-            world.set_run(k, Run(PENDING))
-            return
+            world.set_run(k, Run(PENDING) if run.is_wanted else Run(SKIPPED))
+            if run.is_wanted or not config.promote_passes_stale:
+                return

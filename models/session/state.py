@@ -55,6 +55,8 @@ class Run(NamedTuple):
     state: str
     session: int = NOBODY
     starter: int = NOBODY  # stands for the start id
+    is_wanted: bool = True  # if it waits: its `wanted_until` has not passed
+    is_asked: bool = False  # if it is started: its holder is asked to cancel it
 
 
 class HeldAnswer(NamedTuple):

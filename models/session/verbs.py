@@ -16,6 +16,7 @@ from session.state import (
     CLAIMED,
     NOBODY,
     PENDING,
+    STARTED,
     UNATTENDED,
     WAITING,
     Job,
@@ -36,6 +37,8 @@ def operator(config: Config, state: State) -> Iterator[Step]:
         yield from _edit(config, state)
     if budget(state, "cancel"):
         yield from _cancel(config, state)
+    if budget(state, "stale"):
+        yield from _grow_stale(config, state)
     if budget(state, "triggers") or budget(state, "repeat_trigger"):
         yield from _trigger(config, state)
 
@@ -93,6 +96,23 @@ def _cancel(config: Config, state: State) -> Iterator[Step]:
             world.set_run(k, Run(CANCELLED))
             promote(config, world, allowed=config.promote_in_cancel)
             label = f"OPERATOR cancels run {k}, {run.state}"
+            yield step(config, world, label, is_fault=True)
+        elif run.state == STARTED:
+            world = World(state)
+            world.spend("cancel")
+            world.set_run(k, run._replace(is_asked=True))
+            label = f"OPERATOR asks the holder of run {k} to cancel it"
+            yield step(config, world, label, is_fault=True)
+
+
+def _grow_stale(config: Config, state: State) -> Iterator[Step]:
+    """Time, rather than a person: a tick has waited for so long that nobody wants it any more."""
+    for k, run in enumerate(state.runs[: config.ticks]):
+        if run.state == WAITING and run.is_wanted:
+            world = World(state)
+            world.spend("stale")
+            world.set_run(k, run._replace(is_wanted=False))
+            label = f"tick {k} has waited too long to be wanted"
             yield step(config, world, label, is_fault=True)
 
 

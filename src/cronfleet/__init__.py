@@ -19,6 +19,7 @@ from cronfleet.errors import (
     StoreRefusedError,
     StoreUnavailableError,
     UnknownJobError,
+    UnknownRunError,
 )
 from cronfleet.info import (
     Adoption,
@@ -75,6 +76,7 @@ __all__ = [
     "StoreUnavailableError",
     "TriggeredRun",
     "UnknownJobError",
+    "UnknownRunError",
     "Upcoming",
     "Verdict",
     "at",

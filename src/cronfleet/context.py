@@ -33,7 +33,7 @@ class RunContext:
     deadline: datetime | None
     """When the time limit cancels the handler, by this machine's clock."""
     lost: threading.Event
-    """Set when the run is no longer this instance's: stop, another may be at it."""
+    """Set when the run is no longer this instance's, or is to be cancelled: stop."""
     log: LogAdapter
     """Marks every line with job, run, attempt and token."""
     draining: threading.Event = field(default_factory=threading.Event)

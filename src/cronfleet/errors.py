@@ -65,6 +65,14 @@ class UnknownJobError(CronfleetError, LookupError):
         super().__init__(f"there is no job {job!r}; the store has: {names}")
 
 
+class UnknownRunError(CronfleetError, LookupError):
+    """No such run is in the store."""
+
+    def __init__(self, run: str, why: str) -> None:
+        self.run = run
+        super().__init__(f"there is no run {run!r}: {why}")
+
+
 class InvalidLockError(CronfleetError, ValueError):
     """A lock that cannot be as it is written."""
 

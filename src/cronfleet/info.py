@@ -119,6 +119,10 @@ class RunInfo:
     outcome: str | None
     late_outcome: str | None
     error: str
+    reason: str | None
+    """Why it was skipped."""
+    cancel_asked_at: datetime | None
+    """When its instance was asked to cancel it, which takes until the handler has ended."""
 
     @classmethod
     def of(cls, run: RunRecord) -> RunInfo:
@@ -137,6 +141,8 @@ class RunInfo:
             outcome=run.outcome and run.outcome.value,
             late_outcome=run.late_outcome and run.late_outcome.value,
             error=run.error,
+            reason=run.reason and run.reason.value,
+            cancel_asked_at=_moment(run.cancel_asked_at),
         )
 
 

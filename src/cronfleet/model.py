@@ -56,9 +56,9 @@ TRANSITIONS: frozenset[tuple[RunState | None, RunState]] = frozenset(
     {
         (None, _S.CLAIMED),  # a due tick is claimed
         (None, _S.PENDING),  # a trigger below the job's limit
-        (None, _S.WAITING),  # a trigger at the limit
+        (None, _S.WAITING),  # a trigger at the limit, or a due tick there that is to wait
         (_S.WAITING, _S.PENDING),  # promoted when the active count falls
-        (_S.WAITING, _S.SKIPPED),
+        (_S.WAITING, _S.SKIPPED),  # replaced by a newer tick, or promoted too late
         (_S.WAITING, _S.CANCELLED),
         (_S.PENDING, _S.CLAIMED),
         (_S.PENDING, _S.CANCELLED),
@@ -138,6 +138,12 @@ class Overlap(StrEnum):
     """What becomes of a tick that is due while its job is active."""
 
     SKIP = "skip"
+    WAIT = "wait"
+    """It waits for room; of several the newest does."""
+    WAIT_ALL = "wait_all"
+    """All of them wait, and run in order."""
+    REPLACE = "replace"
+    """It waits as under `wait`, and the tick that is under way is cancelled."""
     ALLOW = "allow"
 
 
@@ -300,6 +306,12 @@ class RunRecord:
     late_outcome: Outcome | None = None
     error: str = ""
     """What the last failed attempt said, cut to 2,000 characters."""
+    wanted_until: Instant | None = None
+    """Of a waiting tick: promoted later than this, it is skipped."""
+    reason: Reason | None = None
+    """Why it was skipped."""
+    cancel_asked_at: Instant | None = None
+    """When its holder was asked to cancel it, who may not have done so."""
 
 
 @dataclass(frozen=True, slots=True)

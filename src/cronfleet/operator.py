@@ -145,6 +145,19 @@ class Operator:
         self._wake()
         return await self.job_info(name)
 
+    @in_its_loop
+    async def cancel(
+        self, run: str, *, key: str | None = None, who: str = "", why: str = ""
+    ) -> RunInfo:
+        """Cancel a run by its id; answers how it stands then. Raises UnknownRunError.
+
+        What nobody has started is cancelled at once. The handler of a started run is cancelled by
+        its instance, and makes no further attempt. One that has ended stays as it is.
+        """
+        stands = await verbs.cancel(await self._opened(), run, verbs.order(key, who, why))
+        self._wake()
+        return RunInfo.of(stands)
+
     # --- looking
 
     @in_its_loop

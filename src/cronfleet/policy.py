@@ -45,6 +45,10 @@ class Plan:
         following = self.schedule.next_after(fire_time)
         return Fire(fire_time, due_ms(self.definition.name, fire_time, following, jitter_ms))
 
+    def wanted_until(self, fire_time: Instant) -> Instant:
+        """The last instant at which the tick does not come too late."""
+        return self.fire(fire_time).due + _grace_ms(self.definition)
+
     def first_after(self, start: Instant) -> Fire | None:
         """The first fire after `start`."""
         fire_time = self.schedule.next_after(start)
@@ -69,7 +73,7 @@ def _grace_ms(definition: JobDefinition) -> int:
 
 
 def _is_too_late(plan: Plan, fire_time: Instant, now: Instant) -> bool:
-    return now - plan.fire(fire_time).due > _grace_ms(plan.definition)
+    return now > plan.wanted_until(fire_time)
 
 
 def _newest_due(plan: Plan, expected: Instant, now: Instant) -> Instant:

@@ -51,8 +51,10 @@ class JobOptions(TypedDict, total=False):
     """Plain JSON values, handed to the handler as `run.args`."""
     on_lost: Literal["abandon", "rerun"]
     """`rerun` declares the handler idempotent: a lost run is started again."""
-    overlap: Literal["skip", "allow"]
-    """What becomes of a tick that is due while the job is active."""
+    overlap: Literal["skip", "wait", "wait_all", "replace", "allow"]
+    """What becomes of a tick that is due while the job is active: it is skipped, waits in the
+    place of one that waited before, waits behind those, waits until the tick under way has been
+    cancelled, or runs beside the others."""
     max_active: int
     """How many of its runs may be under way at once, over the whole fleet (1)."""
     misfire: Literal["latest", "all", "skip"]
@@ -241,8 +243,12 @@ def _check(definition: JobDefinition, *, can_be_stopped: bool) -> None:
         (definition.misfire_grace_ms < 1_000, "misfire_grace must be at least 1 s"),
         (definition.jitter_ms < 0, "jitter must not be negative"),
         (
-            definition.misfire is Misfire.ALL and definition.overlap is not Overlap.ALLOW,
-            'misfire="all" runs several ticks at once, so it needs overlap="allow"',
+            definition.misfire is Misfire.ALL and definition.overlap not in _ALL_RUN,
+            'misfire="all" makes several runs at once: it needs overlap="wait_all" or overlap="allow"',
+        ),
+        (
+            definition.overlap is Overlap.ALLOW and definition.max_active != 1,
+            'overlap="allow" sets no limit: leave max_active out, or write overlap="wait_all"',
         ),
         (
             definition.timeout_ms is not None and definition.timeout_ms < 1,
@@ -252,11 +258,18 @@ def _check(definition: JobDefinition, *, can_be_stopped: bool) -> None:
             definition.timeout_ms is not None and not can_be_stopped,
             'timeout needs an async def handler, or isolation="process": a thread cannot be stopped',
         ),
+        (
+            definition.overlap is Overlap.REPLACE and not can_be_stopped,
+            'overlap="replace" needs an async def handler, or isolation="process": a thread cannot be stopped',
+        ),
         (not _is_sound(definition.retry), _RETRY_HINT),
     ):
         if is_wrong:
             raise InvalidJobError(definition.name, hint)
 
+
+_ALL_RUN = frozenset({Overlap.WAIT_ALL, Overlap.ALLOW})
+"""Where none of several due ticks takes another's place."""
 
 _RETRY_HINT = (
     "retry needs attempts of at least 2, delays above 0 with most >= first, a factor of at least "

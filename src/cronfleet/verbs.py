@@ -6,8 +6,13 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 
-from cronfleet.errors import StoreError, StoreUnavailableError, UnknownJobError
-from cronfleet.model import Fire, Gap, JobName, JobRecord, Reason
+from cronfleet.errors import (
+    StoreError,
+    StoreUnavailableError,
+    UnknownJobError,
+    UnknownRunError,
+)
+from cronfleet.model import Fire, Gap, JobName, JobRecord, Reason, RunId, RunRecord
 from cronfleet.planning import plan_of
 from cronfleet.policy import paused_gap
 from cronfleet.store import Moved, Order, Ordered, Store, Triggered
@@ -84,6 +89,19 @@ async def _skipped(store: Store, job: JobRecord, expected: Fire) -> Moved:
     gap = Gap(expected.fire_time, expected.fire_time, 1, Reason.BY_HAND)
     following = plan.first_after(expected.fire_time)
     return Moved(job.generation, expected.fire_time, following, gap)
+
+
+async def cancel(store: Store, text: str, order: Order) -> RunRecord:
+    """Cancel a run, or ask its holder to; answers how it stands then. Raises UnknownRunError."""
+    try:
+        run = RunId.parse(text)
+    except ValueError as error:
+        raise UnknownRunError(text, str(error)) from None
+    await _repeated(lambda: store.cancel(run, order))
+    found = await store.run(run)
+    if found is None:
+        raise UnknownRunError(text, "it never was, or its record has been deleted since")
+    return found
 
 
 async def _repeated(call: Callable[[], Awaitable[Triggered | Ordered]]) -> Triggered | Ordered:

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 
 from cronfleet.clock import ManualClock
 from cronfleet.model import (
+    ACTIVE,
     Claim,
     Fire,
     Gap,
@@ -33,6 +34,7 @@ from cronfleet.store import (
     Completion,
     Declaration,
     FaultKind,
+    IfActive,
     Moved,
     NewSession,
     Order,
@@ -100,6 +102,7 @@ class Twins:
         """The more often it stands here, the more often it is asked."""
         often = [self.claim_ticks, self.claim_pending, self.start, self.complete]
         now_and_then = [self.order, self.pass_time, self.join, self.renew, self.release, self.sweep]
+        now_and_then += [self.cancel]
         now_and_then += [self.lock, self.lock, self.unlock, self.renew_lock]
         seldom = [self.leave, self.close, self.sync_jobs, self.prune, self.leap, self.set_aside]
         return [*6 * often, *3 * now_and_then, *seldom]
@@ -163,7 +166,9 @@ class Twins:
         if renewal is None:
             return None
         self._counters |= {peer.session: peer.counter for peer in renewal.peers}
-        return replace(renewal, info=replace(renewal.info, id="each has its own"))
+        cancels = [each.run for each in renewal.cancels]  # Tokens may be each one's own.
+        info = replace(renewal.info, id="each has its own")
+        return replace(renewal, info=info, cancels=()), cancels
 
     async def close(self) -> None:
         session = await self.session()
@@ -200,8 +205,13 @@ class Twins:
             self.wait_until(job.expected.due)
         job = replace(job, generation=job.generation - self.seldom())
         shape = self.draw(("tick", "tick", "gap", "both"))
-        items = [a_claim(job, place, shape) for place in range(self.draw((1, 1, 3)))]
+        items = [self.a_claim(job, place, shape) for place in range(self.draw((1, 1, 3)))]
         await self.ask(lambda store: store.claim(session, items))
+
+    def a_claim(self, job: JobRecord, place: int, shape: str) -> TickClaim:
+        wanted_until = self.draw((None, self.clock.wall_ms() + self.draw(SPANS)))
+        if_active = self.draw(tuple(IfActive))
+        return replace(a_claim(job, place, shape), if_active=if_active, wanted_until=wanted_until)
 
     def wait_until(self, instant: int) -> None:
         ahead = instant - self.clock.wall_ms()
@@ -253,6 +263,12 @@ class Twins:
             lambda store: store.skip_next(job.name, moved, order),
         ]
         await self.ask(self.draw(verbs))
+
+    async def cancel(self) -> None:
+        run = await self.run(*ACTIVE, RunState.WAITING)
+        if run:
+            order = Order(f"key-{self._random.randrange(40)}", "ops", "genug")
+            await self.ask(lambda store: store.cancel(run.id, order))
 
     async def set_aside(self) -> None:
         """As before an adoption: ticks are settled, and what nobody has started is cancelled."""

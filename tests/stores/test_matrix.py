@@ -33,10 +33,7 @@ TABLES = {"claim": "claim of a tick", "complete": "complete as succeeded"}
 
 BESIDE = {
     (RunState.WAITING, RunState.PENDING),  # promoted by the end of another run
-    (RunState.WAITING, RunState.SKIPPED),
-    (RunState.WAITING, RunState.CANCELLED),
-    (RunState.PENDING, RunState.CANCELLED),
-    (RunState.CLAIMED, RunState.CANCELLED),
+    (RunState.WAITING, RunState.SKIPPED),  # replaced by another, or promoted too late
 }
 """Steps that no operation of the tables makes with the run that it is about."""
 

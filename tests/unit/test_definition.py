@@ -113,7 +113,7 @@ def _damaged() -> list[str]:
         *(json.dumps({**raw(), field: "?"}) for field in fields),
         *(json.dumps({**raw(), field: [1]}) for field in fields),
         *(json.dumps({name: raw()[name] for name in raw() if name != field}) for field in raw()),
-        json.dumps({**raw(), "overlap": "wait_all"}),
+        json.dumps({**raw(), "overlap": "of_a_newer_version"}),
         json.dumps({**raw(), "max_active": float("inf")}),
     ]
 
@@ -125,7 +125,7 @@ def test_what_cannot_be_read_is_the_stores_error(damaged: str) -> None:
 
 
 def test_the_schedule_is_read_whatever_stands_beside_it() -> None:
-    newer = json.dumps({**raw(), "overlap": "wait_all", "misfire": "some"})
+    newer = json.dumps({**raw(), "overlap": "of_a_newer_version", "misfire": "some"})
     assert decode_schedule(newer) == JOB.schedule
 
 

@@ -48,10 +48,11 @@ def plan_of(schedule: Schedule, **options: object) -> Plan:
 @st.composite
 def plans(draw: st.DrawFn) -> Plan:
     misfire = draw(st.sampled_from(Misfire))
+    all_run = st.sampled_from([Overlap.ALLOW, Overlap.WAIT_ALL])
     return plan_of(
         draw(st.sampled_from(SCHEDULES)),
         misfire=misfire,
-        overlap=Overlap.ALLOW if misfire is Misfire.ALL else Overlap.SKIP,
+        overlap=draw(all_run if misfire is Misfire.ALL else st.sampled_from(Overlap)),
         misfire_grace_ms=draw(st.sampled_from([1_000, 30_000, HOUR_MS])),
         max_catch_up=draw(st.sampled_from([1, 2, 100])),
         jitter_ms=draw(st.sampled_from([0, 500, 10_000, HOUR_MS])),
@@ -144,6 +145,17 @@ def test_nothing_runs_that_is_later_than_its_grace(job: tuple[Plan, int, int]) -
     for step in settle(plan, expected, now):
         if step.fire_time is not None:
             assert now - plan.fire(step.fire_time).due <= grace_ms
+
+
+@given(late_jobs())
+def test_a_tick_that_waits_is_wanted_for_as_long_as_it_would_be_run(
+    job: tuple[Plan, int, int],
+) -> None:
+    plan, expected, _ = job
+    alone = replace(plan, schedule=at(datetime.fromtimestamp(expected / 1000, UTC)))
+    until = alone.wanted_until(expected)
+    (in_time,), (late,) = settle(alone, expected, until), settle(alone, expected, until + 1)
+    assert (in_time.fire_time, late.fire_time) == (expected, None)
 
 
 @given(late_jobs())

@@ -110,7 +110,10 @@ def test_a_name_that_would_be_hard_to_type_is_refused(name: str) -> None:
         ({"max_catch_up": 0}, "max_catch_up must be at least 1"),
         ({"misfire_grace": timedelta(milliseconds=999)}, "misfire_grace must be at least 1 s"),
         ({"jitter": timedelta(seconds=-1)}, "jitter must not be negative"),
-        ({"misfire": "all"}, 'needs overlap="allow"'),
+        ({"misfire": "all"}, 'needs overlap="wait_all".* or overlap="allow"'),
+        ({"misfire": "all", "overlap": "wait"}, 'needs overlap="wait_all"'),
+        ({"misfire": "all", "overlap": "replace"}, 'needs overlap="wait_all"'),
+        ({"overlap": "allow", "max_active": 2}, 'overlap="allow" sets no limit'),
         ({"timeout": timedelta(0)}, "timeout must be above 0"),
         ({"retry": Retry(attempts=1)}, "attempts of at least 2"),
         ({"retry": Retry(first=timedelta(0))}, "delays above 0"),
@@ -228,3 +231,9 @@ def test_jobs_that_shall_fire_together_share_the_numbers_of_one() -> None:
     shared = cron("H * * * *").for_job("reports")
     first, second = (known_job(send_report, shared, name, {}) for name in ("first", "second"))
     assert first.plan.first_after(0) == second.plan.first_after(0)
+
+
+def test_a_tick_replaces_only_what_can_be_stopped() -> None:
+    assert registered(overlap="replace").definition.overlap is Overlap.REPLACE
+    with pytest.raises(InvalidJobError, match="needs an async def handler"):
+        registered(print_report, overlap="replace")

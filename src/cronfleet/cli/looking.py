@@ -125,6 +125,10 @@ def _note(run: RunInfo) -> str:
         notes = [": ".join(filter(None, (f"{run.outcome} before", _short(run.error))))]
         if run.state == "pending":
             notes.insert(0, f"next at {moment(run.not_before)}")
+    if run.reason:
+        notes.append(run.reason)
+    if run.ended_at is None:
+        notes.append(run.id)  # By which it can be cancelled.
     if run.late_outcome:
         notes.append(f"came late: {run.late_outcome}")
     return "; ".join(filter(None, notes))

@@ -1,4 +1,4 @@
-"""`cronfleet trigger`, `pause`, `resume` and `skip-next`: the operator's verbs."""
+"""`cronfleet trigger`, `pause`, `resume`, `skip-next` and `cancel`: the operator's verbs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import click
 
-from cronfleet import CronfleetError, JobInfo, Scheduler, TriggeredRun
+from cronfleet import CronfleetError, JobInfo, RunInfo, Scheduler, TriggeredRun
 from cronfleet.cli.opened import opened
 from cronfleet.cli.options import as_json, why
 from cronfleet.cli.printing import moment, print_json, print_line
@@ -84,6 +84,27 @@ async def _skip_next(store: str | None, job: str, why: str) -> tuple[JobInfo, st
         return stands, moment(next(by_hand, before.next_fire))
 
 
+@click.command()
+@click.argument("run")
+@why
+@as_json
+@click.pass_obj
+def cancel(store: str | None, run: str, why: str, *, as_json: bool) -> None:
+    """Cancel a run by its id, as `runs` shows it."""
+    stands = asyncio.run(_cancel(store, run, why))
+    if as_json:
+        print_json(stands)
+    elif stands.ended_at is None:
+        print_line(f"{run} is {stands.state}, and its instance is asked to cancel it")
+    else:
+        print_line(f"{run} has ended: {stands.state}")
+
+
+async def _cancel(store: str | None, run: str, why: str) -> RunInfo:
+    async with opened(store) as scheduler:
+        return await scheduler.cancel(run, who=who(), why=why)
+
+
 def _order(
     store: str | None, give: Callable[[Scheduler], Awaitable[JobInfo]], *, as_json: bool
 ) -> None:
@@ -108,4 +129,10 @@ def who() -> str:
         return f"user {os.getuid()}"
 
 
-COMMANDS = {"trigger": trigger, "pause": pause, "resume": resume, "skip-next": skip_next}
+COMMANDS = {
+    "trigger": trigger,
+    "pause": pause,
+    "resume": resume,
+    "skip-next": skip_next,
+    "cancel": cancel,
+}

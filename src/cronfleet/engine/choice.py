@@ -8,9 +8,17 @@ from dataclasses import dataclass, replace
 from cronfleet.engine.known import KnownJob, KnownJobs
 from cronfleet.engine.ranking import Ranking
 from cronfleet.engine.seats import Free
-from cronfleet.model import Instant
+from cronfleet.model import Instant, Overlap
 from cronfleet.policy import settle
-from cronfleet.store import ClaimItem, DueTick, PendingClaim, PendingRun, Seen, TickClaim
+from cronfleet.store import ClaimItem, DueTick, IfActive, PendingClaim, PendingRun, Seen, TickClaim
+
+_IF_ACTIVE = {
+    Overlap.SKIP: IfActive.SKIP,
+    Overlap.WAIT: IfActive.WAIT,
+    Overlap.WAIT_ALL: IfActive.WAIT_ALL,
+    Overlap.REPLACE: IfActive.REPLACE,
+    Overlap.ALLOW: IfActive.SKIP,  # Such a job is never at its limit.
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +57,11 @@ class Chooser:
 
     def can_use(self, seen: Seen, free: Free) -> bool:
         """Whether anything due or pending could be this instance's, and has a seat now."""
-        known = (self._known(each) for each in (*seen.due, *seen.pending))
-        return any(job is not None and free.of(job) > 0 for job in known)
+        return any(
+            job is not None and (free.of(job) > 0 or _room(job, each) == 0)
+            for each in (*seen.due, *seen.pending)
+            for job in [self._known(each)]
+        )
 
     def _known(self, thing: DueTick | PendingRun) -> KnownJob | None:
         name = thing.job if isinstance(thing, DueTick) else thing.run.job
@@ -80,11 +91,13 @@ class Chooser:
 
 def _claims(job: KnownJob, tick: DueTick, now: Instant, free: Free) -> list[ClaimItem]:
     items: list[ClaimItem] = []
+    room = _room(job, tick)
     for step in settle(job.plan, tick.expected.fire_time, now):
-        if step.fire_time is not None:
+        if step.fire_time is not None and room != 0:
             if free.of(job) <= 0:
                 break
             free.take(job)
+            room -= 1
         items.append(
             TickClaim(
                 job=tick.job,
@@ -93,9 +106,23 @@ def _claims(job: KnownJob, tick: DueTick, now: Instant, free: Free) -> list[Clai
                 fire_time=step.fire_time,
                 following=step.following,
                 gap=step.gap,
+                if_active=_IF_ACTIVE[job.definition.overlap],
+                wanted_until=_wanted_until(job, step.fire_time),
             )
         )
     return items
+
+
+def _room(job: KnownJob, thing: DueTick | PendingRun) -> int:
+    """How many ticks could run now, so that they need seats: below 0 any number, 0 for none."""
+    if not isinstance(thing, DueTick) or not job.definition.limit:
+        return -1
+    return max(0, job.definition.limit - thing.active)
+
+
+def _wanted_until(job: KnownJob, fire_time: Instant | None) -> Instant | None:
+    is_waiting = _IF_ACTIVE[job.definition.overlap] is not IfActive.SKIP
+    return job.plan.wanted_until(fire_time) if is_waiting and fire_time is not None else None
 
 
 def foreseen(seen: Seen, now: Instant) -> Seen:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from cronfleet.model import Instant, SessionId
+from cronfleet.store import CancelAsked
 
 
 class Fate(Protocol):
@@ -28,6 +30,10 @@ class Fate(Protocol):
 
     def clock_leapt(self) -> None:
         """The store's clock moved otherwise than this instance's."""
+        ...
+
+    def cancels_asked(self, asked: Sequence[CancelAsked]) -> None:
+        """The session is to cancel these runs; it is told again until they have ended."""
         ...
 
     def held_asked(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cronfleet.adopting import settle_until
 from cronfleet.clock import Clock
@@ -25,7 +25,18 @@ from cronfleet.engine.times import Times, rest
 from cronfleet.engine.writes import Entry, GatheredWrites
 from cronfleet.errors import StoreError
 from cronfleet.model import Claim, Instant, SessionId
-from cronfleet.store import DUE, ClaimItem, Granted, NotGranted, Recorded, Seen, Store, StoreInfo
+from cronfleet.store import (
+    CANCEL,
+    DUE,
+    CancelAsked,
+    ClaimItem,
+    Granted,
+    NotGranted,
+    Recorded,
+    Seen,
+    Store,
+    StoreInfo,
+)
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -72,7 +83,10 @@ class Instance:
             await self._session.met()
             self.joined.set()
             janitor = asyncio.create_task(self._janitor.work(), name="cronfleet-janitor")
-            hearing = asyncio.create_task(self._hear_hints(), name="cronfleet-hints")
+            hearing = [
+                asyncio.create_task(self._hear(topic, then), name=f"cronfleet-hints-{topic}")
+                for topic, then in ((DUE, self._wake.set), (CANCEL, self._ask_what_to_cancel))
+            ]
             handlers: set[asyncio.Task[None]] = set()
             try:
                 while not self._stopping.is_set():
@@ -80,7 +94,7 @@ class Instance:
                 await self._drain(handlers)
             finally:
                 self._runner.stop_all()
-                await self._end({janitor, hearing, *handlers})
+                await self._end({janitor, *hearing, *handlers})
 
     def stop(self) -> None:
         """Claim nothing more; called again, do not wait for the handlers either."""
@@ -228,9 +242,13 @@ class Instance:
         self._wake.set()
 
     def _must_not_begin(self, claim: Claim) -> bool:
-        """It goes itself, another must run it, or the store is not the one it was."""
-        is_known = claim.digest == self._jobs[claim.run.job].digest
-        return self._stopping.is_set() or self._session.is_reset or not is_known
+        """It goes itself, another must run it, or the store is not the one it was.
+
+        Or there is no seat: its job was at its limit when the claim was made, and is not now.
+        """
+        job = self._jobs[claim.run.job]
+        may_run_here = claim.digest == job.digest and self._seats.free.of(job) >= 0
+        return self._stopping.is_set() or self._session.is_reset or not may_run_here
 
     async def _give_back(self, claim: Claim, entry: Entry) -> None:
         """The handler must not be entered."""
@@ -239,14 +257,18 @@ class Instance:
         else:
             await self._writes.release([claim])
 
-    async def _hear_hints(self) -> None:
-        hints = self._store.hints(DUE)
+    async def _hear(self, topic: str, then: Callable[[], None]) -> None:
+        hints = self._store.hints(topic)
         try:
             while True:
                 await hints.next()
-                self._wake.set()
+                then()
         finally:
             hints.close()
+
+    def _ask_what_to_cancel(self) -> None:
+        if self._runner.is_at_work:
+            self._session.renew_soon()
 
     async def _rest(self, until: Instant | None) -> None:
         span_ms = self._times.poll_ms
@@ -293,6 +315,9 @@ class Instance:
 
     def clock_leapt(self) -> None:
         self._janitor.clock_leapt()
+
+    def cancels_asked(self, asked: Sequence[CancelAsked]) -> None:
+        self._runner.cancel(asked)
 
     def held_asked(self) -> None:
         self._writes.count_held()

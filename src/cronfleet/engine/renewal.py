@@ -21,6 +21,10 @@ from cronfleet.store import Renewal, Renewer, Store
 log: logging.Logger = logging.getLogger(__name__)
 
 
+LEAST_BETWEEN_MS = 100
+"""Renewals that are hurried come no closer than this."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lease:
     """Until when, by the boot clock, this instance may believe that it holds the session."""
@@ -82,6 +86,8 @@ class RenewalThread:
         self._lock = threading.Lock()
         self._lease = Lease(SessionId(""), 0)
         self._renew_at: Instant = 0
+        self._renewed_at: Instant = 0
+        self._wake = threading.Event()
         self._pinged_at: Instant | None = None
         self._is_alarmed = False
         self._stopping = threading.Event()
@@ -104,9 +110,16 @@ class RenewalThread:
             self._lease = Lease(session, self._deadline(sent_at))
         self._renew_at = self._clock.boot_ms()  # At once: the answer tells who else is there.
 
+    def hurry(self) -> None:
+        """Renew before it is due; many who want that at once are served by one renewal."""
+        soon = max(self._clock.boot_ms(), self._renewed_at + LEAST_BETWEEN_MS)
+        self._renew_at = min(self._renew_at, soon)
+        self._wake.set()
+
     async def stop(self) -> None:
         """End the thread; a renewal under way is waited for."""
         self._stopping.set()
+        self._wake.set()
         if self._thread.is_alive():
             await asyncio.to_thread(self._thread.join)
 
@@ -122,7 +135,7 @@ class RenewalThread:
                 self._in_loop(self._tell, Died(sys.exception()))
 
     def _keep_renewing(self) -> None:
-        while not self._stopping.wait(self._wait_ms() / 1000):
+        while self._wait():
             stuck_ms = self._ping()
             if self._clock.boot_ms() < self._renew_at:
                 continue
@@ -131,6 +144,12 @@ class RenewalThread:
             else:
                 self._renew_at = self._clock.boot_ms() + self._times.loop_alarm_ms
         self._drop_connection()
+
+    def _wait(self) -> bool:
+        """Until there may be something to do; answers whether to go on."""
+        self._wake.wait(self._wait_ms() / 1000)
+        self._wake.clear()
+        return not self._stopping.is_set()
 
     def _wait_ms(self) -> int:
         wait_ms = self._renew_at - self._clock.boot_ms()
@@ -165,7 +184,7 @@ class RenewalThread:
         session = self.lease.session
         self._in_loop(self._tell, Asked())
         sent_at = self._clock.boot_ms()
-        self._renew_at = sent_at + self._times.renewal_ms
+        self._renewed_at, self._renew_at = sent_at, sent_at + self._times.renewal_ms
         try:
             self._renewer = self._renewer or self._store.renewer()
             renewal = self._renewer.renew(session)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -16,8 +16,9 @@ from cronfleet.engine.isolated.minder import Graces
 from cronfleet.engine.isolated.verdict import HandlerError
 from cronfleet.engine.known import KnownJob, Seat
 from cronfleet.engine.saying import said
-from cronfleet.model import Claim, OnLost, Outcome, RunId, SessionId
+from cronfleet.model import Claim, OnLost, Outcome, SessionId
 from cronfleet.policy import retry_in_ms
+from cronfleet.store import CancelAsked
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -64,6 +65,11 @@ class Runner:
         self._draining = threading.Event()
         self._is_stopped = False
 
+    @property
+    def is_at_work(self) -> bool:
+        """Whether any handler has been entered and has not ended."""
+        return bool(self._entered)
+
     async def run(self, job: KnownJob, claim: Claim, session: SessionId) -> Ended:
         """Enter the handler and wait for its end, however it ends."""
         if self._is_stopped:
@@ -96,13 +102,6 @@ class Runner:
 
         left.add_done_callback(ended_at_last)
 
-    def cancel(self, run: RunId) -> bool:
-        """Ask the run's handler to end, for good. Answers whether it was at work here."""
-        entered = [entered for claim, entered in self._entered.items() if claim.run == run]
-        for each in entered:
-            self._cancel(each, Outcome.CANCELLED)
-        return bool(entered)
-
     def lose(self, session: SessionId) -> None:
         """The session is closed: another may be at its runs."""
         for entered in self._of(session):
@@ -118,6 +117,18 @@ class Runner:
                 entered.lost.set()
                 self._cancel(entered, Outcome.LOST)
                 entered.call.hurry(self._graces.loss_ms)
+
+    def cancel(self, asked: Iterable[CancelAsked]) -> None:
+        """Cancel these runs, as far as they are here. A thread is told, and waited for."""
+        wanted = {(each.run, each.token) for each in asked}
+        for claim, entered in self._entered.items():
+            if (claim.run, claim.token) in wanted and not entered.cancelled_as:
+                log.info("%s: asked to cancel", claim.run)
+                entered.lost.set()
+                if entered.call.can_be_stopped:
+                    self._cancel(entered, Outcome.CANCELLED)
+                else:
+                    entered.cancelled_as = Outcome.CANCELLED
 
     def drain(self) -> None:
         """Its instance was told to stop: tell the handlers, and those entered from now on."""

@@ -144,6 +144,10 @@ class SessionKeeper:
             log.warning("the store is back")
             self._away_because = ""
 
+    def renew_soon(self) -> None:
+        """The answer to a renewal may have news."""
+        self._thread.hurry()
+
     # --- its life
 
     async def __aenter__(self) -> SessionKeeper:
@@ -335,6 +339,7 @@ class SessionKeeper:
         self.has_old_tzdata = self._identity.tzdata < renewal.tzdata
         self._watch.saw(renewal, news.received_at)
         self._fate.held_seen(renewal.held)
+        self._fate.cancels_asked(renewal.cancels)
         if self._fellows.meet(self._id, renewal):
             self._is_declared = False
         self._met.set()

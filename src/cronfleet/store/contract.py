@@ -34,6 +34,8 @@ from cronfleet.model import (
 )
 from cronfleet.promise import Promise
 from cronfleet.store.faults import Fault
+from cronfleet.store.locks import LockAnswer
+from cronfleet.store.orders import Moved, Order, Ordered, Triggered
 from cronfleet.store.values import (
     ClaimAnswer,
     ClaimItem,
@@ -41,18 +43,13 @@ from cronfleet.store.values import (
     Declaration,
     DeclareAnswer,
     HeldRun,
-    LockAnswer,
-    Moved,
     NewSession,
-    Order,
-    Ordered,
     Recorded,
     Renewal,
     Seen,
     Start,
     StoreInfo,
     Swept,
-    Triggered,
 )
 
 
@@ -62,6 +59,7 @@ class Renewer(Protocol):
     def renew(self, session: SessionId) -> Renewal | None:
         """Prolong the session by its TTL and raise its counter.
 
+        The answer names the runs that the session is asked to cancel.
         Revives an expired session that is not closed. None: it is closed, for ever.
         """
         ...
@@ -129,6 +127,7 @@ class Store(Protocol):
         """Listen to a topic from now on; the store must be open.
 
         `DUE`: a run became pending, or a job's ticks were moved by other than a claim.
+        `CANCEL`: the holder of a started run was asked to cancel it.
         `lock_topic(owner)`: a lock was given back for which this waiter is the next. A store
         tells at least its own users in this process, and others as far as it can.
         """
@@ -176,7 +175,7 @@ class Store(Protocol):
         """Take back runs of closed or missing sessions: by anyone, repeatable.
 
         Claimed runs become pending. Started runs become lost; or pending with the next attempt
-        if the run says `rerun`, up to `LOSSES_ALLOWED` dead
+        if the run says `rerun` and was not asked to cancel, up to `LOSSES_ALLOWED` dead
         sessions in a row.
         """
         ...
@@ -214,7 +213,8 @@ class Store(Protocol):
 
         An item is granted if the session is open and unexpired, the job's expected fire time
         and generation are those of the item, it is due, and the job is neither paused nor at
-        its limit. The same step advances the expected fire time and the watermark. Once one
+        its limit. There a tick is skipped, or its run waits, as the item says. The same step
+        advances the expected fire time and the watermark. Once one
         item of a job is refused, so are its later ones. Never repeat an unanswered claim: ask
         `held`. Raises ValueError, with nothing claimed, when a tick is out of order.
         """
@@ -230,8 +230,9 @@ class Store(Protocol):
     async def complete(self, completions: Sequence[Completion]) -> list[Recorded]:
         """Record outcomes, under the token alone: an expired session may still complete.
 
-        The same outcome again is `DONE`. A run that ends makes room: its job's oldest waiting
-        run becomes pending.
+        The same outcome again is `DONE`. A run that was asked to cancel ends with its attempt. One
+        that ends makes room, here or in any other step:
+        its job's oldest waiting run becomes pending, or is skipped if it is not wanted any more.
         """
         ...
 
@@ -255,6 +256,14 @@ class Store(Protocol):
 
     async def skip_next(self, job: JobName, moved: Moved, order: Order) -> Ordered:
         """Settle the expected tick by hand, without a run."""
+        ...
+
+    async def cancel(self, run: RunId, order: Order) -> Ordered:
+        """Cancel a run.
+
+        `DONE`: nobody had started it, and nobody will. `ASKED`: its session hears of it with each
+        answer to `renew`; it makes no further attempt, however this one ends.
+        """
         ...
 
     # --- after a reset

@@ -14,7 +14,6 @@ from cronfleet.model import (
     Gap,
     Instant,
     JobName,
-    LockOwner,
     OnLost,
     Outcome,
     ProgramName,
@@ -34,14 +33,11 @@ SOON_MS = 2_000
 LOSSES_ALLOWED = 2
 """The dead session after this many in a row ends a `rerun` run and pauses its job as poisoned."""
 
-KEY_KEPT_MS = 24 * 3_600_000
-"""How long an idempotency key is remembered."""
-
 MOST_WAITING = 1_000
-"""How many runs of one job may wait."""
+"""How many runs of one job may wait; a due tick that finds so many is skipped."""
 
-MOST_PENDING = 10_000
-"""A job without a limit that has so many active runs is triggered no more."""
+MOST_SEARCHED = 200
+"""A tick that replaces others finds them among so many of the job's newest runs."""
 
 MOST_SUPERSEDED = 20
 """How many superseded definitions of a job are remembered; an older one counts as never seen."""
@@ -58,11 +54,8 @@ MOST_GAPS = 500
 DUE = "due"
 """The topic of hints that there may be something to claim."""
 
-WAITER_KEPT_MS = 3_000
-"""A waiter for a lock that has not asked again for so long loses its place."""
-
-MOST_LOCK_WAITERS = 1_000
-"""How many may stand in the queue for one lock; whoever comes later asks without a place."""
+CANCEL = "cancel"
+"""The topic of hints that a session may be asked to cancel a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +104,14 @@ class Peer:
 
 
 @dataclass(frozen=True, slots=True)
+class CancelAsked:
+    """A started run that its holder is to cancel."""
+
+    run: RunId
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
 class Renewal:
     """The answer to a renewal that prolonged the session."""
 
@@ -119,6 +120,8 @@ class Renewal:
     tzdata: str
     """The newest version that any open session joined with."""
     peers: Sequence[Peer]
+    cancels: Sequence[CancelAsked] = ()
+    """Runs of the session that it is asked to cancel, until they have ended; by run id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +228,13 @@ class IfActive(StrEnum):
     """What a claimed tick becomes if its job is at its limit."""
 
     SKIP = "skip"
+    WAIT = "wait"
+    """A waiting run, in the place of its job's waiting ticks: those are skipped."""
+    WAIT_ALL = "wait_all"
+    """A waiting run behind the others."""
+    REPLACE = "replace"
+    """As `WAIT`, and active ticks are cancelled, so that there is room: those that were started by
+    their holders, and it waits for their end; others at once, and it may be granted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +252,8 @@ class TickClaim:
     following: Fire | None
     gap: Gap | None = None
     if_active: IfActive = IfActive.SKIP
+    wanted_until: Instant | None = None
+    """If it has to wait: promoted later than this, it is skipped."""
 
     @property
     def settles(self) -> Instant:
@@ -267,6 +279,12 @@ class PendingClaim:
 ClaimItem: TypeAlias = TickClaim | PendingClaim
 
 
+def asks_to_cancel(items: Sequence[ClaimItem]) -> bool:
+    """Whether a claim of these may ask the holder of a run to cancel it."""
+    ticks = (each for each in items if isinstance(each, TickClaim))
+    return any(each.if_active is IfActive.REPLACE for each in ticks)
+
+
 @dataclass(frozen=True, slots=True)
 class Granted:
     """The run is this session's."""
@@ -281,6 +299,11 @@ class Skipped:
     reason: Reason
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The tick is settled; its run waits until its job is below its limit."""
+
+
 class NotGranted(StrEnum):
     """The item changed nothing."""
 
@@ -289,7 +312,7 @@ class NotGranted(StrEnum):
     """Others were first, or the job or the session is no longer as it was seen."""
 
 
-ClaimAnswer: TypeAlias = Granted | Skipped | NotGranted
+ClaimAnswer: TypeAlias = Granted | Skipped | Waiting | NotGranted
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +322,11 @@ class Start:
     run: RunId
     token: int
     start_id: StartId
+
+
+def kept_text(error: str) -> str:
+    """An error as it is stored: cut, and with `?` for what UTF-8 cannot say."""
+    return error[:MOST_ERROR_CHARACTERS].encode("utf-8", "replace").decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,8 +341,8 @@ class Completion:
 
     @property
     def kept_error(self) -> str:
-        """The error as it is stored: cut, and with `?` for what UTF-8 cannot say."""
-        return self.error[:MOST_ERROR_CHARACTERS].encode("utf-8", "replace").decode()
+        """The error as it is stored."""
+        return kept_text(self.error)
 
 
 class Recorded(StrEnum):
@@ -325,76 +353,3 @@ class Recorded(StrEnum):
     """The run was lost before; the outcome is kept beside it."""
     REFUSED = "refused"
     """The token is stale, or the run is not started."""
-
-
-# --- the operator's verbs ---------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """Who wants it, why, and the key under which it is done once (kept `KEY_KEPT_MS`)."""
-
-    key: str
-    who: str
-    why: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Triggered:
-    """A run was made, by this order or by an earlier one with its key."""
-
-    run: RunId
-    state: RunState
-    paused: bool
-    """Its job is paused: the run goes on all the same."""
-
-
-class Ordered(StrEnum):
-    """What an order came to."""
-
-    DONE = "done"
-    CHANGED = "changed"
-    """The job is not as it was seen: look again."""
-    UNKNOWN = "unknown"
-    """There is no such job."""
-    FULL = "full"
-    """`MOST_WAITING` runs wait already, or `MOST_PENDING` are active."""
-
-
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """Where an order moves a job's ticks: what it had seen, the gap it leaves, what follows."""
-
-    generation: int
-    expected: Instant | None
-    following: Fire | None
-    gap: Gap | None
-
-
-# --- locks ------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Locked:
-    """The lock is the owner's until its TTL is over, unless renewed."""
-
-    token: int
-    """Rises with every grant, whatever the lock's name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Busy:
-    """Somebody else holds the lock, or has been waiting for longer."""
-
-    free_in_ms: int
-    """When that is over, unless it is renewed or given back before."""
-    ahead: int
-    """How many wait who came before."""
-
-
-LockAnswer: TypeAlias = Locked | Busy
-
-
-def lock_topic(owner: LockOwner) -> str:
-    """The topic of hints that a waiter may have its lock now."""
-    return f"lock:{owner}"

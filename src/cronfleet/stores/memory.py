@@ -240,6 +240,10 @@ class _MemoryRecords:
         waiting = self._waiting(job)
         return min(waiting, key=lambda run: (run.created_at, run.id), default=None)
 
+    def ticks_waiting(self, job: JobName) -> Sequence[RunRecord]:
+        ticks = [run for run in self._waiting(job) if not run.id.number]
+        return sorted(ticks, key=lambda run: (run.created_at, run.id))
+
     def count_waiting(self, job: JobName) -> int:
         return len(self._waiting(job))
 
@@ -256,6 +260,9 @@ class _MemoryRecords:
 
     def count_held(self, session: SessionId) -> int:
         return len(self.runs_held(session))
+
+    def runs_to_cancel(self, session: SessionId) -> Sequence[RunRecord]:
+        return [run for run in self.runs_held(session) if run.cancel_asked_at is not None]
 
     def runs_orphaned(self, limit: int) -> Sequence[RunRecord]:
         orphaned = [

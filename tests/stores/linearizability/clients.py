@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from cronfleet import store as contract
 from cronfleet.model import Claim, Kind, Outcome, RunId, SessionId, StartId
-from cronfleet.store import Completion, PendingClaim, Start, Store
+from cronfleet.store import Completion, IfActive, PendingClaim, Start, Store
 from cronfleet.testing.samples import PROGRAM, join, order, report, start_id, the_job, tick
 from tests.stores.linearizability import model
 from tests.stores.linearizability.history import FIRST, LIMIT, History
@@ -65,7 +65,8 @@ class Client:
 
     async def work(self) -> None:
         often = [self._claim_tick, self._start, self._complete]
-        seldom = [self._claim_run, self._release, self._trigger, self._look, self._held]
+        seldom = [self._claim_run, self._release, self._trigger, self._cancel]
+        seldom += [self._look, self._held]
         for _ in range(CALLS):
             await self._draw([*3 * often, *seldom])()
 
@@ -74,8 +75,10 @@ class Client:
     async def _claim_tick(self) -> None:
         looked = await self._look()
         if isinstance(looked, model.Looked):
-            call = model.ClaimTick(self._session, looked.expected)
+            if_active = self._draw(tuple(IfActive))
+            call = model.ClaimTick(self._session, looked.expected, if_active)
             item = tick(JOB, looked.expected, following=looked.expected + STEP_MS)
+            item = replace(item, if_active=if_active)
             await self._claimed(call, item)
 
     async def _claim_run(self) -> None:
@@ -127,6 +130,14 @@ class Client:
         for _ in range(2):
             await self._ask(model.Trigger(key), trigger(self._store, key))
 
+    async def _cancel(self) -> None:
+        """One of the last claims' runs; twice under one key."""
+        for mine in self._drawn():
+            self._keys += 1
+            key = f"{self._name}-{self._keys}"
+            for _ in range(2):
+                await self._ask(model.Cancel(key, mine.run), cancel(self._store, mine.run, key))
+
     async def _look(self) -> Answer | None:
         return await self._ask(model.Look(), look(self._store))
 
@@ -155,6 +166,8 @@ async def claim(store: Store, session: SessionId, item: contract.ClaimItem) -> A
     (answer,) = await store.claim(session, [item])
     if isinstance(answer, contract.Granted):
         return model.Granted(answer.claim.run, answer.claim.token)
+    if isinstance(answer, contract.Waiting):
+        return "waiting"
     return "skipped" if isinstance(answer, contract.Skipped) else answer.value
 
 
@@ -182,6 +195,10 @@ async def trigger(store: Store, key: str) -> Answer:
     answer = await store.trigger(JOB, order(key))
     assert isinstance(answer, contract.Triggered)
     return model.Triggered(answer.run, answer.state)
+
+
+async def cancel(store: Store, run: RunId, key: str) -> Answer:
+    return (await store.cancel(run, order(key))).value
 
 
 async def look(store: Store) -> Answer:

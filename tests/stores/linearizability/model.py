@@ -9,7 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from cronfleet.model import ACTIVE, HELD, Instant, Outcome, RunId, RunState, SessionId, StartId
+from cronfleet.model import (
+    ACTIVE,
+    HELD,
+    TERMINAL,
+    Instant,
+    Outcome,
+    RunId,
+    RunState,
+    SessionId,
+    StartId,
+)
+from cronfleet.store import IfActive
 
 STEP_MS = 3_600_000
 """From one tick to the next."""
@@ -23,6 +34,8 @@ class Run:
     """None: it was granted in an answer that nobody has seen."""
     session: SessionId | None = None
     start_id: StartId | None = None
+    is_asked: bool = False
+    """Its holder is asked to cancel it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +49,8 @@ class Register:
     runs: tuple[Run, ...] = ()
     """In the order in which they were made."""
     answered: tuple[tuple[str, Triggered], ...] = ()
+    cancelled: tuple[tuple[tuple[str, RunId], str], ...] = ()
+    """What cancels were answered, by key and run."""
 
     @property
     def active(self) -> int:
@@ -52,12 +67,37 @@ class Register:
         runs = tuple(run if each.id == run.id else each for each in self.runs)
         return replace(self, runs=runs if run in runs else (*runs, run))
 
+    def without_waiting_ticks(self) -> Register:
+        """A newer one is to wait in their place."""
+        waiting = [r for r in self.runs if r.state is RunState.WAITING and not r.id.number]
+        job = self
+        for run in waiting:
+            job = job.put(replace(run, state=RunState.SKIPPED))
+        return job
+
+    def made_way(self) -> Register:
+        """Room for one more tick: the oldest active one ends, at once or by its holder."""
+        job = self.without_waiting_ticks()
+        ticks = [r for r in job.runs if r.state in ACTIVE and not r.id.number]
+        wanted = job.active - job.limit + 1 - sum(run.is_asked for run in ticks)
+        unasked = sorted((run for run in ticks if not run.is_asked), key=lambda run: run.id)
+        for run in unasked[: max(0, wanted)]:
+            if run.state is RunState.STARTED:
+                job = job.put(replace(run, is_asked=True))
+            else:
+                job = job.put(Run(run.id, RunState.CANCELLED, run.token)).promoted()
+        return job
+
     def promoted(self) -> Register:
-        """The oldest waiting run becomes pending, while there is room."""
-        waiting = next((run for run in self.runs if run.state is RunState.WAITING), None)
-        if waiting is None or self.is_full:
+        """The oldest waiting run becomes pending, while there is room.
+
+        All are made at one instant: of those the one with the lowest id is the oldest.
+        """
+        waiting = [run for run in self.runs if run.state is RunState.WAITING]
+        if not waiting or self.is_full:
             return self
-        return self.put(replace(waiting, state=RunState.PENDING)).promoted()
+        oldest = min(waiting, key=lambda run: run.id)
+        return self.put(replace(oldest, state=RunState.PENDING)).promoted()
 
 
 # --- answers ----------------------------------------------------------------------------------
@@ -94,15 +134,25 @@ Step: TypeAlias = tuple[Answer | None, Register]
 class ClaimTick:
     session: SessionId
     expected: Instant
+    if_active: IfActive = IfActive.SKIP
 
     def step(self, job: Register, answer: Answer | None) -> Step:
         if self.expected != job.expected:
             return "lost", job
         moved = replace(job, expected=self.expected + STEP_MS)
-        if job.is_full:
-            return "skipped", moved
+        if job.is_full and self.if_active is IfActive.REPLACE:
+            moved = moved.made_way()
+        if moved.is_full:
+            return self._held_back(moved)
         run = Run(RunId("raced", self.expected), RunState.PENDING)
         return granted(moved, run, self.session, answer)
+
+    def _held_back(self, moved: Register) -> Step:
+        if self.if_active is IfActive.SKIP:
+            return "skipped", moved
+        if self.if_active in {IfActive.WAIT, IfActive.REPLACE}:
+            moved = moved.without_waiting_ticks()
+        return "waiting", moved.put(Run(RunId("raced", self.expected), RunState.WAITING))
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +238,28 @@ class Trigger:
 
 
 @dataclass(frozen=True, slots=True)
+class Cancel:
+    key: str
+    run: RunId
+
+    def step(self, job: Register, answer: Answer | None) -> Step:
+        earlier = dict(job.cancelled).get((self.key, self.run))
+        run = job.find(self.run)
+        if earlier or run is None:
+            return earlier or "unknown", job
+        if run.state in TERMINAL:
+            return "ended", job
+        if run.is_asked:
+            return "asked", job
+        told = "asked" if run.state is RunState.STARTED else "done"
+        job = replace(job, cancelled=(*job.cancelled, ((self.key, self.run), told)))
+        if told == "asked":
+            return told, job.put(replace(run, is_asked=True))
+        ended = Run(run.id, RunState.CANCELLED, run.token)
+        return told, job.put(ended).promoted()
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     def step(self, job: Register, answer: Answer | None) -> Step:
         return Looked(job.expected, job.active), job
@@ -210,4 +282,6 @@ class Held:
         return frozenset((run.id, run.token or 0, run.state) for run in held if run), job
 
 
-Call: TypeAlias = ClaimTick | ClaimRun | StartRun | Complete | Release | Trigger | Look | Held
+Call: TypeAlias = (
+    ClaimTick | ClaimRun | StartRun | Complete | Release | Trigger | Cancel | Look | Held
+)

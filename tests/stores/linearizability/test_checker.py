@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 import pytest
 
 from cronfleet.model import Outcome, RunId, RunState, SessionId, StartId
+from cronfleet.store import IfActive
 from tests.stores.linearizability import checker
 from tests.stores.linearizability.checker import Told, UndecidedError, violation
 from tests.stores.linearizability.model import (
     STEP_MS,
     Answer,
     Call,
+    Cancel,
     ClaimRun,
     ClaimTick,
     Complete,
@@ -159,6 +161,40 @@ def test_a_waiting_run_that_is_not_promoted_is_found() -> None:
     written = started().call(Trigger("key"), Triggered(BY_HAND, RunState.WAITING))
     written.call(Complete(TICK, 5, Outcome.SUCCEEDED), "done")
     assert written.call(ClaimRun(BEN, BY_HAND), "lost").is_found
+
+
+def test_a_tick_that_waits_in_no_ones_place_is_found() -> None:
+    later = (RunId("raced", STEP_MS), RunId("raced", 2 * STEP_MS))
+    written = started()
+    for tick in later:
+        written.call(ClaimTick(BEN, tick.fire_time, IfActive.WAIT), "waiting")
+    written.call(Complete(TICK, 5, Outcome.SUCCEEDED), "done")
+    assert written.call(ClaimRun(BEN, later[0]), Granted(later[0], 6)).is_found
+
+
+def test_a_tick_that_overtakes_one_that_waits_is_found() -> None:
+    later = (RunId("raced", STEP_MS), RunId("raced", 2 * STEP_MS))
+    written = started()
+    for tick in later:
+        written.call(ClaimTick(BEN, tick.fire_time, IfActive.WAIT_ALL), "waiting")
+    written.call(Complete(TICK, 5, Outcome.SUCCEEDED), "done")
+    assert written.call(ClaimRun(BEN, later[1]), Granted(later[1], 6)).is_found
+
+
+def test_a_start_of_a_cancelled_claim_is_found() -> None:
+    for answer in (True, False):
+        written = claimed().call(Cancel("key", TICK), "done")
+        assert written.call(StartRun(ANNA, TICK, 5, ID), answer=answer).is_found is answer
+
+
+def test_a_started_run_that_is_cancelled_without_its_holder_is_found() -> None:
+    assert started().call(Cancel("key", TICK), "done").is_found
+    assert not started().call(Cancel("key", TICK), "asked").is_found
+
+
+def test_a_cancel_that_makes_no_room_is_found() -> None:
+    written = claimed().call(Cancel("key", TICK), "done")
+    assert written.call(Look(), Looked(STEP_MS, 1)).is_found
 
 
 def test_a_key_that_makes_two_runs_is_found() -> None:

@@ -43,7 +43,7 @@ def test_a_run_that_will_be_tried_again_is_shown_as_it_stands(shell: Shell) -> N
     shell.work(failed_attempt, register_patient)
     _, run = shell("runs", "patient").out.splitlines()
     assert run.split()[1:4] == ["manual", "pending", "2"]
-    assert re.search(r"next at \S+Z; failed before: RuntimeError: no paper$", run)
+    assert re.search(r"next at \S+Z; failed before: RuntimeError: no paper; patient@\d+\+1$", run)
 
 
 def test_runs_and_skipped_ticks_stand_together_the_newest_first(shell: Shell) -> None:

@@ -52,6 +52,19 @@ def test_a_pause_and_a_resume_tell_how_the_job_stands(idle: Shell) -> None:
     assert idle("resume", "report", "--json").json["state"] == "scheduled"
 
 
+def test_a_cancelled_run_has_ended_and_says_who_wanted_it(idle: Shell) -> None:
+    run = idle("trigger", "report", "--json").json["run"]
+    assert idle("cancel", run, "--why", "a mistake").out == f"{run} has ended: cancelled\n"
+    assert idle("cancel", run, "--json").json["error"] == f"cancelled by {ME}: a mistake"
+
+
+@pytest.mark.parametrize("run", ["report", "report@1", "@"])
+def test_a_run_that_is_not_there_is_named(idle: Shell, run: str) -> None:
+    said = idle("cancel", run)
+    assert said.status == 1
+    assert f"there is no run {run!r}" in said.err
+
+
 def test_a_skipped_tick_is_not_the_next_one_any_more(idle: Shell) -> None:
     before = idle("jobs", "--json").json["jobs"][1]["next_fire"]
     after = idle("skip-next", "report", "--json").json["next_fire"]

@@ -42,6 +42,12 @@ class TimedRenewal(RenewalThread):
             self._timer.cancel()
         self._timer = self._loop.call_soon(self._step)
 
+    def hurry(self) -> None:
+        super().hurry()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(self._wait_ms() / 1000, self._step)
+
     def _lease_of(self, session: SessionId, sent_at: Instant) -> Any:
         return type(self._lease)(session, self._deadline(sent_at))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from cronfleet.store import CANCEL, DUE
 from tests.unit.engine.rig import EACH_SECOND, Rig, RunState, job
 
 
@@ -47,4 +48,5 @@ async def test_sessions_that_were_lost_leave_nothing_behind(rig: Rig) -> None:
         assert instance.trouble == ""
         assert remembered(instance) <= before
         assert (await rig.runs())[0].state is RunState.SUCCEEDED
-        assert len(rig.store._hub._listeners) == 1
+        listeners = rig.store._hub._listeners
+        assert {topic: len(each) for topic, each in listeners.items()} == {DUE: 1, CANCEL: 1}

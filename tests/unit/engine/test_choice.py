@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +17,7 @@ from cronfleet.engine.seats import Free
 from cronfleet.model import Fire, Reason, RunId, SessionId
 from cronfleet.registry import JobOptions, known_job
 from cronfleet.schedule import Schedule
-from cronfleet.store import DueTick, PendingClaim, PendingRun, Seen, TickClaim
+from cronfleet.store import DueTick, IfActive, PendingClaim, PendingRun, Seen, TickClaim
 
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
 NOON_MS = round(NOON.timestamp() * 1000)
@@ -192,6 +195,40 @@ def test_a_job_that_catches_up_takes_a_seat_a_tick_and_goes_on_later() -> None:
     assert [item.fire_time for item in items if isinstance(item, TickClaim)] == [
         NOON_MS + n * MINUTE_MS for n in range(3)
     ]
+
+
+def test_a_tick_of_a_job_at_its_limit_needs_no_seat() -> None:
+    """It is skipped or waits; else whoever has taken all seats would never be overtaken."""
+    busy = replace(tick(PRINTER), active=1)
+    assert len(choose(known(PRINTER), seen(busy), free=Free(1, 0)).items) == 1
+    assert Chooser(known(PRINTER), FIRST).can_use(seen(busy), Free(1, 0))
+
+
+def test_ticks_take_seats_as_far_as_there_is_room_for_their_runs() -> None:
+    eager = job("eager", options={"misfire": "all", "overlap": "wait_all", "max_active": 2})
+    late = seen(replace(tick(eager), active=1), now=NOON_MS + 5 * MINUTE_MS)
+    assert len(choose(known(eager), late, free=Free(1, 0)).items) == 6
+    assert choose(known(eager), late, free=Free(0, 9)).items == []
+
+
+@pytest.mark.parametrize(
+    ("overlap", "if_active", "waits"),
+    [
+        ("skip", IfActive.SKIP, False),
+        ("allow", IfActive.SKIP, False),
+        ("wait", IfActive.WAIT, True),
+        ("wait_all", IfActive.WAIT_ALL, True),
+        ("replace", IfActive.REPLACE, True),
+    ],
+)
+def test_a_claim_says_what_becomes_of_the_tick_at_the_limit(
+    overlap: Any, if_active: IfActive, *, waits: bool
+) -> None:
+    report = job("report", options={"overlap": overlap, "misfire_grace": timedelta(minutes=5)})
+    (item,) = choose(known(report), seen(tick(report))).items
+    assert isinstance(item, TickClaim)
+    wanted_until = NOON_MS + 5 * MINUTE_MS if waits else None
+    assert (item.if_active, item.wanted_until) == (if_active, wanted_until)
 
 
 @given(

@@ -17,6 +17,7 @@ from cronfleet.clock import ManualClock, SystemClock
 from cronfleet.engine import session as session_module
 from cronfleet.engine.instance import Instance
 from cronfleet.engine.renewal import (
+    LEAST_BETWEEN_MS,
     Answered,
     Asked,
     Died,
@@ -74,7 +75,7 @@ class Led:
         # Of a store it needs the renewer alone.
         store = cast("MemoryStore", self)
         self.thread = RenewalThread(store, self.clock, TIMES, self.news.append)
-        self.thread._stopping = self.gate
+        self.thread._wake = self.gate
 
     def renewer(self) -> Renewer:
         return self
@@ -116,6 +117,18 @@ async def test_it_renews_at_once_and_then_every_third_of_a_ttl(led: Led) -> None
     led.step(1_000)
     assert led.asked == [ANNA]
     led.step(1_000)
+    assert led.asked == [ANNA, ANNA]
+
+
+async def test_hurried_it_renews_before_its_time_but_no_sooner_than_it_may(led: Led) -> None:
+    led.hold(ANNA, sent_at=0)
+    led.step()
+    led.thread.hurry()
+    led.thread.hurry()
+    assert (led.step(LEAST_BETWEEN_MS - 1), led.asked) == (0.001, [ANNA])
+    led.step(1)
+    assert led.asked == [ANNA, ANNA]
+    assert led.step(1_000) == 1
     assert led.asked == [ANNA, ANNA]
 
 

@@ -16,6 +16,7 @@ from cronfleet.engine.known import Handler, KnownJob
 from cronfleet.engine.runner import Ended, Runner
 from cronfleet.model import Claim, Kind, Outcome, RunId, SessionId
 from cronfleet.registry import known_job
+from cronfleet.store import CancelAsked
 from tests.virtual_time import virtual_loop
 
 NOON_MS = 1_774_785_600_000
@@ -30,6 +31,11 @@ def job(handler: Handler, **options: Any) -> KnownJob:
 
 def claim(attempt: int = 1, token: int = 7) -> Claim:
     return Claim(RunId("report", NOON_MS), Kind.TICK, token, attempt, "digest")
+
+
+def asked() -> list[CancelAsked]:
+    """What the holder hears when somebody cancels the run."""
+    return [CancelAsked(claim().run, claim().token)]
 
 
 def new_runner() -> Runner:
@@ -337,15 +343,14 @@ async def test_a_handler_is_cancelled_once_and_the_first_reason_counts() -> None
 async def test_what_an_operator_cancels_ends_for_good(on_lost: str) -> None:
     runner = new_runner()
     running = await under_way(runner, sleeps, on_lost=on_lost, retry=Retry())
-    assert runner.cancel(claim().run)
+    runner.cancel(asked())
     assert await running == Ended(Outcome.CANCELLED)
-    assert not runner.cancel(claim().run)
 
 
 async def test_what_an_operator_cancels_in_vain_is_not_run_again_either() -> None:
     runner = new_runner()
     running = await under_way(runner, swallows, on_lost="rerun")
-    runner.cancel(claim().run)
+    runner.cancel(asked())
     end = await running
     assert (end.outcome, end.retry_in_ms) == (Outcome.CANCELLED, None)
 
@@ -381,6 +386,25 @@ async def test_when_all_is_stopped_every_handler_is_cancelled_and_none_is_entere
         Outcome.LOST,
         "its instance stopped; its handler was not entered",
     )
+
+
+async def test_a_cancel_is_for_one_attempt_alone() -> None:
+    runner = new_runner()
+    running = await under_way(runner, sleeps)
+    runner.cancel([CancelAsked(claim().run, claim().token - 1)])
+    await asyncio.sleep(GRACE_S + 1)
+    assert not running.done()
+    runner.cancel(asked())
+    assert await running == Ended(Outcome.CANCELLED)
+
+
+async def test_what_was_timed_out_already_is_not_cancelled_as_well() -> None:
+    runner = new_runner()
+    running = await under_way(runner, swallows, timeout=timedelta(seconds=1), retry=Retry())
+    await asyncio.sleep(2)
+    runner.cancel(asked())
+    end = await running
+    assert (end.outcome, end.retry_in_ms) == (Outcome.TIMED_OUT, None)
 
 
 async def test_a_failure_is_logged_once_as_a_warning(caplog: pytest.LogCaptureFixture) -> None:

@@ -15,6 +15,7 @@ from cronfleet.engine.known import Handler, KnownJob
 from cronfleet.engine.runner import Ended, Runner
 from cronfleet.model import Claim, Kind, Outcome, RunId, SessionId
 from cronfleet.registry import known_job
+from cronfleet.store import CancelAsked
 from tests.virtual_time import Backend
 
 ANNA = SessionId("anna")
@@ -110,6 +111,22 @@ async def test_a_thread_that_does_not_end_is_given_up_after_the_grace() -> None:
     await waiter.entered.wait()
     runner.lose(ANNA)
     assert (await running).outcome is Outcome.LOST
+    waiter.end()
+
+
+async def test_a_thread_that_is_to_be_cancelled_is_told_and_waited_for() -> None:
+    """Given up, it would go on beside the next run of its job."""
+    waiter, runner = Waiter(), Runner(0, holds)
+
+    def handler(run: RunContext) -> None:
+        waiter.until_it_is_lost(run)
+        raise InterruptedError
+
+    running = asyncio.create_task(runner.run(job(handler), CLAIM, ANNA))
+    await waiter.entered.wait()
+    runner.cancel([CancelAsked(CLAIM.run, CLAIM.token)])
+    end = await running
+    assert (end.outcome, end.retry_in_ms) == (Outcome.CANCELLED, None)
     waiter.end()
 
 

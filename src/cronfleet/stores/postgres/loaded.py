@@ -14,6 +14,7 @@ from cronfleet.model import (
     JobRecord,
     RunId,
     RunRecord,
+    RunState,
     SessionId,
 )
 from cronfleet.stores.postgres.queries import CLOCK, Query, Rows, Value, ordered, query
@@ -103,6 +104,9 @@ class Loaded:
         self._keep_runs(runs, locked=True)  # By their job's lock.
         for job in asked.value("jobs"):
             self._waiting[job] = asked.value("most"), [run for run in runs if run.id.job == job]
+
+    def take_ticks_waiting(self, _asked: Query, rows: Rows) -> None:
+        self._keep_runs(map(run_from, rows), locked=True)  # By their job's lock.
 
     def take_survey(self, asked: Query, rows: Rows) -> None:
         runs = [run_from(row) for row in rows]
@@ -215,6 +219,15 @@ class Loaded:
             raise NotLoaded(query("waiting", jobs=(job,), most=more))
         return left
 
+    def ticks_waiting(self, job: JobName) -> list[RunRecord]:
+        """The job's waiting ticks, locked by their job's lock."""
+        return [run_from(row) for row in self.rows("ticks_waiting", job=job)]
+
+    def was_waiting(self, run: RunId) -> bool:
+        """Whether it waited before this transaction wrote."""
+        was = self._runs.get(run)
+        return was is not None and was.state is RunState.WAITING
+
     def newest_gap(self, job: JobName) -> GapRecord | None:
         if job not in self._gaps:
             raise NotLoaded(query("newest_gaps", jobs=(job,)))
@@ -271,6 +284,7 @@ _TAKERS = {
     "hold_survey": Loaded.take_survey,
     "hold_lock": Loaded.take_lock,
     "waiting": Loaded.take_waiting,
+    "ticks_waiting": Loaded.take_ticks_waiting,
     "newest_gaps": Loaded.take_newest_gaps,
     "definitions": Loaded.take_definitions,
     "count_held": Loaded.take_counts,

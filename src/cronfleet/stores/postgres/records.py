@@ -162,7 +162,10 @@ class PostgresRecords:
         if surveyed is not None:
             return surveyed[skip : skip + limit]
         rows = self._loaded.rows("runs", job=job, limit=limit, skip=skip)
-        return [run_from(row) for row in rows]
+        if skip:
+            return [run_from(row) for row in rows]
+        now = {run.id: run for run in map(run_from, rows)} | self._written(job)
+        return sorted(now.values(), key=lambda run: (run.created_at, run.id), reverse=True)[:limit]
 
     def runs_pending(
         self, program: ProgramName, until: Instant, limit: int, skip: int
@@ -181,14 +184,32 @@ class PostgresRecords:
         run = self._loaded.waiting(job, gone)
         return run and (self.writes.runs.get(run.id) or run)
 
+    def ticks_waiting(self, job: JobName) -> Sequence[RunRecord]:
+        now = {run.id: run for run in self._loaded.ticks_waiting(job)} | self._written(job)
+        ticks = [run for run in now.values() if run.state is RunState.WAITING]
+        return sorted(
+            (run for run in ticks if not run.id.number), key=lambda run: (run.created_at, run.id)
+        )
+
     def count_waiting(self, job: JobName) -> int:
-        return self._loaded.rows("count_waiting", job=job)[0]["count"]
+        stored: int = self._loaded.rows("count_waiting", job=job)[0]["count"]
+        return stored + sum(
+            (run.state is RunState.WAITING) - self._loaded.was_waiting(run.id)
+            for run in self._written(job).values()
+        )
+
+    def _written(self, job: JobName) -> dict[RunId, RunRecord]:
+        """The job's runs that this step has made or changed."""
+        return {run.id: run for run in self.writes.runs.values() if run and run.id.job == job}
 
     def runs_held(self, session: SessionId) -> Sequence[RunRecord]:
         return [run_from(row) for row in self._loaded.rows("runs_held", session=session)]
 
     def count_held(self, session: SessionId) -> int:
         return self._loaded.held(session)
+
+    def runs_to_cancel(self, session: SessionId) -> Sequence[RunRecord]:
+        return [run_from(row) for row in self._loaded.rows("runs_to_cancel", session=session)]
 
     def runs_orphaned(self, limit: int) -> Sequence[RunRecord]:
         return self._loaded.orphaned(limit)

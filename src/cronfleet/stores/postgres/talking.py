@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from cronfleet.clock import Clock
 from cronfleet.model import Instant
 from cronfleet.promise import PostgresFacts
-from cronfleet.store import DUE, SOON_MS, lock_topic
+from cronfleet.store import CANCEL, DUE, SOON_MS, lock_topic
 from cronfleet.stores.postgres.loaded import (
     MOST_WAITING_AT_ONCE,
     Loaded,
@@ -144,6 +144,8 @@ class Talk:
     def _hints(self, writes: Writes, needed: Needs) -> Iterator[Query]:
         if writes.has_pending_runs or (writes.jobs and needed.moves_ticks):
             yield query("tell", channel=self.channel, topic=DUE)
+        if writes.asks_to_cancel:
+            yield query("tell", channel=self.channel, topic=CANCEL)
 
     def _hint_to_next(self, answer: object) -> Iterator[Query]:
         if isinstance(answer, Unlocked) and answer.following:
@@ -185,6 +187,7 @@ def _session_first(needed: Needs) -> Iterator[Query]:
         yield query("hold_fleet")
     if needed.changes_fleet and needed.session is not None:
         yield query("count_held", sessions=(needed.session,))
+        yield query("runs_to_cancel", session=needed.session)
 
 
 def _then_seen(needed: Needs) -> Iterator[Query]:

@@ -71,6 +71,11 @@ class Writes:
         """Whether a run became pending."""
         return any(run and run.state is RunState.PENDING for run in self.runs.values())
 
+    @property
+    def asks_to_cancel(self) -> bool:
+        """Whether the holder of a run is asked to cancel it."""
+        return any(run and run.session and run.cancel_asked_at for run in self.runs.values())
+
     def queries(self) -> list[Query]:
         """In the order in which locks are taken; runs after their jobs, whose program they take."""
         return [

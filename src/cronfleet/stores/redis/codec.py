@@ -28,6 +28,7 @@ from cronfleet.model import (
 from cronfleet.store import (
     Behind,
     Busy,
+    CancelAsked,
     ClaimAnswer,
     ClaimItem,
     Completion,
@@ -55,6 +56,7 @@ from cronfleet.store import (
     Start,
     StoreInfo,
     Triggered,
+    Waiting,
 )
 from cronfleet.stores.redis.connections import Reply, Word
 from cronfleet.stores.redis.packing import packed, unpacked
@@ -87,6 +89,8 @@ def item(each: ClaimItem) -> Iterable[Word]:
         each.settles,
         *_fire(each.following),
         *_gap(each.gap),
+        each.if_active,
+        "" if each.wanted_until is None else each.wanted_until,
     )
 
 
@@ -103,9 +107,10 @@ def claim(each: Claim) -> Iterable[Word]:
     return (str(each.run), each.token)
 
 
-def order(verb: str, job: JobName, each: Order) -> Iterable[Word]:
+def order(verb: str, job: JobName, each: Order, about: str = "") -> Iterable[Word]:
+    """`about` is what it names, if that is not the job."""
     audit = json.dumps([verb, job, each.who, each.why])
-    return (job, _text(each.key), _text(each.who), _text(each.why), audit)
+    return (about or job, _text(each.key), _text(each.who), _text(each.why), audit)
 
 
 def mending(job: JobName, repair: Order | None) -> Iterable[Word]:
@@ -153,12 +158,16 @@ def info(reply: Reply) -> StoreInfo:
 
 
 def renewal(reply: Reply) -> Renewal:
-    said, held, tzdata, peers = reply
+    said, held, tzdata, peers, cancels = reply
     return Renewal(
         info=info(said),
         held=held,
         tzdata=tzdata,
         peers=[Peer(SessionId(session), *rest) for session, *rest in peers],
+        cancels=sorted(
+            (CancelAsked(RunId.parse(run), token) for run, token in cancels),
+            key=lambda asked: asked.run,
+        ),
     )
 
 
@@ -199,6 +208,8 @@ def claim_answer(asked: ClaimItem, reply: Reply) -> ClaimAnswer:
             return Granted(Claim(_run_of(asked), Kind(kind), token, attempt, digest))
         case ["skipped", reason]:
             return Skipped(Reason(reason))
+        case ["waiting"]:
+            return Waiting()
         case _:
             return NotGranted(reply)
 
@@ -251,7 +262,8 @@ def job(reply: Reply) -> JobRecord:
 
 def run(reply: Reply) -> RunRecord:
     run_id, kind, state, attempt, token, on_lost, losses, created_at, not_before, *rest = reply
-    session, instance, start_id, claimed_at, started_at, ended_at, outcome, late, error = rest
+    session, instance, start_id, claimed_at, started_at, ended_at, outcome, *rest = rest
+    late, error, wanted_until, reason, cancel_asked_at = rest
     return RunRecord(
         id=RunId.parse(run_id),
         kind=Kind(kind),
@@ -271,6 +283,9 @@ def run(reply: Reply) -> RunRecord:
         outcome=None if outcome is None else Outcome(outcome),
         late_outcome=None if late is None else Outcome(late),
         error=error,
+        wanted_until=wanted_until,
+        reason=None if reason is None else Reason(reason),
+        cancel_asked_at=cancel_asked_at,
     )
 
 

@@ -16,6 +16,7 @@ from cronfleet.model import (
 )
 from cronfleet.promise import Promise, redis_promise
 from cronfleet.store import (
+    CANCEL,
     DUE,
     Hints,
     StoreInfo,
@@ -41,9 +42,12 @@ from cronfleet.stores.steps.sessions import SCHEMA
 Item = TypeVar("Item")
 
 _STIRRING = frozenset(
-    {"complete", "release", "resume", "skip_next", "sweep", "sync_jobs", "trigger"}
+    {"cancel", "complete", "release", "resume", "skip_next", "sweep", "sync_jobs", "trigger"}
 )
 """The operations after which there may be more to claim."""
+
+_CANCELLING = frozenset({"cancel"})
+"""The operations that may ask the holder of a run to cancel it."""
 
 
 class OpenRedis:
@@ -140,7 +144,9 @@ class OpenRedis:
     async def _call(self, name: str, *words: Word) -> Reply:
         reply = await self._opened().call(self._script(name), self._begun_with(words))
         if name in _STIRRING:
-            self._stirred()
+            self._tell(DUE)
+        if name in _CANCELLING:
+            self._tell(CANCEL)
         return reply
 
     def _opened(self) -> Connections:
@@ -148,10 +154,10 @@ class OpenRedis:
             raise StoreRefusedError(f"the store {self.name} is not open: open it first")
         return self._connections
 
-    def _stirred(self) -> None:
+    def _tell(self, topic: str) -> None:
         """Tell this process at least, where hints do not come from the server."""
-        if self._listening is None or not self._listening.hears(DUE):
-            self._hub.tell(DUE)
+        if self._listening is None or not self._listening.hears(topic):
+            self._hub.tell(topic)
 
     def _begun_with(self, words: Iterable[Word]) -> list[Word]:
         """The key and the first argument of every script, and its own."""

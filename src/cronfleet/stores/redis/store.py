@@ -24,6 +24,7 @@ from cronfleet.model import (
     SessionId,
 )
 from cronfleet.store import (
+    CANCEL,
     ClaimAnswer,
     ClaimItem,
     Completion,
@@ -49,6 +50,7 @@ from cronfleet.store import (
     Swept,
     TickClaim,
     Triggered,
+    asks_to_cancel,
 )
 from cronfleet.stores.redis import codec
 from cronfleet.stores.redis.bounds import MOST_ITEMS, MOST_SEEN
@@ -160,6 +162,8 @@ class RedisStore(OpenRedis):
                 if isinstance(item, TickClaim) and isinstance(answer, NotGranted)
             )
             answers += answered
+        if asks_to_cancel(items):
+            self._tell(CANCEL)
         return answers
 
     async def start(self, session: SessionId, starts: Sequence[Start]) -> list[bool]:
@@ -192,6 +196,10 @@ class RedisStore(OpenRedis):
     async def skip_next(self, job: JobName, moved: Moved, order: Order) -> Ordered:
         words = (*codec.order("skip_next", job, order), *codec.moved(moved))
         return Ordered(await self._call("skip_next", *words))
+
+    async def cancel(self, run: RunId, order: Order) -> Ordered:
+        words = codec.order("cancel", run.job, order, about=str(run))
+        return Ordered(await self._call("cancel", *words, order.by_whom))
 
     # --- after a reset
 

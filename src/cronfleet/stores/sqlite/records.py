@@ -179,6 +179,9 @@ class SqliteRecords:
         row = self._row("oldest_waiting", job=job)
         return run_from(row) if row else None
 
+    def ticks_waiting(self, job: JobName) -> Sequence[RunRecord]:
+        return [run_from(row) for row in self._rows("ticks_waiting", job=job)]
+
     def count_waiting(self, job: JobName) -> int:
         return self._value("count_waiting", job=job)
 
@@ -187,6 +190,9 @@ class SqliteRecords:
 
     def count_held(self, session: SessionId) -> int:
         return self._value("count_held", session=session)
+
+    def runs_to_cancel(self, session: SessionId) -> Sequence[RunRecord]:
+        return [run_from(row) for row in self._rows("runs_to_cancel", session=session)]
 
     def runs_orphaned(self, limit: int) -> Sequence[RunRecord]:
         return [run_from(row) for row in self._rows("runs_orphaned", limit=limit)]

@@ -27,8 +27,8 @@ from cronfleet.store import (
     Moved,
     Order,
 )
+from cronfleet.stores.steps.overlap import promote
 from cronfleet.stores.steps.records import Records
-from cronfleet.stores.steps.runs import promote
 
 _PAGE = 200
 NO_SESSION = "it had no session, so nobody could tell how it ended"
@@ -147,7 +147,8 @@ def _without_session(run: RunRecord, now: int) -> RunRecord:
     lost = replace(
         run, outcome=Outcome.LOST, losses=run.losses + 1, start_id=None, error=NO_SESSION
     )
-    if run.on_lost is OnLost.RERUN and lost.losses <= LOSSES_ALLOWED:
+    may_run_again = run.on_lost is OnLost.RERUN and run.cancel_asked_at is None
+    if may_run_again and lost.losses <= LOSSES_ALLOWED:
         return replace(lost, state=RunState.PENDING, attempt=run.attempt + 1, not_before=now)
     return replace(lost, state=RunState.LOST, ended_at=now)
 

@@ -6,10 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from cronfleet.model import (
-    MAX_COUNTED,
     Claim,
-    Gap,
-    GapRecord,
     JobName,
     JobRecord,
     Kind,
@@ -20,16 +17,19 @@ from cronfleet.model import (
     SessionId,
 )
 from cronfleet.store import (
-    MOST_GAPS,
     ClaimAnswer,
     ClaimItem,
     Granted,
+    IfActive,
     NotGranted,
     PendingClaim,
     Skipped,
     TickClaim,
 )
+from cronfleet.stores.steps.gaps import add_gap
+from cronfleet.stores.steps.overlap import hold_back, is_full, new_run
 from cronfleet.stores.steps.records import Records, SessionRecord
+from cronfleet.stores.steps.replacing import make_way
 
 
 def claim(records: Records, session_id: SessionId, items: Sequence[ClaimItem]) -> list[ClaimAnswer]:
@@ -81,12 +81,13 @@ def _claim_tick(records: Records, session: SessionRecord, item: TickClaim) -> Cl
     if records.run(run):
         records.put_job(moved)  # The record proves that somebody settled it.
         return NotGranted.LOST
-    if job.limit and job.active >= job.limit:
-        add_gap(records, job, Gap(item.fire_time, item.fire_time, 1, Reason.OVERLAP))
+    if is_full(job) and item.if_active is IfActive.REPLACE:
+        moved = make_way(records, moved, run)
+    if is_full(moved):
         records.put_job(moved)
-        return Skipped(Reason.OVERLAP)
-    records.put_job(replace(moved, active=job.active + 1))
-    return _grant(records, session, job, _new_tick(records, job, run))
+        return hold_back(records, job, item, item.fire_time)
+    records.put_job(replace(moved, active=moved.active + 1))
+    return _grant(records, session, job, new_run(records, job, run, Kind.TICK))
 
 
 def _is_as_seen(job: JobRecord, item: TickClaim) -> bool:
@@ -96,20 +97,6 @@ def _is_as_seen(job: JobRecord, item: TickClaim) -> bool:
         and job.generation == item.generation
         and item.expected > job.watermark
         and not job.paused
-    )
-
-
-def _new_tick(records: Records, job: JobRecord, run: RunId) -> RunRecord:
-    return RunRecord(
-        id=run,
-        kind=Kind.TICK,
-        state=RunState.PENDING,
-        attempt=1,
-        token=0,
-        on_lost=job.on_lost,
-        losses=0,
-        created_at=records.now,
-        not_before=records.now,
     )
 
 
@@ -127,21 +114,3 @@ def _grant(records: Records, session: SessionRecord, job: JobRecord, run: RunRec
         )
     )
     return Granted(Claim(run.id, run.kind, token, run.attempt, job.digest))
-
-
-def add_gap(records: Records, job: JobRecord, gap: Gap) -> None:
-    """Record a gap that follows the job's watermark, as one with a last one that it adjoins."""
-    last = next(iter(records.gaps(job.name, limit=1, skip=0)), None)
-    if last and _adjoins(last, job, gap):
-        count = min(last.gap.count + gap.count, MAX_COUNTED + 1)
-        gap = Gap(last.gap.first, gap.last, count, gap.reason)
-    records.put_gap(GapRecord(job.name, gap, job.generation, records.now))
-    records.drop_gaps_beyond(job.name, MOST_GAPS)
-
-
-def _adjoins(last: GapRecord, job: JobRecord, gap: Gap) -> bool:
-    return (
-        last.gap.last == job.watermark
-        and last.gap.reason is gap.reason
-        and last.generation == job.generation
-    )

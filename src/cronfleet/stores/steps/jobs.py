@@ -15,8 +15,8 @@ from cronfleet.store import (
     Declared,
     Foreign,
 )
+from cronfleet.stores.steps.overlap import promote
 from cronfleet.stores.steps.records import Records
-from cronfleet.stores.steps.runs import promote
 
 
 def sync_jobs(

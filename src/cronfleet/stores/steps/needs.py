@@ -130,6 +130,10 @@ def to_move(job: JobName) -> Needs:
     return Needs(jobs=frozenset([job]), gaps=frozenset([job]), moves_ticks=True)
 
 
+def to_cancel(run: RunId) -> Needs:
+    return Needs(jobs=frozenset([run.job]), runs=frozenset([run]), makes_room=True)
+
+
 def to_settle(job: JobName) -> Needs:
     return replace(to_move(job), keeps_id=True)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cronfleet.model import (
-    AuditRecord,
     JobName,
     JobRecord,
     Kind,
@@ -15,8 +14,6 @@ from cronfleet.model import (
     RunState,
 )
 from cronfleet.store import (
-    KEY_KEPT_MS,
-    MOST_AUDIT,
     MOST_PENDING,
     MOST_WAITING,
     Moved,
@@ -24,7 +21,9 @@ from cronfleet.store import (
     Ordered,
     Triggered,
 )
-from cronfleet.stores.steps.claims import add_gap
+from cronfleet.stores.steps.answers import earlier_answer, remember
+from cronfleet.stores.steps.gaps import add_gap
+from cronfleet.stores.steps.overlap import is_full, new_run
 from cronfleet.stores.steps.records import Records
 
 
@@ -32,20 +31,20 @@ def trigger(records: Records, name: JobName, order: Order) -> Triggered | Ordere
     job = records.job(name)
     if job is None:
         return Ordered.UNKNOWN
-    earlier = _earlier_answer(records, "trigger", name, order)
+    earlier = earlier_answer(records, "trigger", name, order)
     if earlier:
         return _same_again(records, earlier, job)
-    at_limit = bool(job.limit) and job.active >= job.limit
-    if at_limit and records.count_waiting(name) >= MOST_WAITING:
+    waits = is_full(job)
+    if waits and records.count_waiting(name) >= MOST_WAITING:
         return Ordered.FULL
     if job.active >= MOST_PENDING:
         return Ordered.FULL
-    state = RunState.WAITING if at_limit else RunState.PENDING
+    state = RunState.WAITING if waits else RunState.PENDING
     run = _new_manual(records, job, state)
     records.put_run(run)
     if state is RunState.PENDING:
         records.put_job(replace(job, active=job.active + 1))
-    _remember(records, "trigger", name, order, f"{state} {run.id}")
+    remember(records, "trigger", name, order, f"{state} {run.id}")
     return Triggered(run.id, state, job.paused)
 
 
@@ -60,16 +59,8 @@ def _new_manual(records: Records, job: JobRecord, state: RunState) -> RunRecord:
     number = newest.id.number + 1 if newest and newest.id.fire_time == records.now else 1
     while records.run(RunId(job.name, records.now, number)):
         number += 1
-    return RunRecord(
-        id=RunId(job.name, records.now, number),
-        kind=Kind.MANUAL,
-        state=state,
-        attempt=1,
-        token=0,
-        on_lost=job.on_lost,
-        losses=0,
-        created_at=records.now,
-        not_before=records.now,
+    return replace(
+        new_run(records, job, RunId(job.name, records.now, number), Kind.MANUAL), state=state
     )
 
 
@@ -77,7 +68,7 @@ def pause(records: Records, name: JobName, order: Order) -> Ordered:
     job = records.job(name)
     if job is None:
         return Ordered.UNKNOWN
-    if job.paused or _earlier_answer(records, "pause", name, order):
+    if job.paused or earlier_answer(records, "pause", name, order):
         return Ordered.DONE
     records.put_job(
         replace(
@@ -89,7 +80,7 @@ def pause(records: Records, name: JobName, order: Order) -> Ordered:
             paused_why=order.why,
         )
     )
-    _remember(records, "pause", name, order)
+    remember(records, "pause", name, order)
     return Ordered.DONE
 
 
@@ -97,7 +88,7 @@ def resume(records: Records, name: JobName, moved: Moved, order: Order) -> Order
     job = records.job(name)
     if job is None:
         return Ordered.UNKNOWN
-    if not job.paused or _earlier_answer(records, "resume", name, order):
+    if not job.paused or earlier_answer(records, "resume", name, order):
         return Ordered.DONE
     at_work = replace(job, paused=False, paused_reason=None, paused_by="", paused_why="")
     return _move(records, "resume", job, at_work, moved, order)
@@ -107,7 +98,7 @@ def skip_next(records: Records, name: JobName, moved: Moved, order: Order) -> Or
     job = records.job(name)
     if job is None:
         return Ordered.UNKNOWN
-    if _earlier_answer(records, "skip_next", name, order):
+    if earlier_answer(records, "skip_next", name, order):
         return Ordered.DONE
     return _move(records, "skip_next", job, job, moved, order)
 
@@ -117,7 +108,7 @@ def _move(
 ) -> Ordered:
     answer = move(records, job, after, moved)
     if answer is Ordered.DONE:
-        _remember(records, verb, job.name, order)
+        remember(records, verb, job.name, order)
     return answer
 
 
@@ -140,16 +131,3 @@ def move(records: Records, job: JobRecord, after: JobRecord, moved: Moved) -> Or
         )
     )
     return Ordered.DONE
-
-
-def _earlier_answer(records: Records, verb: str, name: JobName, order: Order) -> str | None:
-    records.drop_answers_before(records.now - KEY_KEPT_MS)
-    return records.answer_to(f"{verb} {name} {order.key}")
-
-
-def _remember(
-    records: Records, verb: str, name: JobName, order: Order, answer: str = "done"
-) -> None:
-    records.put_answer(f"{verb} {name} {order.key}", answer)
-    records.put_audit(AuditRecord(records.now, verb, name, order.who, order.why))
-    records.drop_audit_beyond(MOST_AUDIT)

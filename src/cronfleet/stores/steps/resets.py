@@ -6,8 +6,9 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import replace
 
-from cronfleet.model import AuditRecord, JobName, Outcome, RunRecord, RunState
+from cronfleet.model import AuditRecord, JobName, RunRecord, RunState
 from cronfleet.store import MOST_AUDIT, Moved, Order, Ordered, StoreInfo
+from cronfleet.stores.steps.cancels import end_unstarted
 from cronfleet.stores.steps.orders import move
 from cronfleet.stores.steps.records import Records
 from cronfleet.stores.steps.sessions import info
@@ -33,16 +34,7 @@ def clear(records: Records, id_seen: str, name: JobName, limit: int) -> int:
         return 0
     unstarted = list(_unstarted(records, name, limit))
     for run in unstarted:
-        records.put_run(
-            replace(
-                run,
-                state=RunState.CANCELLED,
-                outcome=Outcome.CANCELLED,
-                ended_at=records.now,
-                session=None,
-                error=SET_ASIDE,
-            )
-        )
+        end_unstarted(records, run, SET_ASIDE)
     were_active = sum(run.state is not RunState.WAITING for run in unstarted)
     records.put_job(replace(job, active=job.active - were_active))
     return len(unstarted)

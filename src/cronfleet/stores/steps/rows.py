@@ -96,6 +96,9 @@ def run_from(row: Row) -> RunRecord:
         outcome=row["outcome"] and Outcome(row["outcome"]),
         late_outcome=row["late_outcome"] and Outcome(row["late_outcome"]),
         error=row["error"],
+        wanted_until=row["wanted_until"],
+        reason=row["reason"] and Reason(row["reason"]),
+        cancel_asked_at=row["cancel_asked_at"],
     )
 
 
@@ -122,6 +125,9 @@ def run_values(run: RunRecord) -> Values:
         "outcome": run.outcome and run.outcome.value,
         "late_outcome": run.late_outcome and run.late_outcome.value,
         "error": run.error,
+        "wanted_until": run.wanted_until,
+        "reason": run.reason and run.reason.value,
+        "cancel_asked_at": run.cancel_asked_at,
     }
 
 

@@ -17,6 +17,7 @@ from cronfleet.model import (
     SessionId,
 )
 from cronfleet.store import LOSSES_ALLOWED, Completion, Recorded, Start
+from cronfleet.stores.steps.overlap import promote
 from cronfleet.stores.steps.records import Records
 
 
@@ -60,7 +61,7 @@ def _complete(records: Records, said: Completion) -> Recorded:
     if run is None or run.token != said.token:
         return Recorded.REFUSED
     if run.state is RunState.STARTED:
-        _end_attempt(records, replace(run, error=said.kept_error), said)
+        _end_attempt(records, replace(run, error=_error(run, said)), said)
         return Recorded.DONE
     if run.outcome is said.outcome:
         return Recorded.DONE  # Said before; its first answer was lost.
@@ -70,10 +71,16 @@ def _complete(records: Records, said: Completion) -> Recorded:
     return Recorded.REFUSED
 
 
+def _error(run: RunRecord, said: Completion) -> str:
+    """Of one that was asked to cancel, and was, there is nothing to say but who asked, and why."""
+    is_as_asked = run.cancel_asked_at is not None and said.outcome is Outcome.CANCELLED
+    return said.kept_error or (run.error if is_as_asked else "")
+
+
 def _end_attempt(records: Records, run: RunRecord, said: Completion) -> None:
     if said.outcome is Outcome.LOST:
         lose(records, run)
-    elif said.retry_in_ms is not None:
+    elif said.retry_in_ms is not None and run.cancel_asked_at is None:
         again = replace(run, outcome=said.outcome, losses=0)
         _next_attempt(records, again, not_before=records.now + said.retry_in_ms)
     else:
@@ -105,7 +112,7 @@ def lose(records: Records, run: RunRecord) -> RunRecord:
     of its loss was not killed by the run.
     """
     lost = replace(run, outcome=Outcome.LOST)
-    if run.on_lost is OnLost.ABANDON:
+    if run.on_lost is OnLost.ABANDON or run.cancel_asked_at is not None:
         return _end(records, lost, Outcome.LOST)
     if lost.losses <= LOSSES_ALLOWED:
         return _next_attempt(records, lost, not_before=records.now)
@@ -155,14 +162,3 @@ def _end(records: Records, run: RunRecord, outcome: Outcome) -> RunRecord:
     job = job_of(records, run)
     promote(records, replace(job, active=job.active - 1))
     return ended
-
-
-def promote(records: Records, job: JobRecord) -> None:
-    """Store the job, and give the room that it has to its waiting runs, oldest first."""
-    while not job.limit or job.active < job.limit:
-        run = records.oldest_waiting(job.name)
-        if run is None:
-            break
-        records.put_run(replace(run, state=RunState.PENDING, not_before=records.now))
-        job = replace(job, active=job.active + 1)
-    records.put_job(job)

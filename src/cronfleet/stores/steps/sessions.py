@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from cronfleet.model import InstanceRecord, RunState, SessionId
 from cronfleet.store import (
+    CancelAsked,
     HeldRun,
     NewSession,
     Peer,
@@ -66,6 +67,7 @@ def renew(records: Records, session: SessionId) -> Renewal | None:
             Peer(each.id, each.counter, each.ttl_ms, each.program, each.manifest)
             for each in everyone
         ],
+        cancels=[CancelAsked(run.id, run.token) for run in records.runs_to_cancel(session)],
     )
 
 

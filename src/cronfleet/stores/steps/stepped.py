@@ -22,6 +22,7 @@ from cronfleet.model import (
     SessionId,
 )
 from cronfleet.store import (
+    CANCEL,
     DUE,
     ClaimAnswer,
     ClaimItem,
@@ -43,11 +44,13 @@ from cronfleet.store import (
     StoreInfo,
     Swept,
     Triggered,
+    asks_to_cancel,
     lock_topic,
 )
 from cronfleet.stores.hub import Hub
 from cronfleet.stores.lockers import LoopLocker
 from cronfleet.stores.steps import (
+    cancels,
     checking,
     claims,
     jobs,
@@ -141,9 +144,12 @@ class SteppedStore(ABC):
         )
 
     async def claim(self, session: SessionId, items: Sequence[ClaimItem]) -> list[ClaimAnswer]:
-        return await self._step(
+        answers = await self._step(
             lambda records: claims.claim(records, session, items), needs.to_claim(session, items)
         )
+        if asks_to_cancel(items):
+            self._hub.tell(CANCEL)
+        return answers
 
     async def start(self, session: SessionId, starts: Sequence[Start]) -> list[bool]:
         return await self._step(
@@ -179,6 +185,13 @@ class SteppedStore(ABC):
         return await self._stirring(
             lambda records: orders.skip_next(records, job, moved, order), needs.to_move(job)
         )
+
+    async def cancel(self, run: RunId, order: Order) -> Ordered:
+        answer = await self._step(
+            lambda records: cancels.cancel(records, run, order), needs.to_cancel(run)
+        )
+        self._hub.tell(CANCEL if answer is Ordered.ASKED else DUE)
+        return answer
 
     async def settle(self, id_seen: str, job: JobName, moved: Moved) -> Ordered:
         return await self._step(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cronfleet.testing.conformance.cancels import CancelTests
 from cronfleet.testing.conformance.hints import HintTests
 from cronfleet.testing.conformance.history import HistoryTests
 from cronfleet.testing.conformance.jobs import JobTests
@@ -9,7 +10,9 @@ from cronfleet.testing.conformance.lock_answers import LockMatrixTests
 from cronfleet.testing.conformance.locks import LockTests
 from cronfleet.testing.conformance.matrix import MatrixTests
 from cronfleet.testing.conformance.orders import AuditTests, PauseTests, SkipTests, TriggerTests
+from cronfleet.testing.conformance.overlap import OverlapTests
 from cronfleet.testing.conformance.promises import PromiseTests
+from cronfleet.testing.conformance.replacing import ReplaceTests
 from cronfleet.testing.conformance.resets import (
     AdoptTests,
     ClearTests,
@@ -28,6 +31,8 @@ class StoreConformance(
     JobTests,
     PeekTests,
     ClaimTests,
+    OverlapTests,
+    ReplaceTests,
     MatrixTests,
     StartTests,
     CompleteTests,
@@ -35,6 +40,7 @@ class StoreConformance(
     TriggerTests,
     PauseTests,
     SkipTests,
+    CancelTests,
     AuditTests,
     HistoryTests,
     HintTests,

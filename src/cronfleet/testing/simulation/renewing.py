@@ -27,6 +27,9 @@ class RenewalTimer(RenewalThread):
         self._take(session, sent_at)
         self.renew_now()
 
+    def hurry(self) -> None:
+        self.renew_now()
+
     async def stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()

@@ -13,14 +13,17 @@ from cronfleet.engine.known import Handler, KnownJob
 from cronfleet.engine.runner import Ended, Runner
 from cronfleet.model import Claim, Kind, RunId, SessionId
 from cronfleet.registry import known_job
+from cronfleet.store import CancelAsked
 
 NOON_MS = 1_774_785_600_000
 ANNA = SessionId("anna")
 RUN = RunId("report", NOON_MS)
+TOKEN = 7
+ASKED = [CancelAsked(RUN, TOKEN)]
 
 
 def claim(attempt: int = 1) -> Claim:
-    return Claim(RUN, Kind.TICK, 7, attempt, "digest")
+    return Claim(RUN, Kind.TICK, TOKEN, attempt, "digest")
 
 
 def isolated(handler: Handler, **options: Any) -> KnownJob:

@@ -15,7 +15,7 @@ from tests.fleet.rig import eventually
 from tests.unit.engine.isolated import handlers
 from tests.unit.engine.isolated.rig import (
     ANNA,
-    RUN,
+    ASKED,
     Fifo,
     Sessions,
     claim,
@@ -72,7 +72,7 @@ async def test_one_that_takes_no_notice_is_killed_with_its_group(
     runner = new_runner(IMPATIENT_MS)
     run = UnderWay(runner, handler, fifo)
     pids = await run.pids()
-    runner.cancel(RUN)
+    runner.cancel(ASKED)
     end = await run.ending
     assert end.outcome is Outcome.CANCELLED
     assert KILLED in end.error
@@ -141,9 +141,8 @@ async def test_an_operator_ends_it_for_good(fifo: Fifo) -> None:
     runner = new_runner()
     run = UnderWay(runner, handlers.pauses, fifo, on_lost="rerun")
     await run.pids()
-    assert runner.cancel(RUN)
+    runner.cancel(ASKED)
     assert await run.ending == Ended(Outcome.CANCELLED, error=ENDED_WHEN_TOLD)
-    assert not runner.cancel(RUN)
 
 
 async def test_at_the_end_of_a_drain_it_is_told_to_end_and_another_may_go_on(fifo: Fifo) -> None:
@@ -161,7 +160,7 @@ async def test_a_hurried_end_waits_no_longer_than_it_says_although_it_was_told_b
     runner = new_runner()
     run = UnderWay(runner, handlers.swallows, fifo)
     pids = await run.pids()
-    runner.cancel(RUN)
+    runner.cancel(ASKED)
     runner.stop_all(grace_ms=0)
     assert (await run.ending).outcome is Outcome.CANCELLED
     assert not any(map(is_alive, pids))
@@ -187,6 +186,6 @@ async def test_when_its_keeper_is_stopped_it_is_killed_all_the_same(
     runner = new_runner(IMPATIENT_MS)
     run = UnderWay(runner, handlers.stops_its_keeper, fifo)
     (pid,) = await run.pids()
-    runner.cancel(RUN)
+    runner.cancel(ASKED)
     assert (await run.ending).outcome is Outcome.CANCELLED
     eventually(lambda: not is_alive(pid), within_s=10)

@@ -24,13 +24,13 @@ WHERE run.job = %(job)s AND job.name = run.job AND run.program <> job.program;
 INSERT INTO {schema}.run (
     id, job, fire_time, number, program, kind, state, attempt, token, on_lost, losses,
     created_at, not_before, session, instance, start_id, claimed_at, started_at, ended_at,
-    outcome, late_outcome, error
+    outcome, late_outcome, error, wanted_until, reason, cancel_asked_at
 )
 SELECT
     put.id, put.job, put.fire_time, put.number, job.program, put.kind, put.state, put.attempt,
     put.token, put.on_lost, put.losses, put.created_at, put.not_before, put.session,
     put.instance, put.start_id, put.claimed_at, put.started_at, put.ended_at, put.outcome,
-    put.late_outcome, put.error
+    put.late_outcome, put.error, put.wanted_until, put.reason, put.cancel_asked_at
 FROM jsonb_populate_recordset(NULL::{schema}.run, %(rows)s) AS put
 JOIN {schema}.job ON job.name = put.job
 ON CONFLICT (id) DO UPDATE SET
@@ -47,7 +47,10 @@ ON CONFLICT (id) DO UPDATE SET
     ended_at = excluded.ended_at,
     outcome = excluded.outcome,
     late_outcome = excluded.late_outcome,
-    error = excluded.error;
+    error = excluded.error,
+    wanted_until = excluded.wanted_until,
+    reason = excluded.reason,
+    cancel_asked_at = excluded.cancel_asked_at;
 
 -- drop_runs: forget runs.
 DELETE FROM {schema}.run WHERE id = ANY(%(ids)s::text[]);
@@ -72,6 +75,11 @@ SELECT run.* FROM unnest(%(jobs)s::text[]) AS named (job) CROSS JOIN LATERAL (
     LIMIT %(most)s
 ) AS run;
 
+-- ticks_waiting: the waiting runs of :job that are ticks, the oldest first. They change only under
+-- their job's lock.
+SELECT * FROM {schema}.run WHERE job = %(job)s AND state = 'waiting' AND number = 0
+ORDER BY created_at, fire_time;
+
 -- count_waiting: how many runs of :job wait.
 SELECT count(*) AS count FROM {schema}.run WHERE job = %(job)s AND state = 'waiting';
 
@@ -81,6 +89,10 @@ SELECT * FROM {schema}.run WHERE session = %(session)s ORDER BY job, fire_time, 
 -- count_held: how many runs each of these sessions holds.
 SELECT session, count(*) AS count FROM {schema}.run
 WHERE session = ANY(%(sessions)s::text[]) GROUP BY session;
+
+-- runs_to_cancel: the runs that :session holds and was asked to cancel, by id.
+SELECT * FROM {schema}.run WHERE session = %(session)s AND cancel_asked_at IS NOT NULL
+ORDER BY job, fire_time, number;
 
 -- runs_orphaned: at most :limit runs that are held by sessions without a row, not locked. It leaps
 -- from holder to holder, so that the runs of the living are not looked at.

@@ -45,7 +45,8 @@ local function without_session(run)
   elseif was_started then
     run.outcome, run.losses, run.start_id = 'lost', run.losses + 1, false
     set_error(run, no_session)
-    if run.on_lost == 'rerun' and run.losses <= LOSSES_ALLOWED then
+    local may_run_again = run.on_lost == 'rerun' and not run.cancel_asked_at
+    if may_run_again and run.losses <= LOSSES_ALLOWED then
       run.state, run.attempt, run.not_before = 'pending', run.attempt + 1, now
     else
       run.state, run.ended_at = 'lost', now
@@ -87,7 +88,9 @@ local function is_held_in_place(run, stored)
   end
   local is_known = call('ZSCORE', BASE .. 'sessions', stored.session)
     or call('SISMEMBER', BASE .. 'orphaned', stored.session) == 1
+  local is_asked = call('SISMEMBER', key('cancelling', stored.session), held_member(run)) == 1
   return is_known and call('ZSCORE', key('held', stored.session), held_member(run))
+    and is_asked == (stored.cancel_asked_at ~= false)
 end
 
 local misplaced = {}
@@ -189,6 +192,8 @@ local function put_run_in_place(run)
   end
   if run.session then
     call('ZADD', key('held', run.session), 0, held_member(run))
+    local asked = run.cancel_asked_at and 'SADD' or 'SREM'
+    call(asked, key('cancelling', run.session), held_member(run))
     if not call('ZSCORE', BASE .. 'sessions', run.session) then
       call('SADD', BASE .. 'orphaned', run.session)
     end

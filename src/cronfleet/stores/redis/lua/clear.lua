@@ -30,8 +30,7 @@ for at = 1, math.min(limit, #cleared) do
   if run.state ~= 'waiting' then
     job.active = job.active - 1
   end
-  set_error(run, text)
-  run.state, run.outcome, run.ended_at, run.session = 'cancelled', 'cancelled', now, false
+  end_unstarted(run, text)
 end
 save()
 return math.min(limit, #cleared)

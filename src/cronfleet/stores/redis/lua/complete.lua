@@ -2,10 +2,12 @@
 -- ARGV: for each run: run, token, outcome, delay of the retry in ms ('' for none), error text.
 -- Returns 'done', 'late' or 'refused' for each.
 local function end_attempt(run, outcome, retry_in, text)
-  set_error(run, text)
+  if text ~= '' or not (run.cancel_asked_at and outcome == 'cancelled') then
+    set_error(run, text) -- Else it says who asked, and why.
+  end
   if outcome == 'lost' then
     lose(run)
-  elseif retry_in then
+  elseif retry_in and not run.cancel_asked_at then
     run.outcome, run.losses = outcome, 0
     next_attempt(run, now + retry_in)
   else

@@ -2,7 +2,8 @@
 -- raised, or a clock that was set far back is believed.
 -- ARGV: session, '1' if scripts may ask the server.
 -- Returns nothing for a closed session, else what the store says of itself, held runs, the newest
--- tzdata, and for each open session: id, counter, TTL in ms, program, manifest.
+-- tzdata, for each open session: id, counter, TTL in ms, program, manifest; and for each run that it
+-- is asked to cancel: run, token.
 local id = word()
 local sessions = find_sessions()
 local mine
@@ -23,7 +24,13 @@ for _, session in ipairs(sessions) do
   tzdata = is_below(tzdata, session.tzdata) and session.tzdata or tzdata
   peers[#peers + 1] = {session.id, session.counter, session.ttl, session.program, session.manifest}
 end
-local held = count_held(mine)
+local held, cancels = count_held(mine), {}
+for _, member in ipairs(call('SMEMBERS', key('cancelling', id))) do
+  local run = find_run(held_id(member))
+  if run and run.session == id and run.cancel_asked_at then
+    cancels[#cancels + 1] = {run.id, run.token}
+  end
+end
 write_session(mine)
 save()
-return {info(), held, tzdata, peers}
+return {info(), held, tzdata, peers, cancels}

@@ -2,7 +2,8 @@
 -- ARGV: either '' and a run, or a job, how many at the most, and how many to pass over.
 -- Returns for each: run, kind, state, attempt, token, on_lost, losses, the instants at which it was
 -- made and before which it is not claimed, session, instance, start id, the instants of its claim,
--- start and end, outcome, late outcome, error text.
+-- start and end, outcome, late outcome, error text, until when it is wanted if it waits, why it was
+-- skipped, when its holder was asked to cancel it.
 local job = word()
 local ids = {}
 if job == '' then
@@ -23,6 +24,7 @@ for _, id in ipairs(ids) do
       id, run.kind, run.state, run.attempt, run.token, run.on_lost, run.losses, run.created_at,
       run.not_before, run.session, run.instance, run.start_id,
       run.claimed_at, run.started_at, run.ended_at, run.outcome, run.late_outcome, text or '',
+      run.wanted_until, run.reason, run.cancel_asked_at,
     }
   end
 end

@@ -12,7 +12,7 @@ if earlier then
   return {id, state, is_paused}
 end
 local waits = is_full(job)
-if waits and call('ZCARD', key('waiting', job.name)) >= MOST_WAITING or job.active >= MOST_PENDING then
+if waits and count_waiting(job) >= MOST_WAITING or job.active >= MOST_PENDING then
   return 'full'
 end
 

@@ -2,11 +2,12 @@
 SELECT * FROM run WHERE id = :id;
 
 -- put_run: create a run or replace what changes of it. :created_at, :not_before, :claimed_at,
--- :started_at and :ended_at are instants.
+-- :started_at, :ended_at, :wanted_until and :cancel_asked_at are instants.
 INSERT INTO run VALUES (
     :id, :job, :fire_time, :number, (SELECT program FROM job WHERE name = :job), :kind, :state,
     :attempt, :token, :on_lost, :losses, :created_at, :not_before, :session, :instance,
-    :start_id, :claimed_at, :started_at, :ended_at, :outcome, :late_outcome, :error
+    :start_id, :claimed_at, :started_at, :ended_at, :outcome, :late_outcome, :error,
+    :wanted_until, :reason, :cancel_asked_at
 )
 ON CONFLICT (id) DO UPDATE SET
     state = excluded.state,
@@ -22,7 +23,10 @@ ON CONFLICT (id) DO UPDATE SET
     ended_at = excluded.ended_at,
     outcome = excluded.outcome,
     late_outcome = excluded.late_outcome,
-    error = excluded.error;
+    error = excluded.error,
+    wanted_until = excluded.wanted_until,
+    reason = excluded.reason,
+    cancel_asked_at = excluded.cancel_asked_at;
 
 -- drop_run: forget the run :id.
 DELETE FROM run WHERE id = :id;
@@ -44,6 +48,10 @@ SELECT * FROM run WHERE job = :job AND state = 'waiting'
 ORDER BY created_at, fire_time, number
 LIMIT 1;
 
+-- ticks_waiting: the waiting runs of :job that are ticks, the oldest first.
+SELECT * FROM run WHERE job = :job AND state = 'waiting' AND number = 0
+ORDER BY created_at, fire_time;
+
 -- count_waiting: how many runs of :job wait.
 SELECT count(*) FROM run WHERE job = :job AND state = 'waiting';
 
@@ -52,6 +60,10 @@ SELECT * FROM run WHERE session = :session ORDER BY job, fire_time, number;
 
 -- count_held: how many runs :session holds.
 SELECT count(*) FROM run WHERE session = :session;
+
+-- runs_to_cancel: the runs that :session holds and was asked to cancel, by id.
+SELECT * FROM run WHERE session = :session AND cancel_asked_at IS NOT NULL
+ORDER BY job, fire_time, number;
 
 -- runs_orphaned: at most :limit runs that are held by sessions without a row. It leaps from
 -- holder to holder, so that the runs of the living are not looked at.

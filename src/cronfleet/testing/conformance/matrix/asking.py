@@ -10,6 +10,7 @@ from cronfleet.store import (
     Skipped,
     Store,
     Triggered,
+    Waiting,
 )
 from cronfleet.testing.conformance.matrix.cells import Cell, Operation
 from cronfleet.testing.conformance.matrix.conditions import Condition
@@ -25,6 +26,7 @@ WORDS: dict[type, str] = {
     Granted: "granted",
     Foreign: "foreign",
     Behind: "behind",
+    Waiting: "waiting",
     type(None): "nothing",
 }
 

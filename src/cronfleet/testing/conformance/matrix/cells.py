@@ -81,7 +81,7 @@ class Operation:
         written = self.cells.get(condition)
         if written is not None:
             return written
-        if condition in {self.session, self.job} or RUN_IN.get(condition, "") == self.run:
+        if condition in {self.session, self.job} or _PLAIN.get(condition, "") == self.run:
             return Apart("that is how it should be")
         if THING[condition] not in self.takes:
             return Apart(f"it takes no {THING[condition]}")
@@ -91,6 +91,10 @@ class Operation:
         """The conditions that apply, each with its cell."""
         cells = ((each, self.cells.get(each)) for each in Condition)
         return ((each, cell) for each, cell in cells if isinstance(cell, Cell))
+
+
+_PLAIN = {each: state for each, state in RUN_IN.items() if each is not Condition.ASKED_TO_CANCEL}
+"""What says of a run only where it stands."""
 
 
 def taking(*things: Thing) -> frozenset[Thing]:

@@ -63,6 +63,7 @@ class Condition(StrEnum):
     RUN_PENDING = "the run is pending"
     RUN_CLAIMED = "the run is claimed"
     RUN_STARTED = "the run is started"
+    ASKED_TO_CANCEL = "the run is started, and somebody asked to cancel it"
     RUN_SUCCEEDED = "the run has succeeded"
     RUN_FAILED = "the run has failed"
     RUN_TIMED_OUT = "the run has timed out"
@@ -92,6 +93,7 @@ ABOUT: dict[Thing, tuple[Condition, ...]] = {
         _C.RUN_PENDING,
         _C.RUN_CLAIMED,
         _C.RUN_STARTED,
+        _C.ASKED_TO_CANCEL,
         _C.RUN_SUCCEEDED,
         _C.RUN_FAILED,
         _C.RUN_TIMED_OUT,
@@ -109,6 +111,7 @@ RUN_IN: dict[Condition, RunState] = {
     _C.RUN_PENDING: RunState.PENDING,
     _C.RUN_CLAIMED: RunState.CLAIMED,
     _C.RUN_STARTED: RunState.STARTED,
+    _C.ASKED_TO_CANCEL: RunState.STARTED,
     _C.RUN_SUCCEEDED: RunState.SUCCEEDED,
     _C.RUN_FAILED: RunState.FAILED,
     _C.RUN_TIMED_OUT: RunState.TIMED_OUT,

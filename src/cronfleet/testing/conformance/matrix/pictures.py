@@ -131,6 +131,12 @@ def _run_shown(name: str, run: RunRecord, sessions: Mapping[SessionId, str]) -> 
         words.append(f"attempt {run.attempt}")
     if run.state is RunState.PENDING and run.not_before > run.created_at:
         words.append(f"from {at(run.not_before)}")
+    if run.wanted_until is not None:
+        words.append(f"wanted until {at(run.wanted_until)}")
+    if run.reason:
+        words[0] += f" ({run.reason})"
+    if run.cancel_asked_at is not None and run.session:
+        words.append("asked to cancel")
     if run.late_outcome:
         words.append(f"late {run.late_outcome}")
     return Shown(run, {name: ", ".join(words)})

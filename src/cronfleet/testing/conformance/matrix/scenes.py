@@ -53,6 +53,8 @@ class Scene:
         self.ben = await joined(self._store, "ben", *jobs)
         await granted(self._store, self.ben, tick(BYSTANDER))
         claim = await self._place(RUN_IN.get(condition, self._operation.run), fire_time)
+        if condition is Condition.ASKED_TO_CANCEL:
+            await self._store.cancel(claim.run, order())
         await self._stand(condition if condition in ABOUT[Thing.SESSION] else None)
         await self._job(condition)
         self._pass_time(condition)

@@ -9,6 +9,7 @@
 --   sessions              zset    the open sessions' ids
 --   session:<id>          hash    an open session
 --   held:<session>        zset    its runs, claimed or started, in the order of run ids
+--   cancelling:<session>  set     those of them that it was asked to cancel
 --   orphaned              set     ids of ended sessions that still have a held:<session>
 --   declaring:<session>   string  the digests of a manifest that is not complete yet
 --   manifests             set     the manifests that open sessions have in force
@@ -99,10 +100,10 @@ end
 -- through to `was`, which is what is stored, and that to `plain`: its own fields are the changes.
 
 local NUMBERS = {
-  active = true, attempt = true, claimed_at = true, counter = true, created_at = true, due = true,
+  active = true, attempt = true, cancel_asked_at = true, claimed_at = true, counter = true, created_at = true, due = true,
   ended_at = true, epoch = true, expires_at = true, fire = true, generation = true, greatest = true,
   joined_at = true, limit = true, lived = true, losses = true, not_before = true, schema = true,
-  started_at = true, token = true, ttl = true, watermark = true,
+  started_at = true, token = true, ttl = true, wanted_until = true, watermark = true,
 }
 
 -- A kind of record: `fields` has a short name for each name.

@@ -11,7 +11,7 @@ local RUN = kind_of({
   kind = 'k', state = 's', attempt = 'a', token = 't', on_lost = 'o', losses = 'l',
   created_at = 'm', not_before = 'n', session = 'h', instance = 'i', start_id = 'd',
   claimed_at = 'c', started_at = 'b', ended_at = 'e', outcome = 'r', late_outcome = 'v',
-  has_error = 'x',
+  has_error = 'x', wanted_until = 'w', reason = 'y', cancel_asked_at = 'q',
 }, {kind = 'tick', attempt = 1, token = 0, on_lost = 'abandon', losses = 0, instance = ''})
 
 -- Where a run goes when it has ended.
@@ -126,14 +126,22 @@ local function set_error(run, text)
   run.error, run.has_error = text, text ~= '' and '1'
 end
 
--- The oldest waiting run of a job that this script has not promoted yet; nil if there is none.
+-- The oldest stored run of a job that waits still; nil if there is none.
 local function oldest_waiting(job)
-  local promoted = job.promoted or 0
-  local place = call('ZRANGE', key('waiting', job.name), promoted, promoted)[1]
-  if place then
-    job.promoted = promoted + 1
-    return find_run(id_at(job.name, place))
-  end
+  repeat
+    local seen = job.waiters_seen or 0
+    local place = call('ZRANGE', key('waiting', job.name), seen, seen)[1]
+    local run = place and find_run(id_at(job.name, place))
+    if run and run.state == 'waiting' then
+      return run -- Seen, once it waits no more.
+    end
+    job.waiters_seen = seen + 1
+  until not place
+end
+
+-- How many runs of a job wait now; those that this script has made or ended are in `new_waiters`.
+local function count_waiting(job)
+  return call('ZCARD', key('waiting', job.name)) + (job.new_waiters or 0)
 end
 
 -- Gaps ------------------------------------------------------------------------------------
@@ -194,6 +202,9 @@ end
 -- Whether there may be more to claim than before.
 local is_stirred = false
 
+-- Whether the holder of a run is asked to cancel it.
+local is_cancelling = false
+
 local function write_held(run)
   if run.session == run.was.session then
     return
@@ -203,6 +214,22 @@ local function write_held(run)
   end
   if run.session then
     call('ZADD', key('held', run.session), 0, held_member(run))
+  end
+end
+
+-- The session that was asked to cancel a run; false if it is held by none, or was not asked.
+local function asked_session(run)
+  return run.cancel_asked_at and run.session
+end
+
+local function write_cancelling(run)
+  local was, is = asked_session(run.was), asked_session(run)
+  if was ~= is and was then
+    call('SREM', key('cancelling', was), held_member(run))
+  end
+  if was ~= is and is then
+    call('SADD', key('cancelling', is), held_member(run))
+    is_cancelling = true
   end
 end
 
@@ -231,12 +258,13 @@ local function write_run(run)
   if not run.was.state then
     call('ZADD', key('runs', run.job), int(run.created_at), run.place)
   end
+  write_error(run)
+  write_cancelling(run)
   if run.was.state == run.state then
     return
   end
   write_held(run)
   write_pending(run)
-  write_error(run)
   if run.state == 'waiting' then
     call('ZADD', key('waiting', run.job), int(run.created_at), run.place)
   elseif run.was.state == 'waiting' then
@@ -311,5 +339,8 @@ local function save()
   write_fleet()
   if is_stirred then
     hint('due')
+  end
+  if is_cancelling then
+    hint('cancel')
   end
 end

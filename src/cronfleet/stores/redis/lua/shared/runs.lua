@@ -1,14 +1,30 @@
 -- A run after its claim: put back, ended, lost; and the room that it leaves.
 
+-- A waiting run waits no more.
+local function leave_waiting(run, job, state)
+  run.state, run.wanted_until = state, false
+  job.new_waiters = (job.new_waiters or 0) - 1
+end
+
+-- Ends a waiting run that nobody will carry out.
+local function skip(run, job, reason)
+  leave_waiting(run, job, 'skipped')
+  run.reason, run.ended_at = reason, now
+end
+
 -- Gives the room that a job has to its waiting runs, oldest first.
 local function promote(job)
   while not is_full(job) do
     local run = oldest_waiting(job)
     if not run then
       return
+    elseif run.wanted_until and run.wanted_until < now then
+      skip(run, job, 'misfire')
+    else
+      leave_waiting(run, job, 'pending')
+      run.not_before = now
+      job.active = job.active + 1
     end
-    run.state, run.not_before = 'pending', now
-    job.active = job.active + 1
   end
 end
 
@@ -20,6 +36,30 @@ end
 local function next_attempt(run, not_before)
   run.state, run.session, run.start_id = 'pending', false, false
   run.attempt, run.not_before = run.attempt + 1, not_before
+end
+
+-- WAITING, PENDING or CLAIMED to CANCELLED; what that does to its job is for the caller.
+local function end_unstarted(run, text)
+  set_error(run, text)
+  run.state, run.outcome, run.ended_at, run.session = 'cancelled', 'cancelled', now, false
+  run.wanted_until = false
+end
+
+-- Ends a run that nobody has started, which makes room; asks that of the holder of another.
+local function end_or_ask(run, by_whom)
+  if run.state == 'started' then
+    set_error(run, 'asked to cancel' .. by_whom)
+    run.cancel_asked_at = now
+    return 'asked'
+  end
+  local was_active = run.state ~= 'waiting'
+  end_unstarted(run, 'cancelled' .. by_whom)
+  if was_active then
+    local job = job_of(run)
+    job.active = job.active - 1
+    promote(job)
+  end
+  return 'done'
 end
 
 local function finish(run, outcome)
@@ -47,7 +87,7 @@ end
 -- which loses a run once: an instance that lives to tell of its loss was not killed by the run.
 local function lose(run)
   run.outcome = 'lost'
-  if run.on_lost == 'abandon' then
+  if run.on_lost == 'abandon' or run.cancel_asked_at then
     finish(run, 'lost')
   elseif run.losses <= LOSSES_ALLOWED then
     next_attempt(run, now)

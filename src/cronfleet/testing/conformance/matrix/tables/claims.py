@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cronfleet.model import Gap, Reason, RunState
-from cronfleet.store import PendingClaim, Store, TickClaim
+from cronfleet.store import IfActive, PendingClaim, Store, TickClaim
 from cronfleet.testing.conformance.matrix.cells import (
     Apart,
+    Ask,
     Operation,
     moves,
     runs_in,
@@ -106,6 +109,50 @@ CLAIM_GAP = Operation(
     },
 )
 
+
+def _may_wait(if_active: IfActive) -> Ask:
+    async def ask(store: Store, asked: Request) -> object:
+        until = asked.now + asked.span_ms
+        item = replace(_item(asked, runs=True), if_active=if_active, wanted_until=until)
+        (answer,) = await store.claim(asked.session, [item])
+        return answer
+
+    return ask
+
+
+WAITS = says("waiting", tick="waiting, wanted until 12:00:11", expected="13:00", watermark="12:00")
+
+
+def claim_if_active(if_active: IfActive, scene: str) -> Operation:
+    """The table of a tick that need not be skipped at the limit."""
+    return Operation(
+        name=f"claim of a tick, if active {if_active}",
+        scene=f"Anna claims the tick of 12:00 of a job at its limit: {scene}.",
+        job=When.AT_LIMIT,
+        ask=_may_wait(if_active),
+        takes=taking(Thing.SESSION, Thing.SEEN, Thing.JOB, Thing.INSTANT),
+        cells={
+            When.MATCH: WAITS,
+            When.REPEATED: LOST,
+            When.DIFFERENT: ONE_CALL,
+            When.FOREIGN: WAITS,
+            When.EXPIRED: LOST,
+            When.CLOSED: LOST,
+            When.NEVER_JOINED: LOST,
+            When.WRONG_GENERATION: LOST,
+            When.WRONG_EXPECTED: LOST,
+            When.OUT_OF_ORDER: says("ValueError"),
+            When.NO_JOB: LOST,
+            When.SCHEDULED: GRANTED,
+            When.PAUSED: LOST,
+            When.FINISHED: LOST,
+            When.NOT_DUE: says("not_due"),
+            When.EARLIEST: WAITS.but(watermark="0"),
+            When.LATEST: WAITS.but(tick="waiting, wanted until 2^53", expected="2^53"),
+        },
+    )
+
+
 CLAIM_RUN = Operation(
     name="claim of a pending run",
     scene="Anna, who had claimed the tick's run and released it, claims it again.",
@@ -131,4 +178,11 @@ CLAIM_RUN = Operation(
     },
 )
 
-CLAIMS = (CLAIM_TICK, CLAIM_GAP, CLAIM_RUN)
+CLAIMS = (
+    CLAIM_TICK,
+    claim_if_active(IfActive.WAIT, "it waits for 10 s, in the place of a tick that waits already"),
+    claim_if_active(IfActive.WAIT_ALL, "it waits for 10 s, behind those that wait already"),
+    claim_if_active(IfActive.REPLACE, "it waits for 10 s; what was triggered by hand goes on"),
+    CLAIM_GAP,
+    CLAIM_RUN,
+)

@@ -1,10 +1,10 @@
-"""What operators order: trigger, pause, resume, skip the next."""
+"""What operators order: trigger, pause, resume, skip the next, cancel."""
 
 from __future__ import annotations
 
-from cronfleet.model import Gap, Reason
+from cronfleet.model import Gap, Reason, RunState
 from cronfleet.store import Moved, Store
-from cronfleet.testing.conformance.matrix.cells import Operation, says, taking
+from cronfleet.testing.conformance.matrix.cells import Apart, Operation, runs_in, says, taking
 from cronfleet.testing.conformance.matrix.conditions import Condition as When
 from cronfleet.testing.conformance.matrix.conditions import Thing
 from cronfleet.testing.conformance.matrix.request import Request
@@ -27,6 +27,10 @@ async def _resume(store: Store, asked: Request) -> object:
 
 async def _skip_next(store: Store, asked: Request) -> object:
     return await store.skip_next(asked.job, _moved(asked, Reason.BY_HAND), asked.order)
+
+
+async def _cancel(store: Store, asked: Request) -> object:
+    return await store.cancel(asked.claim.run, asked.order)
 
 
 async def _pause_again(store: Store, asked: Request) -> object:
@@ -174,4 +178,37 @@ SKIP_NEXT = Operation(
     },
 )
 
-ORDERS = (TRIGGER, PAUSE, RESUME, SKIP_NEXT)
+CANCELLED = says("done", tick="cancelled", active="0", audit="cancel")
+
+CANCEL = Operation(
+    name="cancel",
+    scene="Somebody cancels the run that Anna has claimed.",
+    run=RunState.CLAIMED,
+    ask=_cancel,
+    takes=taking(Thing.KEY, Thing.JOB, Thing.RUN),
+    cells={
+        When.MATCH: CANCELLED,
+        When.REPEATED: NOTHING,
+        When.DIFFERENT: says("ended"),
+        When.SAME_KEY: NOTHING,
+        When.OLD_KEY: says("ended"),
+        When.NO_JOB: Apart("a run has a job"),
+        When.SCHEDULED: CANCELLED,
+        When.PAUSED: CANCELLED.but(audit="cancel, pause"),
+        When.FINISHED: CANCELLED.but(audit="cancel, skip_next"),
+        When.AT_LIMIT: says(
+            "done",
+            tick="cancelled",
+            manual_1="pending, from 12:00:01",
+            audit="cancel, trigger",
+        ),
+        When.NO_RUN: says("unknown"),
+        When.RUN_WAITING: says("done", manual_1="cancelled", audit="cancel, trigger"),
+        When.RUN_PENDING: CANCELLED,
+        When.RUN_STARTED: says("asked", tick="started by anna, asked to cancel", audit="cancel"),
+        When.ASKED_TO_CANCEL: says("asked"),
+        **runs_in("ended", says("ended")),
+    },
+)
+
+ORDERS = (TRIGGER, PAUSE, RESUME, SKIP_NEXT, CANCEL)

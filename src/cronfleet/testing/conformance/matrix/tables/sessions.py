@@ -136,6 +136,7 @@ SWEEP = Operation(
         When.NO_RUN: Apart("it names no run"),
         When.RUN_WAITING: says("1 swept", tick="pending"),
         When.RUN_STARTED: says("1 swept", tick="lost", active="0"),
+        When.ASKED_TO_CANCEL: says("1 swept", tick="lost", active="0"),
         **runs_in("pending ended", says("0 swept")),
         When.NOT_DUE: Apart("nothing need be due"),
         When.EARLIEST: says("1 swept", tick="pending"),

@@ -1,0 +1,40 @@
+"""What a store is asked and answers about users' locks, as frozen values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from cronfleet.model import LockOwner
+
+WAITER_KEPT_MS = 3_000
+"""A waiter for a lock that has not asked again for so long loses its place."""
+
+MOST_LOCK_WAITERS = 1_000
+"""How many may stand in the queue for one lock; whoever comes later asks without a place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """The lock is the owner's until its TTL is over, unless renewed."""
+
+    token: int
+    """Rises with every grant, whatever the lock's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Somebody else holds the lock, or has been waiting for longer."""
+
+    free_in_ms: int
+    """When that is over, unless it is renewed or given back before."""
+    ahead: int
+    """How many wait who came before."""
+
+
+LockAnswer: TypeAlias = Locked | Busy
+
+
+def lock_topic(owner: LockOwner) -> str:
+    """The topic of hints that a waiter may have its lock now."""
+    return f"lock:{owner}"

@@ -1,0 +1,66 @@
+"""What operators order of a store, and what it answers, as frozen values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cronfleet.model import Fire, Gap, Instant, RunId, RunState
+from cronfleet.store.values import kept_text
+
+KEY_KEPT_MS = 24 * 3_600_000
+"""How long an idempotency key is remembered."""
+
+MOST_PENDING = 10_000
+"""A job without a limit that has so many active runs is triggered no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Who wants it, why, and the key under which it is done once (kept `KEY_KEPT_MS`)."""
+
+    key: str
+    who: str
+    why: str = ""
+
+    @property
+    def by_whom(self) -> str:
+        """Who wants it and why, to stand behind what was done to a run in its error text."""
+        by = f" by {self.who}" if self.who else ""
+        return kept_text(f"{by}{f': {self.why}' if self.why else ''}")
+
+
+@dataclass(frozen=True, slots=True)
+class Triggered:
+    """A run was made, by this order or by an earlier one with its key."""
+
+    run: RunId
+    state: RunState
+    paused: bool
+    """Its job is paused: the run goes on all the same."""
+
+
+class Ordered(StrEnum):
+    """What an order came to."""
+
+    DONE = "done"
+    CHANGED = "changed"
+    """The job is not as it was seen: look again."""
+    UNKNOWN = "unknown"
+    """There is no such job, or no such run."""
+    ASKED = "asked"
+    """The run's holder is asked for it."""
+    ENDED = "ended"
+    """The run had ended before."""
+    FULL = "full"
+    """`MOST_WAITING` runs wait already, or `MOST_PENDING` are active."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Where an order moves a job's ticks: what it had seen, the gap it leaves, what follows."""
+
+    generation: int
+    expected: Instant | None
+    following: Fire | None
+    gap: Gap | None

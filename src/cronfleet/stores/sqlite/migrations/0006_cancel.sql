@@ -1,0 +1,4 @@
+-- When a run's holder was asked to cancel it.
+ALTER TABLE run ADD COLUMN cancel_asked_at INTEGER;
+CREATE INDEX run_to_cancel ON run (session, job, fire_time, number)
+    WHERE cancel_asked_at IS NOT NULL AND session IS NOT NULL;

@@ -1,0 +1,70 @@
+"""A due tick whose job is at its limit: it is skipped, or its run waits; and who goes on first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from cronfleet.model import JobRecord, Kind, Reason, RunId, RunRecord, RunState
+from cronfleet.store import MOST_WAITING, ClaimAnswer, IfActive, Skipped, TickClaim, Waiting
+from cronfleet.stores.steps.gaps import add_tick_gap
+from cronfleet.stores.steps.records import Records
+
+_IN_THE_PLACE_OF_OTHERS = frozenset({IfActive.WAIT, IfActive.REPLACE})
+
+
+def is_full(job: JobRecord) -> bool:
+    """Whether it is at its limit."""
+    return bool(job.limit) and job.active >= job.limit
+
+
+def hold_back(records: Records, job: JobRecord, item: TickClaim, fire_time: int) -> ClaimAnswer:
+    """What becomes of a due tick for which there is no room; `job` is as it was before it."""
+    if item.if_active in _IN_THE_PLACE_OF_OTHERS:
+        for run in records.ticks_waiting(job.name):
+            skip(records, run, Reason.OVERLAP)
+    if item.if_active is IfActive.SKIP or records.count_waiting(job.name) >= MOST_WAITING:
+        add_tick_gap(records, job, fire_time, Reason.OVERLAP)
+        return Skipped(Reason.OVERLAP)
+    run = new_run(records, job, RunId(job.name, fire_time), Kind.TICK)
+    records.put_run(replace(run, state=RunState.WAITING, wanted_until=item.wanted_until))
+    return Waiting()
+
+
+def new_run(records: Records, job: JobRecord, run: RunId, kind: Kind) -> RunRecord:
+    """A run that is pending from now on; not stored yet."""
+    return RunRecord(
+        id=run,
+        kind=kind,
+        state=RunState.PENDING,
+        attempt=1,
+        token=0,
+        on_lost=job.on_lost,
+        losses=0,
+        created_at=records.now,
+        not_before=records.now,
+    )
+
+
+def promote(records: Records, job: JobRecord) -> None:
+    """Store the job, and give the room that it has to its waiting runs, oldest first."""
+    while not is_full(job) and (run := records.oldest_waiting(job.name)):
+        if run.wanted_until is not None and run.wanted_until < records.now:
+            skip(records, run, Reason.MISFIRE)
+            continue
+        pending = replace(run, state=RunState.PENDING, not_before=records.now, wanted_until=None)
+        records.put_run(pending)
+        job = replace(job, active=job.active + 1)
+    records.put_job(job)
+
+
+def skip(records: Records, run: RunRecord, reason: Reason) -> None:
+    """End a waiting run that nobody will carry out."""
+    records.put_run(
+        replace(
+            run,
+            state=RunState.SKIPPED,
+            reason=reason,
+            ended_at=records.now,
+            wanted_until=None,
+        )
+    )
