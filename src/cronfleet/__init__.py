@@ -8,6 +8,7 @@ from cronfleet.errors import (
     ConfigurationError,
     CronfleetError,
     ForeignJobError,
+    InvalidBackfillError,
     InvalidJobError,
     InvalidLockError,
     InvalidScheduleError,
@@ -24,6 +25,7 @@ from cronfleet.errors import (
 from cronfleet.info import (
     Adoption,
     AuditInfo,
+    BackfillInfo,
     FaultInfo,
     GapInfo,
     Health,
@@ -41,6 +43,7 @@ from cronfleet.scheduler import Scheduler
 __all__ = [
     "Adoption",
     "AuditInfo",
+    "BackfillInfo",
     "ClockMark",
     "Condition",
     "ConfigurationError",
@@ -55,6 +58,7 @@ __all__ = [
     "Held",
     "History",
     "InstanceInfo",
+    "InvalidBackfillError",
     "InvalidJobError",
     "InvalidLockError",
     "InvalidScheduleError",

@@ -158,7 +158,7 @@ class Misfire(StrEnum):
 class RunId(NamedTuple):
     """The identity of a run: for a tick its job and fire time, and number 0.
 
-    Manual runs are numbered from 1, so that two of one millisecond differ.
+    Manual runs and back-fills are numbered from 1, so that two of one fire time differ.
     """
 
     job: JobName
@@ -268,6 +268,8 @@ class JobRecord:
     watermark: Instant
     """The last settled fire time; -1 before the first."""
     active: int
+    created_at: Instant = 0
+    """When it was declared first: all its ticks lie after that. 0 if it is not known any more."""
     paused: bool = False
     paused_reason: Reason | None = None
     paused_by: str = ""
@@ -322,6 +324,15 @@ class GapRecord:
     gap: Gap
     generation: int
     recorded_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """Fire times of which runs were made by hand, as far as they had none."""
+
+    first: Instant
+    last: Instant
+    ordered_at: Instant
 
 
 @dataclass(frozen=True, slots=True)
