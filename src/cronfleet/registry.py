@@ -14,9 +14,11 @@ from cronfleet import model
 from cronfleet.definition import digest, encode
 from cronfleet.engine.known import Handler, KnownJob
 from cronfleet.errors import InvalidJobError
-from cronfleet.model import JOB_NAME, JobDefinition, Misfire, OnLost, Overlap
+from cronfleet.model import JobDefinition, Misfire, OnLost, Overlap
 from cronfleet.policy import Plan
+from cronfleet.run_id import JOB_NAME
 from cronfleet.schedule import Schedule
+from cronfleet.store import MOST_SHARDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class JobOptions(TypedDict, total=False):
     """The handler is cancelled after so long; for coroutines only."""
     jitter: timedelta | None
     """Each tick is due later by a part of this that depends on job and fire time."""
+    shards: int
+    """Each tick makes so many runs (1), told apart by `run.shard`, for any instances."""
     history: History
 
 
@@ -105,6 +109,7 @@ _OPTION_TYPES: _Types = {
     "retry": (Retry, NoneType),
     "timeout": (timedelta, NoneType),
     "jitter": (timedelta, NoneType),
+    "shards": (int,),
     "history": (History,),
 }
 _RETRY_TYPES: _Types = {
@@ -172,6 +177,7 @@ def _definition(job: str, schedule: Schedule, options: JobOptions) -> JobDefinit
         timeout_ms=None if timeout is None else _ms(timeout),
         jitter_ms=0 if jitter is None else _ms(jitter),
         history=model.History(history.successes, history.failures, _ms(history.age)),
+        shards=options.get("shards", 1),
     )
 
 
@@ -218,6 +224,10 @@ def _check(definition: JobDefinition, is_coroutine: bool) -> None:
         (
             definition.timeout_ms is not None and not is_coroutine,
             "timeout needs an async def handler: a thread cannot be stopped",
+        ),
+        (
+            not 1 <= definition.shards <= MOST_SHARDS,
+            f"shards must be between 1 and {MOST_SHARDS}: they are made in one step",
         ),
         (not _is_sound(definition.retry), _RETRY_HINT),
     ):

@@ -9,6 +9,9 @@ from cronfleet.engine.known import KnownJob
 COROUTINES = 1_000
 THREADS = 32
 
+MOST_OTHERS = 1_000
+"""One claim leaves no more shards than that for anybody; the next one follows at once."""
+
 
 @dataclass(slots=True)
 class Free:
@@ -16,6 +19,8 @@ class Free:
 
     coroutines: int
     threads: int
+    others: int = MOST_OTHERS
+    """How many more shards one claim may leave for anybody."""
 
     @property
     def total(self) -> int:
@@ -24,6 +29,15 @@ class Free:
     def of(self, job: KnownJob) -> int:
         """The free seats that the job's handler could take."""
         return self.coroutines if job.is_coroutine else self.threads
+
+    def may_take_tick(self, job: KnownJob) -> bool:
+        """Whether a tick of the job has a seat, and its other shards may be made with it."""
+        return self.of(job) > 0 and job.definition.shards - 1 <= self.others
+
+    def take_tick(self, job: KnownJob) -> None:
+        """A tick of the job is asked for: of its shards the first."""
+        self.take(job)
+        self.others -= job.definition.shards - 1
 
     def take(self, job: KnownJob, count: int = 1) -> None:
         if job.is_coroutine:

@@ -21,6 +21,7 @@ from cronfleet.store.values import (
     MOST_AUDIT,
     MOST_ERROR_CHARACTERS,
     MOST_GAPS,
+    MOST_SHARDS,
     MOST_SUPERSEDED,
     MOST_WAITING,
     SOON_MS,
@@ -52,6 +53,7 @@ from cronfleet.store.values import (
     TickClaim,
     Waiting,
     kept_text,
+    makes_more,
 )
 
 __all__ = [
@@ -66,6 +68,7 @@ __all__ = [
     "MOST_GAPS",
     "MOST_LOCK_WAITERS",
     "MOST_PENDING",
+    "MOST_SHARDS",
     "MOST_SUPERSEDED",
     "MOST_WAITING",
     "SOON_MS",
@@ -112,4 +115,5 @@ __all__ = [
     "Waiting",
     "kept_text",
     "lock_topic",
+    "makes_more",
 ]

@@ -36,6 +36,9 @@ LOSSES_ALLOWED = 2
 MOST_WAITING = 1_000
 """How many runs of one job may wait; a due tick that finds so many is skipped."""
 
+MOST_SHARDS = 200
+"""How many runs one tick may make: no atomic step is to make more."""
+
 MOST_SUPERSEDED = 20
 """How many superseded definitions of a job are remembered; an older one counts as never seen."""
 
@@ -155,6 +158,7 @@ class Declaration:
     limit: int
     on_lost: OnLost
     first: Fire | None
+    shards: int = 1
 
 
 class Declared(StrEnum):
@@ -204,6 +208,8 @@ class PendingRun:
 
     run: RunId
     digest: Digest
+    not_before: Instant = 0
+    """Since when it may be claimed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +307,11 @@ class NotGranted(StrEnum):
 
 
 ClaimAnswer: TypeAlias = Granted | Skipped | Waiting | NotGranted
+
+
+def makes_more(answers: Sequence[ClaimAnswer]) -> bool:
+    """Whether a claim that was answered so left shards for anybody."""
+    return any(isinstance(each, Granted) and each.claim.shards > 1 for each in answers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from cronfleet.model import (
     SessionId,
 )
 from cronfleet.store import (
+    DUE,
     ClaimAnswer,
     ClaimItem,
     Completion,
@@ -49,6 +50,7 @@ from cronfleet.store import (
     Swept,
     TickClaim,
     Triggered,
+    makes_more,
 )
 from cronfleet.stores.redis import codec
 from cronfleet.stores.redis.bounds import MOST_ITEMS, MOST_SEEN
@@ -160,6 +162,8 @@ class RedisStore(OpenRedis):
                 if isinstance(item, TickClaim) and isinstance(answer, NotGranted)
             )
             answers += answered
+        if makes_more(answers):
+            self._tell(DUE)
         return answers
 
     async def start(self, session: SessionId, starts: Sequence[Start]) -> list[bool]:

@@ -45,6 +45,7 @@ from cronfleet.store import (
     Swept,
     Triggered,
     lock_topic,
+    makes_more,
 )
 from cronfleet.stores.hub import Hub
 from cronfleet.stores.lockers import LoopLocker
@@ -143,9 +144,12 @@ class SteppedStore(ABC):
         )
 
     async def claim(self, session: SessionId, items: Sequence[ClaimItem]) -> list[ClaimAnswer]:
-        return await self._step(
+        answers = await self._step(
             lambda records: claims.claim(records, session, items), needs.to_claim(session, items)
         )
+        if makes_more(answers):
+            self._hub.tell(DUE)
+        return answers
 
     async def start(self, session: SessionId, starts: Sequence[Start]) -> list[bool]:
         return await self._step(

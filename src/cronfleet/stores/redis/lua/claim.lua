@@ -5,7 +5,7 @@
 -- count, reason, what becomes of it if the job is at its limit ('skip', 'wait' or 'wait_all'), and
 -- until when it is wanted if it waits. '' stands for none.
 -- Returns nothing if the session is not open and unexpired, else for each item: 'lost', 'not_due',
--- {'skipped', reason}, {'waiting'} or {'granted', kind, token, attempt, digest}.
+-- {'skipped', reason}, {'waiting'} or {'granted', kind, token, attempt, digest, shards}.
 local session = find_unexpired_session(word())
 if not session then
   return nil
@@ -18,7 +18,7 @@ end
 local function grant(run, job)
   run.state, run.token, run.outcome, run.claimed_at = 'claimed', next_token(), false, now
   run.session, run.instance = session.id, session.label
-  return {'granted', run.kind, run.token, run.attempt, job.digest}
+  return {'granted', run.kind, run.token, run.attempt, job.digest, run.shards}
 end
 
 local function claim_run(id)
@@ -80,13 +80,13 @@ local function settle(job, item)
     return {'skipped', item.gap.reason}
   end
   local fire = int(item.fire)
-  if is_run(run_id(job.name, fire, '')) then
+  if is_run(run_id(job.name, fire, '', '')) then
     return 'lost' -- The record proves that somebody settled it.
   elseif is_full(job) then
     return hold_back(job, item, fire)
   end
   job.active = job.active + 1
-  return grant(new_run(job, fire, '', 'tick'), job)
+  return grant(split(new_run(job, fire, '', 'tick')), job)
 end
 
 local function claim_tick(item)

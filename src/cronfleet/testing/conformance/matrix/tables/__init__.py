@@ -8,7 +8,8 @@ from cronfleet.testing.conformance.matrix.tables.jobs import JOBS
 from cronfleet.testing.conformance.matrix.tables.orders import ORDERS
 from cronfleet.testing.conformance.matrix.tables.runs import RUNS
 from cronfleet.testing.conformance.matrix.tables.sessions import SESSIONS
+from cronfleet.testing.conformance.matrix.tables.shards import SHARDS
 
 __all__ = ["OPERATIONS"]
 
-OPERATIONS: tuple[Operation, ...] = (*SESSIONS, *JOBS, *CLAIMS, *RUNS, *ORDERS)
+OPERATIONS: tuple[Operation, ...] = (*SESSIONS, *JOBS, *CLAIMS, *RUNS, *ORDERS, *SHARDS)
