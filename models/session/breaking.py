@@ -102,6 +102,14 @@ WITHOUT = [
         **ALONE,
     ),
     without(
+        "replace_cancels_ticks_only",
+        "manual_dropped",
+        "overlap replace cancels ticks, not what a person asked for",
+        overlap="replace",
+        triggers=1,
+        **ALONE,
+    ),
+    without(
         "edit_raises_generation",
         "stale_definition",
         "edit raises the generation",

@@ -49,6 +49,7 @@ class Decisions:
     trigger_has_key: bool = True
     asked_ends: bool = True  # A run whose holder was asked to cancel it makes no further attempt.
     wait_replaces_ticks_only: bool = True  # A run that a person asked for is not replaced.
+    replace_cancels_ticks_only: bool = True
     pause_raises_generation: bool = True
     edit_raises_generation: bool = True
     resume_checks_generation: bool = True

@@ -152,6 +152,23 @@ THE_DESIGN = [
         stale=1,
         **ALONE,
     ),
+    holds(
+        "replace",
+        "overlap replace: the active tick is cancelled, or its holder asked to",
+        overlap="replace",
+        ticks=2,
+        crash=1,
+        **QUIET,
+    ),
+    holds(
+        "replace-manual",
+        "overlap replace, two triggered runs: both go on",
+        small=True,
+        overlap="replace",
+        ticks=2,
+        triggers=2,
+        **ALONE,
+    ),
     holds("allow", "overlap allow, two ticks", overlap="allow", ticks=2, **QUIET),
     holds("trigger", "a triggered run beside the tick: it waits at the limit", triggers=1, **QUIET),
     holds(

@@ -12,6 +12,7 @@ from session.sessions import (
     promote,
 )
 from session.state import (
+    CANCELLED,
     CLAIMED,
     LOST,
     NONE,
@@ -37,6 +38,9 @@ def claim(config: Config, world: World, request: Request) -> tuple[bool, str]:
     skip_ticks(world, request.expected, fire_time)
     world.job = Job(fire_time + 1, max(job.watermark, fire_time), job.is_paused)
     is_active = any_active(config, world) if config.claim_checks_overlap else request.saw_active
+    if is_active and config.overlap == "replace":
+        _make_way(config, world)
+        is_active = any_active(config, world)
     if is_active:
         return False, _hold_back(config, world, fire_time)
     _grant(config, world, fire_time, request.session)
@@ -85,7 +89,7 @@ def _hold_back(config: Config, world: World, fire_time: int) -> str:
     if config.overlap == "skip":
         world.set_run(fire_time, Run(SKIPPED))
         return "job active: skipped"
-    if config.overlap == "wait":
+    if config.overlap in {"wait", "replace"}:
         _replace_waiting(config, world)
     world.set_run(fire_time, Run(WAITING))
     return "job active: waits"
@@ -98,6 +102,23 @@ def _replace_waiting(config: Config, world: World) -> None:
             world.set_run(k, Run(SKIPPED))
             if k >= config.ticks:
                 world.broken.append("manual_dropped")
+
+
+def _make_way(config: Config, world: World) -> None:
+    """The active tick ends: at once if nobody has started it, else its holder is asked to."""
+    _replace_waiting(config, world)
+    replaceable = config.ticks if config.replace_cancels_ticks_only else len(world.runs)
+    for k, run in enumerate(world.runs[:replaceable]):
+        if run.state in {PENDING, CLAIMED}:
+            world.set_run(k, Run(CANCELLED))
+            promote(config, world, allowed=True)
+        elif run.state == STARTED:
+            world.set_run(k, run._replace(is_asked=True))
+        else:
+            continue
+        if k >= config.ticks:
+            world.broken.append("manual_dropped")
+        return
 
 
 def claim_pending(config: Config, world: World, request: Request) -> tuple[bool, str]:

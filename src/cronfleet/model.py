@@ -145,6 +145,8 @@ class Overlap(StrEnum):
     """It waits for room; of several the newest does."""
     WAIT_ALL = "wait_all"
     """All of them wait, and run in order."""
+    REPLACE = "replace"
+    """It waits as under `wait`, and the tick that is under way is cancelled."""
     ALLOW = "allow"
 
 

@@ -52,9 +52,10 @@ class JobOptions(TypedDict, total=False):
     """Plain JSON values, handed to the handler as `run.args`."""
     on_lost: Literal["abandon", "rerun"]
     """`rerun` declares the handler idempotent: a lost run is started again."""
-    overlap: Literal["skip", "wait", "wait_all", "allow"]
+    overlap: Literal["skip", "wait", "wait_all", "replace", "allow"]
     """What becomes of a tick that is due while the job is active: it is skipped, waits in the
-    place of one that waited before, waits behind those, or runs beside the others."""
+    place of one that waited before, waits behind those, waits until the tick under way has been
+    cancelled, or runs beside the others."""
     max_active: int
     """How many of its runs may be under way at once, over the whole fleet (1)."""
     misfire: Literal["latest", "all", "skip"]
@@ -224,6 +225,10 @@ def _check(definition: JobDefinition, is_coroutine: bool) -> None:
         (
             definition.timeout_ms is not None and not is_coroutine,
             "timeout needs an async def handler: a thread cannot be stopped",
+        ),
+        (
+            definition.overlap is Overlap.REPLACE and not is_coroutine,
+            'overlap="replace" needs an async def handler: a thread cannot be stopped',
         ),
         (
             not 1 <= definition.shards <= MOST_SHARDS,

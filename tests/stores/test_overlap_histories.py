@@ -19,18 +19,18 @@ from cronfleet.engine.declaring import declare
 from cronfleet.engine.known import KnownJob
 from cronfleet.engine.ranking import Ranking
 from cronfleet.engine.seats import Free
-from cronfleet.model import Claim, Misfire, Outcome, Overlap, RunRecord, SessionId
+from cronfleet.model import Claim, Misfire, Outcome, Overlap, RunRecord, RunState, SessionId
 from cronfleet.registry import JobOptions, known_job
 from cronfleet.schedule import every
-from cronfleet.store import Granted
+from cronfleet.store import CancelAsked, Granted
 from cronfleet.stores.memory import MemoryStore
+from cronfleet.testing.conformance.cancels import cancels
 from cronfleet.testing.samples import (
     NOON,
     PROGRAM,
     START,
     completed,
     join,
-    renew,
     started,
     triggered,
 )
@@ -38,7 +38,7 @@ from cronfleet.testing.samples import (
 EVERY_S = 10
 SECONDS = 150
 Fate: TypeAlias = tuple[str, int]
-"""What became of a tick or a run: `started` and in which second, or why it was skipped."""
+"""What became of a tick or a run: `started` and in which second, or why it was not."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,8 @@ class World:
     triggers: Sequence[int]
     away: frozenset[int]
     """Seconds in which nobody looks."""
+    lingers_s: int
+    """How long a run goes on when it is cancelled, from the second after that."""
 
     def takes(self, start: int) -> int:
         """How long a run that is started in this second lasts."""
@@ -74,6 +76,7 @@ def worlds(draw: st.DrawFn) -> World:
         durations=draw(st.lists(st.integers(1, 45), min_size=1, max_size=7)),
         triggers=sorted(draw(st.lists(st.integers(1, SECONDS), max_size=4, unique=True))),
         away=frozenset(s for nap, span in naps for s in range(nap, nap + span)),
+        lingers_s=draw(st.sampled_from([0, 1, 15])),
     )
 
 
@@ -103,6 +106,7 @@ class Reference:
     ends: dict[str, int] = field(default_factory=dict[str, int])
     waiting: list[Waiter] = field(default_factory=list["Waiter"])
     """The oldest first."""
+    asked: set[str] = field(default_factory=set[str])
 
     def live(self) -> dict[str, Fate]:
         unsettled: list[int] = []
@@ -110,6 +114,7 @@ class Reference:
             unsettled += [now] if now % EVERY_S == 0 else []
             for name in sorted(name for name, end in self.ends.items() if end == now):
                 del self.ends[name]
+                self.asked.discard(name)
                 self.promote(now)
             if now in self.world.triggers:
                 self.take(Waiter(now, now, 1))
@@ -152,11 +157,32 @@ class Reference:
         if not self.has_room and self.world.overlap is Overlap.SKIP:
             self.fates[run.name] = "overlap", 0
             return
-        if not self.has_room and self.world.overlap is Overlap.WAIT:
+        if not self.has_room and self.world.overlap in {Overlap.WAIT, Overlap.REPLACE}:
             for other in [other for other in self.waiting if other.number == 0]:
                 self.waiting.remove(other)
                 self.fates[other.name] = "overlap", 0
+        if not self.has_room and self.world.overlap is Overlap.REPLACE:
+            self.make_way(run.made)
         self.take(run)
+
+    def make_way(self, now: int) -> None:
+        """The oldest tick that nobody has asked to end, unless one is on its way already."""
+        ticks = [name for name in self.order if name in self.ends or name in self.pending]
+        if not ticks or any(name in self.asked for name in ticks):
+            return
+        oldest = ticks[0]
+        if oldest in self.pending:
+            self.pending.remove(oldest)
+            self.fates[oldest] = "cancelled", 0
+            self.promote(now)
+        else:
+            self.asked.add(oldest)
+            self.ends[oldest] = min(self.ends[oldest], now + 1 + self.world.lingers_s)
+
+    @property
+    def order(self) -> list[str]:
+        """Ticks, the oldest first."""
+        return [f"tick {fire}" for fire in range(0, SECONDS + 1, EVERY_S)]
 
     def start(self, now: int) -> None:
         for name in self.pending:
@@ -179,6 +205,7 @@ class Fleet:
         self.clock = ManualClock(START)
         self.store = MemoryStore(self.clock)
         self.ends: dict[Claim, int] = {}
+        self.asked: list[CancelAsked] = []
         self.session = SessionId("")
         self.job = self.known()
 
@@ -197,7 +224,8 @@ class Fleet:
         await declare(self.store, self.session, PROGRAM, {"report": self.job}, NOON)
         for now in range(1, SECONDS + 1):
             self.clock.advance(timedelta(seconds=1))
-            renew(self.store, self.session)
+            for asked in cancels(self.store, self.session):
+                self.cancel(asked, now)
             for claim in sorted((c for c, end in self.ends.items() if end == now), key=_name):
                 del self.ends[claim]
                 await completed(self.store, claim, Outcome.SUCCEEDED)
@@ -206,6 +234,13 @@ class Fleet:
             if now not in self.world.away:
                 await self.look(now)
         return await self.fates()
+
+    def cancel(self, asked: CancelAsked, now: int) -> None:
+        """It lingers from when its instance hears of it for the first time."""
+        if asked not in self.asked:
+            self.asked.append(asked)
+            (claim,) = (claim for claim in self.ends if claim.token == asked.token)
+            self.ends[claim] = min(self.ends[claim], now + self.world.lingers_s)
 
     async def look(self, now: int) -> None:
         chooser = Chooser({"report": self.job}, Ranking(self.session, {self.session}))
@@ -233,6 +268,8 @@ class Fleet:
 def _fate(run: RunRecord) -> Fate | None:
     if run.reason:
         return run.reason.value, 0
+    if run.state is RunState.CANCELLED and run.started_at is None:
+        return "cancelled", 0
     return None if run.started_at is None else ("started", _second(run.started_at))
 
 

@@ -114,6 +114,7 @@ def test_a_name_that_would_be_hard_to_type_is_refused(name: str) -> None:
         ({"jitter": timedelta(seconds=-1)}, "jitter must not be negative"),
         ({"misfire": "all"}, 'needs overlap="wait_all".* or overlap="allow"'),
         ({"misfire": "all", "overlap": "wait"}, 'needs overlap="wait_all"'),
+        ({"misfire": "all", "overlap": "replace"}, 'needs overlap="wait_all"'),
         ({"overlap": "allow", "max_active": 2}, 'overlap="allow" sets no limit'),
         ({"timeout": timedelta(0)}, "timeout must be above 0"),
         ({"retry": Retry(attempts=1)}, "attempts of at least 2"),
@@ -188,3 +189,9 @@ def test_a_handler_that_takes_no_run_is_refused_at_once() -> None:
 
     with pytest.raises(InvalidJobError, match="must take one argument"):
         registered(noargs)  # pyright: ignore[reportArgumentType] - the rule
+
+
+def test_a_tick_replaces_only_what_can_be_stopped() -> None:
+    assert registered(overlap="replace").definition.overlap is Overlap.REPLACE
+    with pytest.raises(InvalidJobError, match="needs an async def handler"):
+        registered(print_report, overlap="replace")

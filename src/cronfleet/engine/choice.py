@@ -16,6 +16,7 @@ _IF_ACTIVE = {
     Overlap.SKIP: IfActive.SKIP,
     Overlap.WAIT: IfActive.WAIT,
     Overlap.WAIT_ALL: IfActive.WAIT_ALL,
+    Overlap.REPLACE: IfActive.REPLACE,
     Overlap.ALLOW: IfActive.SKIP,  # Such a job is never at its limit.
 }
 

@@ -36,6 +36,9 @@ LOSSES_ALLOWED = 2
 MOST_WAITING = 1_000
 """How many runs of one job may wait; a due tick that finds so many is skipped."""
 
+MOST_SEARCHED = 200
+"""A tick that replaces others finds them among so many of the job's newest runs, shards not counted."""
+
 MOST_SHARDS = 200
 """How many runs one tick may make: no atomic step is to make more."""
 
@@ -235,6 +238,9 @@ class IfActive(StrEnum):
     """A waiting run, in the place of its job's waiting ticks: those are skipped."""
     WAIT_ALL = "wait_all"
     """A waiting run behind the others."""
+    REPLACE = "replace"
+    """As `WAIT`, and active ticks are cancelled, so that there is room: those that were started by
+    their holders, and it waits for their end; others at once, and it may be granted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +283,12 @@ class PendingClaim:
 
 
 ClaimItem: TypeAlias = TickClaim | PendingClaim
+
+
+def asks_to_cancel(items: Sequence[ClaimItem]) -> bool:
+    """Whether a claim of these may ask the holder of a run to cancel it."""
+    ticks = (each for each in items if isinstance(each, TickClaim))
+    return any(each.if_active is IfActive.REPLACE for each in ticks)
 
 
 @dataclass(frozen=True, slots=True)

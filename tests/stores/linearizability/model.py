@@ -75,6 +75,19 @@ class Register:
             job = job.put(replace(run, state=RunState.SKIPPED))
         return job
 
+    def made_way(self) -> Register:
+        """Room for one more tick: the oldest active one ends, at once or by its holder."""
+        job = self.without_waiting_ticks()
+        ticks = [r for r in job.runs if r.state in ACTIVE and not r.id.number]
+        wanted = job.active - job.limit + 1 - sum(run.is_asked for run in ticks)
+        unasked = sorted((run for run in ticks if not run.is_asked), key=lambda run: run.id)
+        for run in unasked[: max(0, wanted)]:
+            if run.state is RunState.STARTED:
+                job = job.put(replace(run, is_asked=True))
+            else:
+                job = job.put(Run(run.id, RunState.CANCELLED, run.token)).promoted()
+        return job
+
     def promoted(self) -> Register:
         """The oldest waiting run becomes pending, while there is room.
 
@@ -127,7 +140,9 @@ class ClaimTick:
         if self.expected != job.expected:
             return "lost", job
         moved = replace(job, expected=self.expected + STEP_MS)
-        if job.is_full:
+        if job.is_full and self.if_active is IfActive.REPLACE:
+            moved = moved.made_way()
+        if moved.is_full:
             return self._held_back(moved)
         run = Run(RunId("raced", self.expected), RunState.PENDING)
         return granted(moved, run, self.session, answer)
@@ -135,7 +150,7 @@ class ClaimTick:
     def _held_back(self, moved: Register) -> Step:
         if self.if_active is IfActive.SKIP:
             return "skipped", moved
-        if self.if_active is IfActive.WAIT:
+        if self.if_active in {IfActive.WAIT, IfActive.REPLACE}:
             moved = moved.without_waiting_ticks()
         return "waiting", moved.put(Run(RunId("raced", self.expected), RunState.WAITING))
 

@@ -81,6 +81,21 @@ async def test_it_is_not_tried_again(rig: Rig, options: Any) -> None:
         assert len(rig.handlers.entered) == 1
 
 
+async def test_under_replace_the_newest_tick_goes_on_when_the_one_before_has_ended(
+    rig: Rig,
+) -> None:
+    async with rig.at_work(job(rig.handlers.gated, overlap="replace")):
+        for ticks in (1, 2, 3):
+            await rig.until(lambda ticks=ticks: len(rig.handlers.entered) == ticks)
+        first, second = (run.run_id for run in rig.handlers.cancelled)
+        assert rig.handlers.ticks[:2] == [first, second]
+        newest_first = await rig.runs()
+    ended = [run for run in newest_first if run.state is RunState.CANCELLED]
+    assert [run.error for run in ended[-2:]] == [
+        f"asked to cancel, replaced by {each}" for each in (rig.handlers.ticks[2], second)
+    ]
+
+
 async def test_the_next_one_goes_on_when_it_has_ended(rig: Rig) -> None:
     async with rig.at_work(job(rig.handlers.gated)):
         run = await entered(rig)

@@ -218,6 +218,7 @@ def test_ticks_take_seats_as_far_as_there_is_room_for_their_runs() -> None:
         ("allow", IfActive.SKIP, False),
         ("wait", IfActive.WAIT, True),
         ("wait_all", IfActive.WAIT_ALL, True),
+        ("replace", IfActive.REPLACE, True),
     ],
 )
 def test_a_claim_says_what_becomes_of_the_tick_at_the_limit(

@@ -162,7 +162,10 @@ class PostgresRecords:
         if surveyed is not None:
             return surveyed[skip : skip + limit]
         rows = self._loaded.rows("runs", job=job, limit=limit, skip=skip)
-        return [run_from(row) for row in rows]
+        if skip:
+            return [run_from(row) for row in rows]
+        now = {run.id: run for run in map(run_from, rows)} | self._written(job)
+        return sorted(now.values(), key=lambda run: (run.created_at, run.id), reverse=True)[:limit]
 
     def runs_pending(
         self, program: ProgramName, until: Instant, limit: int, skip: int

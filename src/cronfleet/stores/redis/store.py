@@ -24,6 +24,7 @@ from cronfleet.model import (
     SessionId,
 )
 from cronfleet.store import (
+    CANCEL,
     DUE,
     ClaimAnswer,
     ClaimItem,
@@ -50,6 +51,7 @@ from cronfleet.store import (
     Swept,
     TickClaim,
     Triggered,
+    asks_to_cancel,
     makes_more,
 )
 from cronfleet.stores.redis import codec
@@ -162,6 +164,8 @@ class RedisStore(OpenRedis):
                 if isinstance(item, TickClaim) and isinstance(answer, NotGranted)
             )
             answers += answered
+        if asks_to_cancel(items):
+            self._tell(CANCEL)
         if makes_more(answers):
             self._tell(DUE)
         return answers

@@ -20,6 +20,7 @@ from cronfleet.store import (
     ClaimAnswer,
     ClaimItem,
     Granted,
+    IfActive,
     NotGranted,
     PendingClaim,
     Skipped,
@@ -28,6 +29,7 @@ from cronfleet.store import (
 from cronfleet.stores.steps.gaps import add_gap
 from cronfleet.stores.steps.overlap import hold_back, is_full, new_run
 from cronfleet.stores.steps.records import Records, SessionRecord
+from cronfleet.stores.steps.replacing import make_way
 from cronfleet.stores.steps.shards import split
 
 
@@ -80,10 +82,12 @@ def _claim_tick(records: Records, session: SessionRecord, item: TickClaim) -> Cl
     if records.run(run):
         records.put_job(moved)  # The record proves that somebody settled it.
         return NotGranted.LOST
-    if is_full(job):
+    if is_full(job) and item.if_active is IfActive.REPLACE:
+        moved = make_way(records, moved, run)
+    if is_full(moved):
         records.put_job(moved)
         return hold_back(records, job, item, item.fire_time)
-    records.put_job(replace(moved, active=job.active + 1))
+    records.put_job(replace(moved, active=moved.active + 1))
     made = new_run(records, job, run, Kind.TICK)
     first = made if made.shards == 1 else split(records, made)
     return _grant(records, session, job, first)

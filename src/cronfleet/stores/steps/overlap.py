@@ -10,6 +10,8 @@ from cronfleet.stores.steps.gaps import add_tick_gap
 from cronfleet.stores.steps.records import Records
 from cronfleet.stores.steps.shards import put_pending
 
+_IN_THE_PLACE_OF_OTHERS = frozenset({IfActive.WAIT, IfActive.REPLACE})
+
 
 def is_full(job: JobRecord) -> bool:
     """Whether it is at its limit."""
@@ -18,7 +20,7 @@ def is_full(job: JobRecord) -> bool:
 
 def hold_back(records: Records, job: JobRecord, item: TickClaim, fire_time: int) -> ClaimAnswer:
     """What becomes of a due tick for which there is no room; `job` is as it was before it."""
-    if item.if_active is IfActive.WAIT:
+    if item.if_active in _IN_THE_PLACE_OF_OTHERS:
         for run in records.ticks_waiting(job.name):
             skip(records, run, Reason.OVERLAP)
     if item.if_active is IfActive.SKIP or records.count_waiting(job.name) >= MOST_WAITING:

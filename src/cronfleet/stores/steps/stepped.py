@@ -44,6 +44,7 @@ from cronfleet.store import (
     StoreInfo,
     Swept,
     Triggered,
+    asks_to_cancel,
     lock_topic,
     makes_more,
 )
@@ -147,6 +148,8 @@ class SteppedStore(ABC):
         answers = await self._step(
             lambda records: claims.claim(records, session, items), needs.to_claim(session, items)
         )
+        if asks_to_cancel(items):
+            self._hub.tell(CANCEL)
         if makes_more(answers):
             self._hub.tell(DUE)
         return answers

@@ -12,6 +12,7 @@ from cronfleet.testing.conformance.matrix import MatrixTests
 from cronfleet.testing.conformance.orders import AuditTests, PauseTests, SkipTests, TriggerTests
 from cronfleet.testing.conformance.overlap import OverlapTests
 from cronfleet.testing.conformance.promises import PromiseTests
+from cronfleet.testing.conformance.replacing import ReplaceTests
 from cronfleet.testing.conformance.resets import (
     AdoptTests,
     ClearTests,
@@ -32,6 +33,7 @@ class StoreConformance(
     PeekTests,
     ClaimTests,
     OverlapTests,
+    ReplaceTests,
     MatrixTests,
     StartTests,
     CompleteTests,

@@ -49,10 +49,14 @@ WANTED_UNTIL = TWO_PM + HOUR_MS
 
 
 def waiting_tick(
-    fire_time: int, if_active: IfActive = IfActive.WAIT_ALL, until: int | None = WANTED_UNTIL
+    fire_time: int,
+    if_active: IfActive = IfActive.WAIT_ALL,
+    until: int | None = WANTED_UNTIL,
+    generation: int = 1,
 ) -> TickClaim:
     """The claim of an hourly tick that waits if its job is at its limit."""
-    return replace(tick(fire_time=fire_time), if_active=if_active, wanted_until=until)
+    item = tick(fire_time=fire_time, generation=generation)
+    return replace(item, if_active=if_active, wanted_until=until)
 
 
 async def pending(store: Store) -> list[RunId]:

@@ -260,6 +260,19 @@ class ShardTests(StoreTests):
         assert (await the_job(store)).active == 1
         await granted(store, pete, PendingClaim(waiting.of_shards(SHARDS)[1]))
 
+    async def test_a_tick_that_takes_its_place_ends_all_shards_of_the_one_before(
+        self, store: Store, clock: ManualClock, olga: SessionId
+    ) -> None:
+        first = await started(store, olga, await granted(store, olga, tick()))
+        clock.advance(AN_HOUR)
+        pete = await joined(store, "pete", report(shards=SHARDS))
+        item = replace(tick(fire_time=ONE_PM), if_active=IfActive.REPLACE)
+        assert await store.claim(pete, [item]) == [Waiting()]
+        assert await pending(store) == []
+        assert (await the_run(store, NOON_TICK)).tally == Tally(cancelled=2)
+        await end(store, [first], Outcome.CANCELLED)
+        assert await pending(store) == RunId("report", ONE_PM).of_shards(SHARDS)
+
     async def test_a_trigger_makes_shards_too(self, store: Store, olga: SessionId) -> None:
         answer = await store.trigger("report", order("once"))
         by_hand = RunId("report", NOON, 1)

@@ -15,35 +15,7 @@ elseif run.cancel_asked_at then
   return 'asked'
 end
 
-local function ask(run)
-  set_error(run, 'asked to cancel' .. by_whom)
-  run.cancel_asked_at = now
-  return 'asked'
-end
-
-local function end_or_ask(run)
-  if run.state == 'started' then
-    return ask(run)
-  end
-  local was_active = run.state ~= 'waiting'
-  end_unstarted(run, 'cancelled' .. by_whom)
-  if was_active then
-    make_room(run)
-  end
-  return 'done'
-end
-
-local function end_or_ask_shards(tick)
-  ask(tick)
-  for _, shard in ipairs(shards_of(tick)) do
-    if not shard.ended_at and not shard.cancel_asked_at then
-      end_or_ask(shard)
-    end
-  end
-  return tick.ended_at and 'done' or 'asked'
-end
-
-local answer = run.state == 'sharded' and end_or_ask_shards(run) or end_or_ask(run)
+local answer = end_or_ask(run, by_whom)
 save()
 remember(order, answer)
 return answer

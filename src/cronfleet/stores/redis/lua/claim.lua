@@ -2,8 +2,8 @@
 -- ARGV: session; the number of jobs of which an item was refused before, and their names; then for
 -- each item either 'run' and the run, or 'tick' and: job, generation, expected fire time, fire time,
 -- the last fire time that it settles, following fire time and its due instant, gap's first, last,
--- count, reason, what becomes of it if the job is at its limit ('skip', 'wait' or 'wait_all'), and
--- until when it is wanted if it waits. '' stands for none.
+-- count, reason, what becomes of it if the job is at its limit ('skip', 'wait', 'wait_all' or
+-- 'replace'), and until when it is wanted if it waits. '' stands for none.
 -- Returns nothing if the session is not open and unexpired, else for each item: 'lost', 'not_due',
 -- {'skipped', reason}, {'waiting'} or {'granted', kind, token, attempt, digest, shards}.
 local session = find_unexpired_session(word())
@@ -44,30 +44,81 @@ local function ticks_waiting(job)
     local _, count = parts_of(place)
     ticks[#ticks + 1] = count == '' and find_run(id_at(job.name, place)) or nil
   end
-  for _, run in ipairs(job.held_back or {}) do
+  for _, run in ipairs(job.new_ticks or {}) do
     ticks[#ticks + 1] = run
   end
   return ticks
 end
 
+local function skip_waiting_ticks(job)
+  for _, run in ipairs(ticks_waiting(job)) do
+    if run.state == 'waiting' then
+      skip(run, job, 'overlap')
+    end
+  end
+end
+
+-- A run of a tick, which this script does not find in any index yet.
+local function new_tick(job, fire)
+  local run = new_run(job, fire, '', 'tick')
+  job.new_ticks = job.new_ticks or {}
+  job.new_ticks[#job.new_ticks + 1] = run
+  return run
+end
+
+local ACTIVE = {pending = true, claimed = true, started = true, sharded = true}
+
+-- The active runs of a job that are ticks, the oldest first. They are mostly among the newest runs.
+local function active_ticks(job)
+  local ticks = {}
+  for _, run in ipairs(job.new_ticks or {}) do
+    ticks[#ticks + 1] = ACTIVE[run.state] and run or nil
+  end
+  local seen = #ticks
+  local most = MOST_SEARCHED + job.limit * (job.shards - 1) -- Shards stand beside their ticks.
+  for _, place in ipairs(page('ZREVRANGE', key('runs', job.name), 0, most)) do
+    if seen >= job.active then
+      break
+    end
+    local is_shard = string.find(place, '*', 1, true)
+    local run = not is_shard and find_run(id_at(job.name, place))
+    local is_active = run and ACTIVE[run.state]
+    seen = seen + (is_active and 1 or 0)
+    if is_active and not string.find(place, '+', 1, true) then
+      table.insert(ticks, 1, run)
+    end
+  end
+  return ticks
+end
+
+-- Ends as many active ticks as there must be room for one, oldest first; and none twice.
+local function make_way(job, id)
+  skip_waiting_ticks(job)
+  local ticks = active_ticks(job)
+  local wanted = job.active - job.limit + 1
+  for _, run in ipairs(ticks) do
+    wanted = wanted - (run.cancel_asked_at and 1 or 0)
+  end
+  for _, run in ipairs(ticks) do
+    if wanted > 0 and not run.cancel_asked_at then
+      end_or_ask(run, ', replaced by ' .. id)
+      wanted = wanted - 1
+    end
+  end
+end
+
 -- A due tick for which there is no room.
 local function hold_back(job, item, fire)
-  if item.if_active == 'wait' then
-    for _, run in ipairs(ticks_waiting(job)) do
-      if run.state == 'waiting' then
-        skip(run, job, 'overlap')
-      end
-    end
+  if item.if_active == 'wait' or item.if_active == 'replace' then
+    skip_waiting_ticks(job)
   end
   if item.if_active == 'skip' or count_waiting(job) >= MOST_WAITING then
     add_gap(job, {first = item.fire, last = item.fire, count = 1, reason = 'overlap'})
     return {'skipped', 'overlap'}
   end
-  local run = new_run(job, fire, '', 'tick')
+  local run = new_tick(job, fire)
   run.state, run.wanted_until = 'waiting', item.wanted_until
   job.new_waiters = (job.new_waiters or 0) + 1
-  job.held_back = job.held_back or {}
-  job.held_back[#job.held_back + 1] = run
   return {'waiting'}
 end
 
@@ -80,13 +131,18 @@ local function settle(job, item)
     return {'skipped', item.gap.reason}
   end
   local fire = int(item.fire)
-  if is_run(run_id(job.name, fire, '', '')) then
+  local id = run_id(job.name, fire, '', '')
+  if is_run(id) then
     return 'lost' -- The record proves that somebody settled it.
-  elseif is_full(job) then
+  end
+  if is_full(job) and item.if_active == 'replace' then
+    make_way(job, id)
+  end
+  if is_full(job) then
     return hold_back(job, item, fire)
   end
   job.active = job.active + 1
-  return grant(split(new_run(job, fire, '', 'tick')), job)
+  return grant(split(new_tick(job, fire)), job)
 end
 
 local function claim_tick(item)

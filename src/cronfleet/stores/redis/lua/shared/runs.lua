@@ -140,6 +140,34 @@ local function make_room(run)
   end
 end
 
+local function ask(run, by_whom)
+  set_error(run, 'asked to cancel' .. by_whom)
+  run.cancel_asked_at = now
+  return 'asked'
+end
+
+-- Ends a run that nobody has started, which makes room; asks that of the holder of another. Of a
+-- tick with shards it does so with each of them.
+local function end_or_ask(run, by_whom)
+  if run.state == 'started' then
+    return ask(run, by_whom)
+  elseif run.state == 'sharded' then
+    ask(run, by_whom)
+    for _, shard in ipairs(shards_of(run)) do
+      if not shard.ended_at and not shard.cancel_asked_at then
+        end_or_ask(shard, by_whom)
+      end
+    end
+    return run.ended_at and 'done' or 'asked'
+  end
+  local was_active = run.state ~= 'waiting'
+  end_unstarted(run, 'cancelled' .. by_whom)
+  if was_active then
+    make_room(run)
+  end
+  return 'done'
+end
+
 local function finish(run, outcome)
   run.state, run.outcome, run.ended_at = outcome, outcome, now
   run.session, run.start_id = false, false

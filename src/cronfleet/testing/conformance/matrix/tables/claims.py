@@ -182,6 +182,7 @@ CLAIMS = (
     CLAIM_TICK,
     claim_if_active(IfActive.WAIT, "it waits for 10 s, in the place of a tick that waits already"),
     claim_if_active(IfActive.WAIT_ALL, "it waits for 10 s, behind those that wait already"),
+    claim_if_active(IfActive.REPLACE, "it waits for 10 s; what was triggered by hand goes on"),
     CLAIM_GAP,
     CLAIM_RUN,
 )
