@@ -8,6 +8,7 @@ from cronfleet.errors import (
     ConfigurationError,
     CronfleetError,
     ForeignJobError,
+    InvalidBackfillError,
     InvalidJobError,
     InvalidLockError,
     InvalidScheduleError,
@@ -23,6 +24,7 @@ from cronfleet.errors import (
 from cronfleet.info import (
     Adoption,
     AuditInfo,
+    BackfillInfo,
     FaultInfo,
     GapInfo,
     Health,
@@ -40,6 +42,7 @@ from cronfleet.scheduler import Scheduler
 __all__ = [
     "Adoption",
     "AuditInfo",
+    "BackfillInfo",
     "Condition",
     "ConfigurationError",
     "CronfleetError",
@@ -53,6 +56,7 @@ __all__ = [
     "Held",
     "History",
     "InstanceInfo",
+    "InvalidBackfillError",
     "InvalidJobError",
     "InvalidLockError",
     "InvalidScheduleError",

@@ -21,7 +21,7 @@ class RunContext:
 
     job: str
     kind: str
-    """`tick` or `manual`."""
+    """`tick`, `manual` or `backfill`."""
     fire_time: datetime
     """Aware UTC: the instant the schedule names, not when the handler really started."""
     args: Mapping[str, Any]

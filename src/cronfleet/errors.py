@@ -73,6 +73,14 @@ class UnknownRunError(CronfleetError, LookupError):
         super().__init__(f"there is no run {run!r}: {why}")
 
 
+class InvalidBackfillError(CronfleetError, ValueError):
+    """A back-fill that cannot be as it is asked for."""
+
+    def __init__(self, job: str, what: str) -> None:
+        self.job = job
+        super().__init__(f"back-fill of job {job!r}: {what}")
+
+
 class InvalidLockError(CronfleetError, ValueError):
     """A lock that cannot be as it is written."""
 

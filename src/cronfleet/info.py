@@ -236,6 +236,26 @@ class TriggeredRun:
 
 
 @dataclass(frozen=True, slots=True)
+class BackfillInfo:
+    """What a back-fill came to, or under `dry_run` would come to."""
+
+    job: str
+    fire_times: int
+    """How many lie in the span and will not become ticks any more."""
+    first: datetime | None
+    last: datetime | None
+    made: int
+    """How many runs were made, or would be."""
+    had_run: int
+    """How many were passed over because they have run, or are about to."""
+    unrecorded: int
+    """How many of those have runs that are kept no more; `again` runs them once more."""
+    dry_run: bool
+    paused: bool
+    """The job is paused; the runs go on all the same."""
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """Whether the store answers and claims are being made."""
 

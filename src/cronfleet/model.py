@@ -275,6 +275,8 @@ class JobRecord:
     watermark: Instant
     """The last settled fire time; -1 before the first."""
     active: int
+    created_at: Instant = 0
+    """When it was declared first: all its ticks lie after that. 0 if it is not known any more."""
     paused: bool = False
     paused_reason: Reason | None = None
     paused_by: str = ""
@@ -339,6 +341,15 @@ class GapRecord:
     gap: Gap
     generation: int
     recorded_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """Fire times of which runs were made by hand, as far as they had none."""
+
+    first: Instant
+    last: Instant
+    ordered_at: Instant
 
 
 @dataclass(frozen=True, slots=True)

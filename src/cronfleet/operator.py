@@ -6,18 +6,25 @@ import asyncio
 import functools
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from cronfleet import doctor, verbs
 from cronfleet.adopting import adopt
+from cronfleet.backfilling import Span, span_of
 from cronfleet.checking import Check
 from cronfleet.clock import SystemClock
 from cronfleet.cron.zones import tzdata_version
-from cronfleet.errors import CronfleetError, StoreError, StoreUnavailableError
+from cronfleet.errors import (
+    CronfleetError,
+    InvalidBackfillError,
+    StoreError,
+    StoreUnavailableError,
+)
 from cronfleet.info import (
     Adoption,
     AuditInfo,
+    BackfillInfo,
     FaultInfo,
     GapInfo,
     Health,
@@ -25,8 +32,9 @@ from cronfleet.info import (
     JobInfo,
     RunInfo,
     TriggeredRun,
+    moment,
 )
-from cronfleet.model import JobRecord
+from cronfleet.model import Instant, JobRecord
 from cronfleet.promise import Promise
 from cronfleet.store import Store, StoreInfo
 
@@ -132,6 +140,35 @@ class Operator:
         await verbs.skip_next(await self._opened(), name, verbs.order(key, who, why))
         self._wake()
         return await self.job_info(name)
+
+    @in_its_loop
+    async def backfill(  # noqa: PLR0913 - each is an option with a default
+        self,
+        name: str,
+        first: datetime,
+        last: datetime,
+        *,
+        dry_run: bool = False,
+        again: bool = False,
+        key: str | None = None,
+        who: str = "",
+        why: str = "",
+    ) -> BackfillInfo:
+        """Run the fire times first <= t <= last by hand, 1,000 at the most, as far as they have not.
+
+        Only those that have passed and will not become ticks any more. With `again`, also those
+        that have run; `dry_run` only tells what would be made. The runs go one after the other
+        where the job has a limit. Raises UnknownJobError, InvalidBackfillError.
+        """
+        store = await self._opened()
+        job = await verbs.job_named(store, name)
+        span = await span_of(store, job, *_bounds(name, first, last), again=again)
+        if dry_run:
+            return _told_of(job, span, made=len(span.wanted), dry_run=True)
+        order = verbs.order(key, who, why)
+        done = await verbs.backfill(store, name, span, order, again=again)
+        self._wake()
+        return _told_of(job, span, made=done.made, dry_run=False)
 
     @in_its_loop
     async def cancel(
@@ -305,6 +342,30 @@ class Operator:
                     log.warning("waiting up to %d s: %s", self._patience.total_seconds(), error)
                 waits = True
                 await asyncio.sleep(0.5)
+
+
+def _bounds(name: str, first: datetime, last: datetime) -> tuple[Instant, Instant]:
+    if first.utcoffset() is None or last.utcoffset() is None:
+        raise InvalidBackfillError(name, "its bounds need a time zone, such as tzinfo=UTC")
+    if last < first:
+        raise InvalidBackfillError(name, f"{last} lies before {first}")
+    epoch, ms = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
+    return -((epoch - first) // ms), (last - epoch) // ms
+
+
+def _told_of(job: JobRecord, span: Span, *, made: int, dry_run: bool) -> BackfillInfo:
+    times = span.fire_times
+    return BackfillInfo(
+        job=job.name,
+        fire_times=len(times),
+        first=moment(times[0]) if times else None,
+        last=moment(times[-1]) if times else None,
+        made=made,
+        had_run=len(times) - made,
+        unrecorded=span.unrecorded,
+        dry_run=dry_run,
+        paused=job.paused,
+    )
 
 
 async def open_once(store: Store) -> StoreInfo:

@@ -22,8 +22,8 @@ WHOLE = -1
 class RunId(NamedTuple):
     """The identity of a run: for a tick its job and fire time, and number 0.
 
-    Manual runs are numbered from 1, so that two of one millisecond differ. Shards are numbered
-    from 0; what they are shards of has the same id without that number.
+    Manual runs and back-fills are numbered from 1, so that two of one fire time differ. Shards
+    are numbered from 0; what they are shards of has the same id without that number.
     """
 
     job: JobName

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import TypeVar
 
+from cronfleet.backfilling import Span
 from cronfleet.errors import (
     StoreError,
     StoreUnavailableError,
@@ -15,7 +18,9 @@ from cronfleet.errors import (
 from cronfleet.model import Fire, Gap, JobName, JobRecord, Reason, RunId, RunRecord
 from cronfleet.planning import plan_of
 from cronfleet.policy import paused_gap
-from cronfleet.store import Moved, Order, Ordered, Store, Triggered
+from cronfleet.store import Backfilled, Moved, Order, Ordered, Store, Triggered
+
+Told = TypeVar("Told")
 
 LOOKS = 20
 """How often a job is looked at again that changes under our hands."""
@@ -104,7 +109,29 @@ async def cancel(store: Store, text: str, order: Order) -> RunRecord:
     return found
 
 
-async def _repeated(call: Callable[[], Awaitable[Triggered | Ordered]]) -> Triggered | Ordered:
+async def backfill(
+    store: Store, name: JobName, span: Span, order: Order, *, again: bool
+) -> Backfilled:
+    """Make the runs that are wanted. Raises UnknownJobError; StoreError when not all find a place."""
+    made, paused = 0, False
+    for number, part in enumerate(span.parts()):
+        if not part:
+            continue
+        one = replace(order, key=f"{order.key}+{number}")
+        answer = await _repeated(
+            lambda part=part, one=one: store.backfill(name, part, one, again=again)
+        )
+        if not isinstance(answer, Backfilled):
+            await job_named(store, name)
+            raise StoreError(
+                f"job {name!r}: so many of its runs wait already that {made} were made and no "
+                "more; order the same again when there is room, what was made is passed over"
+            )
+        made, paused = made + answer.made, answer.paused
+    return Backfilled(made, len(span.fire_times) - made, paused)
+
+
+async def _repeated(call: Callable[[], Awaitable[Told]]) -> Told:
     """Orders carry a key, so an unanswered one may be given again."""
     for _ in range(TRIES - 1):
         try:

@@ -104,7 +104,15 @@ class Twins:
         now_and_then = [self.order, self.pass_time, self.join, self.renew, self.release, self.sweep]
         now_and_then += [self.cancel]
         now_and_then += [self.lock, self.lock, self.unlock, self.renew_lock]
-        seldom = [self.leave, self.close, self.sync_jobs, self.prune, self.leap, self.set_aside]
+        seldom = [
+            self.backfill,
+            self.leave,
+            self.close,
+            self.sync_jobs,
+            self.prune,
+            self.leap,
+            self.set_aside,
+        ]
         return [*6 * often, *3 * now_and_then, *seldom]
 
     async def ask(self, question: Callable[[Store], Coroutine[Any, Any, object]]) -> None:
@@ -273,6 +281,16 @@ class Twins:
             lambda store: store.skip_next(job.name, moved, order),
         ]
         await self.ask(self.draw(verbs))
+
+    async def backfill(self) -> None:
+        """Of what has run, has not, was skipped, or never was a fire time."""
+        name, order = self.draw(JOBS), Order(f"key-{self._random.randrange(40)}", "ops", "")
+        runs = await self.memory.runs(name, limit=8)
+        times = {self.draw([run.id.fire_time for run in runs] or [1]) for _ in range(3)}
+        times |= {self.clock.wall_ms() - self.draw(SPANS)}
+        again = self.seldom()
+        await self.ask(lambda store: store.backfill(name, sorted(times), order, again=again))
+        await self.ask(lambda store: store.backfills(name))
 
     async def cancel(self) -> None:
         run = await self.run(*ACTIVE, RunState.WAITING)

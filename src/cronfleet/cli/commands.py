@@ -15,6 +15,7 @@ _MODULES = {
     "pause": "ordering",
     "resume": "ordering",
     "skip-next": "ordering",
+    "backfill": "ordering",
     "cancel": "ordering",
     "doctor": "doctor",
     "store": "caring",

@@ -1,16 +1,17 @@
-"""`cronfleet trigger`, `pause`, `resume`, `skip-next` and `cancel`: the operator's verbs."""
+"""`cronfleet trigger`, `pause`, `resume`, `skip-next`, `backfill` and `cancel`: the operator's verbs."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import click
 
-from cronfleet import CronfleetError, JobInfo, RunInfo, Scheduler, TriggeredRun
+from cronfleet import BackfillInfo, CronfleetError, JobInfo, RunInfo, Scheduler, TriggeredRun
 from cronfleet.cli.opened import opened
-from cronfleet.cli.options import as_json, why
+from cronfleet.cli.options import as_json, instant, why
 from cronfleet.cli.printing import moment, print_json, print_line
 
 
@@ -85,6 +86,49 @@ async def _skip_next(store: str | None, job: str, why: str) -> tuple[JobInfo, st
 
 
 @click.command()
+@click.argument("job")
+@click.argument("first", metavar="FROM", callback=instant)
+@click.argument("last", metavar="TO", callback=instant)
+@click.option("--dry-run", is_flag=True, help="Only tell what would be made.")
+@click.option("--again", is_flag=True, help="Also of fire times that have run.")
+@click.option("--key", help="The same key within a day makes no second runs.")
+@why
+@as_json
+@click.pass_obj
+def backfill(store: str | None, job: str, *, as_json: bool, **asked: Any) -> None:
+    """Run the fire times of a job from FROM to TO that have not run.
+
+    Both are instants as in 2026-03-01T12:00:00Z, or days; without a zone they are UTC.
+    """
+    came_to = asyncio.run(_backfill(store, job, asked))
+    if as_json:
+        print_json(came_to)
+    else:
+        print_line(_in_words(came_to))
+
+
+async def _backfill(store: str | None, job: str, asked: dict[str, Any]) -> BackfillInfo:
+    async with opened(store) as scheduler:
+        return await scheduler.backfill(job, who=who(), **asked)
+
+
+def _in_words(came_to: BackfillInfo) -> str:
+    if not came_to.fire_times:
+        return f"{came_to.job}: no fire time that has passed lies there"
+    made = "would be made" if came_to.dry_run else "made"
+    times = f"{came_to.fire_times} fire times, {moment(came_to.first)} to {moment(came_to.last)}"
+    lines = [f"{came_to.job}: {times}: {came_to.made} runs {made}, {came_to.had_run} have run"]
+    if came_to.unrecorded:
+        lines.append(
+            f"of these, {came_to.unrecorded} have runs that are kept no more; "
+            "--again runs them once more"
+        )
+    if came_to.paused:
+        lines.append("the job is paused, and these runs go on all the same")
+    return "; ".join(lines)
+
+
+@click.command()
 @click.argument("run")
 @why
 @as_json
@@ -134,5 +178,6 @@ COMMANDS = {
     "pause": pause,
     "resume": resume,
     "skip-next": skip_next,
+    "backfill": backfill,
     "cancel": cancel,
 }

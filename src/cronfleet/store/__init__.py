@@ -12,7 +12,18 @@ from cronfleet.store.locks import (
     Locked,
     lock_topic,
 )
-from cronfleet.store.orders import KEY_KEPT_MS, MOST_PENDING, Moved, Order, Ordered, Triggered
+from cronfleet.store.orders import (
+    KEY_KEPT_MS,
+    MOST_BACKFILLED,
+    MOST_BACKFILLS,
+    MOST_PENDING,
+    Backfilled,
+    Moved,
+    Order,
+    Ordered,
+    Triggered,
+    check_backfill,
+)
 from cronfleet.store.values import (
     CANCEL,
     CLOCK_STEP_BACK_MS,
@@ -66,6 +77,8 @@ __all__ = [
     "KEY_KEPT_MS",
     "LOSSES_ALLOWED",
     "MOST_AUDIT",
+    "MOST_BACKFILLED",
+    "MOST_BACKFILLS",
     "MOST_ERROR_CHARACTERS",
     "MOST_GAPS",
     "MOST_LOCK_WAITERS",
@@ -76,6 +89,7 @@ __all__ = [
     "MOST_WAITING",
     "SOON_MS",
     "WAITER_KEPT_MS",
+    "Backfilled",
     "Behind",
     "Busy",
     "CancelAsked",
@@ -117,6 +131,7 @@ __all__ = [
     "Triggered",
     "Waiting",
     "asks_to_cancel",
+    "check_backfill",
     "kept_text",
     "lock_topic",
     "makes_more",

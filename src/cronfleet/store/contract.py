@@ -19,11 +19,13 @@ from typing import Protocol
 
 from cronfleet.model import (
     AuditRecord,
+    Backfill,
     Claim,
     Digest,
     GapRecord,
     History,
     InstanceRecord,
+    Instant,
     JobName,
     JobRecord,
     LockOwner,
@@ -35,7 +37,7 @@ from cronfleet.model import (
 from cronfleet.promise import Promise
 from cronfleet.store.faults import Fault
 from cronfleet.store.locks import LockAnswer
-from cronfleet.store.orders import Moved, Order, Ordered, Triggered
+from cronfleet.store.orders import Backfilled, Moved, Order, Ordered, Triggered
 from cronfleet.store.values import (
     ClaimAnswer,
     ClaimItem,
@@ -258,6 +260,17 @@ class Store(Protocol):
         """Settle the expected tick by hand, without a run."""
         ...
 
+    async def backfill(
+        self, job: JobName, fire_times: Sequence[Instant], order: Order, *, again: bool
+    ) -> Backfilled | Ordered:
+        """Make a run of each fire time, 1 to `MOST_BACKFILLED`: all of them or none.
+
+        They are pending, or waiting while the job is at its limit. Unless `again`, one that has a
+        run that was started or may yet be is passed over: its tick's, or an earlier back-fill's.
+        The caller names none that may yet become a tick.
+        """
+        ...
+
     async def cancel(self, run: RunId, order: Order) -> Ordered:
         """Cancel a run.
 
@@ -356,6 +369,10 @@ class Store(Protocol):
 
     async def gaps(self, job: JobName, limit: int = 50, skip: int = 0) -> list[GapRecord]:
         """A job's gaps, the newest first. Adjoining gaps with one reason are one."""
+        ...
+
+    async def backfills(self, job: JobName) -> list[Backfill]:
+        """What was back-filled of a job, the newest first: also where the runs are kept no more."""
         ...
 
     async def instances(self) -> list[InstanceRecord]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -10,6 +11,12 @@ from cronfleet.store.values import kept_text
 
 KEY_KEPT_MS = 24 * 3_600_000
 """How long an idempotency key is remembered."""
+
+MOST_BACKFILLED = 200
+"""How many fire times one back-fill may name."""
+
+MOST_BACKFILLS = 500
+"""How many back-fills of a job are remembered."""
 
 MOST_PENDING = 10_000
 """A job without a limit that has so many active runs is triggered no more."""
@@ -38,6 +45,25 @@ class Triggered:
     state: RunState
     paused: bool
     """Its job is paused: the run goes on all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backfilled:
+    """What a back-fill made, in this order or in an earlier one with its key."""
+
+    made: int
+    had_run: int
+    """Fire times that had run, or were about to: nothing was made of them."""
+    paused: bool
+    """Its job is paused: the runs go on all the same."""
+
+
+def check_backfill(fire_times: Sequence[Instant]) -> None:
+    """Raises ValueError when it names none, or too many for one step."""
+    if not 0 < len(fire_times) <= MOST_BACKFILLED:
+        raise ValueError(
+            f"a back-fill has 1 to {MOST_BACKFILLED} fire times, not {len(fire_times)}"
+        )
 
 
 class Ordered(StrEnum):

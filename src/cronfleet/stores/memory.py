@@ -13,6 +13,7 @@ from cronfleet.model import (
     HELD,
     SUCCEEDED,
     AuditRecord,
+    Backfill,
     Digest,
     GapRecord,
     Instant,
@@ -105,6 +106,7 @@ class _MemoryRecords:
         self._jobs: dict[JobName, JobRecord] = {}
         self._runs: dict[RunId, RunRecord] = {}
         self._gaps: dict[JobName, dict[Instant, GapRecord]] = {}
+        self._backfills: dict[JobName, list[Backfill]] = {}
         self._answers: dict[str, tuple[Instant, str]] = {}
         self._audit: list[AuditRecord] = []
         self._locks: dict[str, LockRecord] = {}
@@ -310,6 +312,15 @@ class _MemoryRecords:
     def drop_gaps_beyond(self, job: JobName, keep: int) -> None:
         for gap in self.gaps(job, limit=len(self._gaps[job]), skip=keep):
             del self._gaps[job][gap.gap.first]
+
+    def backfills(self, job: JobName) -> Sequence[Backfill]:
+        return self._backfills.get(job, [])[::-1]
+
+    def put_backfill(self, job: JobName, backfill: Backfill) -> None:
+        self._backfills.setdefault(job, []).append(backfill)
+
+    def drop_backfills_beyond(self, job: JobName, keep: int) -> None:
+        del self._backfills[job][:-keep]
 
     def answer_to(self, key: str) -> str | None:
         return self._answers.get(key, (0, None))[1]

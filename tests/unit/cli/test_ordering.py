@@ -52,6 +52,30 @@ def test_a_pause_and_a_resume_tell_how_the_job_stands(idle: Shell) -> None:
     assert idle("resume", "report", "--json").json["state"] == "scheduled"
 
 
+def test_a_back_fill_tells_what_it_would_make_and_then_makes_it(idle: Shell) -> None:
+    span = ("backfill", "report", "2020-01-01", "2022-06-01")
+    assert idle(*span, "--dry-run").out == (
+        "report: 3 fire times, 2020-01-01T00:00:00Z to 2022-01-01T00:00:00Z: "
+        "3 runs would be made, 0 have run\n"
+    )
+    assert idle("runs", "report", "--json").json["runs"] == []
+    assert idle(*span, "--json").json["made"] == 3
+    assert "0 runs made, 3 have run" in idle(*span).out
+    assert idle(*span, "--again", "--json").json["made"] == 3
+
+
+def test_a_back_fill_of_nothing_says_so(idle: Shell) -> None:
+    said = idle("backfill", "report", "2020-01-02T00:00:00Z", "2020-02-02T01:00:00+01:00")
+    assert said.out == "report: no fire time that has passed lies there\n"
+
+
+@pytest.mark.parametrize("bound", ["yesterday", "2020-13-01"])
+def test_what_is_no_instant_is_refused(idle: Shell, bound: str) -> None:
+    said = idle("backfill", "report", bound, "2022-01-01")
+    assert said.status == 2
+    assert "write it as 2026-03-01T12:00:00Z" in said.err
+
+
 def test_a_cancelled_run_has_ended_and_says_who_wanted_it(idle: Shell) -> None:
     run = idle("trigger", "report", "--json").json["run"]
     assert idle("cancel", run, "--why", "a mistake").out == f"{run} has ended: cancelled\n"

@@ -11,8 +11,18 @@ from typing import Protocol, TypeVar
 
 from cronfleet.clock import Clock
 from cronfleet.errors import StoreUnavailableError
-from cronfleet.model import Claim, History, JobName, LockOwner, ProgramName, SessionId
+from cronfleet.model import (
+    Claim,
+    History,
+    Instant,
+    JobName,
+    LockOwner,
+    ProgramName,
+    RunId,
+    SessionId,
+)
 from cronfleet.store import (
+    Backfilled,
     ClaimAnswer,
     ClaimItem,
     Completion,
@@ -202,6 +212,18 @@ class ScriptedStore(MemoryStore):
     async def trigger(self, job: JobName, order: Order) -> Triggered | Ordered:
         parent = super()
         return await self._told("trigger", lambda: parent.trigger(job, order))
+
+    async def backfill(
+        self, job: JobName, fire_times: Sequence[Instant], order: Order, *, again: bool
+    ) -> Backfilled | Ordered:
+        parent = super()
+        return await self._told(
+            "backfill", lambda: parent.backfill(job, fire_times, order, again=again)
+        )
+
+    async def cancel(self, run: RunId, order: Order) -> Ordered:
+        parent = super()
+        return await self._told("cancel", lambda: parent.cancel(run, order))
 
     async def pause(self, job: JobName, order: Order) -> Ordered:
         parent = super()

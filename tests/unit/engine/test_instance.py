@@ -204,3 +204,13 @@ async def test_a_tick_costs_five_calls(rig: Rig) -> None:
         calls = rig.store.calls - before
     assert (calls["claim"], calls["start"], calls["complete"]) == (600, 600, 600)
     assert calls["peek"] <= 1_200
+
+
+async def test_back_fills_are_entered_as_such_one_after_the_other(rig: Rig) -> None:
+    async with rig.at_work(job(rig.handlers.quick)):
+        times = [rig.clock.wall_ms() // 60_000 * 60_000 - n * 60_000 for n in (2, 1)]
+        await rig.store.backfill("report", times, Order("key", "ops"), again=False)
+        await rig.until(lambda: len(rig.handlers.entered) >= 2, within_s=5)
+    first, second = rig.handlers.entered[:2]
+    assert [first.kind, second.kind] == ["backfill", "backfill"]
+    assert [run.fire_time.timestamp() * 1000 for run in (first, second)] == times

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from cronfleet.model import (
     AuditRecord,
+    Backfill,
     Digest,
     GapRecord,
     Instant,
@@ -244,6 +245,15 @@ class PostgresRecords:
 
     def drop_gaps_beyond(self, job: JobName, keep: int) -> None:
         self.writes.kept_gaps[job] = keep
+
+    def backfills(self, job: JobName) -> Sequence[Backfill]:
+        return [Backfill(**row) for row in self._loaded.rows("backfills", job=job)]
+
+    def put_backfill(self, job: JobName, backfill: Backfill) -> None:
+        self.writes.backfill = job, backfill
+
+    def drop_backfills_beyond(self, job: JobName, keep: int) -> None:
+        self.writes.kept_backfills = keep
 
     def answer_to(self, key: str) -> str | None:
         rows = self._loaded.rows("answer", key=key)

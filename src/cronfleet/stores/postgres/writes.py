@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 
 from cronfleet.model import (
     AuditRecord,
+    Backfill,
     Digest,
     GapRecord,
     Instant,
@@ -56,6 +57,8 @@ class Writes:
         default_factory=dict[tuple[JobName, Instant], GapRecord]
     )
     kept_gaps: dict[JobName, int] = field(default_factory=dict[JobName, int])
+    backfill: tuple[JobName, Backfill] | None = None
+    kept_backfills: int = 0
     answers: dict[str, tuple[str, Instant]] = field(default_factory=dict[str, tuple[str, Instant]])
     old_answers: Instant | None = None
     audit: list[AuditRecord] = field(default_factory=list[AuditRecord])
@@ -84,6 +87,7 @@ class Writes:
             *self._of_jobs(),
             *self._of_runs(),
             *self._of_gaps(),
+            *self._of_backfills(),
             *self._of_orders(),
             *self._of_locks(),
         ]
@@ -148,6 +152,12 @@ class Writes:
         for keep in set(self.kept_gaps.values()):
             jobs = ordered(job for job, kept in self.kept_gaps.items() if kept == keep)
             yield query("drop_gaps_beyond", jobs=jobs, keep=keep)
+
+    def _of_backfills(self) -> Iterator[Query]:
+        if self.backfill:
+            job, backfill = self.backfill
+            yield query("put_backfill", job=job, **asdict(backfill))
+            yield query("drop_backfills_beyond", job=job, keep=self.kept_backfills)
 
     def _of_orders(self) -> Iterator[Query]:
         if self.old_answers is not None:

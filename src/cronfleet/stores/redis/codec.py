@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from cronfleet.errors import StoreError
 from cronfleet.model import (
     AuditRecord,
+    Backfill,
     Claim,
     Fire,
     Gap,
@@ -26,6 +27,7 @@ from cronfleet.model import (
     StartId,
 )
 from cronfleet.store import (
+    Backfilled,
     Behind,
     Busy,
     CancelAsked,
@@ -239,6 +241,13 @@ def triggered(reply: Reply) -> Triggered | Ordered:
     return Triggered(RunId.parse(run), RunState(state), bool(is_paused))
 
 
+def backfilled(reply: Reply) -> Backfilled | Ordered:
+    if isinstance(reply, str):
+        return Ordered(reply)
+    made, had_run, is_paused = reply
+    return Backfilled(made, had_run, bool(is_paused))
+
+
 def lock_answer(reply: Reply) -> LockAnswer:
     return Locked(*reply) if len(reply) == 1 else Busy(*reply)
 
@@ -248,7 +257,7 @@ def lock_answer(reply: Reply) -> LockAnswer:
 
 def job(reply: Reply) -> JobRecord:
     name, program, digest, schedule_digest, limit, on_lost, *rest = reply
-    generation, fire_time, due, watermark, active, reason, by, why, shards = rest
+    generation, fire_time, due, watermark, active, created_at, reason, by, why, shards = rest
     return JobRecord(
         name=name,
         program=program,
@@ -260,6 +269,7 @@ def job(reply: Reply) -> JobRecord:
         expected=None if fire_time is None else Fire(fire_time, due),
         watermark=watermark,
         active=active,
+        created_at=created_at,
         paused=reason is not None,
         paused_reason=None if reason is None else Reason(reason),
         paused_by=by,
@@ -303,6 +313,10 @@ def gap(name: JobName, text: str) -> GapRecord:
     first, last, count, reason, generation, recorded_at = text.split(" ")
     gap = Gap(int(first), int(last), int(count), Reason(reason))
     return GapRecord(name, gap, int(generation), int(recorded_at))
+
+
+def backfill(text: str) -> Backfill:
+    return Backfill(*map(int, text.split(" ")))
 
 
 def instance(reply: Reply) -> InstanceRecord:

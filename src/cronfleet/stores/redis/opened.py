@@ -42,7 +42,17 @@ from cronfleet.stores.steps.sessions import SCHEMA
 Item = TypeVar("Item")
 
 _STIRRING = frozenset(
-    {"cancel", "complete", "release", "resume", "skip_next", "sweep", "sync_jobs", "trigger"}
+    {
+        "backfill",
+        "cancel",
+        "complete",
+        "release",
+        "resume",
+        "skip_next",
+        "sweep",
+        "sync_jobs",
+        "trigger",
+    }
 )
 """The operations after which there may be more to claim."""
 

@@ -13,6 +13,7 @@ from cronfleet.store import (
     KEY_KEPT_MS,
     LOSSES_ALLOWED,
     MOST_AUDIT,
+    MOST_BACKFILLS,
     MOST_GAPS,
     MOST_LOCK_WAITERS,
     MOST_PENDING,
@@ -31,7 +32,7 @@ _OTHERS: dict[str, tuple[str, ...]] = dict.fromkeys(("lock", "renew_lock", "unlo
 """Scripts that share something else: what is shared is set up each time that a script runs."""
 
 READING: frozenset[str] = frozenset(
-    {"audit", "definition", "gaps", "instances", "jobs", "peek", "replication", "runs"}
+    {"audit", "backfills", "definition", "gaps", "instances", "jobs", "peek", "replication", "runs"}
 )
 """The operations whose answers claim nothing. That of `held` does: a run that is ours."""
 
@@ -41,6 +42,7 @@ _NUMBERS = {
     "LOSSES_ALLOWED": LOSSES_ALLOWED,
     "MAX_COUNTED": MAX_COUNTED,
     "MOST_AUDIT": MOST_AUDIT,
+    "MOST_BACKFILLS": MOST_BACKFILLS,
     "MOST_GAPS": MOST_GAPS,
     "MOST_LOCK_WAITERS": MOST_LOCK_WAITERS,
     "MOST_PENDING": MOST_PENDING,

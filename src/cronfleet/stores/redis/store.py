@@ -9,11 +9,13 @@ from itertools import chain
 from cronfleet.definition import manifest_of
 from cronfleet.model import (
     AuditRecord,
+    Backfill,
     Claim,
     Digest,
     GapRecord,
     History,
     InstanceRecord,
+    Instant,
     JobName,
     JobRecord,
     LockOwner,
@@ -26,6 +28,7 @@ from cronfleet.model import (
 from cronfleet.store import (
     CANCEL,
     DUE,
+    Backfilled,
     ClaimAnswer,
     ClaimItem,
     Completion,
@@ -52,6 +55,7 @@ from cronfleet.store import (
     TickClaim,
     Triggered,
     asks_to_cancel,
+    check_backfill,
     makes_more,
 )
 from cronfleet.stores.redis import codec
@@ -201,6 +205,13 @@ class RedisStore(OpenRedis):
         words = (*codec.order("skip_next", job, order), *codec.moved(moved))
         return Ordered(await self._call("skip_next", *words))
 
+    async def backfill(
+        self, job: JobName, fire_times: Sequence[Instant], order: Order, *, again: bool
+    ) -> Backfilled | Ordered:
+        check_backfill(fire_times)
+        words = (*codec.order("backfill", job, order), "1" * again, *fire_times)
+        return codec.backfilled(await self._call("backfill", *words))
+
     async def cancel(self, run: RunId, order: Order) -> Ordered:
         words = codec.order("cancel", run.job, order, about=str(run))
         return Ordered(await self._call("cancel", *words, order.by_whom))
@@ -262,6 +273,9 @@ class RedisStore(OpenRedis):
 
     async def gaps(self, job: JobName, limit: int = 50, skip: int = 0) -> list[GapRecord]:
         return [codec.gap(job, each) for each in await self._call("gaps", job, limit, skip)]
+
+    async def backfills(self, job: JobName) -> list[Backfill]:
+        return [codec.backfill(each) for each in await self._call("backfills", job)]
 
     async def instances(self) -> list[InstanceRecord]:
         return [codec.instance(each) for each in await self._call("instances")]

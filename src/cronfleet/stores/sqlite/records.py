@@ -10,6 +10,7 @@ from typing import Any
 from cronfleet.clock import Clock
 from cronfleet.model import (
     AuditRecord,
+    Backfill,
     Digest,
     GapRecord,
     Instant,
@@ -223,6 +224,15 @@ class SqliteRecords:
 
     def drop_gaps_beyond(self, job: JobName, keep: int) -> None:
         self._do("drop_gaps_beyond", job=job, keep=keep)
+
+    def backfills(self, job: JobName) -> Sequence[Backfill]:
+        return [Backfill(**row) for row in self._rows("backfills", job=job)]
+
+    def put_backfill(self, job: JobName, backfill: Backfill) -> None:
+        self._do("put_backfill", job=job, **asdict(backfill))
+
+    def drop_backfills_beyond(self, job: JobName, keep: int) -> None:
+        self._do("drop_backfills_beyond", job=job, keep=keep)
 
     def answer_to(self, key: str) -> str | None:
         return self._value("answer", key=key)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
-from cronfleet.model import Claim, Digest, JobName, ProgramName, RunId, SessionId
+from cronfleet.model import Claim, Digest, Instant, JobName, ProgramName, RunId, SessionId
 from cronfleet.store import ClaimItem, Completion, Declaration, PendingClaim, Start, TickClaim
 
 
@@ -133,6 +133,12 @@ def to_order(job: JobName) -> Needs:
 
 def to_move(job: JobName) -> Needs:
     return Needs(jobs=frozenset([job]), gaps=frozenset([job]), moves_ticks=True)
+
+
+def to_backfill(job: JobName, fire_times: Sequence[Instant]) -> Needs:
+    """Mostly each has the run of its tick, and of one back-fill, at the most."""
+    runs = frozenset(RunId(job, each, number) for each in fire_times for number in (0, 1))
+    return Needs(jobs=frozenset([job]), runs=runs)
 
 
 def to_cancel(run: RunId) -> Needs:

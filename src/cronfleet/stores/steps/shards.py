@@ -34,15 +34,17 @@ def split(records: Records, run: RunRecord) -> RunRecord:
 def ends_active(records: Records, ended: RunRecord) -> bool:
     """Whether one run less of its job is active, now that this one has ended.
 
-    A shard is counted, and only with the last of them their tick ends.
+    A shard is counted, and only with the last of them their tick ends. What is known then of when
+    a tick started is when the first of its shards did that have ended.
     """
     if not ended.id.is_shard:
         return True
     tick = records.run(ended.id.whole)
     if tick is None or tick.tally is None:
         raise LookupError(f"run {ended.id} has no tick: the store is damaged")
+    starts = [each for each in (tick.started_at, ended.started_at) if each is not None]
     counted = with_tally(tick, tick.tally.and_one(Outcome(ended.state)), records.now)
-    records.put_run(counted)
+    records.put_run(replace(counted, started_at=min(starts, default=None)))
     return counted.ended_at is not None
 
 

@@ -8,11 +8,13 @@ from typing import TypeVar
 
 from cronfleet.model import (
     AuditRecord,
+    Backfill,
     Claim,
     Digest,
     GapRecord,
     History,
     InstanceRecord,
+    Instant,
     JobName,
     JobRecord,
     LockOwner,
@@ -24,6 +26,7 @@ from cronfleet.model import (
 from cronfleet.store import (
     CANCEL,
     DUE,
+    Backfilled,
     ClaimAnswer,
     ClaimItem,
     Completion,
@@ -45,12 +48,14 @@ from cronfleet.store import (
     Swept,
     Triggered,
     asks_to_cancel,
+    check_backfill,
     lock_topic,
     makes_more,
 )
 from cronfleet.stores.hub import Hub
 from cronfleet.stores.lockers import LoopLocker
 from cronfleet.stores.steps import (
+    backfills,
     cancels,
     checking,
     claims,
@@ -189,6 +194,15 @@ class SteppedStore(ABC):
             lambda records: orders.skip_next(records, job, moved, order), needs.to_move(job)
         )
 
+    async def backfill(
+        self, job: JobName, fire_times: Sequence[Instant], order: Order, *, again: bool
+    ) -> Backfilled | Ordered:
+        check_backfill(fire_times)
+        return await self._stirring(
+            lambda records: backfills.backfill(records, job, fire_times, order, again=again),
+            needs.to_backfill(job, fire_times),
+        )
+
     async def cancel(self, run: RunId, order: Order) -> Ordered:
         answer = await self._step(
             lambda records: cancels.cancel(records, run, order), needs.to_cancel(run)
@@ -264,6 +278,9 @@ class SteppedStore(ABC):
 
     async def gaps(self, job: JobName, limit: int = 50, skip: int = 0) -> list[GapRecord]:
         return await self._read(lambda records: list(records.gaps(job, limit, skip)))
+
+    async def backfills(self, job: JobName) -> list[Backfill]:
+        return await self._read(lambda records: list(records.backfills(job)))
 
     async def instances(self) -> list[InstanceRecord]:
         return await self._read(sessions.instances)

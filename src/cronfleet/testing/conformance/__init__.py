@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cronfleet.testing.conformance.backfills import BackfillTests
 from cronfleet.testing.conformance.cancels import CancelTests
 from cronfleet.testing.conformance.hints import HintTests
 from cronfleet.testing.conformance.history import HistoryTests
@@ -43,6 +44,7 @@ class StoreConformance(
     PauseTests,
     SkipTests,
     CancelTests,
+    BackfillTests,
     AuditTests,
     HistoryTests,
     HintTests,

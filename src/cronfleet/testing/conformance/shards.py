@@ -23,6 +23,7 @@ from cronfleet.model import (
     Tally,
 )
 from cronfleet.store import (
+    Backfilled,
     CancelAsked,
     Granted,
     IfActive,
@@ -38,6 +39,7 @@ from cronfleet.store import (
 from cronfleet.testing.conformance.base import StoreTests
 from cronfleet.testing.conformance.cancels import cancels
 from cronfleet.testing.samples import (
+    HOUR_MS,
     NOON,
     ONE_PM,
     PROGRAM,
@@ -137,7 +139,8 @@ class ShardTests(StoreTests):
             Outcome.SUCCEEDED,
             NOON,
         )
-        assert (done.tally, (await the_job(store)).active) == (Tally(succeeded=3), 0)
+        assert (done.tally, done.started_at) == (Tally(succeeded=3), NOON)
+        assert (await the_job(store)).active == 0
 
     @pytest.mark.parametrize(
         ("better", "worse"),
@@ -282,6 +285,19 @@ class ShardTests(StoreTests):
         assert (await the_job(store)).active == 1
         waits = await store.trigger("report", order())
         assert waits == Triggered(RunId("report", NOON, 2), RunState.WAITING, paused=False)
+
+    async def test_a_back_fill_makes_shards_too_unless_a_shard_of_it_has_been_started(
+        self, store: Store, olga: SessionId
+    ) -> None:
+        await started(store, olga, await granted(store, olga, tick()))
+        await store.cancel(NOON_TICK, order())
+        (held,) = await store.held(olga)
+        await completed(store, held.claim, Outcome.CANCELLED)
+        before = NOON - HOUR_MS
+        answer = await store.backfill("report", [before, NOON], order(), again=False)
+        assert answer == Backfilled(made=1, had_run=1, paused=False)
+        assert await pending(store) == RunId("report", before, 1).of_shards(SHARDS)
+        assert (await the_job(store)).active == 1
 
     async def test_one_shard_is_cancelled_alone(self, store: Store, olga: SessionId) -> None:
         claim = await started(store, olga, await granted(store, olga, tick()))

@@ -40,12 +40,12 @@ SELECT * FROM {schema}.job WHERE name = ANY(%(names)s::text[]) ORDER BY name FOR
 INSERT INTO {schema}.job (
     name, program, digest, schedule_digest, "limit", on_lost, generation,
     expected_fire_time, expected_due, watermark, active,
-    paused, paused_reason, paused_by, paused_why, shards
+    paused, paused_reason, paused_by, paused_why, created_at, shards
 )
 SELECT
     name, program, digest, schedule_digest, "limit", on_lost, generation,
     expected_fire_time, expected_due, watermark, active,
-    paused, paused_reason, paused_by, paused_why, shards
+    paused, paused_reason, paused_by, paused_why, created_at, shards
 FROM jsonb_populate_recordset(NULL::{schema}.job, %(rows)s)
 ON CONFLICT (name) DO UPDATE SET
     digest = excluded.digest,
@@ -87,6 +87,19 @@ SELECT least(
         ORDER BY not_before LIMIT 1
     )
 ) AS instant;
+
+-- backfills: what was back-filled of :job, the newest first.
+SELECT "first", "last", ordered_at FROM {schema}.backfill WHERE job = %(job)s ORDER BY number DESC;
+
+-- put_backfill: add one. :first, :last and :ordered_at are instants.
+INSERT INTO {schema}.backfill (job, "first", "last", ordered_at)
+VALUES (%(job)s, %(first)s, %(last)s, %(ordered_at)s);
+
+-- drop_backfills_beyond: forget all of :job but the newest :keep.
+DELETE FROM {schema}.backfill WHERE job = %(job)s AND number <= (
+    SELECT number FROM {schema}.backfill WHERE job = %(job)s
+    ORDER BY number DESC LIMIT 1 OFFSET %(keep)s
+);
 
 -- gaps: gaps of :job, the last fire time first; of one, the one that began last.
 SELECT * FROM {schema}.gap WHERE job = %(job)s

@@ -24,7 +24,7 @@ SELECT * FROM job WHERE name = :name;
 INSERT INTO job VALUES (
     :name, :program, :digest, :schedule_digest, :limit, :on_lost, :generation,
     :expected_fire_time, :expected_due, :watermark, :active,
-    :paused, :paused_reason, :paused_by, :paused_why, :shards
+    :paused, :paused_reason, :paused_by, :paused_why, :created_at, :shards
 )
 ON CONFLICT (name) DO UPDATE SET
     digest = excluded.digest,
@@ -59,6 +59,17 @@ SELECT min(instant) FROM (
     UNION ALL
     SELECT min(not_before) FROM run
     WHERE program = :program AND state = 'pending' AND not_before > :after
+);
+
+-- backfills: what was back-filled of :job, the newest first.
+SELECT first, last, ordered_at FROM backfill WHERE job = :job ORDER BY number DESC;
+
+-- put_backfill: add one. :first, :last and :ordered_at are instants.
+INSERT INTO backfill (job, first, last, ordered_at) VALUES (:job, :first, :last, :ordered_at);
+
+-- drop_backfills_beyond: forget all of :job but the newest :keep.
+DELETE FROM backfill WHERE job = :job AND number <= (
+    SELECT number FROM backfill WHERE job = :job ORDER BY number DESC LIMIT 1 OFFSET :keep
 );
 
 -- gaps: gaps of :job, the last fire time first; of one, the one that began last.

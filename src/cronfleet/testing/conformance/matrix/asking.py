@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cronfleet.clock import ManualClock
 from cronfleet.store import (
+    Backfilled,
     Behind,
     Foreign,
     Granted,
@@ -58,6 +59,9 @@ def in_words(answer: object) -> str:
         return "yes" if answer else "no"
     if isinstance(answer, Skipped):
         return f"skipped ({answer.reason})"
+    if isinstance(answer, Backfilled):
+        said = f"{answer.made} made, {answer.had_run} had run"
+        return f"{said}, paused" if answer.paused else said
     if isinstance(answer, Triggered):
         return f"{answer.state}, paused" if answer.paused else answer.state
     return WORDS.get(type(answer)) or str(answer)

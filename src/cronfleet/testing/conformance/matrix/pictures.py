@@ -55,10 +55,12 @@ async def picture(store: Store, sessions: Mapping[SessionId, str]) -> Picture:
 
 
 async def _lists(store: Store) -> Picture:
-    gaps, audit = await store.gaps(JOB), await store.audit()
+    gaps, filled = await store.gaps(JOB), await store.backfills(JOB)
+    audit = await store.audit()
     gap_words = [f"{at(each.gap.first)} {each.gap.reason}" for each in gaps]
     return {
         "gaps": Shown(gaps, {"gaps": ", ".join(gap_words)}),
+        "filled": Shown(filled, {"filled": ", ".join(at(each.first) for each in filled)}),
         "gaps of the bystander": Shown(await store.gaps(BYSTANDER), {}),
         "audit": Shown(audit, {"audit": ", ".join(each.verb for each in audit)}),
     }

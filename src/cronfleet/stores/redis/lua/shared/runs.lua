@@ -82,7 +82,8 @@ local function set_tally(tick, counts)
 end
 
 -- Whether one run less of its job is active, now that this one has ended: a shard is counted, and
--- only with the last of them their tick ends.
+-- only with the last of them their tick ends. What is known then of when a tick started is when the
+-- first of its shards did that have ended.
 local function ends_active(run)
   if not run.is_shard then
     return true
@@ -92,6 +93,9 @@ local function ends_active(run)
   local at = OUTCOME_AT[run.state]
   counts[at] = counts[at] + 1
   set_tally(tick, counts)
+  if run.started_at then
+    tick.started_at = math.min(tick.started_at or math.huge, run.started_at)
+  end
   return tick.ended_at ~= false
 end
 

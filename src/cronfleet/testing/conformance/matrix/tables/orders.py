@@ -1,4 +1,4 @@
-"""What operators order: trigger, pause, resume, skip the next, cancel."""
+"""What operators order: trigger, pause, resume, skip the next, back-fill, cancel."""
 
 from __future__ import annotations
 
@@ -27,6 +27,10 @@ async def _resume(store: Store, asked: Request) -> object:
 
 async def _skip_next(store: Store, asked: Request) -> object:
     return await store.skip_next(asked.job, _moved(asked, Reason.BY_HAND), asked.order)
+
+
+async def _backfill(store: Store, asked: Request) -> object:
+    return await store.backfill(asked.job, [asked.fire_time], asked.order, again=False)
 
 
 async def _cancel(store: Store, asked: Request) -> object:
@@ -211,4 +215,42 @@ CANCEL = Operation(
     },
 )
 
-ORDERS = (TRIGGER, PAUSE, RESUME, SKIP_NEXT, CANCEL)
+MADE = says("1 made, 0 had run", manual_1="pending", active="1", filled="12:00", audit="backfill")
+HAD_RUN = says("0 made, 1 had run", filled="12:00", audit="backfill")
+
+BACKFILL = Operation(
+    name="backfill",
+    scene="Somebody back-fills the fire time 12:00, of which no run has been made.",
+    ask=_backfill,
+    takes=taking(Thing.KEY, Thing.JOB, Thing.RUN, Thing.INSTANT),
+    cells={
+        When.MATCH: MADE,
+        When.REPEATED: says("1 made, 0 had run"),
+        When.DIFFERENT: HAD_RUN.but(filled="12:00, 12:00", audit="backfill, backfill"),
+        When.SAME_KEY: says("1 made, 0 had run"),
+        When.OLD_KEY: HAD_RUN.but(filled="12:00, 12:00", audit="backfill, backfill"),
+        When.NO_JOB: says("unknown"),
+        When.SCHEDULED: MADE,
+        When.PAUSED: says(
+            "1 made, 0 had run, paused",
+            manual_1="pending",
+            active="1",
+            filled="12:00",
+            audit="backfill, pause",
+        ),
+        When.FINISHED: MADE.but(audit="backfill, skip_next"),
+        When.AT_LIMIT: says(
+            "1 made, 0 had run", manual_2="waiting", filled="12:00", audit="backfill, trigger"
+        ),
+        When.NO_RUN: Apart("it names no run"),
+        When.RUN_WAITING: HAD_RUN.but(audit="backfill, trigger"),
+        **runs_in("pending claimed ended", HAD_RUN),
+        When.RUN_STARTED: HAD_RUN,
+        When.ASKED_TO_CANCEL: HAD_RUN.but(audit="backfill, cancel"),
+        When.NOT_DUE: Apart("that none may yet be due is for the caller"),
+        When.EARLIEST: MADE.but(filled="0"),
+        When.LATEST: Apart("that none may yet be due is for the caller"),
+    },
+)
+
+ORDERS = (TRIGGER, PAUSE, RESUME, SKIP_NEXT, BACKFILL, CANCEL)
