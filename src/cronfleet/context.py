@@ -36,5 +36,10 @@ class RunContext:
     """Set when the run is no longer this instance's, or is to be cancelled: stop."""
     log: LogAdapter
     """Marks every line with job, run, attempt and token."""
+    shard: int = 0
+    """Which part of the tick's work is this run's, from 0: an item is its own where, say,
+    `item.id % run.shards == run.shard`."""
+    shards: int = 1
+    """How many parts there are."""
     draining: threading.Event = field(default_factory=threading.Event)
     """Set when its instance drains: begin nothing new, finish what is under way."""

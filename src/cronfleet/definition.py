@@ -21,7 +21,7 @@ def encode(definition: JobDefinition) -> str:
     Raises InvalidJobError when its arguments are no JSON, or when it is too large.
     """
     try:
-        text = _canonical(asdict(definition))
+        text = _canonical(_fields(definition))
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidJobError(definition.name, f"args must be plain JSON values: {error}") from None
     if len(text.encode()) > MOST_BYTES:
@@ -29,6 +29,14 @@ def encode(definition: JobDefinition) -> str:
             definition.name, f"its definition is over {MOST_BYTES} bytes; pass a key, not the data"
         )
     return text
+
+
+def _fields(definition: JobDefinition) -> dict[str, Any]:
+    """What is as if it had never been thought of is left out, so that older digests stay."""
+    fields = asdict(definition)
+    if definition.shards == 1:
+        del fields["shards"]
+    return fields
 
 
 def decode(text: str) -> JobDefinition:
@@ -102,6 +110,7 @@ def _definition(raw: dict[str, Any]) -> JobDefinition:
         history=History(
             int(history["successes"]), int(history["failures"]), int(history["age_ms"])
         ),
+        shards=int(raw.get("shards", 1)),
     )
 
 

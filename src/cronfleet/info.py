@@ -123,6 +123,12 @@ class RunInfo:
     """Why it was skipped."""
     cancel_asked_at: datetime | None
     """When its instance was asked to cancel it, which takes until the handler has ended."""
+    shard: int | None
+    """Which shard of its tick it is, from 0; None for a run that is no shard."""
+    shards: int
+    """How many shards it has, or of how many it is one; 1 without."""
+    tally: Mapping[str, int] | None
+    """Of one that has shards: how many of them have ended, by outcome, the worst last."""
 
     @classmethod
     def of(cls, run: RunRecord) -> RunInfo:
@@ -143,6 +149,9 @@ class RunInfo:
             error=run.error,
             reason=run.reason and run.reason.value,
             cancel_asked_at=_moment(run.cancel_asked_at),
+            shard=run.id.shard if run.id.is_shard else None,
+            shards=run.shards,
+            tally=run.tally and run.tally._asdict(),
         )
 
 
@@ -235,7 +244,7 @@ class TriggeredRun:
 
     run: str
     state: str
-    """`pending`, or `waiting` while its job is at its limit."""
+    """`pending`, `sharded` if its shards are, or `waiting` while its job is at its limit."""
     paused: bool
     """Its job is paused; the run goes on all the same."""
 

@@ -5,16 +5,13 @@ Instants are integer milliseconds since 1970 UTC, spans integer milliseconds.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple, NewType, TypeAlias
 
-Instant: TypeAlias = int
-"""Milliseconds since 1970 UTC."""
+from cronfleet.run_id import Instant, JobName, RunId
 
-JobName: TypeAlias = str
 ProgramName: TypeAlias = str
 Digest: TypeAlias = str
 """32 hexadecimal digits that stand for a definition's JSON."""
@@ -28,9 +25,6 @@ StartId = NewType("StartId", str)
 LockOwner = NewType("LockOwner", str)
 """32 hexadecimal digits, fresh for each acquisition of a lock; only the same one may be repeated."""
 
-JOB_NAME = re.compile(r"[A-Za-z0-9._:/-]{1,128}", re.ASCII)
-_RUN_ID = re.compile(rf"({JOB_NAME.pattern})@(0|[1-9][0-9]*)(?:\+([1-9][0-9]*))?", re.ASCII)
-
 MAX_COUNTED = 10_000
 """A gap's count is exact up to here; above, it says only "more"."""
 
@@ -42,6 +36,8 @@ class RunState(StrEnum):
     PENDING = "pending"
     CLAIMED = "claimed"
     STARTED = "started"
+    SHARDED = "sharded"
+    """Of a tick whose shards are under way: it is done when all of them are."""
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     TIMED_OUT = "timed_out"
@@ -56,8 +52,10 @@ TRANSITIONS: frozenset[tuple[RunState | None, RunState]] = frozenset(
     {
         (None, _S.CLAIMED),  # a due tick is claimed
         (None, _S.PENDING),  # a trigger below the job's limit
+        (None, _S.SHARDED),  # the same two, of a job with shards: each of these is pending
         (None, _S.WAITING),  # a trigger at the limit, or a due tick there that is to wait
         (_S.WAITING, _S.PENDING),  # promoted when the active count falls
+        (_S.WAITING, _S.SHARDED),
         (_S.WAITING, _S.SKIPPED),  # replaced by a newer tick, or promoted too late
         (_S.WAITING, _S.CANCELLED),
         (_S.PENDING, _S.CLAIMED),
@@ -71,12 +69,17 @@ TRANSITIONS: frozenset[tuple[RunState | None, RunState]] = frozenset(
         (_S.STARTED, _S.CANCELLED),
         (_S.STARTED, _S.LOST),
         (_S.STARTED, _S.PENDING),  # a retry, or a lost run of a job that may run again
+        (_S.SHARDED, _S.SUCCEEDED),  # its last shard ended, and this was the worst outcome
+        (_S.SHARDED, _S.FAILED),
+        (_S.SHARDED, _S.TIMED_OUT),
+        (_S.SHARDED, _S.CANCELLED),
+        (_S.SHARDED, _S.LOST),
     }
 )
 """Every step a run may take; `None` is "does not exist yet". There is no other list."""
 
-ACTIVE = frozenset({_S.PENDING, _S.CLAIMED, _S.STARTED})
-"""The states that count towards a job's `max_active`."""
+ACTIVE = frozenset({_S.PENDING, _S.CLAIMED, _S.STARTED, _S.SHARDED})
+"""The states that count towards a job's `max_active`; see `RunRecord.is_active` for shards."""
 
 HELD = frozenset({_S.CLAIMED, _S.STARTED})
 """The states in which a run belongs to a session."""
@@ -155,28 +158,28 @@ class Misfire(StrEnum):
     SKIP = "skip"
 
 
-class RunId(NamedTuple):
-    """The identity of a run: for a tick its job and fire time, and number 0.
+class Tally(NamedTuple):
+    """How many shards of a tick have ended, by outcome; the worse an outcome, the later."""
 
-    Manual runs and back-fills are numbered from 1, so that two of one fire time differ.
-    """
+    succeeded: int = 0
+    cancelled: int = 0
+    timed_out: int = 0
+    failed: int = 0
+    lost: int = 0
 
-    job: JobName
-    fire_time: Instant
-    number: int = 0
+    @property
+    def ended(self) -> int:
+        return sum(self)
 
-    def __str__(self) -> str:
-        suffix = f"+{self.number}" if self.number else ""
-        return f"{self.job}@{self.fire_time}{suffix}"
+    @property
+    def worst(self) -> Outcome:
+        """The outcome of the tick, once all of its shards have ended."""
+        counted = self._asdict().items()
+        return Outcome([outcome for outcome, count in counted if count][-1])
 
-    @classmethod
-    def parse(cls, text: str) -> RunId:
-        """The id that `str` wrote. Raises ValueError for any other text."""
-        match = _RUN_ID.fullmatch(text)
-        if match is None:
-            raise ValueError(f"{text!r} is not a run id; write it as job@fire_time_ms")
-        job, fire_time, number = match.groups()
-        return cls(job, int(fire_time), int(number or 0))
+    def and_one(self, outcome: Outcome) -> Tally:
+        """With one more that ended so."""
+        return self._replace(**{outcome.value: getattr(self, outcome.value) + 1})
 
 
 class Fire(NamedTuple):
@@ -234,6 +237,8 @@ class JobDefinition:
     timeout_ms: int | None = None
     jitter_ms: int = 0
     history: History = History()
+    shards: int = 1
+    """More than 1: each tick makes so many runs, and is done when all of them are."""
 
     @property
     def limit(self) -> int:
@@ -251,6 +256,8 @@ class Claim:
     attempt: int
     digest: Digest
     """The job's definition when it was granted."""
+    shards: int = 1
+    """Of how many it is one; 1 for a run that is no shard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +281,7 @@ class JobRecord:
     paused_reason: Reason | None = None
     paused_by: str = ""
     paused_why: str = ""
+    shards: int = 1
 
     @property
     def state(self) -> JobState:
@@ -314,6 +322,15 @@ class RunRecord:
     """Why it was skipped."""
     cancel_asked_at: Instant | None = None
     """When its holder was asked to cancel it, who may not have done so."""
+    shards: int = 1
+    """How many it has, or of how many it is one."""
+    tally: Tally | None = None
+    """Of one that has shards, once they were made."""
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it counts towards its job's limit: a shard does not, its tick does as one."""
+        return self.state in ACTIVE and not self.id.is_shard
 
 
 @dataclass(frozen=True, slots=True)

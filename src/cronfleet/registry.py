@@ -15,9 +15,11 @@ from cronfleet.definition import digest, encode
 from cronfleet.engine.isolated.address import address_of
 from cronfleet.engine.known import Handler, Isolated, KnownJob
 from cronfleet.errors import InvalidJobError
-from cronfleet.model import JOB_NAME, JobDefinition, Misfire, OnLost, Overlap
+from cronfleet.model import JobDefinition, Misfire, OnLost, Overlap
 from cronfleet.policy import Plan
+from cronfleet.run_id import JOB_NAME
 from cronfleet.schedule import Schedule
+from cronfleet.store import MOST_SHARDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ class JobOptions(TypedDict, total=False):
     """The handler is cancelled after so long; not for threads, which cannot be stopped."""
     jitter: timedelta | None
     """Each tick is due later by a part of this that depends on job and fire time."""
+    shards: int
+    """Each tick makes so many runs (1), told apart by `run.shard`, for any instances."""
     history: History
     isolation: Literal["process"] | None
     """`process`: the handler runs in a process of its own, and is killed with it when it must end."""
@@ -127,6 +131,7 @@ _OPTION_TYPES: _Types = {
     "retry": (Retry, NoneType),
     "timeout": (timedelta, NoneType),
     "jitter": (timedelta, NoneType),
+    "shards": (int,),
     "history": (History,),
     "isolation": (str, NoneType),
     "memory_limit_mb": (int, NoneType),
@@ -211,6 +216,7 @@ def _definition(job: str, schedule: Schedule, options: JobOptions) -> JobDefinit
         timeout_ms=None if timeout is None else _ms(timeout),
         jitter_ms=0 if jitter is None else _ms(jitter),
         history=model.History(history.successes, history.failures, _ms(history.age)),
+        shards=options.get("shards", 1),
     )
 
 
@@ -261,6 +267,10 @@ def _check(definition: JobDefinition, *, can_be_stopped: bool) -> None:
         (
             definition.overlap is Overlap.REPLACE and not can_be_stopped,
             'overlap="replace" needs an async def handler, or isolation="process": a thread cannot be stopped',
+        ),
+        (
+            not 1 <= definition.shards <= MOST_SHARDS,
+            f"shards must be between 1 and {MOST_SHARDS}: they are made in one step",
         ),
         (not _is_sound(definition.retry), _RETRY_HINT),
     ):

@@ -196,13 +196,23 @@ class Twins:
         await self.ask(lambda store: store.sync_jobs(session, program, declarations))
 
     def declaration(self, name: str) -> Declaration:
-        """Editions 0 and 1 share a schedule; an edition always has one limit and one `on_lost`."""
+        """Editions 0 and 1 share a schedule; an edition always has one limit and one `on_lost`.
+
+        The last job's ticks have shards.
+        """
         edition, first = self.draw((0, 1, 2)), self.clock.wall_ms() + self.draw((1, 900))
         on_lost = OnLost.ABANDON if edition == 1 else OnLost.RERUN
         expected = None if self.seldom() else Fire(first, first + edition)
         schedule = "seldom" if edition == 2 else "often"
         return Declaration(
-            name, f"{name}{edition}", schedule, str(edition), (1, 2, 0)[edition], on_lost, expected
+            name=name,
+            digest=f"{name}{edition}",
+            schedule_digest=schedule,
+            json=str(edition),
+            limit=(1, 2, 0)[edition],
+            on_lost=on_lost,
+            first=expected,
+            shards=(3, 2, 11)[edition] if name == JOBS[-1] else 1,
         )
 
     async def claim_ticks(self) -> None:

@@ -19,6 +19,7 @@ from cronfleet.stores.memory import MemoryStore
 from cronfleet.stores.postgres import PostgresStore
 from cronfleet.stores.redis import RedisStore
 from cronfleet.stores.sqlite import SqliteStore
+from cronfleet.stores.steps.rows import tally_from
 from tests.postgres_servers import Postgres
 
 Value: TypeAlias = str | int | None
@@ -50,6 +51,8 @@ class InMemory:
     def run(self, run: RunId, **values: Any) -> None:
         if "state" in values:
             values["state"] = RunState(values["state"])
+        if "tally" in values:
+            values["tally"] = tally_from(values["tally"])
         self._records.put_run(replace(self._records._runs[run], **values))
 
     def session(self, session: SessionId, expires_at: int) -> None:
@@ -125,6 +128,7 @@ class InRedis:
         "ended_at": "e",
         "token": "t",
         "state": "s",
+        "tally": "j",
     }
 
     def __init__(self, clock: Clock, url: str, fleet: str) -> None:

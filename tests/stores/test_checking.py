@@ -11,7 +11,7 @@ from typing import TypeAlias
 import pytest
 
 from cronfleet.clock import ManualClock
-from cronfleet.model import Gap, History, Outcome, Reason, RunState, SessionId
+from cronfleet.model import Gap, History, Outcome, Reason, RunState, SessionId, Tally
 from cronfleet.store import FaultKind, Granted, Moved
 from cronfleet.testing.samples import (
     HOUR_MS,
@@ -179,6 +179,34 @@ async def test_a_started_run_without_a_session_is_lost_and_its_room_is_given_on(
     assert "it had no session" in record.error
     states = [run.state for run in await planted.store.runs("report")]
     assert states.count(RunState.WAITING) == 0
+
+
+async def test_a_tick_that_counts_its_shards_wrong_counts_them_again(planted: Planted) -> None:
+    anna = await joined(planted.store, "anna", report(shards=2))
+    claim = await started(planted.store, anna, await granted(planted.store, anna, tick()))
+    await completed(planted.store, claim, Outcome.FAILED)
+    assert await found(planted) == []
+    planted.run(claim.run.whole, tally="0 0 0 0 1")
+    assert await found(planted) == [(K.SHARDS, f"run {claim.run.whole}")]
+    await mended(planted)
+    record = await the_run(planted.store, claim.run.whole)
+    assert (record.state, record.tally) == (RunState.SHARDED, Tally(failed=1))
+
+
+async def test_a_tick_whose_shards_have_all_ended_ends_and_makes_room(planted: Planted) -> None:
+    anna = await joined(planted.store, "anna", report(shards=2))
+    first = await started(planted.store, anna, await granted(planted.store, anna, tick()))
+    shards = first.run.whole.of_shards(2)
+    other = await granted(planted.store, anna, pending(shards[1]))
+    for claim in (first, await started(planted.store, anna, other)):
+        await completed(planted.store, claim, Outcome.FAILED)
+    planted.run(first.run.whole, state="sharded", tally="0 0 0 1 0", ended_at=None)
+    planted.job("report", active=1)
+    assert (K.SHARDS, f"run {first.run.whole}") in await found(planted)
+    await mended(planted)
+    record = await the_run(planted.store, first.run.whole)
+    assert (record.state, record.tally) == (RunState.FAILED, Tally(failed=2))
+    assert (await the_job(planted.store)).active == 0
 
 
 async def test_runs_that_wait_needlessly_are_promoted(planted: Planted) -> None:

@@ -35,7 +35,12 @@ TABLES = {"claim": "claim of a tick", "complete": "complete as succeeded"}
 
 BESIDE = {
     (RunState.WAITING, RunState.PENDING),  # promoted by the end of another run
+    (RunState.WAITING, RunState.SHARDED),  # the same of a job with shards
     (RunState.WAITING, RunState.SKIPPED),  # replaced by another, or promoted too late
+    (RunState.SHARDED, RunState.SUCCEEDED),  # by the end of its last shard
+    (RunState.SHARDED, RunState.FAILED),
+    (RunState.SHARDED, RunState.TIMED_OUT),
+    (RunState.SHARDED, RunState.LOST),
 }
 """Steps that no operation of the tables makes with the run that it is about."""
 
@@ -96,16 +101,21 @@ def steps(operation: Operation) -> set[tuple[RunState | None, RunState]]:
         (before, after)
         for condition, cell in operation.applied()
         for before in [RUN_IN.get(condition, operation.run)]
-        for after in states_of(cell, subjects(condition, before))
+        for after in states_of(cell, subjects(operation, condition, before))
         if before is not after  # A late outcome is kept beside a run that stays lost.
     }
 
 
-def subjects(condition: Condition, before: RunState | None) -> tuple[str, ...]:
+def subjects(
+    operation: Operation, condition: Condition, before: RunState | None
+) -> tuple[str, ...]:
     """The names of the run that the question is about; where there is none yet, of new ones."""
     if before is None:
         return ("tick", "manual_1", "manual_2")
-    return ("manual_1",) if condition is Condition.RUN_WAITING else ("tick",)
+    if condition is Condition.RUN_WAITING:
+        return ("manual_1",)
+    is_of_shard = operation.shards > 1 and before is not RunState.SHARDED
+    return ("tick/0",) if is_of_shard else ("tick",)
 
 
 def states_of(cell: Cell, names: tuple[str, ...]) -> list[RunState]:

@@ -131,7 +131,9 @@ class Dice:
         edition, now = self._random.randrange(3), self._clock.wall_ms()
         first = self._one_of((None, Fire(now + 1, now + 2), Fire(now + 900, now + 950)))
         on_lost = self._one_of((OnLost.ABANDON, OnLost.RERUN))
-        return Declaration(job, f"{job}{edition}", str(edition), "{}", edition, on_lost, first)
+        shards = 2 if job == "c:d" else 1
+        digest = f"{job}{edition}"
+        return Declaration(job, digest, str(edition), "{}", edition, on_lost, first, shards)
 
     async def _about_a_job(self, session: SessionId, job: JobRecord) -> Questions:
         history = History(successes=1, failures=2, age_ms=self._one_of((1_000, 600_000)))

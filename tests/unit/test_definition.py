@@ -45,6 +45,7 @@ definitions = st.builds(
     timeout_ms=st.none() | st.integers(1),
     jitter_ms=st.integers(0),
     history=st.builds(History, st.integers(0), st.integers(0), st.integers(0)),
+    shards=st.integers(1, 200),
 )
 
 
@@ -100,10 +101,19 @@ def raw() -> dict[str, Any]:
 
 
 def test_fields_that_a_newer_version_wrote_are_passed_over() -> None:
-    newer: dict[str, Any] = {**raw(), "shards": 4}
+    newer: dict[str, Any] = {**raw(), "weight": 4}
     newer["history"]["waiting"] = 7
     newer["retry"]["first_alert"] = 2
     assert decode(json.dumps(newer)) == decode(json.dumps(raw()))
+
+
+NEEDED = raw().keys() - {"shards"}
+
+
+def test_a_job_without_shards_has_the_definition_that_it_had_before_there_were_any() -> None:
+    assert "shards" not in encode(JOB)
+    assert decode(encode(JOB)).shards == 1
+    assert decode(encode(replace(JOB, shards=4))).shards == 4
 
 
 def _damaged() -> list[str]:
@@ -112,7 +122,7 @@ def _damaged() -> list[str]:
         *("", "null", "[]", "7", '"x"', "{", "[" * 100_000),
         *(json.dumps({**raw(), field: "?"}) for field in fields),
         *(json.dumps({**raw(), field: [1]}) for field in fields),
-        *(json.dumps({name: raw()[name] for name in raw() if name != field}) for field in raw()),
+        *(json.dumps({name: raw()[name] for name in raw() if name != field}) for field in NEEDED),
         json.dumps({**raw(), "overlap": "of_a_newer_version"}),
         json.dumps({**raw(), "max_active": float("inf")}),
     ]

@@ -18,7 +18,9 @@ from cronfleet.model import (
     Overlap,
     RunId,
     RunState,
+    Tally,
 )
+from cronfleet.run_id import WHOLE
 
 JOB = JobDefinition("report", {"kind": "at", "fire_time_ms": 0}, max_active=3)
 names = st.from_regex(r"[A-Za-z0-9._:/-]{1,128}", fullmatch=True)
@@ -69,10 +71,13 @@ def test_an_outcome_is_the_name_of_a_terminal_state_that_a_started_run_may_reach
     assert (RunState.STARTED, RunState(outcome.value)) in TRANSITIONS
 
 
-@given(names, st.integers(0, 2**53), st.integers(0, 10_000))
-def test_a_run_id_is_read_as_it_was_written(job: str, fire_time: int, number: int) -> None:
-    run = RunId(job, fire_time, number)
+@given(names, st.integers(0, 2**53), st.integers(0, 10_000), st.integers(WHOLE, 199))
+def test_a_run_id_is_read_as_it_was_written(
+    job: str, fire_time: int, number: int, shard: int
+) -> None:
+    run = RunId(job, fire_time, number, shard)
     assert RunId.parse(str(run)) == run
+    assert run.whole == RunId(job, fire_time, number)
 
 
 @pytest.mark.parametrize(
@@ -80,6 +85,7 @@ def test_a_run_id_is_read_as_it_was_written(job: str, fire_time: int, number: in
     [
         *("", "report", "@5", "report@", "report@x", "re port@5", "a@b@5", "report@-5"),
         *("report@5+", "report@5+0", "report@5+x", "report@05", "report@5+01"),
+        *("report@5/", "report@5/x", "report@5/01", "report@5/1/2", "report@5/1+2"),
         *("report@ 5", "report@1_0", "report@\N{ARABIC-INDIC DIGIT FIVE}", "report@5\n"),
     ],
 )
@@ -91,6 +97,32 @@ def test_any_other_text_is_no_run_id(text: str) -> None:
 def test_a_ticks_id_is_its_job_and_fire_time_alone() -> None:
     assert str(RunId("report", 5)) == "report@5"
     assert str(RunId("report", 5, 2)) == "report@5+2"
+
+
+def test_a_shard_says_of_which_tick_it_is_and_which_of_it() -> None:
+    tick = RunId("report", 5)
+    assert [str(shard) for shard in tick.of_shards(3)] == ["report@5/0", "report@5/1", "report@5/2"]
+    assert tick.of_shards(1) == []
+    assert sorted([RunId("report", 5, 1), *tick.of_shards(11), tick]) == [
+        tick,
+        *tick.of_shards(11),
+        RunId("report", 5, 1),
+    ]
+
+
+def test_the_worst_of_the_outcomes_is_the_ticks() -> None:
+    tally = Tally()
+    for outcome in (
+        Outcome.SUCCEEDED,
+        Outcome.CANCELLED,
+        Outcome.TIMED_OUT,
+        Outcome.FAILED,
+        Outcome.LOST,
+    ):
+        tally = tally.and_one(outcome).and_one(Outcome.SUCCEEDED)
+        assert tally.worst is outcome
+    assert tally.ended == 10
+    assert set(Tally._fields) == set(Outcome)
 
 
 def test_with_overlap_allowed_any_number_may_be_active() -> None:

@@ -108,6 +108,8 @@ def test_a_name_that_would_be_hard_to_type_is_refused(name: str) -> None:
     [
         ({"max_active": 0}, "max_active must be at least 1"),
         ({"max_catch_up": 0}, "max_catch_up must be at least 1"),
+        ({"shards": 0}, "shards must be between 1 and 200"),
+        ({"shards": 201}, "shards must be between 1 and 200"),
         ({"misfire_grace": timedelta(milliseconds=999)}, "misfire_grace must be at least 1 s"),
         ({"jitter": timedelta(seconds=-1)}, "jitter must not be negative"),
         ({"misfire": "all"}, 'needs overlap="wait_all".* or overlap="allow"'),
@@ -189,6 +191,7 @@ def odd(kind: Callable[..., object], **fields: Any) -> object:
     [
         ({"timeout": 5}, "timeout=5 must be a timedelta or None"),
         ({"jitter": "1s"}, "jitter='1s' must be a timedelta or None"),
+        ({"shards": 2.0}, "shards=2.0 must be a int"),
         ({"retry": 3}, "retry=3 must be a Retry or None"),
         ({"history": 5}, "history=5 must be a History"),
         ({"max_active": "2"}, "max_active='2' must be a int"),

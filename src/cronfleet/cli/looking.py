@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from functools import partial
 from itertools import islice
@@ -110,7 +110,7 @@ def _run_row(run: RunInfo) -> tuple[str, ...]:
         took = f"{(run.ended_at - run.started_at).total_seconds():.3f} s"
     return (
         moment(run.fire_time),
-        run.kind,
+        run.kind if run.shard is None else f"{run.kind} /{run.shard}",
         run.state,
         str(run.attempt),
         took,
@@ -127,11 +127,18 @@ def _note(run: RunInfo) -> str:
             notes.insert(0, f"next at {moment(run.not_before)}")
     if run.reason:
         notes.append(run.reason)
+    if run.tally:
+        notes.append(_counts(run.tally, run.shards))
     if run.ended_at is None:
         notes.append(run.id)  # By which it can be cancelled.
     if run.late_outcome:
         notes.append(f"came late: {run.late_outcome}")
     return "; ".join(filter(None, notes))
+
+
+def _counts(tally: Mapping[str, int], shards: int) -> str:
+    ended = [f"{count} {outcome}" for outcome, count in tally.items() if count]
+    return f"{', '.join(ended) or '0 ended'} of {shards} shards"
 
 
 def _short(error: str) -> str:

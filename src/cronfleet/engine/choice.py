@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from cronfleet.engine.known import KnownJob, KnownJobs
-from cronfleet.engine.ranking import Ranking
+from cronfleet.engine.ranking import SHARD_GRACE_MS, Ranking
 from cronfleet.engine.seats import Free
 from cronfleet.model import Instant, Overlap
 from cronfleet.policy import settle
@@ -37,6 +37,8 @@ class Chooser:
     ranking: Ranking
     only_utc: bool = False
     """Its tzdata is older than the fleet's newest: it leaves zoned jobs to the others."""
+    shard_grace_ms: int = SHARD_GRACE_MS
+    """For how long it leaves shards to the sessions whose turn it is."""
 
     def choose(self, seen: Seen, free: Free) -> Choice:
         """Take ripe ticks and pending runs, soonest first, while there are seats for them."""
@@ -51,7 +53,8 @@ class Chooser:
                 later.append(ripe_at)
             else:
                 items += _claims(job, tick, seen.now, free)
-        items += self._pending(seen.pending, free)
+        items += self._pending(seen, free)
+        later += self._turns_to_come(seen)
         later += self._ripe_soon(seen.soon)
         return Choice(items, min(later, default=None))
 
@@ -70,9 +73,10 @@ class Chooser:
             return None
         return None if self.only_utc and job.plan.schedule.needs_tzdata else job
 
-    def _pending(self, pending: Iterable[PendingRun], free: Free) -> list[ClaimItem]:
-        # Nobody waits for a grace here; each takes first what it ranks highest for.
-        ranked = sorted(pending, key=lambda each: self.ranking.rank(each.run.job))
+    def _pending(self, seen: Seen, free: Free) -> list[ClaimItem]:
+        # Nobody waits for a grace here, but for a turn at shards; each takes first what it ranks highest for.
+        ripe = [each for each in seen.pending if self._ripe_at(each) <= seen.now]
+        ranked = sorted(ripe, key=lambda each: self.ranking.rank(each.run.job))
         items: list[ClaimItem] = []
         for each in ranked:
             job = self._known(each)
@@ -80,6 +84,16 @@ class Chooser:
                 free.take(job)
                 items.append(PendingClaim(each.run))
         return items
+
+    def _ripe_at(self, pending: PendingRun) -> Instant:
+        """When this instance may take it; of shards each at first those whose turn is its own."""
+        if not pending.run.is_shard:
+            return pending.not_before
+        return pending.not_before + self.ranking.shard_grace_ms(pending.run, self.shard_grace_ms)
+
+    def _turns_to_come(self, seen: Seen) -> list[Instant]:
+        ripe_at = [self._ripe_at(each) for each in seen.pending if self._known(each)]
+        return [instant for instant in ripe_at if instant > seen.now]
 
     def _ripe_soon(self, soon: Iterable[DueTick]) -> list[Instant]:
         return [
@@ -94,9 +108,9 @@ def _claims(job: KnownJob, tick: DueTick, now: Instant, free: Free) -> list[Clai
     room = _room(job, tick)
     for step in settle(job.plan, tick.expected.fire_time, now):
         if step.fire_time is not None and room != 0:
-            if free.of(job) <= 0:
+            if not free.may_take_tick(job):
                 break
-            free.take(job)
+            free.take_tick(job)
             room -= 1
         items.append(
             TickClaim(

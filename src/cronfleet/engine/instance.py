@@ -17,6 +17,7 @@ from cronfleet.engine.choice import Chooser, foreseen
 from cronfleet.engine.declaring import declare
 from cronfleet.engine.janitor import Janitor
 from cronfleet.engine.known import KnownJob, KnownJobs
+from cronfleet.engine.ranking import SHARD_GRACE_MS
 from cronfleet.engine.runner import TOO_LATE, Runner
 from cronfleet.engine.seats import Free, Seats
 from cronfleet.engine.session import Identity, SessionKeeper
@@ -154,7 +155,14 @@ class Instance:
 
     @property
     def _chooser(self) -> Chooser:
-        return Chooser(self._jobs, self._session.ranking, self._session.has_old_tzdata)
+        # Who is not told looks within a poll.
+        told_ms = 0 if self._store.tells_all else self._times.poll_ms
+        return Chooser(
+            self._jobs,
+            self._session.ranking,
+            self._session.has_old_tzdata,
+            SHARD_GRACE_MS + told_ms,
+        )
 
     def _foreseen(self, free: Free) -> Seen | None:
         """What the last peek saw coming and is due by now: it needs no second look."""

@@ -67,6 +67,7 @@ class KnownJob:
             limit=definition.limit,
             on_lost=definition.on_lost,
             first=self.plan.first_after(after),
+            shards=definition.shards,
         )
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection
 
-from cronfleet.model import JobName, SessionId
+from cronfleet.model import JobName, RunId, SessionId
 
 GRACE_MS = 50
 """How much longer than the one before it each rank waits."""
 
 MOST_GRACES = 3
+
+SHARD_GRACE_MS = 200
+"""For how long a shard is left to the session whose turn it is: time to hear of it."""
 
 
 class Ranking:
@@ -43,6 +46,15 @@ class Ranking:
     def grace_ms(self, job: JobName) -> int:
         """How long past due this session leaves the job to those before it."""
         return GRACE_MS * min(self.rank(job), MOST_GRACES)
+
+    def shard_grace_ms(self, run: RunId, grace_ms: int) -> int:
+        """How long this session leaves a shard to others: the sessions take turns.
+
+        Nothing, where it is this one's turn. Who is next to the one whose turn it is goes last,
+        since those that rank low look last, too.
+        """
+        turn = (run.shard - self.rank(run.job)) % (len(self._others) + 1)
+        return grace_ms + GRACE_MS * min(turn, MOST_GRACES) if turn else 0
 
 
 def _weight(session: SessionId, job: JobName) -> bytes:

@@ -193,6 +193,8 @@ def _context(job: KnownJob, claim: Claim, draining: threading.Event) -> RunConte
         deadline=_deadline(job.definition.timeout_ms),
         lost=threading.Event(),
         log=LogAdapter(logging.getLogger("cronfleet.run"), about | {"token": claim.token}),
+        shard=max(0, claim.run.shard),
+        shards=claim.shards,
         draining=draining,
     )
 

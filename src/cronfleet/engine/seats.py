@@ -20,6 +20,9 @@ COROUTINES = 1_000
 THREADS = 32
 PROCESSES = cores()
 
+MOST_OTHERS = 1_000
+"""One claim leaves no more shards than that for anybody; the next one follows at once."""
+
 
 @dataclass(slots=True)
 class Free:
@@ -28,6 +31,8 @@ class Free:
     coroutines: int
     threads: int
     processes: int = 0
+    others: int = MOST_OTHERS
+    """How many more shards one claim may leave for anybody."""
 
     @property
     def total(self) -> int:
@@ -42,6 +47,15 @@ class Free:
                 return self.threads
             case Seat.PROCESS:
                 return self.processes
+
+    def may_take_tick(self, job: KnownJob) -> bool:
+        """Whether a tick of the job has a seat, and its other shards may be made with it."""
+        return self.of(job) > 0 and job.definition.shards - 1 <= self.others
+
+    def take_tick(self, job: KnownJob) -> None:
+        """A tick of the job is asked for: of its shards the first."""
+        self.take(job)
+        self.others -= job.definition.shards - 1
 
     def take(self, job: KnownJob, count: int = 1) -> None:
         match job.seat:

@@ -33,6 +33,7 @@ from cronfleet.store.values import (
     MOST_ERROR_CHARACTERS,
     MOST_GAPS,
     MOST_SEARCHED,
+    MOST_SHARDS,
     MOST_SUPERSEDED,
     MOST_WAITING,
     SOON_MS,
@@ -65,6 +66,7 @@ from cronfleet.store.values import (
     Waiting,
     asks_to_cancel,
     kept_text,
+    makes_more,
 )
 
 __all__ = [
@@ -82,6 +84,7 @@ __all__ = [
     "MOST_LOCK_WAITERS",
     "MOST_PENDING",
     "MOST_SEARCHED",
+    "MOST_SHARDS",
     "MOST_SUPERSEDED",
     "MOST_WAITING",
     "SOON_MS",
@@ -131,4 +134,5 @@ __all__ = [
     "check_backfill",
     "kept_text",
     "lock_topic",
+    "makes_more",
 ]

@@ -16,6 +16,7 @@ class FaultKind(StrEnum):
     NO_DEFINITION = "no_definition"
     RUN_SESSION = "run_session"
     RUN_END = "run_end"
+    SHARDS = "shards"
     RUN_TOKEN = "run_token"  # noqa: S105 - a fencing token
     SESSION_EXPIRY = "session_expiry"
     INDEX = "index"
@@ -51,6 +52,10 @@ _TEXTS = {
     FaultKind.RUN_END: (
         "its end does not fit its state",
         "an ended run ends now, any other has no end",
+    ),
+    FaultKind.SHARDS: (
+        "its counts are not those of its shards that have ended",
+        "count them, a missing one as lost; with the last of them it ends",
     ),
     FaultKind.RUN_TOKEN: (
         "its token is above the last that the fleet gave out",

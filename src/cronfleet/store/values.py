@@ -37,7 +37,10 @@ MOST_WAITING = 1_000
 """How many runs of one job may wait; a due tick that finds so many is skipped."""
 
 MOST_SEARCHED = 200
-"""A tick that replaces others finds them among so many of the job's newest runs."""
+"""A tick that replaces others finds them among so many of the job's newest runs, shards not counted."""
+
+MOST_SHARDS = 200
+"""How many runs one tick may make: no atomic step is to make more."""
 
 MOST_SUPERSEDED = 20
 """How many superseded definitions of a job are remembered; an older one counts as never seen."""
@@ -158,6 +161,7 @@ class Declaration:
     limit: int
     on_lost: OnLost
     first: Fire | None
+    shards: int = 1
 
 
 class Declared(StrEnum):
@@ -207,6 +211,8 @@ class PendingRun:
 
     run: RunId
     digest: Digest
+    not_before: Instant = 0
+    """Since when it may be claimed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +319,11 @@ class NotGranted(StrEnum):
 
 
 ClaimAnswer: TypeAlias = Granted | Skipped | Waiting | NotGranted
+
+
+def makes_more(answers: Sequence[ClaimAnswer]) -> bool:
+    """Whether a claim that was answered so left shards for anybody."""
+    return any(isinstance(each, Granted) and each.claim.shards > 1 for each in answers)
 
 
 @dataclass(frozen=True, slots=True)

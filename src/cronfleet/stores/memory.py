@@ -238,6 +238,9 @@ class _MemoryRecords:
             if run.state is RunState.PENDING and self._jobs[run.id.job].program == program
         ]
 
+    def shards_of(self, tick: RunRecord) -> Sequence[RunRecord]:
+        return [self._runs[shard] for shard in tick.id.of_shards(tick.shards)]
+
     def oldest_waiting(self, job: JobName) -> RunRecord | None:
         waiting = self._waiting(job)
         return min(waiting, key=lambda run: (run.created_at, run.id), default=None)
@@ -276,17 +279,20 @@ class _MemoryRecords:
 
     def runs_beyond(
         self, job: JobName, *, succeeded: bool, keep: int, before: Instant, limit: int
-    ) -> Sequence[RunId]:
+    ) -> Sequence[tuple[RunId, int]]:
         ended = [
-            (run.ended_at, run.id)
+            (run.ended_at, run.id, run.shards)
             for run in self._runs.values()
             if run.id.job == job
+            and not run.id.is_shard
             and run.ended_at is not None
             and (run.state in SUCCEEDED) == succeeded
         ]
         ended.sort(reverse=True)
         beyond = [
-            run for place, (ended_at, run) in enumerate(ended) if place >= keep or ended_at < before
+            (run, shards)
+            for place, (ended_at, run, shards) in enumerate(ended)
+            if place >= keep or ended_at < before
         ]
         return beyond[:limit]
 

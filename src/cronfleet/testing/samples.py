@@ -78,6 +78,7 @@ def report(
     first: Instant | None = NOON,
     limit: int = 1,
     on_lost: OnLost = OnLost.ABANDON,
+    shards: int = 1,
 ) -> Declaration:
     """A declared job. Another `edition` is another definition of it."""
     json = f'{{"name":"{name}","edition":{edition},"schedule":"{schedule}"}}'
@@ -89,6 +90,7 @@ def report(
         limit=limit,
         on_lost=on_lost,
         first=None if first is None else fire(first),
+        shards=shards,
     )
 
 

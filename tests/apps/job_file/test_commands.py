@@ -79,6 +79,8 @@ async def test_it_is_told_of_its_run_and_of_nothing_of_the_instance(
         "CRONFLEET_JOB=backup",
         "CRONFLEET_KIND=tick",
         f"CRONFLEET_RUN_ID={RUN_ID}",
+        "CRONFLEET_SHARD=0",
+        "CRONFLEET_SHARDS=1",
         "CRONFLEET_TOKEN=77",
         "GREETING=hello",
         "PATH=/usr/local/bin:/usr/bin:/bin",

@@ -72,6 +72,7 @@ async def test_the_request_is_made_as_the_job_says_and_tells_of_its_run(web: Web
         "content-length": "7",
         "cronfleet-fire-time": "2026-01-01T00:00:00Z",
         "cronfleet-job": "backup",
+        "cronfleet-shard": "0/1",
         "cronfleet-token": "77",
         "host": f"127.0.0.1:{web.port}",
         "idempotency-key": RUN_ID,

@@ -60,7 +60,7 @@ class Client:
 
     async def join(self) -> None:
         self._session = await join(self._store, self._name)
-        first = report(JOB, first=FIRST, limit=LIMIT)
+        first = report(JOB, first=FIRST, limit=LIMIT, shards=self._history.shards)
         await self._store.sync_jobs(self._session, PROGRAM, [first])
 
     async def work(self) -> None:
@@ -131,12 +131,13 @@ class Client:
             await self._ask(model.Trigger(key), trigger(self._store, key))
 
     async def _cancel(self) -> None:
-        """One of the last claims' runs; twice under one key."""
+        """One of the last claims' runs, or the tick that it is a shard of; twice under one key."""
         for mine in self._drawn():
+            run = self._draw([mine.run, mine.run.whole])
             self._keys += 1
             key = f"{self._name}-{self._keys}"
             for _ in range(2):
-                await self._ask(model.Cancel(key, mine.run), cancel(self._store, mine.run, key))
+                await self._ask(model.Cancel(key, run), cancel(self._store, run, key))
 
     async def _look(self) -> Answer | None:
         return await self._ask(model.Look(), look(self._store))
@@ -207,9 +208,9 @@ async def look(store: Store) -> Answer:
     return model.Looked(job.expected.fire_time, job.active)
 
 
-async def live(lines: Sequence[Line], seed: int = 0) -> History:
+async def live(lines: Sequence[Line], seed: int = 0, shards: int = 1) -> History:
     """One history: all clients at work at once, until each has asked its fill."""
-    history, claims = History(), list[Held]()
+    history, claims = History(shards), list[Held]()
     clients = [Client(f"client-{seed}-{n}", line, history, claims) for n, line in enumerate(lines)]
     for client in clients:
         await client.join()

@@ -21,7 +21,8 @@ LIMIT = 2
 class History:
     """All calls about one job, each as its client saw it."""
 
-    def __init__(self) -> None:
+    def __init__(self, shards: int = 1) -> None:
+        self.shards = shards
         self.told: list[Told] = []
 
     async def tell(
@@ -36,7 +37,8 @@ class History:
 
     def check(self) -> None:
         """Fail if no store that takes one step after the other can have answered so."""
-        found = violation(self.told, Register(expected=FIRST, limit=LIMIT, now=NOON))
+        job = Register(expected=FIRST, limit=LIMIT, now=NOON, shards=self.shards)
+        found = violation(self.told, job)
         assert found is None, f"{found}\n\nall of it:\n{self}"
 
     def __str__(self) -> str:

@@ -51,10 +51,12 @@ class Register:
     answered: tuple[tuple[str, Triggered], ...] = ()
     cancelled: tuple[tuple[tuple[str, RunId], str], ...] = ()
     """What cancels were answered, by key and run."""
+    shards: int = 1
+    """Of each tick and each run by hand."""
 
     @property
     def active(self) -> int:
-        return sum(run.state in ACTIVE for run in self.runs)
+        return sum(run.state in ACTIVE and not run.id.is_shard for run in self.runs)
 
     @property
     def is_full(self) -> bool:
@@ -82,11 +84,42 @@ class Register:
         wanted = job.active - job.limit + 1 - sum(run.is_asked for run in ticks)
         unasked = sorted((run for run in ticks if not run.is_asked), key=lambda run: run.id)
         for run in unasked[: max(0, wanted)]:
-            if run.state is RunState.STARTED:
-                job = job.put(replace(run, is_asked=True))
-            else:
-                job = job.put(Run(run.id, RunState.CANCELLED, run.token)).promoted()
+            job = job.cancelled_or_asked(run)
         return job
+
+    def cancelled_or_asked(self, run: Run) -> Register:
+        """It ends, unless somebody has started it; of a tick with shards each of these does."""
+        if run.state is RunState.STARTED:
+            return self.put(replace(run, is_asked=True))
+        if run.state is not RunState.SHARDED:
+            return self.ended(Run(run.id, RunState.CANCELLED, run.token))
+        job = self.put(replace(run, is_asked=True))
+        for shard in self.shards_of(run.id):
+            if shard.state not in TERMINAL and not shard.is_asked:
+                job = job.cancelled_or_asked(shard)
+        return job
+
+    def shards_of(self, tick: RunId) -> list[Run]:
+        return [run for run in self.runs if run.id.is_shard and run.id.whole == tick]
+
+    def pending(self, run: Run) -> Register:
+        """It is for anybody, or its shards are."""
+        if self.shards == 1:
+            return self.put(replace(run, state=RunState.PENDING))
+        job = self.put(replace(run, state=RunState.SHARDED))
+        for shard in run.id.of_shards(self.shards):
+            job = job.put(Run(shard, RunState.PENDING))
+        return job
+
+    def ended(self, run: Run) -> Register:
+        """With the last shard its tick has ended, and there is room for who waits."""
+        job = self.put(run)
+        states = [each.state for each in job.shards_of(run.id.whole)]
+        tick = job.find(run.id.whole)
+        if run.id.is_shard and tick and all(state in TERMINAL for state in states):
+            worst = max(states, key=_BADNESS.index)
+            job = job.put(Run(tick.id, worst))
+        return job.promoted()
 
     def promoted(self) -> Register:
         """The oldest waiting run becomes pending, while there is room.
@@ -97,7 +130,11 @@ class Register:
         if not waiting or self.is_full:
             return self
         oldest = min(waiting, key=lambda run: run.id)
-        return self.put(replace(oldest, state=RunState.PENDING)).promoted()
+        return self.pending(oldest).promoted()
+
+
+_BADNESS = [RunState.SUCCEEDED, RunState.CANCELLED, RunState.FAILED]
+"""Of the states in which a shard of these histories ends, the worst last."""
 
 
 # --- answers ----------------------------------------------------------------------------------
@@ -144,7 +181,9 @@ class ClaimTick:
             moved = moved.made_way()
         if moved.is_full:
             return self._held_back(moved)
-        run = Run(RunId("raced", self.expected), RunState.PENDING)
+        tick = Run(RunId("raced", self.expected), RunState.PENDING)
+        moved = moved.pending(tick)
+        (run, *_) = moved.shards_of(tick.id) or [tick]
         return granted(moved, run, self.session, answer)
 
     def _held_back(self, moved: Register) -> Step:
@@ -206,7 +245,7 @@ class Complete:
             return "refused", job
         if run.state is RunState.STARTED:
             ended = Run(run.id, RunState(self.outcome), run.token)
-            return "done", job.put(ended).promoted()
+            return "done", job.ended(ended)
         return ("done" if run.state.value == self.outcome else "refused"), job
 
 
@@ -230,11 +269,12 @@ class Trigger:
         earlier = dict(job.answered).get(self.key)
         if earlier:
             return earlier, job
-        number = 1 + sum(run.id.number > 0 for run in job.runs)
-        state = RunState.WAITING if job.is_full else RunState.PENDING
-        run = Run(RunId("raced", job.now, number), state)
-        told = Triggered(run.id, state)
-        return told, replace(job.put(run), answered=(*job.answered, (self.key, told)))
+        number = 1 + sum(run.id.number > 0 and not run.id.is_shard for run in job.runs)
+        run = Run(RunId("raced", job.now, number), RunState.WAITING)
+        after = job.put(run) if job.is_full else job.pending(run)
+        made = after.find(run.id)
+        told = Triggered(run.id, made.state if made else run.state)
+        return told, replace(after, answered=(*job.answered, (self.key, told)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,12 +291,10 @@ class Cancel:
             return "ended", job
         if run.is_asked:
             return "asked", job
-        told = "asked" if run.state is RunState.STARTED else "done"
-        job = replace(job, cancelled=(*job.cancelled, ((self.key, self.run), told)))
-        if told == "asked":
-            return told, job.put(replace(run, is_asked=True))
-        ended = Run(run.id, RunState.CANCELLED, run.token)
-        return told, job.put(ended).promoted()
+        after = job.cancelled_or_asked(run)
+        now = after.find(self.run)
+        told = "done" if now and now.state in TERMINAL else "asked"
+        return told, replace(after, cancelled=(*job.cancelled, ((self.key, self.run), told)))
 
 
 @dataclass(frozen=True, slots=True)

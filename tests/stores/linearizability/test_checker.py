@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -229,3 +229,19 @@ def test_a_search_that_is_given_up_is_no_answer(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(checker, "MOST_PLACES", 3)
     with pytest.raises(UndecidedError):
         violation(started().call(Look(), Looked(STEP_MS, 1)).told, START)
+
+
+@pytest.mark.parametrize(("active", "is_found"), [(1, False), (0, True)])
+def test_a_tick_that_counts_no_more_before_its_last_shard_has_ended_is_found(
+    active: int, is_found: bool
+) -> None:
+    shard = TICK.of_shards(2)[0]
+    history = (
+        Written()
+        .call(ClaimTick(ANNA, 0), Granted(shard, 5))
+        .call(StartRun(ANNA, shard, 5, ID), True)
+        .call(Complete(shard, 5, Outcome.SUCCEEDED), "done")
+        .call(Look(), Looked(STEP_MS, active))
+    )
+    found = violation(history.told, replace(START, shards=2))
+    assert (found is not None) is is_found

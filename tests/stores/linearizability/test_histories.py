@@ -80,12 +80,13 @@ async def on_redis(opened: AsyncExitStack, server: Server) -> Sequence[Line]:
     ]
 
 
-async def test_the_register_answers_as_the_reference_does() -> None:
-    (await live([Line(MemoryStore(ManualClock(START)))] * CLIENTS)).check()
+@pytest.mark.parametrize("shards", [1, 2])
+async def test_the_register_answers_as_the_reference_does(shards: int) -> None:
+    (await live([Line(MemoryStore(ManualClock(START)))] * CLIENTS, shards=shards)).check()
 
 
 async def test_histories_of_many_clients_fit_one_order(lines: Lines) -> None:
-    histories = [await live(await lines(), seed) for seed in range(HISTORIES)]
+    histories = [await live(await lines(), seed, 1 + seed % 2) for seed in range(HISTORIES)]
     for history in histories:
         history.check()
     assert any(has_unanswered(history) for history in histories)

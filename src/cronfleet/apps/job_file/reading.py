@@ -36,6 +36,7 @@ _OPTIONS: Mapping[str, Callable[[object], object]] = {
     "max_catch_up": tables.number,
     "timeout": tables.span,
     "jitter": tables.span,
+    "shards": tables.number,
 }
 _RETRY: Mapping[str, Callable[[object], object]] = {
     "attempts": tables.number,

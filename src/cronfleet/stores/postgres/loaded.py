@@ -205,7 +205,10 @@ class Loaded:
         if self._writes and any(run.id not in self._runs for run in seen):
             raise NotLoaded(
                 query("hold_jobs", names=ordered({run.id.job for run in seen})),
-                query("hold_runs", ids=ordered({str(run.id) for run in seen})),
+                query(
+                    "hold_runs",
+                    ids=ordered({str(each) for run in seen for each in (run.id, run.id.whole)}),
+                ),
             )
         now = {run.id: self._runs.get(run.id) for run in seen}
         return [run for was in seen if (run := now[was.id]) and run.session == was.session]
@@ -260,6 +263,10 @@ class Loaded:
     def hold_job(self, name: JobName) -> None:
         if self._jobs.get(name) and ("job", name) not in self._locked:
             raise NotLoaded(query("hold_jobs", names=(name,)))
+
+    def hold_runs(self, runs: Sequence[RunId]) -> None:
+        if not self._locked.issuperset(run for run in runs if self._runs.get(run, True)):
+            raise NotLoaded(query("hold_runs", ids=ordered(map(str, runs))))
 
     def hold_run(self, run: RunId) -> None:
         if self._runs.get(run) and run not in self._locked:

@@ -176,6 +176,11 @@ class PostgresRecords:
         )
         return [run_from(row) for row in rows]
 
+    def shards_of(self, tick: RunRecord) -> Sequence[RunRecord]:
+        ids = tick.id.of_shards(tick.shards)
+        self._loaded.hold_runs(ids)
+        return [run for each in ids if (run := self.run(each))]
+
     def oldest_waiting(self, job: JobName) -> RunRecord | None:
         gone = {
             run
@@ -217,11 +222,11 @@ class PostgresRecords:
 
     def runs_beyond(
         self, job: JobName, *, succeeded: bool, keep: int, before: Instant, limit: int
-    ) -> Sequence[RunId]:
+    ) -> Sequence[tuple[RunId, int]]:
         rows = self._loaded.rows(
             "runs_beyond", job=job, succeeded=succeeded, keep=keep, before=before, limit=limit
         )
-        return [run_id_from(row) for row in rows]
+        return [(run_id_from(row), row["shards"]) for row in rows]
 
     # --- gaps, answers, audit
 

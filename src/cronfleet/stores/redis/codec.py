@@ -62,6 +62,7 @@ from cronfleet.store import (
 )
 from cronfleet.stores.redis.connections import Reply, Word
 from cronfleet.stores.redis.packing import packed, unpacked
+from cronfleet.stores.steps.rows import tally_from
 
 # --- words --------------------------------------------------------------------------------------
 
@@ -73,6 +74,7 @@ def declaration(each: Declaration) -> Iterable[Word]:
         each.schedule_digest,
         each.limit,
         each.on_lost,
+        each.shards,
         *_fire(each.first),
         packed(each.json),
     )
@@ -174,8 +176,9 @@ def renewal(reply: Reply) -> Renewal:
 
 
 def held_run(reply: Reply) -> HeldRun:
-    run, kind, token, attempt, digest, state = reply
-    return HeldRun(Claim(RunId.parse(run), Kind(kind), token, attempt, digest), RunState(state))
+    run, kind, token, attempt, digest, state, shards = reply
+    claim = Claim(RunId.parse(run), Kind(kind), token, attempt, digest, shards)
+    return HeldRun(claim, RunState(state))
 
 
 def declare_answer(reply: Reply) -> DeclareAnswer:
@@ -194,7 +197,7 @@ def seen(reply: Reply) -> Seen:
         now=now,
         due=[_due_tick(each) for each in due],
         soon=[_due_tick(each) for each in soon],
-        pending=[PendingRun(RunId.parse(run), digest) for run, digest in pending],
+        pending=[PendingRun(RunId.parse(run), *rest) for run, *rest in pending],
         next_due=next_due,
     )
 
@@ -206,8 +209,9 @@ def _due_tick(reply: Reply) -> DueTick:
 
 def claim_answer(asked: ClaimItem, reply: Reply) -> ClaimAnswer:
     match reply:
-        case ["granted", kind, token, attempt, digest]:
-            return Granted(Claim(_run_of(asked), Kind(kind), token, attempt, digest))
+        case ["granted", kind, token, attempt, digest, shards]:
+            run = _run_of(asked, shards)
+            return Granted(Claim(run, Kind(kind), token, attempt, digest, shards))
         case ["skipped", reason]:
             return Skipped(Reason(reason))
         case ["waiting"]:
@@ -216,10 +220,13 @@ def claim_answer(asked: ClaimItem, reply: Reply) -> ClaimAnswer:
             return NotGranted(reply)
 
 
-def _run_of(asked: ClaimItem) -> RunId:
+def _run_of(asked: ClaimItem, shards: int) -> RunId:
+    """Of a tick with shards it is the first."""
     if isinstance(asked, PendingClaim):
         return asked.run
-    return RunId(asked.job, asked.fire_time if asked.fire_time is not None else asked.expected)
+    fire_time = asked.fire_time if asked.fire_time is not None else asked.expected
+    tick = RunId(asked.job, fire_time)
+    return next(iter(tick.of_shards(shards)), tick)
 
 
 def fault(reply: Reply) -> Fault:
@@ -250,7 +257,7 @@ def lock_answer(reply: Reply) -> LockAnswer:
 
 def job(reply: Reply) -> JobRecord:
     name, program, digest, schedule_digest, limit, on_lost, *rest = reply
-    generation, fire_time, due, watermark, active, created_at, reason, by, why = rest
+    generation, fire_time, due, watermark, active, created_at, reason, by, why, shards = rest
     return JobRecord(
         name=name,
         program=program,
@@ -267,13 +274,14 @@ def job(reply: Reply) -> JobRecord:
         paused_reason=None if reason is None else Reason(reason),
         paused_by=by,
         paused_why=why,
+        shards=shards,
     )
 
 
 def run(reply: Reply) -> RunRecord:
     run_id, kind, state, attempt, token, on_lost, losses, created_at, not_before, *rest = reply
     session, instance, start_id, claimed_at, started_at, ended_at, outcome, *rest = rest
-    late, error, wanted_until, reason, cancel_asked_at = rest
+    late, error, wanted_until, reason, cancel_asked_at, shards, tally = rest
     return RunRecord(
         id=RunId.parse(run_id),
         kind=Kind(kind),
@@ -296,6 +304,8 @@ def run(reply: Reply) -> RunRecord:
         wanted_until=wanted_until,
         reason=None if reason is None else Reason(reason),
         cancel_asked_at=cancel_asked_at,
+        shards=shards,
+        tally=tally_from(tally),
     )
 
 

@@ -27,6 +27,7 @@ from cronfleet.model import (
 )
 from cronfleet.store import (
     CANCEL,
+    DUE,
     Backfilled,
     ClaimAnswer,
     ClaimItem,
@@ -55,6 +56,7 @@ from cronfleet.store import (
     Triggered,
     asks_to_cancel,
     check_backfill,
+    makes_more,
 )
 from cronfleet.stores.redis import codec
 from cronfleet.stores.redis.bounds import MOST_ITEMS, MOST_SEEN
@@ -168,6 +170,8 @@ class RedisStore(OpenRedis):
             answers += answered
         if asks_to_cancel(items):
             self._tell(CANCEL)
+        if makes_more(answers):
+            self._tell(DUE)
         return answers
 
     async def start(self, session: SessionId, starts: Sequence[Start]) -> list[bool]:

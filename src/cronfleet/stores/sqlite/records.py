@@ -176,6 +176,9 @@ class SqliteRecords:
         rows = self._rows("runs_pending", program=program, until=until, limit=limit, skip=skip)
         return [run_from(row) for row in rows]
 
+    def shards_of(self, tick: RunRecord) -> Sequence[RunRecord]:
+        return [run_from(row) for row in self._rows("shards_of", id=str(tick.id))]
+
     def oldest_waiting(self, job: JobName) -> RunRecord | None:
         row = self._row("oldest_waiting", job=job)
         return run_from(row) if row else None
@@ -200,7 +203,7 @@ class SqliteRecords:
 
     def runs_beyond(
         self, job: JobName, *, succeeded: bool, keep: int, before: Instant, limit: int
-    ) -> Sequence[RunId]:
+    ) -> Sequence[tuple[RunId, int]]:
         rows = self._rows(
             "runs_beyond",
             job=job,
@@ -209,7 +212,7 @@ class SqliteRecords:
             before=before,
             limit=limit,
         )
-        return [run_id_from(row) for row in rows]
+        return [(run_id_from(row), row["shards"]) for row in rows]
 
     # --- gaps, answers, audit
 

@@ -27,6 +27,7 @@ from cronfleet.store import (
 from cronfleet.stores.steps.answers import earlier_answer, remember
 from cronfleet.stores.steps.overlap import is_full, new_run
 from cronfleet.stores.steps.records import Records
+from cronfleet.stores.steps.shards import put_pending
 
 
 def backfill(
@@ -78,6 +79,6 @@ def _make(records: Records, job: JobRecord, fire_times: Sequence[Instant]) -> No
         if is_full(job):
             records.put_run(replace(run, state=RunState.WAITING))
         else:
-            records.put_run(run)
+            put_pending(records, run)
             job = replace(job, active=job.active + 1)
     records.put_job(job)

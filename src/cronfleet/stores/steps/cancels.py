@@ -7,9 +7,8 @@ from dataclasses import replace
 from cronfleet.model import ACTIVE, TERMINAL, Outcome, RunId, RunRecord, RunState
 from cronfleet.store import Order, Ordered
 from cronfleet.stores.steps.answers import earlier_answer, remember
-from cronfleet.stores.steps.overlap import promote
 from cronfleet.stores.steps.records import Records
-from cronfleet.stores.steps.runs import job_of
+from cronfleet.stores.steps.runs import make_room
 
 
 def cancel(records: Records, run_id: RunId, order: Order) -> Ordered:
@@ -31,27 +30,38 @@ def cancel(records: Records, run_id: RunId, order: Order) -> Ordered:
 
 def end_or_ask(records: Records, run: RunRecord, by_whom: str) -> Ordered:
     """End a run that nobody has started, which makes room; ask that of the holder of another."""
+    if run.state is RunState.SHARDED:
+        return _end_or_ask_shards(records, run, by_whom)
     if run.state is RunState.STARTED:
         error = f"asked to cancel{by_whom}"
         records.put_run(replace(run, cancel_asked_at=records.now, error=error))
         return Ordered.ASKED
-    end_unstarted(records, run, f"cancelled{by_whom}")
+    ended = end_unstarted(records, run, f"cancelled{by_whom}")
     if run.state in ACTIVE:
-        job = job_of(records, run)
-        promote(records, replace(job, active=job.active - 1))
+        make_room(records, ended)
     return Ordered.DONE
 
 
-def end_unstarted(records: Records, run: RunRecord, text: str) -> None:
+def _end_or_ask_shards(records: Records, tick: RunRecord, by_whom: str) -> Ordered:
+    error = f"asked to cancel{by_whom}"
+    records.put_run(replace(tick, cancel_asked_at=records.now, error=error))
+    for shard in records.shards_of(tick):
+        if shard.state not in TERMINAL and shard.cancel_asked_at is None:
+            end_or_ask(records, shard, by_whom)
+    now = records.run(tick.id)
+    return Ordered.DONE if now and now.ended_at is not None else Ordered.ASKED
+
+
+def end_unstarted(records: Records, run: RunRecord, text: str) -> RunRecord:
     """WAITING, PENDING or CLAIMED to CANCELLED; what that does to its job is for the caller."""
-    records.put_run(
-        replace(
-            run,
-            state=RunState.CANCELLED,
-            outcome=Outcome.CANCELLED,
-            ended_at=records.now,
-            session=None,
-            wanted_until=None,
-            error=text,
-        )
+    ended = replace(
+        run,
+        state=RunState.CANCELLED,
+        outcome=Outcome.CANCELLED,
+        ended_at=records.now,
+        session=None,
+        wanted_until=None,
+        error=text,
     )
+    records.put_run(ended)
+    return ended

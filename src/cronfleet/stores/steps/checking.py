@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from cronfleet.model import (
-    ACTIVE,
     HELD,
     TERMINAL,
     AuditRecord,
@@ -14,8 +13,10 @@ from cronfleet.model import (
     JobRecord,
     OnLost,
     Outcome,
+    RunId,
     RunRecord,
     RunState,
+    Tally,
 )
 from cronfleet.store import (
     BY_HAND,
@@ -29,6 +30,7 @@ from cronfleet.store import (
 )
 from cronfleet.stores.steps.overlap import promote
 from cronfleet.stores.steps.records import Records
+from cronfleet.stores.steps.shards import with_tally
 
 _PAGE = 200
 NO_SESSION = "it had no session, so nobody could tell how it ended"
@@ -97,12 +99,18 @@ def _is_sound(job: JobRecord, moved: Moved, watermark: int) -> bool:
 
 def _check_runs(records: Records, checkup: _Checkup) -> None:
     active, waiting = 0, 0
-    for run in _runs(records, checkup.job.name):
+    shards: dict[RunId, list[Outcome | None]] = {}
+    for run in _runs(records, checkup.job.name):  # Shards come before their tick.
         now = _check_run(records, checkup, run)
+        if run.tally is not None:
+            now = _check_shards(checkup, now, shards.pop(run.id, []), records.now)
         if now != run and checkup.mends:
             records.put_run(now)
         counted = now if checkup.mends else run
-        active += counted.state in ACTIVE
+        if run.id.is_shard:
+            outcome = counted.outcome if counted.state in TERMINAL else None
+            shards.setdefault(run.id.whole, []).append(outcome)
+        active += counted.is_active
         waiting += counted.state is RunState.WAITING
     job = checkup.job
     if job.active != active:
@@ -111,6 +119,21 @@ def _check_runs(records: Records, checkup: _Checkup) -> None:
             checkup.job = replace(job, active=active)
     if waiting and not (job.limit and active >= job.limit):
         checkup.found(FaultKind.NEEDLESS_WAIT, _of(job))
+
+
+def _check_shards(
+    checkup: _Checkup, tick: RunRecord, shards: list[Outcome | None], now: int
+) -> RunRecord:
+    """The tick with the counts of its shards, as each of them ended or has not."""
+    missing = [Outcome.LOST] * (tick.shards - len(shards))
+    tally = Tally()
+    for outcome in [each for each in shards if each] + missing:
+        tally = tally.and_one(outcome)
+    counted = with_tally(tick, tally, now)
+    if (counted.tally, counted.state) != (tick.tally, tick.state):
+        checkup.found(FaultKind.SHARDS, f"run {tick.id}")
+        return counted
+    return tick
 
 
 def _runs(records: Records, name: JobName) -> Iterator[RunRecord]:

@@ -30,6 +30,7 @@ from cronfleet.stores.steps.gaps import add_gap
 from cronfleet.stores.steps.overlap import hold_back, is_full, new_run
 from cronfleet.stores.steps.records import Records, SessionRecord
 from cronfleet.stores.steps.replacing import make_way
+from cronfleet.stores.steps.shards import split
 
 
 def claim(records: Records, session_id: SessionId, items: Sequence[ClaimItem]) -> list[ClaimAnswer]:
@@ -87,7 +88,9 @@ def _claim_tick(records: Records, session: SessionRecord, item: TickClaim) -> Cl
         records.put_job(moved)
         return hold_back(records, job, item, item.fire_time)
     records.put_job(replace(moved, active=moved.active + 1))
-    return _grant(records, session, job, new_run(records, job, run, Kind.TICK))
+    made = new_run(records, job, run, Kind.TICK)
+    first = made if made.shards == 1 else split(records, made)
+    return _grant(records, session, job, first)
 
 
 def _is_as_seen(job: JobRecord, item: TickClaim) -> bool:
@@ -113,4 +116,4 @@ def _grant(records: Records, session: SessionRecord, job: JobRecord, run: RunRec
             outcome=None,
         )
     )
-    return Granted(Claim(run.id, run.kind, token, run.attempt, job.digest))
+    return Granted(Claim(run.id, run.kind, token, run.attempt, job.digest, run.shards))

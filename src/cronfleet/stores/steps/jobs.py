@@ -64,6 +64,7 @@ def _declare(
             schedule_digest=declared.schedule_digest,
             limit=declared.limit,
             on_lost=declared.on_lost,
+            shards=declared.shards,
             generation=job.generation + 1,
             expected=expected,
         ),
@@ -86,6 +87,7 @@ def _create(records: Records, program: ProgramName, declared: Declaration) -> De
             watermark=-1,
             active=0,
             created_at=records.now,
+            shards=declared.shards,
         )
     )
     return Declared.NEW

@@ -12,12 +12,15 @@ from cronfleet.stores.steps.runs import job_of
 
 def peek(records: Records, program: ProgramName, limit: int, skip: int) -> Seen:
     now = records.now
-    pending = records.runs_pending(program, now, limit, skip)
+    pending = [
+        PendingRun(run.id, job_of(records, run).digest, run.not_before)
+        for run in records.runs_pending(program, now, limit, skip)
+    ]
     return Seen(
         now=now,
         due=_ticks(records.jobs_due(program, -1, now, limit, skip)),
         soon=_ticks(records.jobs_due(program, now, now + SOON_MS, limit, skip)),
-        pending=[PendingRun(run.id, job_of(records, run).digest) for run in pending],
+        pending=pending,
         next_due=records.next_due(program, now),
     )
 
@@ -36,9 +39,10 @@ def prune(records: Records, job: JobName, history: History, limit: int) -> int:
     for succeeded, keep in ((True, history.successes), (False, history.failures)):
         left = limit - pruned
         beyond = records.runs_beyond(job, succeeded=succeeded, keep=keep, before=before, limit=left)
-        for run in beyond:
+        for run, shards in beyond:
             # One whose fire time is yet to come alone proves that its tick has run.
             if run.fire_time <= records.now:
-                records.drop_run(run)
+                for each in (run, *run.of_shards(shards)):
+                    records.drop_run(each)
                 pruned += 1
     return pruned

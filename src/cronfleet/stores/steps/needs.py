@@ -5,7 +5,7 @@ None of it is needed for a right answer: what was not said here is loaded when t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
@@ -113,8 +113,13 @@ def to_start(session: SessionId, starts: Sequence[Start]) -> Needs:
 
 
 def to_complete(completions: Sequence[Completion]) -> Needs:
-    runs = frozenset(each.run for each in completions)
+    runs = _with_ticks(each.run for each in completions)
     return Needs(jobs=frozenset(run.job for run in runs), runs=runs, makes_room=True)
+
+
+def _with_ticks(runs: Iterable[RunId]) -> frozenset[RunId]:
+    """The ticks of shards change with them."""
+    return frozenset(each for run in runs for each in (run, run.whole))
 
 
 def to_release(claims: Sequence[Claim]) -> Needs:
@@ -137,7 +142,7 @@ def to_backfill(job: JobName, fire_times: Sequence[Instant]) -> Needs:
 
 
 def to_cancel(run: RunId) -> Needs:
-    return Needs(jobs=frozenset([run.job]), runs=frozenset([run]), makes_room=True)
+    return Needs(jobs=frozenset([run.job]), runs=_with_ticks([run]), makes_room=True)
 
 
 def to_settle(job: JobName) -> Needs:

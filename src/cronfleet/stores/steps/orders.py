@@ -25,6 +25,7 @@ from cronfleet.stores.steps.answers import earlier_answer, remember
 from cronfleet.stores.steps.gaps import add_gap
 from cronfleet.stores.steps.overlap import is_full, new_run
 from cronfleet.stores.steps.records import Records
+from cronfleet.stores.steps.shards import put_pending
 
 
 def trigger(records: Records, name: JobName, order: Order) -> Triggered | Ordered:
@@ -39,10 +40,12 @@ def trigger(records: Records, name: JobName, order: Order) -> Triggered | Ordere
         return Ordered.FULL
     if job.active >= MOST_PENDING:
         return Ordered.FULL
-    state = RunState.WAITING if waits else RunState.PENDING
-    run = _new_manual(records, job, state)
-    records.put_run(run)
-    if state is RunState.PENDING:
+    run = _new_manual(records, job)
+    if waits:
+        state = RunState.WAITING
+        records.put_run(replace(run, state=state))
+    else:
+        state = put_pending(records, run)
         records.put_job(replace(job, active=job.active + 1))
     remember(records, "trigger", name, order, f"{state} {run.id}")
     return Triggered(run.id, state, job.paused)
@@ -53,15 +56,13 @@ def _same_again(records: Records, earlier: str, job: JobRecord) -> Triggered:
     return Triggered(RunId.parse(run), RunState(state), job.paused)
 
 
-def _new_manual(records: Records, job: JobRecord, state: RunState) -> RunRecord:
+def _new_manual(records: Records, job: JobRecord) -> RunRecord:
     # The newest run tells where to begin: of one millisecond, the greatest number is the newest.
     newest = next(iter(records.runs(job.name, limit=1, skip=0)), None)
     number = newest.id.number + 1 if newest and newest.id.fire_time == records.now else 1
     while records.run(RunId(job.name, records.now, number)):
         number += 1
-    return replace(
-        new_run(records, job, RunId(job.name, records.now, number), Kind.MANUAL), state=state
-    )
+    return new_run(records, job, RunId(job.name, records.now, number), Kind.MANUAL)
 
 
 def pause(records: Records, name: JobName, order: Order) -> Ordered:

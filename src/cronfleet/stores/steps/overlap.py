@@ -8,6 +8,7 @@ from cronfleet.model import JobRecord, Kind, Reason, RunId, RunRecord, RunState
 from cronfleet.store import MOST_WAITING, ClaimAnswer, IfActive, Skipped, TickClaim, Waiting
 from cronfleet.stores.steps.gaps import add_tick_gap
 from cronfleet.stores.steps.records import Records
+from cronfleet.stores.steps.shards import put_pending
 
 _IN_THE_PLACE_OF_OTHERS = frozenset({IfActive.WAIT, IfActive.REPLACE})
 
@@ -42,6 +43,7 @@ def new_run(records: Records, job: JobRecord, run: RunId, kind: Kind) -> RunReco
         losses=0,
         created_at=records.now,
         not_before=records.now,
+        shards=job.shards,
     )
 
 
@@ -51,8 +53,7 @@ def promote(records: Records, job: JobRecord) -> None:
         if run.wanted_until is not None and run.wanted_until < records.now:
             skip(records, run, Reason.MISFIRE)
             continue
-        pending = replace(run, state=RunState.PENDING, not_before=records.now, wanted_until=None)
-        records.put_run(pending)
+        put_pending(records, replace(run, not_before=records.now, wanted_until=None))
         job = replace(job, active=job.active + 1)
     records.put_job(job)
 

@@ -162,6 +162,10 @@ class Records(Protocol):
         """Pending runs with not-before <= until, the longest ready first, then by id."""
         ...
 
+    def shards_of(self, tick: RunRecord) -> Sequence[RunRecord]:
+        """All shards of a tick, in their order."""
+        ...
+
     def oldest_waiting(self, job: JobName) -> RunRecord | None: ...
     def ticks_waiting(self, job: JobName) -> Sequence[RunRecord]:
         """The waiting runs that are ticks, the oldest first."""
@@ -180,10 +184,10 @@ class Records(Protocol):
 
     def runs_beyond(
         self, job: JobName, *, succeeded: bool, keep: int, before: Instant, limit: int
-    ) -> Sequence[RunId]:
-        """Ended runs past the newest `keep`, or that ended before `before`.
+    ) -> Sequence[tuple[RunId, int]]:
+        """Ended runs past the newest `keep`, or that ended before `before`; no shards.
 
-        `succeeded` picks SUCCEEDED and SKIPPED, else all other terminal states.
+        With each the number of its shards, which are to go with it. `succeeded` picks SUCCEEDED and SKIPPED, else all other terminal states.
         """
         ...
 

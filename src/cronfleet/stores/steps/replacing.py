@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cronfleet.model import ACTIVE, JobRecord, Reason, RunId, RunRecord
+from cronfleet.model import JobRecord, Reason, RunId, RunRecord
 from cronfleet.store import MOST_SEARCHED
 from cronfleet.stores.steps.cancels import end_or_ask
 from cronfleet.stores.steps.overlap import skip
@@ -27,8 +27,9 @@ def make_way(records: Records, job: JobRecord, tick: RunId) -> JobRecord:
 
 def _active_ticks(records: Records, job: JobRecord) -> list[RunRecord]:
     """The oldest first."""
-    newest_first = records.runs(job.name, limit=MOST_SEARCHED, skip=0)
-    active = [run.id for run in newest_first if run.state in ACTIVE and not run.id.number]
+    most = MOST_SEARCHED + job.limit * (job.shards - 1)  # Shards stand beside their ticks.
+    newest_first = records.runs(job.name, limit=most, skip=0)
+    active = [run.id for run in newest_first if run.is_active and not run.id.number]
     # Asked for one by one: a store may have read them without a lock.
     now = [records.run(run) for run in reversed(active)]
-    return [run for run in now if run and run.state in ACTIVE]
+    return [run for run in now if run and run.is_active]

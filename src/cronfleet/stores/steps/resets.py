@@ -12,6 +12,7 @@ from cronfleet.stores.steps.cancels import end_unstarted
 from cronfleet.stores.steps.orders import move
 from cronfleet.stores.steps.records import Records
 from cronfleet.stores.steps.sessions import info
+from cronfleet.stores.steps.shards import ends_active
 
 SET_ASIDE = "not run: its store was emptied or restored, where it may have run already"
 
@@ -33,9 +34,10 @@ def clear(records: Records, id_seen: str, name: JobName, limit: int) -> int:
     if job is None or records.fleet().store_id != id_seen:
         return 0
     unstarted = list(_unstarted(records, name, limit))
+    were_active = 0
     for run in unstarted:
-        end_unstarted(records, run, SET_ASIDE)
-    were_active = sum(run.state is not RunState.WAITING for run in unstarted)
+        ended = end_unstarted(records, run, SET_ASIDE)
+        were_active += run.state is not RunState.WAITING and ends_active(records, ended)
     records.put_job(replace(job, active=job.active - were_active))
     return len(unstarted)
 

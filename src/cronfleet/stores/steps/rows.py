@@ -16,6 +16,7 @@ from cronfleet.model import (
     RunId,
     RunRecord,
     RunState,
+    Tally,
 )
 
 Values = dict[str, str | int | None]
@@ -45,6 +46,7 @@ def job_from(row: Row) -> JobRecord:
         paused_reason=row["paused_reason"] and Reason(row["paused_reason"]),
         paused_by=row["paused_by"],
         paused_why=row["paused_why"],
+        shards=row["shards"],
     )
 
 
@@ -71,11 +73,12 @@ def job_values(job: JobRecord) -> Values:
         "paused_reason": job.paused_reason and job.paused_reason.value,
         "paused_by": job.paused_by,
         "paused_why": job.paused_why,
+        "shards": job.shards,
     }
 
 
 def run_id_from(row: Row) -> RunId:
-    return RunId(row["job"], row["fire_time"], row["number"])
+    return RunId(row["job"], row["fire_time"], row["number"], row["shard"])
 
 
 def run_from(row: Row) -> RunRecord:
@@ -101,7 +104,19 @@ def run_from(row: Row) -> RunRecord:
         wanted_until=row["wanted_until"],
         reason=row["reason"] and Reason(row["reason"]),
         cancel_asked_at=row["cancel_asked_at"],
+        shards=row["shards"],
+        tally=tally_from(row["tally"]),
     )
+
+
+def tally_from(text: str | None) -> Tally | None:
+    """What `tally_text` wrote."""
+    return None if text is None else Tally(*map(int, text.split(" ")))
+
+
+def tally_text(tally: Tally | None) -> str | None:
+    """The counts in their order, as a store keeps them."""
+    return None if tally is None else " ".join(map(str, tally))
 
 
 def run_values(run: RunRecord) -> Values:
@@ -130,6 +145,9 @@ def run_values(run: RunRecord) -> Values:
         "wanted_until": run.wanted_until,
         "reason": run.reason and run.reason.value,
         "cancel_asked_at": run.cancel_asked_at,
+        "shard": run.id.shard,
+        "shards": run.shards,
+        "tally": tally_text(run.tally),
     }
 
 

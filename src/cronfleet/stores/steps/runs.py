@@ -19,6 +19,7 @@ from cronfleet.model import (
 from cronfleet.store import LOSSES_ALLOWED, Completion, Recorded, Start
 from cronfleet.stores.steps.overlap import promote
 from cronfleet.stores.steps.records import Records
+from cronfleet.stores.steps.shards import ends_active
 
 
 def job_of(records: Records, run: RunRecord) -> JobRecord:
@@ -30,7 +31,8 @@ def job_of(records: Records, run: RunRecord) -> JobRecord:
 
 
 def claim_of(records: Records, run: RunRecord) -> Claim:
-    return Claim(run.id, run.kind, run.token, run.attempt, job_of(records, run).digest)
+    digest = job_of(records, run).digest
+    return Claim(run.id, run.kind, run.token, run.attempt, digest, run.shards)
 
 
 def start(records: Records, session: SessionId, starts: Sequence[Start]) -> list[bool]:
@@ -147,6 +149,13 @@ def _poison(records: Records, run: RunRecord) -> None:
         )
 
 
+def make_room(records: Records, ended: RunRecord) -> None:
+    """An active run has ended: its job's oldest waiting one may go on, if that leaves room."""
+    if ends_active(records, ended):
+        job = job_of(records, ended)
+        promote(records, replace(job, active=job.active - 1))
+
+
 def _end(records: Records, run: RunRecord, outcome: Outcome) -> RunRecord:
     ended = replace(
         run,
@@ -159,6 +168,5 @@ def _end(records: Records, run: RunRecord, outcome: Outcome) -> RunRecord:
     if ended.state not in TERMINAL:
         raise ValueError(f"{outcome} does not end a run")
     records.put_run(ended)
-    job = job_of(records, run)
-    promote(records, replace(job, active=job.active - 1))
+    make_room(records, ended)
     return ended

@@ -50,6 +50,7 @@ from cronfleet.store import (
     asks_to_cancel,
     check_backfill,
     lock_topic,
+    makes_more,
 )
 from cronfleet.stores.hub import Hub
 from cronfleet.stores.lockers import LoopLocker
@@ -154,6 +155,8 @@ class SteppedStore(ABC):
         )
         if asks_to_cancel(items):
             self._hub.tell(CANCEL)
+        if makes_more(answers):
+            self._hub.tell(DUE)
         return answers
 
     async def start(self, session: SessionId, starts: Sequence[Start]) -> list[bool]:

@@ -22,6 +22,7 @@ from cronfleet.testing.conformance.resets import (
 )
 from cronfleet.testing.conformance.runs import CompleteTests, StartTests, SweepTests
 from cronfleet.testing.conformance.sessions import SessionTests
+from cronfleet.testing.conformance.shards import ShardTests
 from cronfleet.testing.conformance.ticks import ClaimTests, PeekTests
 
 __all__ = ["StoreConformance"]
@@ -38,6 +39,7 @@ class StoreConformance(
     StartTests,
     CompleteTests,
     SweepTests,
+    ShardTests,
     TriggerTests,
     PauseTests,
     SkipTests,

@@ -59,6 +59,7 @@ def test_every_policy_can_be_said(tmp_path: Path) -> None:
         max_catch_up = 7
         timeout = "90s"
         jitter = "500ms"
+        shards = 4
         retry = { attempts = 5, first = "1s", factor = 1.5, most = "1m", jitter = 0 }
         history = { successes = 1, failures = 2, age = "7d" }
         schedule = "0 2 * * *"
@@ -75,6 +76,7 @@ def test_every_policy_can_be_said(tmp_path: Path) -> None:
         "max_catch_up": 7,
         "timeout": timedelta(seconds=90),
         "jitter": timedelta(milliseconds=500),
+        "shards": 4,
         "retry": Retry(5, timedelta(seconds=1), 1.5, timedelta(minutes=1), 0),
         "history": History(1, 2, timedelta(days=7)),
     }

@@ -78,6 +78,8 @@ def test_a_run_crosses_over_with_all_that_it_has() -> None:
         fire_time=noon,
         args={"to": ["anna", {"n": 1.5}, None]},
         attempt=2,
+        shard=3,
+        shards=16,
         token=7,
         run_id="report@5",
         deadline=None,

@@ -70,6 +70,8 @@ def about(run: RunContext) -> dict[str, str]:
         "CRONFLEET_JOB": run.job,
         "CRONFLEET_KIND": run.kind,
         "CRONFLEET_RUN_ID": run.run_id,
+        "CRONFLEET_SHARD": str(run.shard),
+        "CRONFLEET_SHARDS": str(run.shards),
         "CRONFLEET_TOKEN": str(run.token),
     }
 

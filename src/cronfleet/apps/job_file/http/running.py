@@ -47,6 +47,7 @@ class HttpHandler:
             "Idempotency-Key": run.run_id,
             "Cronfleet-Fire-Time": run.fire_time.isoformat().replace("+00:00", "Z"),
             "Cronfleet-Job": run.job,
+            "Cronfleet-Shard": f"{run.shard}/{run.shards}",
             "Cronfleet-Token": str(run.token),
         }
         return Ask(self._work.method, httpx.URL(self._work.url), headers, self._work.body.encode())

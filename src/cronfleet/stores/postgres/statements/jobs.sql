@@ -40,12 +40,12 @@ SELECT * FROM {schema}.job WHERE name = ANY(%(names)s::text[]) ORDER BY name FOR
 INSERT INTO {schema}.job (
     name, program, digest, schedule_digest, "limit", on_lost, generation,
     expected_fire_time, expected_due, watermark, active,
-    paused, paused_reason, paused_by, paused_why, created_at
+    paused, paused_reason, paused_by, paused_why, created_at, shards
 )
 SELECT
     name, program, digest, schedule_digest, "limit", on_lost, generation,
     expected_fire_time, expected_due, watermark, active,
-    paused, paused_reason, paused_by, paused_why, created_at
+    paused, paused_reason, paused_by, paused_why, created_at, shards
 FROM jsonb_populate_recordset(NULL::{schema}.job, %(rows)s)
 ON CONFLICT (name) DO UPDATE SET
     digest = excluded.digest,
@@ -60,7 +60,8 @@ ON CONFLICT (name) DO UPDATE SET
     paused = excluded.paused,
     paused_reason = excluded.paused_reason,
     paused_by = excluded.paused_by,
-    paused_why = excluded.paused_why;
+    paused_why = excluded.paused_why,
+    shards = excluded.shards;
 
 -- jobs: at most :limit jobs with names above :after, by name.
 SELECT * FROM {schema}.job WHERE name > %(after)s ORDER BY name LIMIT %(limit)s;

@@ -11,10 +11,10 @@ SELECT * FROM {schema}.run WHERE job = %(job)s;
 SELECT * FROM {schema}.run WHERE job = %(job)s ORDER BY id FOR UPDATE;
 
 -- misplaced_runs: runs of :job under another program than its own.
-SELECT run.job, run.fire_time, run.number
+SELECT run.job, run.fire_time, run.number, run.shard
 FROM {schema}.run JOIN {schema}.job ON job.name = run.job
 WHERE run.job = %(job)s AND run.program <> job.program
-ORDER BY run.created_at, run.fire_time, run.number;
+ORDER BY run.created_at, run.fire_time, run.number, run.shard;
 
 -- put_in_place: put each run of :job under its job's program.
 UPDATE {schema}.run SET program = job.program FROM {schema}.job
@@ -24,13 +24,14 @@ WHERE run.job = %(job)s AND job.name = run.job AND run.program <> job.program;
 INSERT INTO {schema}.run (
     id, job, fire_time, number, program, kind, state, attempt, token, on_lost, losses,
     created_at, not_before, session, instance, start_id, claimed_at, started_at, ended_at,
-    outcome, late_outcome, error, wanted_until, reason, cancel_asked_at
+    outcome, late_outcome, error, wanted_until, reason, cancel_asked_at, shard, shards, tally
 )
 SELECT
     put.id, put.job, put.fire_time, put.number, job.program, put.kind, put.state, put.attempt,
     put.token, put.on_lost, put.losses, put.created_at, put.not_before, put.session,
     put.instance, put.start_id, put.claimed_at, put.started_at, put.ended_at, put.outcome,
-    put.late_outcome, put.error, put.wanted_until, put.reason, put.cancel_asked_at
+    put.late_outcome, put.error, put.wanted_until, put.reason, put.cancel_asked_at, put.shard,
+    put.shards, put.tally
 FROM jsonb_populate_recordset(NULL::{schema}.run, %(rows)s) AS put
 JOIN {schema}.job ON job.name = put.job
 ON CONFLICT (id) DO UPDATE SET
@@ -50,14 +51,15 @@ ON CONFLICT (id) DO UPDATE SET
     error = excluded.error,
     wanted_until = excluded.wanted_until,
     reason = excluded.reason,
-    cancel_asked_at = excluded.cancel_asked_at;
+    cancel_asked_at = excluded.cancel_asked_at,
+    tally = excluded.tally;
 
 -- drop_runs: forget runs.
 DELETE FROM {schema}.run WHERE id = ANY(%(ids)s::text[]);
 
 -- runs: runs of :job, the newest made first; of one instant, the greatest id first.
 SELECT * FROM {schema}.run WHERE job = %(job)s
-ORDER BY created_at DESC, fire_time DESC, number DESC
+ORDER BY created_at DESC, fire_time DESC, number DESC, shard DESC
 LIMIT %(limit)s OFFSET %(skip)s;
 
 -- runs_pending: pending runs of :program that may run by the instant :until, the longest ready
@@ -84,7 +86,7 @@ ORDER BY created_at, fire_time;
 SELECT count(*) AS count FROM {schema}.run WHERE job = %(job)s AND state = 'waiting';
 
 -- runs_held: the runs that :session holds, by id.
-SELECT * FROM {schema}.run WHERE session = %(session)s ORDER BY job, fire_time, number;
+SELECT * FROM {schema}.run WHERE session = %(session)s ORDER BY job, fire_time, number, shard;
 
 -- count_held: how many runs each of these sessions holds.
 SELECT session, count(*) AS count FROM {schema}.run
@@ -92,7 +94,7 @@ WHERE session = ANY(%(sessions)s::text[]) GROUP BY session;
 
 -- runs_to_cancel: the runs that :session holds and was asked to cancel, by id.
 SELECT * FROM {schema}.run WHERE session = %(session)s AND cancel_asked_at IS NOT NULL
-ORDER BY job, fire_time, number;
+ORDER BY job, fire_time, number, shard;
 
 -- runs_orphaned: at most :limit runs that are held by sessions without a row, not locked. It leaps
 -- from holder to holder, so that the runs of the living are not looked at.
@@ -107,24 +109,24 @@ WITH RECURSIVE holder (session) AS (
 )
 SELECT run.* FROM holder JOIN {schema}.run ON run.session = holder.session
 WHERE NOT EXISTS (SELECT 1 FROM {schema}.session WHERE session.id = holder.session)
-ORDER BY run.job, run.fire_time, run.number
+ORDER BY run.job, run.fire_time, run.number, run.shard
 LIMIT %(limit)s;
 
--- runs_beyond: at most :limit ended runs of :job past the newest :keep, or ended before the
+-- runs_beyond: at most :limit ended runs of :job, no shards, past the newest :keep, or ended before the
 -- instant :before. :succeeded picks succeeded and skipped runs, else all others.
-SELECT job, fire_time, number FROM (
+SELECT job, fire_time, number, shard, shards FROM (
     (
-        SELECT job, fire_time, number FROM {schema}.run
+        SELECT job, fire_time, number, shard, shards FROM {schema}.run
         WHERE job = %(job)s AND (state IN ('succeeded', 'skipped')) = %(succeeded)s
-            AND ended_at IS NOT NULL
+            AND ended_at IS NOT NULL AND shard = -1
         ORDER BY ended_at DESC, fire_time DESC, number DESC
         LIMIT %(limit)s OFFSET %(keep)s
     )
     UNION
     (
-        SELECT job, fire_time, number FROM {schema}.run
+        SELECT job, fire_time, number, shard, shards FROM {schema}.run
         WHERE job = %(job)s AND (state IN ('succeeded', 'skipped')) = %(succeeded)s
-            AND ended_at < %(before)s
+            AND ended_at < %(before)s AND shard = -1
         ORDER BY ended_at
         LIMIT %(limit)s
     )

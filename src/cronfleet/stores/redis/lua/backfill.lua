@@ -15,13 +15,13 @@ end
 
 -- Whether a run of it has been started, or may yet be: its tick's or an earlier back-fill's.
 local function has_run(fire)
-  local count, run = 0, find_run(run_id(job.name, fire, ''))
+  local count, run = 0, find_run(run_id(job.name, fire, '', ''))
   repeat
     if run and run.kind ~= 'manual' and (run.started_at or not run.ended_at) then
       return true
     end
     count = count + 1
-    run = find_run(run_id(job.name, fire, int(count)))
+    run = find_run(run_id(job.name, fire, int(count), ''))
   until not run
   return false
 end
@@ -48,7 +48,7 @@ if not has_place() then
 end
 for _, fire in ipairs(wanted) do
   local count = 1
-  while is_run(run_id(job.name, fire, int(count))) do
+  while is_run(run_id(job.name, fire, int(count), '')) do
     count = count + 1
   end
   local run = new_run(job, fire, int(count), 'backfill')
@@ -56,6 +56,7 @@ for _, fire in ipairs(wanted) do
     run.state = 'waiting'
   else
     job.active = job.active + 1
+    split(run)
   end
 end
 save()

@@ -55,7 +55,7 @@ local function without_session(run)
 end
 
 local HELD = {claimed = true, started = true}
-local ACTIVE = {pending = true, claimed = true, started = true}
+local ACTIVE = {pending = true, claimed = true, started = true, sharded = true}
 
 local function is_session_wrong(run)
   return (run.session ~= false) ~= (HELD[run.state] or false)
@@ -68,7 +68,7 @@ end
 -- Every index with the run's score in it, false if it is not to be there; `run` is the record as it
 -- is stored or as it is mended.
 local function places_of(run, id, place)
-  local history, state = HISTORY[run.state], run.state
+  local history, state = not run.is_shard and HISTORY[run.state], run.state
   return {
     {'runs', key('runs', job.name), place, run.created_at},
     {'pending', key('pending', job.program), id, state == 'pending' and run.not_before},
@@ -132,6 +132,35 @@ local function check_run(run)
   end
 end
 
+local shards_counted = {}
+
+-- Counts a shard for its tick, which comes after it; of a tick compares the counts.
+local function check_shards(run, state)
+  if run.is_shard then
+    local tick = string.match(run.id, '^(.*)/')
+    local counts = shards_counted[tick] or {0, 0, 0, 0, 0, found = 0}
+    local at = OUTCOME_AT[state]
+    if at then
+      counts[at] = counts[at] + 1
+    end
+    counts.found = counts.found + 1
+    shards_counted[tick] = counts
+  elseif run.tally then
+    local counts = shards_counted[run.id] or {0, 0, 0, 0, 0, found = 0}
+    counts[OUTCOME_AT.lost] = counts[OUTCOME_AT.lost] + run.shards - counts.found
+    local was_tally, was_state = run.tally, run.state
+    local was_outcome, was_ended_at = run.outcome, run.ended_at
+    set_tally(run, counts)
+    if run.tally ~= was_tally or run.state ~= was_state then
+      found('shards', 'run ' .. run.id, mends)
+    end
+    if not mends then
+      run.tally, run.state, run.outcome, run.ended_at =
+        was_tally, was_state, was_outcome, was_ended_at
+    end
+  end
+end
+
 -- Every place that any index has for a run of the job, the newest made first.
 local function all_places()
   local places, seen = {}, {}
@@ -154,7 +183,8 @@ local function check_runs()
     if run then
       check_places(run, run.was)
       check_run(run)
-      active = active + (ACTIVE[run.state] and 1 or 0)
+      check_shards(run, run.state)
+      active = active + (ACTIVE[run.state] and not run.is_shard and 1 or 0)
       waiting = waiting + (run.state == 'waiting' and 1 or 0)
     else
       found('index', 'run ' .. id_at(job.name, place), mends, 'runs')

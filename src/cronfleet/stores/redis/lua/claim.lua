@@ -5,7 +5,7 @@
 -- count, reason, what becomes of it if the job is at its limit ('skip', 'wait', 'wait_all' or
 -- 'replace'), and until when it is wanted if it waits. '' stands for none.
 -- Returns nothing if the session is not open and unexpired, else for each item: 'lost', 'not_due',
--- {'skipped', reason}, {'waiting'} or {'granted', kind, token, attempt, digest}.
+-- {'skipped', reason}, {'waiting'} or {'granted', kind, token, attempt, digest, shards}.
 local session = find_unexpired_session(word())
 if not session then
   return nil
@@ -18,7 +18,7 @@ end
 local function grant(run, job)
   run.state, run.token, run.outcome, run.claimed_at = 'claimed', next_token(), false, now
   run.session, run.instance = session.id, session.label
-  return {'granted', run.kind, run.token, run.attempt, job.digest}
+  return {'granted', run.kind, run.token, run.attempt, job.digest, run.shards}
 end
 
 local function claim_run(id)
@@ -66,7 +66,7 @@ local function new_tick(job, fire)
   return run
 end
 
-local ACTIVE = {pending = true, claimed = true, started = true}
+local ACTIVE = {pending = true, claimed = true, started = true, sharded = true}
 
 -- The active runs of a job that are ticks, the oldest first. They are mostly among the newest runs.
 local function active_ticks(job)
@@ -75,11 +75,13 @@ local function active_ticks(job)
     ticks[#ticks + 1] = ACTIVE[run.state] and run or nil
   end
   local seen = #ticks
-  for _, place in ipairs(page('ZREVRANGE', key('runs', job.name), 0, MOST_SEARCHED)) do
+  local most = MOST_SEARCHED + job.limit * (job.shards - 1) -- Shards stand beside their ticks.
+  for _, place in ipairs(page('ZREVRANGE', key('runs', job.name), 0, most)) do
     if seen >= job.active then
       break
     end
-    local run = find_run(id_at(job.name, place))
+    local is_shard = string.find(place, '*', 1, true)
+    local run = not is_shard and find_run(id_at(job.name, place))
     local is_active = run and ACTIVE[run.state]
     seen = seen + (is_active and 1 or 0)
     if is_active and not string.find(place, '+', 1, true) then
@@ -129,7 +131,7 @@ local function settle(job, item)
     return {'skipped', item.gap.reason}
   end
   local fire = int(item.fire)
-  local id = run_id(job.name, fire, '')
+  local id = run_id(job.name, fire, '', '')
   if is_run(id) then
     return 'lost' -- The record proves that somebody settled it.
   end
@@ -140,7 +142,7 @@ local function settle(job, item)
     return hold_back(job, item, fire)
   end
   job.active = job.active + 1
-  return grant(new_tick(job, fire), job)
+  return grant(split(new_tick(job, fire)), job)
 end
 
 local function claim_tick(item)

@@ -8,7 +8,8 @@ if not job or fleet.id ~= seen then
   return 0
 end
 
--- What has not ended is mostly among the newest, and the counts tell when all of it was seen.
+-- What has not ended is mostly among the newest, and the counts tell when all of it was seen; but of
+-- a job with shards, which stand in no history, all runs are looked at.
 local unended = call('ZCARD', key('runs', job.name)) - call('ZCARD', key('successes', job.name))
   - call('ZCARD', key('failures', job.name))
 local cleared, skip = {}, 0
@@ -27,10 +28,11 @@ end
 
 for at = 1, math.min(limit, #cleared) do
   local run = cleared[at]
-  if run.state ~= 'waiting' then
+  local was_active = run.state ~= 'waiting'
+  end_unstarted(run, text)
+  if was_active and ends_active(run) then
     job.active = job.active - 1
   end
-  end_unstarted(run, text)
 end
 save()
 return math.min(limit, #cleared)

@@ -1,7 +1,7 @@
 -- What is due, soonest first. Reserves nothing.
 -- ARGV: program, most of each kind, how many of each kind to pass over.
 -- Returns now, the next due instant, due ticks, soon ticks, pending runs; a tick is job,
--- generation, digest, fire time, due instant, active count; a pending run is run, digest.
+-- generation, digest, fire time, due instant, active count; a pending run is run, digest, not-before.
 local program, limit, skip = word(), word(), word()
 local due_key, pending_key = key('due', program), key('pending', program)
 local until_now, after_now = int(now), '(' .. int(now)
@@ -17,9 +17,11 @@ end
 
 local function pending()
   local found = {}
-  local ready = call('ZRANGEBYSCORE', pending_key, '-inf', until_now, 'LIMIT', skip, limit)
-  for _, id in ipairs(ready) do
-    found[#found + 1] = {id, find_job(string.match(id, '^(.*)@')).digest}
+  local ready =
+    call('ZRANGEBYSCORE', pending_key, '-inf', until_now, 'WITHSCORES', 'LIMIT', skip, limit)
+  for at = 1, #ready, 2 do
+    local id, not_before = ready[at], tonumber(ready[at + 1])
+    found[#found + 1] = {id, find_job(string.match(id, '^(.*)@')).digest, not_before}
   end
   return found
 end

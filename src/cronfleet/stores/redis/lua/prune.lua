@@ -16,7 +16,8 @@ local function beyond(history, keep, most)
   return places
 end
 
-local function drop(history, places)
+-- Drops the runs in these places; those that ended have a place in their history, too.
+local function drop(places, history)
   if #places == 0 then
     return
   end
@@ -27,11 +28,26 @@ local function drop(history, places)
   call('DEL', unpack(keys))
   call('HDEL', key('errors', job), unpack(places))
   call('ZREM', key('runs', job), unpack(places))
-  call('ZREM', key(history, job), unpack(places))
+  if history then
+    call('ZREM', key(history, job), unpack(places))
+  end
+end
+
+-- A tick goes with its shards, which stand beside it.
+local function drop_ticks(places, history)
+  for _, place in ipairs(places) do
+    local shards = tonumber(call('HGET', key('run', id_at(job, place)), RUN.fields.shards) or 1)
+    local theirs = {}
+    for at = 1, shards > 1 and shards or 0 do
+      theirs[at] = place .. '*' .. sortable(int(at - 1))
+    end
+    drop(theirs)
+  end
+  drop(places, history)
 end
 
 local old_successes = beyond('successes', successes, limit)
 local old_failures = beyond('failures', failures, limit - #old_successes)
-drop('successes', old_successes)
-drop('failures', old_failures)
+drop_ticks(old_successes, 'successes')
+drop_ticks(old_failures, 'failures')
 return #old_successes + #old_failures

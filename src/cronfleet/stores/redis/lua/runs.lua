@@ -3,7 +3,8 @@
 -- Returns for each: run, kind, state, attempt, token, on_lost, losses, the instants at which it was
 -- made and before which it is not claimed, session, instance, start id, the instants of its claim,
 -- start and end, outcome, late outcome, error text, until when it is wanted if it waits, why it was
--- skipped, when its holder was asked to cancel it.
+-- skipped, when its holder was asked to cancel it, how many shards it has or of how many it is one, and
+-- how many of its shards have ended with each outcome.
 local job = word()
 local ids = {}
 if job == '' then
@@ -24,7 +25,7 @@ for _, id in ipairs(ids) do
       id, run.kind, run.state, run.attempt, run.token, run.on_lost, run.losses, run.created_at,
       run.not_before, run.session, run.instance, run.start_id,
       run.claimed_at, run.started_at, run.ended_at, run.outcome, run.late_outcome, text or '',
-      run.wanted_until, run.reason, run.cancel_asked_at,
+      run.wanted_until, run.reason, run.cancel_asked_at, run.shards, run.tally,
     }
   end
 end

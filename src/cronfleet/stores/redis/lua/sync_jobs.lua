@@ -1,7 +1,7 @@
 -- Declares a part of an instance's jobs.
 -- ARGV: session, program, manifest, 'first' if this is the first part, 'last' if it is the last,
 -- which puts the manifest in force; then for each job: name, digest, schedule digest, limit,
--- on_lost, first fire time and its due instant ('' if there is none), definition.
+-- on_lost, shards, first fire time and its due instant ('' if there is none), definition.
 -- Returns nothing if the session is not open, else for each job: 'new', 'kept', 'changed',
 -- 'superseded', {'foreign', program} or {'behind', watermark}.
 local mine, program, manifest = find_session(word()), word(), word()
@@ -44,6 +44,7 @@ end
 local function put_in_force(job, new)
   job.digest, job.schedule_digest = new.digest, new.schedule_digest
   job.limit, job.on_lost, job.fire, job.due = new.limit, new.on_lost, new.fire, new.due
+  job.shards = new.shards
   definitions[new.digest] = new.json
 end
 
@@ -86,7 +87,7 @@ while has_words() do
   local name = word()
   local new = {
     digest = word(), schedule_digest = word(), limit = number(), on_lost = word(),
-    fire = number(), due = number(), json = word(),
+    shards = number(), fire = number(), due = number(), json = word(),
   }
   answers[#answers + 1] = declare(name, new)
   digests[#digests + 1] = new.digest

@@ -18,9 +18,9 @@ end
 
 -- The newest run tells where to begin: of one millisecond, the greatest number is the newest.
 local newest = call('ZREVRANGE', key('runs', job.name), 0, 0)[1]
-local fire, newest_count = parts_of(newest or place_of('0', ''))
+local fire, newest_count = parts_of(newest or place_of('0', '', ''))
 local count = fire == int(now) and (tonumber(newest_count) or 0) + 1 or 1
-while is_run(run_id(job.name, int(now), int(count))) do
+while is_run(run_id(job.name, int(now), int(count), '')) do
   count = count + 1
 end
 local run = new_run(job, int(now), int(count), 'manual')
@@ -28,6 +28,7 @@ if waits then
   run.state = 'waiting'
 else
   job.active = job.active + 1
+  split(run)
 end
 save()
 remember(order, run.state .. ' ' .. run.id)

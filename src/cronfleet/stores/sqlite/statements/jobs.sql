@@ -24,7 +24,7 @@ SELECT * FROM job WHERE name = :name;
 INSERT INTO job VALUES (
     :name, :program, :digest, :schedule_digest, :limit, :on_lost, :generation,
     :expected_fire_time, :expected_due, :watermark, :active,
-    :paused, :paused_reason, :paused_by, :paused_why, :created_at
+    :paused, :paused_reason, :paused_by, :paused_why, :created_at, :shards
 )
 ON CONFLICT (name) DO UPDATE SET
     digest = excluded.digest,
@@ -39,7 +39,8 @@ ON CONFLICT (name) DO UPDATE SET
     paused = excluded.paused,
     paused_reason = excluded.paused_reason,
     paused_by = excluded.paused_by,
-    paused_why = excluded.paused_why;
+    paused_why = excluded.paused_why,
+    shards = excluded.shards;
 
 -- jobs: at most :limit jobs with names above :after, by name.
 SELECT * FROM job WHERE name > :after ORDER BY name LIMIT :limit;

@@ -69,6 +69,8 @@ class Operation:
     cells: Mapping[Condition, Cell | Apart]
     run: RunState | None = None
     """Where the tick's run stands, if there is one."""
+    shards: int = 1
+    """Of its job."""
     session: Condition = Condition.OPEN
     job: Condition = Condition.SCHEDULED
     later_ms: int = 1_000

@@ -16,7 +16,7 @@ This page is printed from the tables that `cronfleet.testing.conformance.StoreCo
 
 Each time there are two instances, Anna and Ben, and an hourly job whose tick of 12:00 is due and whose limit is 1.
 A question comes a second after what stands before it, so at 12:00:01 unless the condition lets more time pass.
-`tick` is the run of 12:00, `manual_1` the first run by hand, `anna` a session; `expected`, `watermark`, `generation`, `active`, `state` and `edition` are the job's.
+`tick` is the run of 12:00, `tick/0` its first shard, `manual_1` the first run by hand, `anna` a session; `expected`, `watermark`, `generation`, `active`, `state` and `edition` are the job's.
 What is granted has a token above all that were there before.
 An answer `done` may be the answer to what was done before: then nothing changes.
 

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import TypeAlias
 
 from cronfleet.model import (
-    ACTIVE,
     HELD,
     Instant,
     JobRecord,
@@ -118,25 +117,29 @@ def _job_in_words(job: JobRecord) -> dict[str, str]:
 
 
 def _named(runs: list[RunRecord]) -> dict[str, RunRecord]:
-    """The tick's run, and the runs by hand in the order in which they were made."""
-    by_hand = sorted((run for run in runs if run.id.number), key=lambda run: run.id)
-    named = {f"manual_{n}": run for n, run in enumerate(by_hand, 1)}
-    named.update(("tick", run) for run in runs if not run.id.number)
-    return named
+    """The tick's run, the runs by hand in the order in which they were made; shards after a /."""
+    by_hand = sorted(run.id for run in runs if run.id.number and not run.id.is_shard)
+    names = {run: f"manual_{n}" for n, run in enumerate(by_hand, 1)}
+    shard = {run.id: f"/{run.id.shard}" for run in runs if run.id.is_shard}
+    return {names.get(run.id.whole, "tick") + shard.get(run.id, ""): run for run in runs}
+
+
+def _standing(run: RunRecord, sessions: Mapping[SessionId, str]) -> str:
+    if run.session:
+        return f"{run.state} by {sessions.get(run.session, run.session)}"
+    return f"{run.state} ({run.reason})" if run.reason else run.state.value
 
 
 def _run_shown(name: str, run: RunRecord, sessions: Mapping[SessionId, str]) -> Shown:
-    words = [run.state.value]
-    if run.session:
-        words[0] += f" by {sessions.get(run.session, run.session)}"
+    words = [_standing(run, sessions)]
+    if run.tally is not None:
+        words.append(f"{run.tally.ended} of {run.shards} ended")
     if run.attempt > 1:
         words.append(f"attempt {run.attempt}")
     if run.state is RunState.PENDING and run.not_before > run.created_at:
         words.append(f"from {at(run.not_before)}")
     if run.wanted_until is not None:
         words.append(f"wanted until {at(run.wanted_until)}")
-    if run.reason:
-        words[0] += f" ({run.reason})"
     if run.cancel_asked_at is not None and run.session:
         words.append("asked to cancel")
     if run.late_outcome:
@@ -157,7 +160,7 @@ async def _assert_that_views_agree(
     pending = {r.id for r in runs if r.state is RunState.PENDING and r.not_before <= seen.now}
     assert {each.run for each in seen.pending} == pending, "peek lists other runs than pend"
     for job in jobs:
-        active = sum(run.state in ACTIVE for run in runs if run.id.job == job.name)
+        active = sum(run.is_active for run in runs if run.id.job == job.name)
         assert job.active == active, f"{job.name}: the active count is not that of its runs"
         assert (job.expected is None) is (job.state is JobState.FINISHED) or job.paused
     tokens = [run.token for run in runs if run.token]

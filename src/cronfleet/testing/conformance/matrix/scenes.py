@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from cronfleet.clock import ManualClock
@@ -48,7 +49,8 @@ class Scene:
     async def question(self, condition: Condition) -> Request:
         """Set up what the condition says; what is to be asked then."""
         fire_time = 0 if condition is Condition.EARLIEST else NOON
-        jobs = [report(JOB, first=fire_time), report(BYSTANDER)]
+        shards = self._operation.shards
+        jobs = [report(JOB, first=fire_time, shards=shards), report(BYSTANDER)]
         self.anna = await joined(self._store, "anna", *jobs)
         self.ben = await joined(self._store, "ben", *jobs)
         await granted(self._store, self.ben, tick(BYSTANDER))
@@ -66,6 +68,8 @@ class Scene:
         if state is None:
             return Claim(RunId(JOB, fire_time), Kind.TICK, 0, 1, "")
         claim = await granted(store, anna, tick(JOB, fire_time, following=ONE_PM))
+        if state is RunState.SHARDED:
+            return replace(claim, run=claim.run.whole, token=0)
         if state is RunState.WAITING:
             return Claim(await triggered(store, JOB), Kind.MANUAL, 0, 1, "")
         if state is RunState.PENDING:

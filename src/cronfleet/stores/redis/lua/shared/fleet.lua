@@ -21,9 +21,10 @@
 --   due:<program>         zset    its jobs that make ticks, by the instant at which each is due
 --   pending:<program>     zset    its pending runs, by not-before
 --   run:<run id>          hash    a run
---   runs:<job>            zset    all runs of a job, by the instant at which each was made
+--   runs:<job>            zset    all runs of a job, shards too, by the instant at which each was made
 --   waiting:<job>         zset    those that wait, likewise
---   successes:<job>       zset    those that succeeded or were skipped, by the instant of their end
+--   successes:<job>       zset    those that succeeded or were skipped, by the instant of their end;
+--                                 of shards only their tick
 --   failures:<job>        zset    those that ended otherwise, likewise
 --   errors:<job>          hash    run -> error text
 --   backfills:<job>       list    first and last fire time, and when it was ordered; the newest first
@@ -101,10 +102,11 @@ end
 -- through to `was`, which is what is stored, and that to `plain`: its own fields are the changes.
 
 local NUMBERS = {
-  active = true, attempt = true, cancel_asked_at = true, claimed_at = true, counter = true, created_at = true, due = true,
-  ended_at = true, epoch = true, expires_at = true, fire = true, generation = true, greatest = true,
-  joined_at = true, limit = true, lived = true, losses = true, not_before = true, schema = true,
-  started_at = true, token = true, ttl = true, wanted_until = true, watermark = true,
+  active = true, attempt = true, cancel_asked_at = true, claimed_at = true, counter = true,
+  created_at = true, due = true, ended_at = true, epoch = true, expires_at = true, fire = true,
+  generation = true, greatest = true, joined_at = true, limit = true, lived = true, losses = true,
+  not_before = true, schema = true, shards = true, started_at = true, token = true, ttl = true,
+  wanted_until = true, watermark = true,
 }
 
 -- A kind of record: `fields` has a short name for each name.

@@ -5,14 +5,21 @@
 local JOB = kind_of({
   program = 'p', digest = 'd', schedule_digest = 's', limit = 'l', on_lost = 'o', generation = 'g',
   fire = 'f', due = 'u', watermark = 'w', active = 'a', paused_reason = 'r', created_at = 'm',
-}, {limit = 1, on_lost = 'abandon', generation = 1, watermark = -1, active = 0, created_at = 0})
+  shards = 'n',
+}, {
+  limit = 1, on_lost = 'abandon', generation = 1, watermark = -1, active = 0, created_at = 0,
+  shards = 1,
+})
 
 local RUN = kind_of({
   kind = 'k', state = 's', attempt = 'a', token = 't', on_lost = 'o', losses = 'l',
   created_at = 'm', not_before = 'n', session = 'h', instance = 'i', start_id = 'd',
   claimed_at = 'c', started_at = 'b', ended_at = 'e', outcome = 'r', late_outcome = 'v',
   has_error = 'x', wanted_until = 'w', reason = 'y', cancel_asked_at = 'q',
-}, {kind = 'tick', attempt = 1, token = 0, on_lost = 'abandon', losses = 0, instance = ''})
+  shards = 'z', tally = 'j',
+}, {
+  kind = 'tick', attempt = 1, token = 0, on_lost = 'abandon', losses = 0, instance = '', shards = 1,
+})
 
 -- Where a run goes when it has ended.
 local HISTORY = {
@@ -64,20 +71,26 @@ end
 
 -- Runs ------------------------------------------------------------------------------------
 
-local function run_id(job, fire, count)
+-- The number is '' for a tick, the shard '' for what is no shard.
+local function run_id(job, fire, count, shard)
   return job .. '@' .. fire .. (count ~= '' and '+' .. count or '')
+    .. (shard ~= '' and '/' .. shard or '')
 end
 
--- A run's place among those of its job. The number of digits stands before the digits, so that
--- places sort as the numbers do.
-local function place_of(fire, count)
-  local place = string.char(96 + #fire) .. fire
-  return count == '' and place or place .. '+' .. string.char(96 + #count) .. count
+-- The number of digits before the digits: so they sort as the numbers do.
+local function sortable(digits)
+  return string.char(96 + #digits) .. digits
 end
 
--- The fire time and the number that a place was made of.
+-- A run's place among those of its job. A shard's `*` is below the `+` of a number.
+local function place_of(fire, count, shard)
+  return sortable(fire) .. (count ~= '' and '+' .. sortable(count) or '')
+    .. (shard ~= '' and '*' .. sortable(shard) or '')
+end
+
+-- The fire time, the number and the shard that a place was made of.
 local function parts_of(place)
-  return string.match(place, '^%l(%d+)%+?%l?(%d*)$')
+  return string.match(place, '^%l(%d+)%+?%l?(%d*)%*?%l?(%d*)$')
 end
 
 local function id_at(job, place)
@@ -99,9 +112,9 @@ local function find_run(id)
   if runs[id] == nil then
     local run = load(RUN, key('run', id))
     if run then
-      local fire, count
-      run.job, fire, count = string.match(id, '^(.*)@(%d+)%+?(%d*)$')
-      run.id, run.place = id, place_of(fire, count)
+      local fire, count, shard
+      run.job, fire, count, shard = string.match(id, '^(.*)@(%d+)%+?(%d*)/?(%d*)$')
+      run.id, run.place, run.was.is_shard = id, place_of(fire, count, shard), shard ~= ''
     end
     runs[id] = run
   end
@@ -112,11 +125,12 @@ local function is_run(id)
   return runs[id] or call('EXISTS', key('run', id)) == 1
 end
 
+-- A run that is pending from now on, of a job with shards before these are made.
 local function new_run(job, fire, count, kind)
   local run = new_record(RUN)
-  local id = run_id(job.name, fire, count)
-  run.id, run.job, run.place = id, job.name, place_of(fire, count)
-  run.kind, run.state, run.on_lost = kind, 'pending', job.on_lost
+  local id = run_id(job.name, fire, count, '')
+  run.id, run.job, run.place = id, job.name, place_of(fire, count, '')
+  run.kind, run.state, run.on_lost, run.shards = kind, 'pending', job.on_lost, job.shards
   run.created_at, run.not_before = now, now
   runs[id] = run
   return run
@@ -270,7 +284,7 @@ local function write_run(run)
   elseif run.was.state == 'waiting' then
     call('ZREM', key('waiting', run.job), run.place)
   end
-  if HISTORY[run.state] then
+  if HISTORY[run.state] and not run.is_shard then
     call('ZADD', key(HISTORY[run.state], run.job), int(run.ended_at), run.place)
   end
 end

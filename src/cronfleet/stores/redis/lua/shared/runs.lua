@@ -12,6 +12,95 @@ local function skip(run, job, reason)
   run.reason, run.ended_at = reason, now
 end
 
+-- Shards ----------------------------------------------------------------------------------
+-- A tick of a job with shards is a record with a tally, how many of them have ended with each of
+-- OUTCOMES, and the runs that do its work.
+
+local OUTCOMES = {'succeeded', 'cancelled', 'timed_out', 'failed', 'lost'} -- The worst comes last.
+local OUTCOME_AT = {}
+for at, outcome in ipairs(OUTCOMES) do
+  OUTCOME_AT[outcome] = at
+end
+
+local function counts_of(tally)
+  local counts = {}
+  for count in string.gmatch(tally, '%d+') do
+    counts[#counts + 1] = tonumber(count)
+  end
+  return counts
+end
+
+local function shard_id(tick, at)
+  return tick.id .. '/' .. int(at)
+end
+
+local function new_shard(tick, at)
+  local run = new_record(RUN)
+  run.id, run.job, run.was.is_shard = shard_id(tick, at), tick.job, true
+  run.place = tick.place .. '*' .. sortable(int(at))
+  run.kind, run.state, run.on_lost, run.shards = tick.kind, 'pending', tick.on_lost, tick.shards
+  run.created_at, run.not_before = tick.created_at, tick.not_before
+  runs[run.id] = run
+  return run
+end
+
+-- Makes the shards of a run, if its job has any, as pending. Returns the first run to be claimed.
+-- They stand beside it in all that is ordered by when a run was made.
+local function split(run)
+  if run.shards == 1 then
+    return run
+  end
+  run.state, run.tally = 'sharded', '0 0 0 0 0'
+  for at = 0, run.shards - 1 do
+    new_shard(run, at)
+  end
+  return runs[shard_id(run, 0)]
+end
+
+-- All shards of a tick, in their order.
+local function shards_of(tick)
+  local shards = {}
+  for at = 0, tick.shards - 1 do
+    shards[#shards + 1] = find_run(shard_id(tick, at)) or nil
+  end
+  return shards
+end
+
+-- Puts it down how many shards of a tick have ended. The tick ends when all have, with the worst
+-- outcome.
+local function set_tally(tick, counts)
+  local ended, worst = 0, false
+  for at, count in ipairs(counts) do
+    ended = ended + count
+    worst = count > 0 and OUTCOMES[at] or worst
+    counts[at] = int(count)
+  end
+  local is_done = ended >= tick.shards
+  tick.tally = table.concat(counts, ' ')
+  tick.state, tick.outcome = is_done and worst or 'sharded', is_done and worst
+  tick.ended_at = is_done and (tick.ended_at or now)
+end
+
+-- Whether one run less of its job is active, now that this one has ended: a shard is counted, and
+-- only with the last of them their tick ends. What is known then of when a tick started is when the
+-- first of its shards did that have ended.
+local function ends_active(run)
+  if not run.is_shard then
+    return true
+  end
+  local tick = find_run(string.match(run.id, '^(.*)/')) or error('run ' .. run.id .. ' has no tick')
+  local counts = counts_of(tick.tally)
+  local at = OUTCOME_AT[run.state]
+  counts[at] = counts[at] + 1
+  set_tally(tick, counts)
+  if run.started_at then
+    tick.started_at = math.min(tick.started_at or math.huge, run.started_at)
+  end
+  return tick.ended_at ~= false
+end
+
+-- Room ------------------------------------------------------------------------------------
+
 -- Gives the room that a job has to its waiting runs, oldest first.
 local function promote(job)
   while not is_full(job) do
@@ -23,6 +112,7 @@ local function promote(job)
     else
       leave_waiting(run, job, 'pending')
       run.not_before = now
+      split(run)
       job.active = job.active + 1
     end
   end
@@ -45,19 +135,39 @@ local function end_unstarted(run, text)
   run.wanted_until = false
 end
 
--- Ends a run that nobody has started, which makes room; asks that of the holder of another.
+-- An active run has ended: its job's oldest waiting one may go on, if that leaves room.
+local function make_room(run)
+  if ends_active(run) then
+    local job = job_of(run)
+    job.active = job.active - 1
+    promote(job)
+  end
+end
+
+local function ask(run, by_whom)
+  set_error(run, 'asked to cancel' .. by_whom)
+  run.cancel_asked_at = now
+  return 'asked'
+end
+
+-- Ends a run that nobody has started, which makes room; asks that of the holder of another. Of a
+-- tick with shards it does so with each of them.
 local function end_or_ask(run, by_whom)
   if run.state == 'started' then
-    set_error(run, 'asked to cancel' .. by_whom)
-    run.cancel_asked_at = now
-    return 'asked'
+    return ask(run, by_whom)
+  elseif run.state == 'sharded' then
+    ask(run, by_whom)
+    for _, shard in ipairs(shards_of(run)) do
+      if not shard.ended_at and not shard.cancel_asked_at then
+        end_or_ask(shard, by_whom)
+      end
+    end
+    return run.ended_at and 'done' or 'asked'
   end
   local was_active = run.state ~= 'waiting'
   end_unstarted(run, 'cancelled' .. by_whom)
   if was_active then
-    local job = job_of(run)
-    job.active = job.active - 1
-    promote(job)
+    make_room(run)
   end
   return 'done'
 end
@@ -65,9 +175,7 @@ end
 local function finish(run, outcome)
   run.state, run.outcome, run.ended_at = outcome, outcome, now
   run.session, run.start_id = false, false
-  local job = job_of(run)
-  job.active = job.active - 1
-  promote(job)
+  make_room(run)
 end
 
 local function pause(job, reason, by, why)

@@ -9,7 +9,16 @@ from cronfleet.testing.conformance.matrix.tables.orders import ORDERS
 from cronfleet.testing.conformance.matrix.tables.resets import RESETS
 from cronfleet.testing.conformance.matrix.tables.runs import RUNS
 from cronfleet.testing.conformance.matrix.tables.sessions import SESSIONS
+from cronfleet.testing.conformance.matrix.tables.shards import SHARDS
 
 __all__ = ["OPERATIONS"]
 
-OPERATIONS: tuple[Operation, ...] = (*SESSIONS, *JOBS, *CLAIMS, *RUNS, *ORDERS, *RESETS)
+OPERATIONS: tuple[Operation, ...] = (
+    *SESSIONS,
+    *JOBS,
+    *CLAIMS,
+    *RUNS,
+    *ORDERS,
+    *SHARDS,
+    *RESETS,
+)
