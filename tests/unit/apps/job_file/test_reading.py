@@ -52,7 +52,7 @@ def test_every_policy_can_be_said(tmp_path: Path) -> None:
         """
         [jobs.x]
         on_lost = "rerun"
-        overlap = "allow"
+        overlap = "wait_all"
         max_active = 2
         misfire = "all"
         misfire_grace = "2h"
@@ -69,7 +69,7 @@ def test_every_policy_can_be_said(tmp_path: Path) -> None:
     assert {**job.options, "args": None} == {
         "args": None,
         "on_lost": "rerun",
-        "overlap": "allow",
+        "overlap": "wait_all",
         "max_active": 2,
         "misfire": "all",
         "misfire_grace": timedelta(hours=2),
@@ -200,7 +200,7 @@ def test_everything_that_is_wrong_is_told_at_once_a_line_each(tmp_path: Path) ->
         ),
         (f"{GOOD}http = {{url='https://example.com'}}", "command: give either command or http"),
         (f"{GOOD}overlap = 'perhaps'", "overlap='perhaps' is not one of"),
-        (f"{GOOD}misfire = 'all'", 'misfire="all" runs several ticks at once'),
+        (f"{GOOD}misfire = 'all'", 'misfire="all" makes several runs at once'),
         (f"{GOOD}retry = {{attempts = 1}}", "retry needs attempts of at least 2"),
         (f"{GOOD}retry = {{tries = 1}}", "retry.tries: there is no such key"),
         (f"{GOOD}retry = 3", "retry: must be a table"),
