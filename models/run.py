@@ -16,11 +16,12 @@ from functools import partial
 
 import outbox
 import redlock
+import shards
 from failover import scenarios as failover
 from scenario import Verdict, judge, unshown
 from session import scenarios as session
 
-MODELS = (session, failover, outbox, redlock)
+MODELS = (session, failover, outbox, redlock, shards)
 SCENARIOS = {scenario.name: scenario for model in MODELS for scenario in model.SCENARIOS}
 PROCESSES_AT_MOST = 4  # A large scenario takes half a gigabyte.
 

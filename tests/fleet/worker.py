@@ -2,7 +2,7 @@
 
     python worker.py PIPE STORE TTL_MS OFF_MS JOB...
 
-OFF_MS is by how much its wall clock is wrong. JOB is name=seconds of work, fired each second; a name that ends in `!` is `on_lost="rerun"`.
+OFF_MS is by how much its wall clock is wrong. JOB is name=seconds of work, fired each second; a name that ends in `!` is `on_lost="rerun"`. A job `name#n=seconds` has n shards, is fired only each 12 seconds, and tells its name and shard as `name/shard`.
 """
 
 from __future__ import annotations
@@ -25,20 +25,24 @@ def main(pipe: int, store: str, ttl_ms: int, jobs: list[str]) -> None:
         os.write(pipe, (" ".join(str(word) for word in (*words, os.getpid())) + "\n").encode())
 
     async def work(run: RunContext) -> None:
-        tell("entered", run.job, round(run.fire_time.timestamp() * 1000), run.attempt, run.token)
+        job = run.job if run.shards == 1 else f"{run.job}/{run.shard}"
+        about = (job, round(run.fire_time.timestamp() * 1000), run.attempt, run.token)
+        tell("entered", *about)
         await asyncio.sleep(run.args["work_s"])
-        tell("ended", run.job, round(run.fire_time.timestamp() * 1000), run.attempt, run.token)
+        tell("ended", *about)
 
     scheduler = Scheduler(store, program="fleet", session_ttl=timedelta(milliseconds=ttl_ms))
     for job in jobs:
         name, _, work_s = job.partition("=")
         on_lost = "rerun" if name.endswith("!") else "abandon"
+        name, _, shards = name.rstrip("!").partition("#")
         scheduler.add_job(
             work,
-            every(timedelta(seconds=1)),
-            name.rstrip("!"),
+            every(timedelta(seconds=12 if shards else 1)),
+            name,
             args={"work_s": float(work_s)},
             on_lost=on_lost,
+            shards=int(shards or 1),
             history=ALL_OF_IT,
         )
 

@@ -7,7 +7,13 @@ import pytest
 
 from cronfleet import RunContext, Scheduler, cron
 from tests.unit.cli.commands import Shell
-from tests.unit.server.sites import ended_run, failed_attempt, register_patient
+from tests.unit.server.sites import (
+    ended_run,
+    ended_shards,
+    failed_attempt,
+    register_patient,
+    register_sharded,
+)
 
 
 async def nothing(_: Scheduler) -> None:
@@ -44,6 +50,22 @@ def test_a_run_that_will_be_tried_again_is_shown_as_it_stands(shell: Shell) -> N
     _, run = shell("runs", "patient").out.splitlines()
     assert run.split()[1:4] == ["manual", "pending", "2"]
     assert re.search(r"next at \S+Z; failed before: RuntimeError: no paper; patient@\d+\+1$", run)
+
+
+def test_a_tick_tells_how_its_shards_ended_and_each_of_them_which_it_is(shell: Shell) -> None:
+    shell.work(ended_shards, register_sharded)
+    _, *shards, whole = shell("runs", "sharded").out.splitlines()
+    assert [row.split()[1:4] for row in shards] == [
+        ["manual", "/2", "succeeded"],
+        ["manual", "/1", "failed"],
+        ["manual", "/0", "succeeded"],
+    ]
+    assert "no 1 of 3" in shards[1]
+    assert whole.split()[1:3] == ["manual", "failed"]
+    assert whole.rstrip().endswith("2 succeeded, 1 failed of 3 shards")
+    told = shell("runs", "sharded", "--json").json["runs"]
+    assert [(run["shard"], run["shards"]) for run in told] == [(2, 3), (1, 3), (0, 3), (None, 3)]
+    assert told[-1]["tally"]["failed"] == 1
 
 
 def test_runs_and_skipped_ticks_stand_together_the_newest_first(shell: Shell) -> None:

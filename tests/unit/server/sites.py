@@ -56,6 +56,26 @@ def register_patient(scheduler: Scheduler) -> None:
     scheduler.add_job(fail, cron("0 0 1 1 *"), "patient", retry=retry)
 
 
+def register_sharded(scheduler: Scheduler) -> None:
+    """A job of three shards, of which the second fails."""
+
+    async def work(run: RunContext) -> None:
+        if run.shard == 1:
+            raise RuntimeError(f"no {run.shard} of {run.shards}")
+
+    scheduler.add_job(work, cron("0 0 1 1 *"), "sharded", shards=3)
+
+
+async def ended_shards(scheduler: Scheduler) -> RunInfo:
+    """A run of that job, triggered, and waited for."""
+    await scheduler.trigger("sharded")
+    while True:
+        whole = next(run for run in await scheduler.runs("sharded") if run.shard is None)
+        if whole.ended_at is not None:
+            return whole
+        await asyncio.sleep(0)
+
+
 async def failed_attempt(scheduler: Scheduler) -> RunInfo:
     """A run of that job, triggered, and waited for to fail the first time."""
     await scheduler.trigger("patient")

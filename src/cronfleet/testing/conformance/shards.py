@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 
@@ -23,6 +24,7 @@ from cronfleet.model import (
     Tally,
 )
 from cronfleet.store import (
+    DUE,
     Backfilled,
     CancelAsked,
     Granted,
@@ -38,6 +40,7 @@ from cronfleet.store import (
 )
 from cronfleet.testing.conformance.base import StoreTests
 from cronfleet.testing.conformance.cancels import cancels
+from cronfleet.testing.conformance.hints import SOON_S
 from cronfleet.testing.samples import (
     HOUR_MS,
     NOON,
@@ -100,6 +103,13 @@ class ShardTests(StoreTests):
         other = await granted(store, pete, PendingClaim(NOON_SHARDS[2]))
         assert (other.run.shard, other.shards, other.attempt) == (2, SHARDS, 1)
         assert other.token > claim.token
+
+    async def test_who_waits_for_hints_is_told_of_the_shards_that_are_left(
+        self, store: Store, olga: SessionId
+    ) -> None:
+        with closing(store.hints(DUE)) as hints:
+            await granted(store, olga, tick())
+            await asyncio.wait_for(hints.next(), SOON_S)
 
     async def test_a_tick_counts_its_shards_and_is_active_as_one(
         self, store: Store, olga: SessionId
