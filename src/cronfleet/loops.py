@@ -11,6 +11,12 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from cronfleet.errors import CronfleetError
+from cronfleet.forks import (
+    begins_anew_when_forked,
+    have_nothing_open_as,
+    leave_to_the_parent,
+    numbers_of,
+)
 
 Result = TypeVar("Result")
 
@@ -80,6 +86,14 @@ class LoopThread:
         self._asked: set[Future[Any]] = set()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
+        begins_anew_when_forked(self)
+
+    def begin_anew(self) -> None:
+        """In a process that was forked, and so lacks the thread: it is over there."""
+        leave_to_the_parent(self._loop, self._thread, self._asked)
+        have_nothing_open_as(_numbers_of(self._loop))
+        self._gate, self._is_over, self._asked = threading.Lock(), threading.Event(), set()
+        self._is_over.set()
 
     @property
     def is_over(self) -> bool:
@@ -173,6 +187,18 @@ class LoopThread:
             self._loop.run_forever()
         finally:
             _end(self._loop)
+
+
+def _numbers_of(loop: Any) -> set[int]:
+    """What it has open: the selector, all that it watches, and how threads wake it.
+
+    None of these has a public name; other loops than asyncio's keep theirs to themselves.
+    """
+    selector = getattr(loop, "_selector", None)
+    watched = selector.get_map().values() if selector else ()
+    return {key.fd for key in watched} | numbers_of(
+        filter(None, (selector, getattr(loop, "_csock", None)))
+    )
 
 
 def _closed() -> CronfleetError:

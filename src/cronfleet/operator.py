@@ -15,6 +15,7 @@ from cronfleet.checking import Check
 from cronfleet.clock import SystemClock
 from cronfleet.cron.zones import tzdata_version
 from cronfleet.errors import CronfleetError, StoreError, StoreUnavailableError
+from cronfleet.forks import begins_anew_when_forked, leave_to_the_parent
 from cronfleet.info import (
     Adoption,
     AuditInfo,
@@ -71,6 +72,13 @@ class Operator:
         self._promise: Promise | None = None
         self.home: asyncio.AbstractEventLoop | None = None
         """The event loop in which the store is open."""
+        begins_anew_when_forked(self)
+
+    def begin_anew(self) -> None:
+        """In a process that was forked: the store is open in the other one."""
+        leave_to_the_parent(self._store, self.home)
+        self._store = self._store.another()
+        self._info = self._promise = self.home = None
 
     async def aclose(self) -> None:
         """Give the store's connections back. For those who only look or order."""

@@ -7,6 +7,7 @@ import contextlib
 import inspect
 import logging
 import os
+import threading
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from datetime import timedelta
@@ -14,11 +15,13 @@ from typing import Literal, TypeVar, Unpack
 
 from cronfleet.calling import calling_program, instance_label
 from cronfleet.cron.zones import tzdata_version
+from cronfleet.ending import stops_when_the_program_ends
 from cronfleet.engine.instance import Instance
 from cronfleet.engine.known import Handler, KnownJob
 from cronfleet.engine.session import Identity
 from cronfleet.engine.times import Times
 from cronfleet.errors import ConfigurationError, CronfleetError, InvalidJobError
+from cronfleet.forks import leave_to_the_parent
 from cronfleet.lock import Lock, Locks
 from cronfleet.lock.acquiring import terms
 from cronfleet.loops import LoopThread, run_to_its_end
@@ -84,9 +87,19 @@ class Scheduler(Operator):
         self._instance: Instance | None = None
         self._working: asyncio.Task[None] | None = None
         self._thread: LoopThread | None = None
+        self._starting = threading.Lock()
+        self._was_forked_at_work = False
         self._locks = Locks(
             self._store, self._clock, self._opened_at_once, open_once, lambda: self.home
         )
+
+    def begin_anew(self) -> None:
+        """In a process that was forked: the instance is in the other one."""
+        leave_to_the_parent(self._instance, self._working, self._thread)
+        self._was_forked_at_work |= self._instance is not None
+        self._instance = self._working = self._thread = None
+        self._starting = threading.Lock()
+        super().begin_anew()
 
     # --- registering
 
@@ -187,17 +200,29 @@ class Scheduler(Operator):
     def start(self) -> None:
         """Work in a thread of its own, for programs that are not asynchronous.
 
-        Returns when this instance has joined; raises as `async with` does.
+        Returns when this instance has joined; raises as `async with` does. A program that ends
+        stops it first. A process that is forked later has no part in it: it works when `start`
+        is called there.
         """
-        if self._thread is not None:
-            raise CronfleetError("the scheduler is started already; stop it first")
+        starting = self._starting
+        if not starting.acquire(blocking=False):
+            raise CronfleetError("the scheduler is being started by another thread")
+        try:
+            if self._thread is not None:
+                raise CronfleetError("the scheduler is started already; stop it first")
+            self._thread = self._in_a_thread()
+        finally:
+            starting.release()
+        stops_when_the_program_ends(self)
+
+    def _in_a_thread(self) -> LoopThread:
         thread = LoopThread("cronfleet")
         try:
             thread.call(self.__aenter__())
         except BaseException:
             thread.close()
             raise
-        self._thread = thread
+        return thread
 
     def stop(self) -> None:
         """Drain what `start` began, and wait for that. Raises CronfleetError in its own coroutines."""
@@ -247,7 +272,14 @@ class Scheduler(Operator):
             self._instance.wake()
 
     def _trouble(self) -> str:
-        return self._instance.trouble if self._instance else super()._trouble()
+        if self._instance is not None:
+            return self._instance.trouble
+        if self._was_forked_at_work:
+            return (
+                "this process was forked from an instance at work, and is none itself: "
+                "it has no session and runs no jobs, unless start() is called in it"
+            )
+        return super()._trouble()
 
     def _store_info(self) -> StoreInfo | None:
         return (self._instance and self._instance.store_info) or super()._store_info()
