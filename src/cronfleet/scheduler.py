@@ -8,10 +8,10 @@ import inspect
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Generator, Iterable
 from contextvars import ContextVar
 from datetime import timedelta
-from typing import Literal, TypeVar, Unpack
+from typing import Any, Literal, TypeVar, Unpack
 
 from cronfleet.calling import calling_program, instance_label
 from cronfleet.cron.zones import tzdata_version
@@ -35,6 +35,7 @@ from cronfleet.stores import open_store
 log: logging.Logger = logging.getLogger(__name__)
 
 AnyHandler = TypeVar("AnyHandler", bound=Handler)
+Told = TypeVar("Told")
 
 PATIENCE = timedelta(seconds=60)
 """How long a store that is not up yet is waited for."""
@@ -87,7 +88,7 @@ class Scheduler(Operator):
         self._instance: Instance | None = None
         self._working: asyncio.Task[None] | None = None
         self._thread: LoopThread | None = None
-        self._starting = threading.Lock()
+        self._gate = threading.Lock()
         self._was_forked_at_work = False
         self._locks = Locks(
             self._store, self._clock, self._opened_at_once, open_once, lambda: self.home
@@ -98,7 +99,7 @@ class Scheduler(Operator):
         leave_to_the_parent(self._instance, self._working, self._thread)
         self._was_forked_at_work |= self._instance is not None
         self._instance = self._working = self._thread = None
-        self._starting = threading.Lock()
+        self._gate = threading.Lock()
         super().begin_anew()
 
     # --- registering
@@ -204,28 +205,48 @@ class Scheduler(Operator):
         stops it first. A process that is forked later has no part in it: it works when `start`
         is called there.
         """
-        starting = self._starting
-        if not starting.acquire(blocking=False):
-            raise CronfleetError("the scheduler is being started by another thread")
-        try:
-            if self._thread is not None:
+        with self._making_thread(waits=False):
+            if self._instance is not None:
                 raise CronfleetError("the scheduler is started already; stop it first")
-            self._thread = self._in_a_thread()
-        finally:
-            starting.release()
+            thread = self._thread or LoopThread("cronfleet")
+            try:
+                thread.call(self.__aenter__())
+            except BaseException:
+                self._thread = None
+                thread.close()
+                raise
+            self._thread = thread
         stops_when_the_program_ends(self)
 
-    def _in_a_thread(self) -> LoopThread:
-        thread = LoopThread("cronfleet")
+    def call(self, verb: Coroutine[Any, Any, Told]) -> Told:
+        """Wait for one of its coroutines, in a program or handler that is not asynchronous.
+
+        As in `scheduler.call(scheduler.trigger("report"))`. Without `start` the store stays open
+        in a thread until `stop`, or the program's end. Raises CronfleetError in coroutines.
+        """
+        _refuse_in_coroutines(verb)
+        if self._thread is None and self.home is not None:
+            return run_to_its_end(verb)  # It finds its way to where the store is open.
+        with self._making_thread(waits=True):
+            thread = self._thread = self._thread or LoopThread("cronfleet")
+        stops_when_the_program_ends(self)
+        return thread.call(verb)
+
+    @contextlib.contextmanager
+    def _making_thread(self, *, waits: bool) -> Generator[None]:
+        gate = self._gate
+        if not gate.acquire(blocking=waits):
+            raise CronfleetError("the scheduler is being started by another thread")
         try:
-            thread.call(self.__aenter__())
-        except BaseException:
-            thread.close()
-            raise
-        return thread
+            yield
+        finally:
+            gate.release()
 
     def stop(self) -> None:
-        """Drain what `start` began, and wait for that. Raises CronfleetError in its own coroutines."""
+        """Drain what `start` began, give back what `call` opened, and wait for that.
+
+        Raises CronfleetError in its own coroutines.
+        """
         thread = self._thread
         if thread is None:
             return
@@ -292,6 +313,13 @@ def _tell_if_failed(working: asyncio.Task[None]) -> None:
     """At once: the block that it works in may last long."""
     if not working.cancelled() and (error := working.exception()):
         log.error("this instance has ended, it claims nothing any more: %r", error)
+
+
+def _refuse_in_coroutines(verb: Coroutine[Any, Any, object]) -> None:
+    with contextlib.suppress(RuntimeError):
+        asyncio.get_running_loop()
+        verb.close()
+        raise CronfleetError("in a coroutine, await it rather than call() it, which would block")
 
 
 def _times(session_ttl: timedelta, drain_timeout: timedelta, patience: timedelta) -> Times:
