@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import secrets
 import signal
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
@@ -35,11 +38,23 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     return url
 
 
+PROGRAMS = "celery|cronfleet|gunicorn|python|uvicorn"
+
+
+def printed(example: str, line: int = 0) -> list[str]:
+    """What an example's first lines say to type, for this Python."""
+    text = ast.get_docstring(ast.parse((EXAMPLES / example).read_text())) or ""
+    commands = re.findall(rf"^(?:{PROGRAMS}) [^#\n]+", text, re.MULTILINE)
+    program, *words = commands[line].replace("examples", str(EXAMPLES)).split()
+    return words if program == "python" else ["-m", program, *words]
+
+
 class Fleet:
     """What the store has on record, as seen from outside."""
 
-    def __init__(self, store: str) -> None:
+    def __init__(self, store: str, job: str = "greet") -> None:
         self._scheduler = Scheduler(store, program="looker")
+        self.job = job
 
     @property
     def instances(self) -> list[InstanceInfo]:
@@ -47,11 +62,11 @@ class Fleet:
 
     @property
     def runs(self) -> list[RunInfo]:
-        return self._scheduler.call(self._scheduler.runs("greet", limit=200))
+        return self._scheduler.call(self._scheduler.runs(self.job, limit=200))
 
     @property
     def gaps(self) -> list[GapInfo]:
-        return self._scheduler.call(self._scheduler.gaps("greet"))
+        return self._scheduler.call(self._scheduler.gaps(self.job))
 
     def close(self) -> None:
         self._scheduler.stop()
@@ -64,11 +79,6 @@ def fleet(store: str) -> Iterator[Fleet]:
     fleet.close()
 
 
-def greetings(said: list[str]) -> Counter[str]:
-    """How often the handler spoke for each fire time."""
-    return Counter(re.findall(r"greet (\S+)", "".join(said)))
-
-
 def assert_one_run_a_tick(fleet: Fleet, said: list[str]) -> None:
     """Each second has one run, or a gap: one that is due before the last has ended is skipped."""
     ticks = [run.fire_time for run in fleet.runs if run.kind == "tick"]
@@ -76,9 +86,18 @@ def assert_one_run_a_tick(fleet: Fleet, said: list[str]) -> None:
     seconds = sorted(ticks + gaps)
     assert seconds == [seconds[0] + SECOND * n for n in range(len(seconds))]
     assert {run.state for run in fleet.runs} == {"succeeded"}
-    greetings = Counter(re.findall(r"greet (\S+)", "".join(said)))
+    greetings = Counter(re.findall(rf"{fleet.job} (\S+)", "".join(said)))
     assert {tick.isoformat() for tick in ticks} <= greetings.keys()
     assert set(greetings.values()) == {1}
+
+
+def assert_django_orders(base: str, instance: Process) -> None:
+    """A view orders a run, whose handler finds what another view has written."""
+    assert httpx.post(f"{base}/orders", timeout=30).json() == {"open": 1}
+    instance.until(" 1 open")
+    httpx.post(f"{base}/orders/close", timeout=30).raise_for_status()
+    instance.until(" 0 open")
+    assert httpx.get(f"{base}/orders", timeout=30).json() == {"open": 0}
 
 
 def until_greeted(server: Process, times: int) -> None:
@@ -96,8 +115,8 @@ def assert_orders(base: str, fleet: Fleet) -> None:
 def test_one_file_runs_in_as_many_processes_as_you_like(
     tmp_path: Path, store: str, fleet: Fleet
 ) -> None:
-    program = str(EXAMPLES / "one_file.py")
-    with Process(tmp_path, program) as one, Process(tmp_path, program) as two:
+    command = printed("one_file.py")
+    with Process(tmp_path, *command) as one, Process(tmp_path, *command) as two:
         eventually(lambda: len(fleet.instances) == 2, within_s=30)
         eventually(lambda: len(fleet.runs) >= 3, within_s=30)
         assert (one.stop(), two.stop()) == (0, 0)
@@ -107,8 +126,7 @@ def test_one_file_runs_in_as_many_processes_as_you_like(
 
 def test_fastapi_works_while_its_workers_serve(tmp_path: Path, store: str, fleet: Fleet) -> None:
     port = free_port()
-    command = ["-m", "uvicorn", "--app-dir", str(EXAMPLES), "--port", str(port), "--workers", "2"]
-    with Process(tmp_path, *command, "fastapi_app:app") as server:
+    with Process(tmp_path, *printed("fastapi_app.py"), "--port", str(port)) as server:
         until_greeted(server, 2)
         eventually(lambda: len(fleet.instances) == 2, within_s=30)
         assert_orders(f"http://127.0.0.1:{port}", fleet)
@@ -121,15 +139,38 @@ def test_fastapi_works_while_its_workers_serve(tmp_path: Path, store: str, fleet
 def test_flask_behind_four_workers_has_one_run_a_tick(
     tmp_path: Path, store: str, fleet: Fleet
 ) -> None:
-    port = free_port()
-    command = ["-m", "gunicorn", "--pythonpath", str(EXAMPLES), "--bind", f"127.0.0.1:{port}"]
-    settings = ["--config", str(EXAMPLES / "gunicorn.conf.py")]
-    with Process(tmp_path, *command, *settings, "flask_app:app") as server:
+    address = f"127.0.0.1:{free_port()}"
+    with Process(tmp_path, *printed("flask_app.py"), "--bind", address) as server:
         until_greeted(server, 2)
         eventually(lambda: len(fleet.instances) == 4, within_s=30)
-        assert_orders(f"http://127.0.0.1:{port}", fleet)
+        assert_orders(f"http://{address}", fleet)
         server.signal(signal.SIGHUP)  # All workers are replaced.
         until_greeted(server, 4)
         assert server.stop() == 0
     assert fleet.instances == []
     assert_one_run_a_tick(fleet, server.said)
+
+
+def test_a_django_site_has_one_run_a_tick_and_its_views_may_order(
+    tmp_path: Path, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    migrate, work, serve = (printed("django_site/manage.py", line) for line in range(3))
+    check = [*migrate[:1], "makemigrations", "--check"]
+    for command in (migrate, check):
+        subprocess.run([sys.executable, *command], check=True, cwd=tmp_path)
+    address = f"127.0.0.1:{free_port()}"
+    fleet = Fleet(store, "count_orders")
+    with (
+        Process(tmp_path, *serve, "--bind", address),
+        Process(tmp_path, *work) as one,
+        Process(tmp_path, *work) as two,
+    ):
+        eventually(lambda: len(fleet.instances) == 2, within_s=30)
+        eventually(lambda: len(fleet.runs) >= 3, within_s=30)
+        assert one.stop() == 0
+        assert_django_orders(f"http://{address}", two)
+        assert two.stop() == 0
+    assert fleet.instances == []
+    assert_one_run_a_tick(fleet, one.said + two.said)
+    fleet.close()
