@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import secrets
 import signal
@@ -19,11 +18,11 @@ import pytest
 from cronfleet import GapInfo, InstanceInfo, RunInfo, Scheduler
 from tests.apps.processes import Process
 from tests.fleet.rig import eventually
+from tests.integrations.examples import printed
 from tests.servers import Server, free_port
 
 pytestmark = [pytest.mark.fleet, pytest.mark.timeout(120)]
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
 SECOND = timedelta(seconds=1)
 
 
@@ -35,18 +34,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
         server = request.getfixturevalue("redis_server")
     url = server.url if server else f"sqlite:///{tmp_path}/cronfleet.db"
     monkeypatch.setenv("CRONFLEET_STORE", url)
+    monkeypatch.setenv("HOME", str(tmp_path))  # Where gunicorn puts its control socket.
     return url
-
-
-PROGRAMS = "celery|cronfleet|gunicorn|python|uvicorn"
-
-
-def printed(example: str, line: int = 0) -> list[str]:
-    """What an example's first lines say to type, for this Python."""
-    text = ast.get_docstring(ast.parse((EXAMPLES / example).read_text())) or ""
-    commands = re.findall(rf"^(?:{PROGRAMS}) [^#\n]+", text, re.MULTILINE)
-    program, *words = commands[line].replace("examples", str(EXAMPLES)).split()
-    return words if program == "python" else ["-m", program, *words]
 
 
 class Fleet:
