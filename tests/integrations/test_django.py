@@ -69,7 +69,7 @@ def test_the_settings_are_what_a_scheduler_takes(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize(
     ("given", "said"),
-    [({"STOER": "memory:"}, "it knows STORE, FLEET"), ({"SESSION_TTL": 5}, "write a timedelta")],
+    [({"SROTE": "memory:"}, "it knows STORE, FLEET"), ({"SESSION_TTL": 5}, "write a timedelta")],
 )
 def test_a_setting_that_cannot_be_is_told(
     monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], said: str

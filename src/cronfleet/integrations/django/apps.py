@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from django.apps import AppConfig  # pyright: ignore[reportMissingTypeStubs]
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+
+    class AppConfig:  # Django has no types.
+        """As Django's."""
+else:
+    from django.apps import AppConfig
 
 
 class CronfleetConfig(AppConfig):
     """It has no models."""
 
-    name = "cronfleet.integrations.django"
-    label = "cronfleet"
-    verbose_name = "Cronfleet"
+    name: str = "cronfleet.integrations.django"
+    label: str = "cronfleet"
+    verbose_name: str = "Cronfleet"

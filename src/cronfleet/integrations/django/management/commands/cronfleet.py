@@ -5,16 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-
-from django.core.management.base import (  # pyright: ignore[reportMissingTypeStubs]
-    BaseCommand,
-    CommandError,
-)
+from typing import TYPE_CHECKING, TextIO
 
 from cronfleet import CronfleetError, Scheduler
 from cronfleet.integrations.django import get_scheduler
 from cronfleet.loops import run_to_its_end
 from cronfleet.signals import StopSignals
+
+if TYPE_CHECKING:
+
+    class BaseCommand:  # Django has no types.
+        """As Django's."""
+
+        stdout: TextIO
+
+    class CommandError(Exception):
+        """As Django's."""
+else:
+    from django.core.management.base import BaseCommand, CommandError
 
 
 class Command(BaseCommand):
@@ -23,7 +31,7 @@ class Command(BaseCommand):
     help = (
         "Run the jobs of every app's cron.py until SIGTERM or SIGINT; as many at once as you like."
     )
-    requires_migrations_checks = True
+    requires_migrations_checks: bool = True
 
     def handle(self, **_: object) -> None:
         """Raises CommandError when it cannot begin."""
@@ -44,7 +52,7 @@ class Command(BaseCommand):
             await scheduler.work_until(signals.stop)
 
     def _say(self, line: str) -> None:
-        self.stdout.write(line)  # pyright: ignore[reportUnknownMemberType]
+        self.stdout.write(line)
         self.stdout.flush()
 
 
