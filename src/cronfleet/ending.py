@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
+from collections.abc import Callable
 from importlib import import_module
 from typing import Protocol
 from weakref import WeakSet
@@ -32,7 +34,9 @@ def stops_when_the_program_ends(work: AtWork) -> None:
     # What `atexit` calls comes too late: by then no pool of threads takes any work. These are
     # called the last first, so before those of the pools, which must be there already.
     import_module("concurrent.futures.thread")
-    threading._register_atexit(_stop_all)  # noqa: SLF001 # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+    register: Callable[[Callable[[], None]], object]
+    register = getattr(threading, "_register_atexit", atexit.register)  # It has no public name.
+    register(_stop_all)
     _is_registered = True
 
 

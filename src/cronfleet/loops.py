@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import CancelledError, Future, InvalidStateError
+from concurrent.futures import CancelledError, Future, InvalidStateError, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -81,6 +81,7 @@ class LoopThread:
 
     def __init__(self, name: str) -> None:
         self._loop = asyncio.new_event_loop()
+        self._loop.set_default_executor(_pool_at_hand())
         self._is_over = threading.Event()
         self._gate = threading.Lock()
         self._asked: set[Future[Any]] = set()
@@ -187,6 +188,13 @@ class LoopThread:
             self._loop.run_forever()
         finally:
             _end(self._loop)
+
+
+def _pool_at_hand() -> ThreadPoolExecutor:
+    """With a thread in it already: when the program ends, no new ones can be made."""
+    pool = ThreadPoolExecutor(thread_name_prefix="asyncio")
+    pool.submit(int).result()
+    return pool
 
 
 def _numbers_of(loop: Any) -> set[int]:

@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import queue
 import sys
 import threading
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -91,10 +93,11 @@ def looks(program: Program) -> object:
     (before,) = program.ask(scheduler.instances())
 
     def child() -> object:
+        threads = _threads()
         scheduler.stop()
         detail = program.detail
         instances = len(asyncio.run(_asked(scheduler)))
-        return {"detail": detail, "threads": _threads(), "instances": instances}
+        return {"detail": detail, "threads": threads, "instances": instances}
 
     said = in_child(child)
     runs = program.runs(2)
@@ -183,6 +186,23 @@ def many(program: Program) -> object:
     return {"faults": len(faults), "ready": ready}
 
 
+def pools(program: Program) -> object:
+    """A handler that has its work done by processes, in the way that is Linux' habit."""
+    answers: queue.SimpleQueue[list[int]] = queue.SimpleQueue()
+
+    def with_a_pool(run: RunContext) -> None:
+        with get_context("fork").Pool(2) as pool:
+            answers.put(pool.map(abs, [-1, -2, -3]))
+
+    program.scheduler.add_job(with_a_pool, every(SECOND), "with-a-pool")
+    program.scheduler.start()
+    said = [answers.get(), answers.get()]
+    program.runs(2)
+    ready = program.ask(program.scheduler.health()).ready
+    program.scheduler.stop()
+    return {"said": said, "ready": ready}
+
+
 def before(program: Program) -> object:
     """Made here and started in two children only, as by `gunicorn --preload`."""
 
@@ -231,7 +251,7 @@ def ends(program: Program) -> object:
 
 
 SCENARIOS = {
-    each.__name__: each for each in (looks, has_nothing, starts, many, before, twice, ends)
+    each.__name__: each for each in (looks, has_nothing, starts, many, pools, before, twice, ends)
 }
 
 if __name__ == "__main__":

@@ -63,6 +63,10 @@ def test_forks_in_the_middle_of_its_work_harm_nothing(store: str) -> None:
     assert said("many", store) == [{"faults": 0, "ready": True}]
 
 
+def test_a_handler_may_have_its_work_done_by_forked_processes(store: str) -> None:
+    assert said("pools", store) == [{"said": [[1, 2, 3]] * 2, "ready": True}]
+
+
 def test_what_is_made_before_a_fork_can_be_started_after_it(store: str) -> None:
     here = "this is no instance at work"
     assert said("before", store) == [{"ran there": True, "then there": True, "here": here}]
