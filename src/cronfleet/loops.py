@@ -6,11 +6,17 @@ import asyncio
 import inspect
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import CancelledError, Future, InvalidStateError
+from concurrent.futures import CancelledError, Future, InvalidStateError, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
 
 from cronfleet.errors import CronfleetError
+from cronfleet.forks import (
+    begins_anew_when_forked,
+    have_nothing_open_as,
+    leave_to_the_parent,
+    numbers_of,
+)
 
 Result = TypeVar("Result")
 
@@ -75,11 +81,20 @@ class LoopThread:
 
     def __init__(self, name: str) -> None:
         self._loop = asyncio.new_event_loop()
+        self._loop.set_default_executor(_pool_at_hand())
         self._is_over = threading.Event()
         self._gate = threading.Lock()
         self._asked: set[Future[Any]] = set()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
+        begins_anew_when_forked(self)
+
+    def begin_anew(self) -> None:
+        """In a process that was forked, and so lacks the thread: it is over there."""
+        leave_to_the_parent(self._loop, self._thread, self._asked)
+        have_nothing_open_as(_numbers_of(self._loop))
+        self._gate, self._is_over, self._asked = threading.Lock(), threading.Event(), set()
+        self._is_over.set()
 
     @property
     def is_over(self) -> bool:
@@ -173,6 +188,25 @@ class LoopThread:
             self._loop.run_forever()
         finally:
             _end(self._loop)
+
+
+def _pool_at_hand() -> ThreadPoolExecutor:
+    """With a thread in it already: when the program ends, no new ones can be made."""
+    pool = ThreadPoolExecutor(thread_name_prefix="asyncio")
+    pool.submit(int).result()
+    return pool
+
+
+def _numbers_of(loop: Any) -> set[int]:
+    """What it has open: the selector, all that it watches, and how threads wake it.
+
+    None of these has a public name; other loops than asyncio's keep theirs to themselves.
+    """
+    selector = getattr(loop, "_selector", None)
+    watched = selector.get_map().values() if selector else ()
+    return {key.fd for key in watched} | numbers_of(
+        filter(None, (selector, getattr(loop, "_csock", None)))
+    )
 
 
 def _closed() -> CronfleetError:

@@ -21,6 +21,7 @@ from cronfleet.errors import (
     StoreError,
     StoreUnavailableError,
 )
+from cronfleet.forks import begins_anew_when_forked, leave_to_the_parent
 from cronfleet.info import (
     Adoption,
     AuditInfo,
@@ -79,6 +80,13 @@ class Operator:
         self._promise: Promise | None = None
         self.home: asyncio.AbstractEventLoop | None = None
         """The event loop in which the store is open."""
+        begins_anew_when_forked(self)
+
+    def begin_anew(self) -> None:
+        """In a process that was forked: the store is open in the other one."""
+        leave_to_the_parent(self._store, self.home)
+        self._store = self._store.another()
+        self._info = self._promise = self.home = None
 
     def _turn_to(self, store: Store, clock: Clock) -> None:
         """Work with another store, which is not open yet."""

@@ -8,15 +8,17 @@ import copy
 import inspect
 import logging
 import os
-from collections.abc import Callable, Generator, Iterable, Mapping
+import threading
+from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal, TypeVar, Unpack
+from typing import Any, Literal, TypeVar, Unpack
 
 from cronfleet.calling import calling_program, instance_label
 from cronfleet.clock import Clock
 from cronfleet.cron.zones import tzdata_version
+from cronfleet.ending import stops_when_the_program_ends
 from cronfleet.engine.instance import Instance
 from cronfleet.engine.isolated.address import check_address
 from cronfleet.engine.isolated.inside import is_spawned, refuse_to_work
@@ -24,6 +26,7 @@ from cronfleet.engine.known import Handler, KnownJob
 from cronfleet.engine.session import Identity
 from cronfleet.engine.times import Times
 from cronfleet.errors import ConfigurationError, CronfleetError, InvalidJobError
+from cronfleet.forks import leave_to_the_parent
 from cronfleet.lock import Lock, Locks
 from cronfleet.lock.acquiring import terms
 from cronfleet.loops import LoopThread, run_to_its_end
@@ -37,6 +40,7 @@ from cronfleet.stores import open_store
 log: logging.Logger = logging.getLogger(__name__)
 
 AnyHandler = TypeVar("AnyHandler", bound=Handler)
+Told = TypeVar("Told")
 
 PATIENCE = timedelta(seconds=60)
 """How long a store that is not up yet is waited for."""
@@ -102,7 +106,17 @@ class Scheduler(Operator):
         self._working: asyncio.Task[None] | None = None
         self._thread: LoopThread | None = None
         self._label = ""
+        self._gate = threading.Lock()
+        self._was_forked_at_work = False
         self._locks = self._new_locks()
+
+    def begin_anew(self) -> None:
+        """In a process that was forked: the instance is in the other one."""
+        leave_to_the_parent(self._instance, self._working, self._thread)
+        self._was_forked_at_work |= self._instance is not None
+        self._instance = self._working = self._thread = None
+        self._gate = threading.Lock()
+        super().begin_anew()
 
     # --- registering
 
@@ -214,23 +228,54 @@ class Scheduler(Operator):
     def start(self) -> None:
         """Work in a thread of its own, for programs that are not asynchronous.
 
-        Returns when this instance has joined; raises as `async with` does. In a process that was
-        spawned for one run it does nothing: the instance is the parent.
+        Returns when this instance has joined; raises as `async with` does. A program that ends
+        stops it first. A process that is forked later has no part in it: it works when `start`
+        is called there. In a process that was spawned for one run it does nothing.
         """
         if is_spawned():
             return
-        if self._thread is not None:
-            raise CronfleetError("the scheduler is started already; stop it first")
-        thread = LoopThread("cronfleet")
+        with self._making_thread(waits=False):
+            if self._instance is not None:
+                raise CronfleetError("the scheduler is started already; stop it first")
+            thread = self._thread or LoopThread("cronfleet")
+            try:
+                thread.call(self.__aenter__())
+            except BaseException:
+                self._thread = None
+                thread.close()
+                raise
+            self._thread = thread
+        stops_when_the_program_ends(self)
+
+    def call(self, verb: Coroutine[Any, Any, Told]) -> Told:
+        """Wait for one of its coroutines, in a program or handler that is not asynchronous.
+
+        As in `scheduler.call(scheduler.trigger("report"))`. Without `start` the store stays open
+        in a thread until `stop`, or the program's end. Raises CronfleetError in coroutines.
+        """
+        _refuse_in_coroutines(verb)
+        if self._thread is None and self.home is not None:
+            return run_to_its_end(verb)  # It finds its way to where the store is open.
+        with self._making_thread(waits=True):
+            thread = self._thread = self._thread or LoopThread("cronfleet")
+        stops_when_the_program_ends(self)
+        return thread.call(verb)
+
+    @contextlib.contextmanager
+    def _making_thread(self, *, waits: bool) -> Generator[None]:
+        gate = self._gate
+        if not gate.acquire(blocking=waits):
+            raise CronfleetError("the scheduler is being started by another thread")
         try:
-            thread.call(self.__aenter__())
-        except BaseException:
-            thread.close()
-            raise
-        self._thread = thread
+            yield
+        finally:
+            gate.release()
 
     def stop(self) -> None:
-        """Drain what `start` began, and wait for that. Raises CronfleetError in its own coroutines."""
+        """Drain what `start` began, give back what `call` opened, and wait for that.
+
+        Raises CronfleetError in its own coroutines.
+        """
         thread = self._thread
         if thread is None:
             return
@@ -311,7 +356,14 @@ class Scheduler(Operator):
             self._instance.wake()
 
     def _trouble(self) -> str:
-        return self._instance.trouble if self._instance else super()._trouble()
+        if self._instance is not None:
+            return self._instance.trouble
+        if self._was_forked_at_work:
+            return (
+                "this process was forked from an instance at work, and is none itself: "
+                "it has no session and runs no jobs, unless start() is called in it"
+            )
+        return super()._trouble()
 
     def _store_info(self) -> StoreInfo | None:
         return (self._instance and self._instance.store_info) or super()._store_info()
@@ -324,6 +376,13 @@ def _tell_if_failed(working: asyncio.Task[None]) -> None:
     """At once: the block that it works in may last long."""
     if not working.cancelled() and (error := working.exception()):
         log.error("this instance has ended, it claims nothing any more: %r", error)
+
+
+def _refuse_in_coroutines(verb: Coroutine[Any, Any, object]) -> None:
+    with contextlib.suppress(RuntimeError):
+        asyncio.get_running_loop()
+        verb.close()
+        raise CronfleetError("in a coroutine, await it rather than call() it, which would block")
 
 
 def _times(session_ttl: timedelta, drain_timeout: timedelta, patience: timedelta) -> Times:

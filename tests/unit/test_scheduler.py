@@ -321,6 +321,43 @@ def test_its_verbs_may_be_called_from_other_event_loops_while_it_is_at_work() ->
     scheduler.stop()
 
 
+def test_a_program_that_is_not_asynchronous_calls_its_verbs_from_any_thread() -> None:
+    scheduler = with_report(MemoryStore())
+    with ThreadPoolExecutor(4) as threads:
+        asked = [threads.submit(lambda: scheduler.call(scheduler.jobs())) for _ in range(20)]
+        assert [each.result() for each in asked] == [[]] * 20
+    scheduler.start()
+    assert scheduler.call(scheduler.trigger("report")).state == "pending"
+    scheduler.stop()
+    assert len(scheduler.call(scheduler.runs("report"))) == 1
+    scheduler.stop()
+
+
+def test_a_handler_in_a_thread_calls_verbs_wherever_its_scheduler_works() -> None:
+    said: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def handler(run: RunContext) -> None:
+        said.put(scheduler.call(scheduler.job_info("report")).state)
+
+    async def work() -> None:
+        async with scheduler:
+            await scheduler.trigger("report")
+            assert await asyncio.to_thread(said.get, timeout=5) == "scheduled"
+
+    scheduler = with_report(MemoryStore(), handler)
+    asyncio.run(work())
+    scheduler.start()
+    scheduler.call(scheduler.trigger("report"))
+    assert said.get(timeout=5) == "scheduled"
+    scheduler.stop()
+
+
+async def test_a_coroutine_awaits_verbs_and_calls_none() -> None:
+    scheduler = with_report(MemoryStore())
+    with pytest.raises(CronfleetError, match="await it"):
+        scheduler.call(scheduler.jobs())
+
+
 def test_a_scheduler_left_open_in_a_loop_that_has_ended_says_what_to_do() -> None:
     scheduler = Scheduler("memory:")
     assert asyncio.run(scheduler.jobs()) == []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from weakref import WeakValueDictionary
 
 from cronfleet.clock import Clock
 from cronfleet.errors import CronfleetError
+from cronfleet.forks import begins_anew_when_forked, leave_to_the_parent
 from cronfleet.holding import Hold, Keeper
 from cronfleet.lock.acquiring import Attempt, opened_in_time
 from cronfleet.lock.turns import Turnstile
@@ -30,7 +30,6 @@ class ThreadSide:
     store: Store
     keeper: Keeper
     locker: Locker
-    pid: int
 
     def keep(self, hold: Hold) -> None:
         """Renew it from now on. Raises CronfleetError when this was closed meanwhile."""
@@ -112,6 +111,14 @@ class Locks:
         self._turnstiles: WeakValueDictionary[str, Turnstile] = WeakValueDictionary()
         self._gate = threading.Lock()
         self._making_side = threading.Lock()  # Held while a store is opened, which may take long.
+        begins_anew_when_forked(self)
+
+    def begin_anew(self) -> None:
+        """In a process that was forked: what is held is held in the other one."""
+        leave_to_the_parent(self._store, self._keeper, self._side)
+        self._store = self._store.another()
+        self._keeper = self._side = self._making = None
+        self._gate, self._making_side = threading.Lock(), threading.Lock()
 
     def turnstile(self, name: str) -> Turnstile:
         """One for each name, as long as somebody holds on to it."""
@@ -135,29 +142,25 @@ class Locks:
         if home is None or home is asyncio.get_running_loop():
             return TaskSide(await opened_in_time(self._opened, attempt), self.keeper, None)
         # Who gives up waiting for a store that is away need not wait for the thread that tries.
-        side = self._side_here() or await in_a_thread(lambda: self.thread_side(attempt))
+        side = self._side or await in_a_thread(lambda: self.thread_side(attempt))
         return TaskSide(side.store, side.keeper, side)
 
     def thread_side(self, attempt: Attempt) -> ThreadSide:
-        """Made when it is first needed, and again in a process that was forked.
+        """Made when it is first needed.
 
         Raises as `opened_in_time` does, and CronfleetError when it is closed meanwhile.
         """
-        closings, side = self._closings, self._side_here()
+        closings, side = self._closings, self._side
         if side is not None:
             return side
         left_s = attempt.left_ms / 1000
         if not self._making_side.acquire(timeout=min(left_s, threading.TIMEOUT_MAX)):
             raise attempt.not_open_yet()
         try:
-            side = self._side = self._side_here() or self._make_side(attempt, closings)
+            side = self._side = self._side or self._make_side(attempt, closings)
         finally:
             self._making_side.release()
         return side
-
-    def _side_here(self) -> ThreadSide | None:
-        side = self._side
-        return side if side is not None and side.pid == os.getpid() else None
 
     def _make_side(self, attempt: Attempt, closings: int) -> ThreadSide:
         """Nothing is made for whoever came before the last closing: nobody would end it."""
@@ -175,7 +178,7 @@ class Locks:
 
     async def _furnish(self, loop: LoopThread, store: Store, attempt: Attempt) -> ThreadSide:
         await opened_in_time(lambda: self._open(store), attempt)
-        return ThreadSide(loop, store, Keeper(self.clock), store.locker(), os.getpid())
+        return ThreadSide(loop, store, Keeper(self.clock), store.locker())
 
     async def aclose(self) -> None:
         """End the thread; what is still held there is lost. Repeatable."""
@@ -185,7 +188,7 @@ class Locks:
         if making is not None:  # Whoever waits for the store there is told.
             await asyncio.to_thread(making.close)
         side, self._side = self._side, None
-        if side is not None and side.pid == os.getpid():
+        if side is not None:
             await asyncio.to_thread(_end, side)
 
 

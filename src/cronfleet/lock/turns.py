@@ -7,22 +7,11 @@ the queue there.
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections import deque
 from collections.abc import Callable
-from weakref import WeakSet
 
-_turnstiles: WeakSet[Turnstile] = WeakSet()
-
-
-def _begin_anew() -> None:
-    """In a process that was forked: the tasks and threads that waited are in the other one."""
-    for turnstile in _turnstiles:
-        turnstile.begin_anew()
-
-
-os.register_at_fork(after_in_child=_begin_anew)
+from cronfleet.forks import begins_anew_when_forked
 
 
 class Turnstile:
@@ -30,10 +19,10 @@ class Turnstile:
 
     def __init__(self) -> None:
         self.begin_anew()
-        _turnstiles.add(self)
+        begins_anew_when_forked(self)
 
     def begin_anew(self) -> None:
-        """Forget who waits, and whose turn it is."""
+        """Forget who waits, and whose turn it is: in a fork they are in the other process."""
         self._lock = threading.Lock()
         self._waiting: deque[Callable[[], None]] = deque()
         self._is_taken = False

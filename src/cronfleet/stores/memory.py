@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from cronfleet.clock import Clock, SystemClock
+from cronfleet.forks import begins_anew_when_forked
 from cronfleet.model import (
     HELD,
     SUCCEEDED,
@@ -50,6 +51,11 @@ class MemoryStore(SteppedStore):
     def __init__(self, clock: Clock | None = None) -> None:
         super().__init__()
         self._records = _MemoryRecords(clock or SystemClock())
+        self.begin_anew()
+        begins_anew_when_forked(self)
+
+    def begin_anew(self) -> None:
+        """In a process that was forked: no thread of the parent's is in the middle of a step."""
         # The renewal thread and the event loop both step.
         self._lock = threading.Lock()
 

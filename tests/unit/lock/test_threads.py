@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +24,6 @@ from cronfleet import (
 from cronfleet.clock import SystemClock
 from cronfleet.lock import Lock, Locks
 from cronfleet.lock.acquiring import Attempt, terms
-from cronfleet.lock.turns import _begin_anew
 from cronfleet.store import StoreInfo
 from tests.fleet.rig import eventually
 from tests.unit.engine.scripted_store import ScriptedStore, first, lost_answer, lost_request
@@ -201,7 +199,7 @@ def test_a_forked_process_waits_for_no_turn_of_the_other(scheduler: Scheduler) -
     lock = scheduler.lock("stock")
     with lock:
         assert lock._turnstile.at_once() is None
-        _begin_anew()  # As os.fork does in the child.
+        lock._turnstile.begin_anew()  # As os.fork does in the child.
         assert lock._turnstile.at_once() is not None
 
 
@@ -215,12 +213,10 @@ def test_a_forked_process_has_a_thread_of_its_own(store: ScriptedStore) -> None:
         pass
     attempt = Attempt(lock._terms, SystemClock())
     before = locks.thread_side(attempt)
-    pid = os.getpid()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "getpid", lambda: pid + 1)
-        with lock:
-            assert locks.thread_side(attempt) is not before
-        asyncio.run(locks.aclose())
+    locks.begin_anew()  # As os.fork does in the child.
+    with lock:
+        assert locks.thread_side(attempt) is not before
+    asyncio.run(locks.aclose())
     before.loop.close()
 
 

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias, TypeVar
 import psycopg
 from psycopg.rows import dict_row
 
+from cronfleet.forks import stays_with_the_parent
 from cronfleet.stores.postgres.address import Address
 from cronfleet.stores.postgres.links import (
     CANCEL_SHARE,
@@ -78,6 +79,7 @@ class BlockingLink:
             )
         except psycopg.Error as error:
             raise in_our_words(self._address.name, error) from error
+        stays_with_the_parent(connection)
         connection.add_notice_handler(self._watched.notice)
         return connection
 

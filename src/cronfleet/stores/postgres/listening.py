@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import tuple_row
 
+from cronfleet.forks import stays_with_the_parent
 from cronfleet.stores.hub import Hub
 from cronfleet.stores.postgres.address import Address
 from cronfleet.stores.postgres.links import OPTIONS
@@ -62,6 +63,7 @@ class Listening:
         connection = await psycopg.AsyncConnection[tuple[Any, ...]].connect(
             **self._address.parameters(), **OPTIONS, row_factory=tuple_row
         )
+        stays_with_the_parent(connection)
         async with connection:
             if await self._is_pooled(connection):
                 log.info(

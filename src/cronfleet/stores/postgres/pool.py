@@ -11,6 +11,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from cronfleet.errors import StoreUnavailableError
+from cronfleet.forks import stays_with_the_parent
 from cronfleet.stores.postgres.address import Address
 from cronfleet.stores.postgres.links import (
     CANCEL_SHARE,
@@ -101,6 +102,7 @@ class Pool:
             connection = await self._within(ends_at, connecting, "it takes no connection")
         except psycopg.Error as error:
             raise in_our_words(self._address.name, error) from error
+        stays_with_the_parent(connection)
         return _Link(connection, self._address, self._statements)
 
     async def _within(self, ends_at: float, awaited: Awaitable[Answer], what: str) -> Answer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from cronfleet.clock import Clock
@@ -14,6 +14,7 @@ from cronfleet.model import JobName
 from cronfleet.promise import SqliteFacts
 from cronfleet.store import Fault, FaultKind
 from cronfleet.stores.sqlite.files import StoreFile, file_system_of
+from cronfleet.stores.sqlite.forking import GATE
 from cronfleet.stores.sqlite.records import SqliteRecords
 from cronfleet.stores.sqlite.statements import migrations, split
 
@@ -61,27 +62,49 @@ class Connection:
         self._file = file
         self._lock_timeout_s = lock_timeout_ms / 1000
         self._deadline = 0.0
-        with self._explained():
-            self._sqlite = sqlite3.connect(
-                file.path,
-                timeout=0,
-                isolation_level=None,
-                check_same_thread=False,
-            )
+        self._clock = clock
+        self._is_parked = self._is_given_back = False
+        with self._explained(), GATE.no_fork():
+            self._connect()
+        GATE.add(self)
+
+    def _connect(self) -> None:
+        self._sqlite = sqlite3.connect(
+            self._file.path,
+            timeout=0,
+            isolation_level=None,
+            check_same_thread=False,
+        )
         self._sqlite.row_factory = sqlite3.Row
-        self._records = SqliteRecords(self._sqlite, clock)
+        self._records = SqliteRecords(self._sqlite, self._clock)
 
     def close(self) -> None:
         """Give it back. Repeatable."""
-        with self._explained():
+        with self._explained(), GATE.no_fork():
+            self._is_parked, self._is_given_back = False, True
             self._sqlite.close()
+
+    def park(self) -> None:
+        """Close it while the process is forked; whoever uses it next opens it again."""
+        self._is_parked = not self._is_given_back
+        with suppress(sqlite3.Error):
+            self._sqlite.close()
+
+    @contextmanager
+    def _in_use(self) -> Generator[None]:
+        with self._explained(), GATE.no_fork():
+            if self._is_parked:
+                self._connect()
+                self._patiently(self._set_up)
+                self._is_parked = False
+            yield
 
     # --- setting up
 
     def set_up(self) -> None:
         """Choose the journal and bring the tables up to date: repeatable, and by all at once."""
         self._set_deadline()
-        with self._explained():
+        with self._in_use():
             self._patiently(self._set_up)
 
     def _set_up(self) -> None:
@@ -115,7 +138,7 @@ class Connection:
     def facts(self) -> SqliteFacts:
         """How it is set up."""
         self._set_deadline()
-        with self._explained():
+        with self._in_use():
             journal, synchronous = self._patiently(lambda: (self._journal(), self._synchronous()))
         folder = self._file.path.parent.resolve()
         return SqliteFacts(sqlite3.sqlite_version, journal, synchronous, file_system_of(folder))
@@ -123,7 +146,7 @@ class Connection:
     def damage(self) -> list[Fault]:
         """Whether the file is whole."""
         self._set_deadline()
-        with self._explained():
+        with self._in_use():
             said = self._patiently(
                 lambda: self._sqlite.execute("PRAGMA quick_check(10)").fetchall()
             )
@@ -172,7 +195,7 @@ class Connection:
         """Lend the tables. What is written is committed at the end, all of it or nothing."""
         self._file.check()
         self._set_deadline()
-        with self._explained(), self._committed():
+        with self._in_use(), self._committed():
             self._begin(writes=writes)
             self._file.check()  # Again: the lock may have been long in coming.
             self._records.read_clock()

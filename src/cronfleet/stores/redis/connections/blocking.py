@@ -14,6 +14,7 @@ from redis.exceptions import ConnectionError as NoConnectionError
 from redis.exceptions import MovedError, RedisError
 from redis.retry import Retry
 
+from cronfleet.forks import stays_with_the_parent
 from cronfleet.stores.redis.connections.address import Address
 from cronfleet.stores.redis.connections.finding import finder_of
 from cronfleet.stores.redis.connections.options import (
@@ -124,6 +125,7 @@ class Connection:
     def _connect(self, options: dict[str, Any]) -> Any:
         connection = _class(self._address, options)(retry=Retry(NoBackoff(), 0), **options)
         connection.connect()
+        stays_with_the_parent(connection._sock)  # noqa: SLF001 - it has no public name
         return connection
 
 
