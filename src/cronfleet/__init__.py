@@ -21,6 +21,7 @@ from cronfleet.errors import (
     UnknownJobError,
     UnknownRunError,
 )
+from cronfleet.events import Alert, AlertKind
 from cronfleet.info import (
     Adoption,
     AuditInfo,
@@ -41,6 +42,8 @@ from cronfleet.scheduler import Scheduler
 
 __all__ = [
     "Adoption",
+    "Alert",
+    "AlertKind",
     "AuditInfo",
     "BackfillInfo",
     "Condition",

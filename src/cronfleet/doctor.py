@@ -10,7 +10,7 @@ from enum import StrEnum
 from cronfleet.clock import Clock
 from cronfleet.errors import StoreError, StoreRefusedError, StoreUnavailableError
 from cronfleet.info import moment
-from cronfleet.model import InstanceRecord, JobName, ProgramName
+from cronfleet.model import InstanceRecord, JobName, ProgramName, Reason
 from cronfleet.store import Store, StoreInfo
 
 CLOCK_READINGS = 5
@@ -148,7 +148,17 @@ async def _jobs(store: Store, part: Part) -> Finding:
             "use another CRONFLEET_FLEET"
         )
         return Finding("jobs", Condition.SETTING, said)
-    return await _overdue(store, part)
+    return await _poisoned(store, part) or await _overdue(store, part)
+
+
+async def _poisoned(store: Store, part: Part) -> Finding | None:
+    """A job that kills its instances: it stays paused until a person has looked."""
+    known = [await store.job(name) for name in sorted(part.jobs)]
+    poisoned = [job for job in known if job and job.paused_reason is Reason.POISONED]
+    if not poisoned:
+        return None
+    said = "; ".join(f"{job.name} is poisoned: {job.paused_why}" for job in poisoned)
+    return Finding("jobs", Condition.WRONG, f"{said}; mend it, then `cronfleet resume` it")
 
 
 async def _overdue(store: Store, part: Part) -> Finding:

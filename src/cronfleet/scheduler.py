@@ -19,6 +19,7 @@ from cronfleet.engine.known import Handler, KnownJob
 from cronfleet.engine.session import Identity
 from cronfleet.engine.times import Times
 from cronfleet.errors import ConfigurationError, CronfleetError, InvalidJobError
+from cronfleet.events import Alert
 from cronfleet.lock import Lock, Locks
 from cronfleet.lock.acquiring import terms
 from cronfleet.loops import LoopThread, run_to_its_end
@@ -57,6 +58,9 @@ class Scheduler(Operator):
     same for the whole fleet if you can. Its verbs may be called from any event loop while it is
     at work; they run in the one in which it works.
 
+    `on_alert` is called with an `Alert`, in the event loop in which it works, when a person is
+    needed; the same is logged as an error. Whatever it raises is logged.
+
     Raises ConfigurationError or MissingExtraError for a store that cannot be had.
     """
 
@@ -70,6 +74,7 @@ class Scheduler(Operator):
         drain_timeout: timedelta = timedelta(seconds=25),
         patience: timedelta = PATIENCE,
         on_store_reset: Literal["stop", "continue"] = "stop",
+        on_alert: Callable[[Alert], object] | None = None,
     ) -> None:
         self._fleet = fleet or os.environ.get("CRONFLEET_FLEET") or "default"
         given = store or default_store.get()
@@ -80,6 +85,7 @@ class Scheduler(Operator):
             url = open_store(url, self._fleet, self._times.call_ms)
         super().__init__(url, patience, program)
         self._adopts = on_store_reset == "continue"
+        self._alert = _alert_by(on_alert)
         self._jobs: dict[str, KnownJob] = {}
         self._instance: Instance | None = None
         self._working: asyncio.Task[None] | None = None
@@ -131,7 +137,9 @@ class Scheduler(Operator):
         await self._open()
         await self._say_promise()
         identity = Identity(self._program, instance_label(), tzdata_version(), self._adopts)
-        instance = Instance(self._store, self._clock, self._times, identity, dict(self._jobs))
+        instance = Instance(
+            self._store, self._clock, self._times, identity, dict(self._jobs), alert=self._alert
+        )
         self._working = asyncio.create_task(instance.run(), name="cronfleet-instance")
         self._instance = instance
         joined = asyncio.create_task(instance.joined.wait())
@@ -249,6 +257,16 @@ def _tell_if_failed(working: asyncio.Task[None]) -> None:
     """At once: the block that it works in may last long."""
     if not working.cancelled() and (error := working.exception()):
         log.error("this instance has ended, it claims nothing any more: %r", error)
+
+
+def _alert_by(on_alert: Callable[[Alert], object] | None) -> Callable[[Alert], object]:
+    if inspect.iscoroutinefunction(on_alert):
+        raise ConfigurationError("on_alert must be a plain function: nobody would await its answer")
+    return on_alert or _nobody
+
+
+def _nobody(_: Alert) -> None:
+    """It is in the log."""
 
 
 def _times(session_ttl: timedelta, drain_timeout: timedelta, patience: timedelta) -> Times:
