@@ -22,6 +22,7 @@ from cronfleet.errors import (
     UnknownJobError,
     UnknownRunError,
 )
+from cronfleet.events import Alert, AlertKind
 from cronfleet.info import (
     Adoption,
     AuditInfo,
@@ -42,6 +43,8 @@ from cronfleet.scheduler import Scheduler
 
 __all__ = [
     "Adoption",
+    "Alert",
+    "AlertKind",
     "AuditInfo",
     "BackfillInfo",
     "ClockMark",

@@ -93,7 +93,7 @@ class _Past:
             return False
         if _lies_in(fire_time, self.filled):
             return True
-        was_tick = self.job.created_at < fire_time <= self.job.watermark
+        was_tick = self.job.since <= fire_time <= self.job.watermark
         return was_tick and not _lies_in(fire_time, self.skipped)
 
 

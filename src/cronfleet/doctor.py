@@ -10,7 +10,7 @@ from enum import StrEnum
 from cronfleet.clock import Clock
 from cronfleet.errors import StoreError, StoreRefusedError, StoreUnavailableError
 from cronfleet.info import moment
-from cronfleet.model import InstanceRecord, Instant, JobName, JobRecord, ProgramName
+from cronfleet.model import InstanceRecord, Instant, JobName, JobRecord, ProgramName, Reason
 from cronfleet.store import CLOCK_STEP_BACK_MS, Store, StoreInfo
 
 CLOCK_READINGS = 5
@@ -153,7 +153,7 @@ async def _jobs(store: Store, part: Part) -> Finding:
             "emptied or replaced since"
         )
         return Finding("jobs", Condition.NOTE, said)
-    return await _ahead(store, known) or await _overdue(store, part)
+    return _poisoned(known) or await _ahead(store, known) or await _overdue(store, part)
 
 
 async def _ahead(store: Store, jobs: list[JobRecord]) -> Finding | None:
@@ -166,6 +166,15 @@ async def _ahead(store: Store, jobs: list[JobRecord]) -> Finding | None:
         "store's clock was ahead: see that it is right, then cronfleet store check --repair"
     )
     return Finding("jobs", Condition.WRONG, said)
+
+
+def _poisoned(jobs: list[JobRecord]) -> Finding | None:
+    """A job that kills its instances: it stays paused until a person has looked."""
+    poisoned = [job for job in jobs if job.paused_reason is Reason.POISONED]
+    if not poisoned:
+        return None
+    said = "; ".join(f"{job.name} is poisoned: {job.paused_why}" for job in poisoned)
+    return Finding("jobs", Condition.WRONG, f"{said}; mend it, then `cronfleet resume` it")
 
 
 async def _overdue(store: Store, part: Part) -> Finding:

@@ -53,6 +53,8 @@ class JobInfo:
     """How many of its runs are pending, claimed or started."""
     paused_by: str
     paused_why: str
+    paused_reason: str | None
+    """`paused` by a person, or `poisoned`: a run of it lost its instance three times in a row."""
 
     @classmethod
     def of(cls, job: JobRecord, definition: str | None) -> JobInfo:
@@ -72,6 +74,7 @@ class JobInfo:
             active=job.active,
             paused_by=job.paused_by,
             paused_why=job.paused_why,
+            paused_reason=job.paused_reason and job.paused_reason.value,
         )
 
 

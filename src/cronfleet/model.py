@@ -275,8 +275,8 @@ class JobRecord:
     watermark: Instant
     """The last settled fire time; -1 before the first."""
     active: int
-    created_at: Instant = 0
-    """When it was declared first: all its ticks lie after that. 0 if it is not known any more."""
+    since: Instant = -1
+    """The first fire time that was ever settled; -1 before that, or if it is not known any more."""
     paused: bool = False
     paused_reason: Reason | None = None
     paused_by: str = ""

@@ -24,8 +24,9 @@ from cronfleet.engine.isolated.address import check_address
 from cronfleet.engine.isolated.inside import is_spawned, refuse_to_work
 from cronfleet.engine.known import Handler, KnownJob
 from cronfleet.engine.session import Identity
-from cronfleet.engine.times import Times
-from cronfleet.errors import ConfigurationError, CronfleetError, InvalidJobError
+from cronfleet.engine.times import Times, times_of
+from cronfleet.errors import CronfleetError, InvalidJobError
+from cronfleet.events import Alert, alert_by
 from cronfleet.forks import leave_to_the_parent
 from cronfleet.lock import Lock, Locks
 from cronfleet.lock.acquiring import terms
@@ -44,8 +45,6 @@ Told = TypeVar("Told")
 
 PATIENCE = timedelta(seconds=60)
 """How long a store that is not up yet is waited for."""
-
-SHORTEST_TTL = timedelta(seconds=1)
 
 
 default_store: ContextVar[str | None] = ContextVar("default_store", default=None)
@@ -78,6 +77,9 @@ class Scheduler(Operator):
     same for the whole fleet if you can. Its verbs may be called from any event loop while it is
     at work; they run in the one in which it works.
 
+    `on_alert` is called with an `Alert`, in the event loop in which it works, when a person is
+    needed; the same is logged as an error. Whatever it raises is logged.
+
     Raises ConfigurationError or MissingExtraError for a store that cannot be had.
     """
 
@@ -91,16 +93,18 @@ class Scheduler(Operator):
         drain_timeout: timedelta = timedelta(seconds=25),
         patience: timedelta = PATIENCE,
         on_store_reset: Literal["stop", "continue"] = "stop",
+        on_alert: Callable[[Alert], object] | None = None,
     ) -> None:
         self._fleet = fleet or os.environ.get("CRONFLEET_FLEET") or "default"
         given = store or default_store.get()
         url = given or os.environ.get("CRONFLEET_STORE") or "sqlite:///cronfleet.db"
         program = program or calling_program(inspect.currentframe())
-        self._times = _times(session_ttl, drain_timeout, patience)
+        self._times = times_of(session_ttl, drain_timeout, patience)
         if isinstance(url, str):
             url = open_store(url, self._fleet, self._times.call_ms)
         super().__init__(url, patience, program)
         self._adopts = on_store_reset == "continue"
+        self._alert = alert_by(on_alert)
         self._jobs: dict[str, KnownJob] = {}
         self._instance: Instance | None = None
         self._working: asyncio.Task[None] | None = None
@@ -163,10 +167,11 @@ class Scheduler(Operator):
         self._check_addresses()
         await self._open()
         await self._say_promise()
-        identity = Identity(
-            self._program, self._label or instance_label(), tzdata_version(), self._adopts
+        label = self._label or instance_label()
+        identity = Identity(self._program, label, tzdata_version(), self._adopts)
+        instance = Instance(
+            self._store, self._clock, self._times, identity, dict(self._jobs), alert=self._alert
         )
-        instance = Instance(self._store, self._clock, self._times, identity, dict(self._jobs))
         self._working = asyncio.create_task(instance.run(), name="cronfleet-instance")
         self._instance = instance
         joined = asyncio.create_task(instance.joined.wait())
@@ -383,15 +388,3 @@ def _refuse_in_coroutines(verb: Coroutine[Any, Any, object]) -> None:
         asyncio.get_running_loop()
         verb.close()
         raise CronfleetError("in a coroutine, await it rather than call() it, which would block")
-
-
-def _times(session_ttl: timedelta, drain_timeout: timedelta, patience: timedelta) -> Times:
-    if session_ttl < SHORTEST_TTL:
-        raise ConfigurationError(f"session_ttl={session_ttl} is too short: 1 s at least")
-    if min(drain_timeout, patience) < timedelta(0):
-        raise ConfigurationError("drain_timeout and patience must not be negative")
-    return Times(_ms(session_ttl), _ms(drain_timeout), patience_ms=_ms(patience))
-
-
-def _ms(span: timedelta) -> int:
-    return span // timedelta(milliseconds=1)

@@ -13,9 +13,7 @@ from cronfleet.testing.conformance.matrix.conditions import RUN_IN, THING, Condi
 from cronfleet.testing.conformance.matrix.tables import OPERATIONS
 from cronfleet.testing.conformance.matrix.tables.runs import START
 
-CHANGES_NOTHING = (
-    "aclose audit backfills definition gaps held hints instances job jobs name peek run runs"
-)
+CHANGES_NOTHING = "aclose audit backfills declared definition gaps held hints instances job jobs name peek run runs"
 TESTED_ELSEWHERE = {
     "open": "is safe to repeat: `SessionTests`",
     "renewer": "its one operation is here as `renew`",

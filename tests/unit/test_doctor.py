@@ -10,7 +10,8 @@ import pytest
 from cronfleet.clock import ManualClock
 from cronfleet.doctor import Condition, Finding, Part, examine
 from cronfleet.errors import StoreRefusedError, StoreUnavailableError
-from cronfleet.store import NewSession, StoreInfo
+from cronfleet.model import OnLost
+from cronfleet.store import NewSession, PendingClaim, StoreInfo, TickClaim
 from cronfleet.stores.memory import MemoryStore
 from cronfleet.testing.samples import (
     HOUR_MS,
@@ -18,11 +19,13 @@ from cronfleet.testing.samples import (
     PROGRAM,
     START,
     TTL_MS,
+    bury,
     granted,
     join,
     joined,
     renew,
     report,
+    started,
     tick,
 )
 
@@ -168,3 +171,18 @@ async def test_a_store_that_cannot_be_asked_is_the_only_finding(
 
     (found,) = await examine(Away(), practice.here, Part(PROGRAM, [], "2026.6"))
     assert (found.what, found.condition, found.said) == ("store", condition, str(error))
+
+
+async def test_a_poisoned_job_is_wrong_and_says_what_to_do(practice: Practice) -> None:
+    job = report(on_lost=OnLost.RERUN)
+    await joined(practice.store, "anna", job)
+    item: TickClaim | PendingClaim = tick()
+    for _ in range(3):
+        session = await join(practice.store, "unlucky")
+        claim = await started(practice.store, session, await granted(practice.store, session, item))
+        await bury(practice.store, practice.clock, session)
+        item = PendingClaim(claim.run)
+    finding = await practice.finding("jobs")
+    assert finding.condition is Condition.WRONG
+    assert "report is poisoned" in finding.said
+    assert "cronfleet resume" in finding.said

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from cronfleet import (
+    Alert,
     ConfigurationError,
     CronfleetError,
     ForeignJobError,
@@ -550,3 +551,10 @@ async def test_without_the_store_nobody_is_ready_and_says_why(store: ScriptedSto
             scheduler._instance.wake()
             await asyncio.sleep(0)
         store.is_away = False
+
+
+def test_an_alert_is_taken_by_a_plain_function() -> None:
+    async def page(alert: Alert) -> None: ...
+
+    with pytest.raises(ConfigurationError, match="on_alert must be a plain function"):
+        Scheduler("memory:", on_alert=page)

@@ -55,7 +55,7 @@ def _job_row(job: JobInfo) -> tuple[str, ...]:
         moment(job.next_fire),
         str(job.active),
         job.program,
-        job.state + by + why,
+        f"{job.paused_reason or job.state}{by}{why}",
     )
 
 

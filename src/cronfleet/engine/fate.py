@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from cronfleet.model import Instant, SessionId
-from cronfleet.store import CancelAsked
+from cronfleet.store import CancelAsked, Swept
 
 
 class Fate(Protocol):
@@ -30,6 +30,10 @@ class Fate(Protocol):
 
     def clock_leapt(self) -> None:
         """The store's clock moved otherwise than this instance's."""
+        ...
+
+    def run_swept(self, swept: Swept) -> None:
+        """A run was taken back from a dead session."""
         ...
 
     def cancels_asked(self, asked: Sequence[CancelAsked]) -> None:

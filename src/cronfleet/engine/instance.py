@@ -17,6 +17,7 @@ from cronfleet.engine.choice import Chooser, foreseen
 from cronfleet.engine.declaring import declare
 from cronfleet.engine.janitor import Janitor
 from cronfleet.engine.known import KnownJob, KnownJobs
+from cronfleet.engine.lookout import Lookout
 from cronfleet.engine.ranking import SHARD_GRACE_MS
 from cronfleet.engine.runner import TOO_LATE, Runner
 from cronfleet.engine.seats import Free, Seats
@@ -25,7 +26,8 @@ from cronfleet.engine.steadiness import Reading
 from cronfleet.engine.times import Times, rest
 from cronfleet.engine.writes import Entry, GatheredWrites
 from cronfleet.errors import StoreError
-from cronfleet.model import Claim, Instant, SessionId
+from cronfleet.events import Alert
+from cronfleet.model import Claim, Instant, RunState, SessionId
 from cronfleet.store import (
     CANCEL,
     DUE,
@@ -37,6 +39,7 @@ from cronfleet.store import (
     Seen,
     Store,
     StoreInfo,
+    Swept,
 )
 
 log: logging.Logger = logging.getLogger(__name__)
@@ -52,7 +55,14 @@ class Instance:
     """One process's share of the fleet's work."""
 
     def __init__(
-        self, store: Store, clock: Clock, times: Times, identity: Identity, jobs: KnownJobs
+        self,
+        store: Store,
+        clock: Clock,
+        times: Times,
+        identity: Identity,
+        jobs: KnownJobs,
+        *,
+        alert: Callable[[Alert], object],
     ) -> None:
         self._store = store
         self._clock = clock
@@ -64,6 +74,7 @@ class Instance:
         self._writes = GatheredWrites(store, self._session)
         self._runner = Runner(times.cancel_grace_ms, self._session.holds, times.loss_grace_ms)
         self._janitor = Janitor(store, jobs, times)
+        self._lookout = Lookout(store, jobs, alert)
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -84,6 +95,7 @@ class Instance:
             await self._session.met()
             self.joined.set()
             janitor = asyncio.create_task(self._janitor.work(), name="cronfleet-janitor")
+            lookout = asyncio.create_task(self._lookout.work(), name="cronfleet-lookout")
             hearing = [
                 asyncio.create_task(self._hear(topic, then), name=f"cronfleet-hints-{topic}")
                 for topic, then in ((DUE, self._wake.set), (CANCEL, self._ask_what_to_cancel))
@@ -95,7 +107,7 @@ class Instance:
                 await self._drain(handlers)
             finally:
                 self._runner.stop_all()
-                await self._end({janitor, *hearing, *handlers})
+                await self._end({janitor, lookout, *hearing, *handlers})
 
     def stop(self) -> None:
         """Claim nothing more; called again, do not wait for the handlers either."""
@@ -182,6 +194,7 @@ class Instance:
             self._looked_at = self._clock.boot_ms()
             self._session.read(Reading(seen.now, sent_at, self._looked_at))
             is_full = max(len(seen.due), len(seen.pending)) == limit
+            self._lookout.saw(seen)
             if not is_full or self._chooser.can_use(seen, free):
                 return seen
             skip += limit
@@ -323,6 +336,10 @@ class Instance:
 
     def clock_leapt(self) -> None:
         self._janitor.clock_leapt()
+
+    def run_swept(self, swept: Swept) -> None:
+        if swept.state is RunState.LOST:
+            self._lookout.run_lost(swept.run)
 
     def cancels_asked(self, asked: Sequence[CancelAsked]) -> None:
         self._runner.cancel(asked)

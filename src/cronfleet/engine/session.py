@@ -367,6 +367,7 @@ class SessionKeeper:
             while swept := await self._store.sweep():
                 for each in swept:
                     log.warning("%s: taken back, now %s", each.run, each.state)
+                    self._fate.run_swept(each)
             self._sweep_at = now + self._times.ttl_ms
 
     async def _guard(self) -> None:

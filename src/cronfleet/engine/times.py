@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
+
+from cronfleet.errors import ConfigurationError
+
+SHORTEST_TTL = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,19 @@ class Times:
     def stuck_ms(self) -> int:
         """An event loop that stands still for so long is given up: the session may end."""
         return 6 * self.ttl_ms
+
+
+def times_of(session_ttl: timedelta, drain_timeout: timedelta, patience: timedelta) -> Times:
+    """As a user gives them. Raises ConfigurationError."""
+    if session_ttl < SHORTEST_TTL:
+        raise ConfigurationError(f"session_ttl={session_ttl} is too short: 1 s at least")
+    if min(drain_timeout, patience) < timedelta(0):
+        raise ConfigurationError("drain_timeout and patience must not be negative")
+    return Times(_ms(session_ttl), _ms(drain_timeout), patience_ms=_ms(patience))
+
+
+def _ms(span: timedelta) -> int:
+    return span // timedelta(milliseconds=1)
 
 
 async def rest(event: asyncio.Event, span_ms: float) -> None:

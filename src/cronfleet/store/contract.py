@@ -359,6 +359,10 @@ class Store(Protocol):
         """A definition's JSON."""
         ...
 
+    async def declared(self, digests: Sequence[Digest]) -> list[bool]:
+        """Whether each definition is in the manifest of any open session."""
+        ...
+
     async def run(self, run: RunId) -> RunRecord | None:
         """One run."""
         ...

@@ -15,6 +15,7 @@ from cronfleet.engine.known import Handler, KnownJob
 from cronfleet.engine.renewal import RenewalThread
 from cronfleet.engine.session import Identity
 from cronfleet.engine.times import Times
+from cronfleet.events import Alert
 from cronfleet.model import Instant, JobName, RunRecord, RunState, SessionId, StartId
 from cronfleet.registry import known_job
 from cronfleet.schedule import Schedule
@@ -113,6 +114,7 @@ class Rig:
     store: ScriptedStore = field(init=False)
     handlers: Handlers = field(default_factory=Handlers)
     times: Times = TIMES
+    alerts: list[Alert] = field(default_factory=list[Alert])
 
     def __post_init__(self) -> None:
         self.store = ScriptedStore(self.clock)
@@ -122,7 +124,8 @@ class Rig:
     ) -> Instance:
         identity = Identity(program, "anna", tzdata, adopts)
         known = {each.definition.name: each for each in jobs}
-        return Instance(self.store, self.clock, self.times, identity, known)
+        alert = self.alerts.append
+        return Instance(self.store, self.clock, self.times, identity, known, alert=alert)
 
     @asynccontextmanager
     async def at_work(

@@ -13,6 +13,7 @@ from cronfleet.clock import Clock
 from cronfleet.errors import StoreUnavailableError
 from cronfleet.model import (
     Claim,
+    Digest,
     History,
     Instant,
     JobName,
@@ -220,6 +221,10 @@ class ScriptedStore(MemoryStore):
         return await self._told(
             "backfill", lambda: parent.backfill(job, fire_times, order, again=again)
         )
+
+    async def declared(self, digests: Sequence[Digest]) -> list[bool]:
+        parent = super()
+        return await self._told("declared", lambda: parent.declared(digests))
 
     async def cancel(self, run: RunId, order: Order) -> Ordered:
         parent = super()

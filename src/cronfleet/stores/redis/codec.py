@@ -257,7 +257,7 @@ def lock_answer(reply: Reply) -> LockAnswer:
 
 def job(reply: Reply) -> JobRecord:
     name, program, digest, schedule_digest, limit, on_lost, *rest = reply
-    generation, fire_time, due, watermark, active, created_at, reason, by, why, shards = rest
+    generation, fire_time, due, watermark, active, since, reason, by, why, shards = rest
     return JobRecord(
         name=name,
         program=program,
@@ -269,7 +269,7 @@ def job(reply: Reply) -> JobRecord:
         expected=None if fire_time is None else Fire(fire_time, due),
         watermark=watermark,
         active=active,
-        created_at=created_at,
+        since=since,
         paused=reason is not None,
         paused_reason=None if reason is None else Reason(reason),
         paused_by=by,

@@ -32,7 +32,18 @@ _OTHERS: dict[str, tuple[str, ...]] = dict.fromkeys(("lock", "renew_lock", "unlo
 """Scripts that share something else: what is shared is set up each time that a script runs."""
 
 READING: frozenset[str] = frozenset(
-    {"audit", "backfills", "definition", "gaps", "instances", "jobs", "peek", "replication", "runs"}
+    {
+        "audit",
+        "backfills",
+        "declared",
+        "definition",
+        "gaps",
+        "instances",
+        "jobs",
+        "peek",
+        "replication",
+        "runs",
+    }
 )
 """The operations whose answers claim nothing. That of `held` does: a run that is ours."""
 

@@ -265,6 +265,11 @@ class RedisStore(OpenRedis):
     async def definition(self, digest: Digest) -> str | None:
         return codec.definition(await self._call("definition", digest))
 
+    async def declared(self, digests: Sequence[Digest]) -> list[bool]:
+        return [
+            bool(each) for each in await self._call_in_parts("declared", [], [[d] for d in digests])
+        ]
+
     async def run(self, run: RunId) -> RunRecord | None:
         return next((codec.run(each) for each in await self._call("runs", "", str(run))), None)
 

@@ -72,7 +72,8 @@ def _claim_tick(records: Records, session: SessionRecord, item: TickClaim) -> Cl
     settled = item.settles
     if not job.expected or max(job.expected.due, settled) > records.now:
         return NotGranted.NOT_DUE
-    moved = replace(job, expected=item.following, watermark=settled)
+    since = item.expected if job.since < 0 else job.since
+    moved = replace(job, expected=item.following, watermark=settled, since=since)
     if item.gap:
         add_gap(records, job, item.gap)
     if item.fire_time is None:

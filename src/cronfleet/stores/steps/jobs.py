@@ -86,7 +86,6 @@ def _create(records: Records, program: ProgramName, declared: Declaration) -> De
             expected=declared.first,
             watermark=-1,
             active=0,
-            created_at=records.now,
             shards=declared.shards,
         )
     )

@@ -121,14 +121,17 @@ def move(records: Records, job: JobRecord, after: JobRecord, moved: Moved) -> Or
     settled = moved.gap.last if moved.gap else job.watermark
     if settled < job.watermark or (moved.following and moved.following.fire_time <= settled):
         return Ordered.CHANGED
+    since = job.since
     if moved.gap:
         add_gap(records, job, moved.gap)
+        since = moved.gap.first if since < 0 else since
     records.put_job(
         replace(
             after,
             generation=job.generation + 1,
             expected=moved.following,
             watermark=settled,
+            since=since,
         )
     )
     return Ordered.DONE

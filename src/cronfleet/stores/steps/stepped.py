@@ -270,6 +270,9 @@ class SteppedStore(ABC):
     async def definition(self, digest: Digest) -> str | None:
         return await self._read(lambda records: records.definition(digest))
 
+    async def declared(self, digests: Sequence[Digest]) -> list[bool]:
+        return await self._read(lambda records: looking.declared(records, digests))
+
     async def run(self, run: RunId) -> RunRecord | None:
         return await self._read(lambda records: records.run(run))
 

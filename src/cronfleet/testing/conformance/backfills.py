@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -23,6 +24,7 @@ from cronfleet.store import (
     MOST_BACKFILLED,
     MOST_WAITING,
     Backfilled,
+    Moved,
     Ordered,
     PendingClaim,
     Store,
@@ -162,10 +164,25 @@ class BackfillTests(StoreTests):
         filled = [Backfill(NOON, NOON, NOON), Backfill(TEN, ELEVEN, NOON)]
         assert await store.backfills("report") == filled
 
-    async def test_a_job_knows_since_when_it_has_been_there(
+    async def test_a_job_knows_the_first_fire_time_that_was_ever_settled(
         self, store: Store, clock: ManualClock, anna: SessionId
     ) -> None:
-        assert (await the_job(store)).created_at == NOON
+        assert (await the_job(store)).since == -1
+        clock.leap(timedelta(hours=2))
+        gap = Gap(NOON, NOON + HOUR_MS, 2, Reason.MISFIRE)
+        item = replace(tick(fire_time=NOON + 2 * HOUR_MS, expected=NOON), gap=gap)
+        await granted(store, await joined(store, "ben", report()), item)
+        assert (await the_job(store)).since == NOON
+        last = Gap(NOON + 3 * HOUR_MS, NOON + 3 * HOUR_MS, 1, Reason.BY_HAND)
+        await store.skip_next("report", Moved(1, last.first, None, last), order())
+        assert (await the_job(store)).since == NOON
+
+    async def test_a_tick_skipped_by_hand_is_settled_like_any_other(
+        self, store: Store, anna: SessionId
+    ) -> None:
+        gap = Gap(NOON, NOON, 1, Reason.BY_HAND)
+        await store.skip_next("report", Moved(1, NOON, None, gap), order())
+        assert (await the_job(store)).since == NOON
 
     async def test_a_gap_stays_a_gap(self, store: Store, anna: SessionId) -> None:
         """It tells what became of the tick, not of the fire time."""

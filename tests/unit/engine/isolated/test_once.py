@@ -57,9 +57,8 @@ def expected(acts: list[str]) -> str:
 async def test_the_outcome_is_written_once_and_is_what_came_first(acts: list[str]) -> None:
     store = CountingStore()
     job = isolated(handlers.acts, args={"acts": acts})
-    instance = Instance(
-        store, SystemClock(), Times(), Identity("app", "anna", "2026a"), {"report": job}
-    )
+    identity, jobs = Identity("app", "anna", "2026a"), {"report": job}
+    instance = Instance(store, SystemClock(), Times(), identity, jobs, alert=print)
     working = asyncio.create_task(instance.run())
     await instance.joined.wait()
     await store.trigger("report", Order("key", "anna"))

@@ -1,5 +1,5 @@
--- When a job was declared first; 0 if that is not known.
-ALTER TABLE {schema}.job ADD COLUMN created_at bigint NOT NULL DEFAULT 0;
+-- The first fire time of a job that was ever settled; -1 before that, or if that is not known.
+ALTER TABLE {schema}.job ADD COLUMN since bigint NOT NULL DEFAULT -1;
 
 -- What was back-filled, the newest with the greatest number.
 CREATE TABLE {schema}.backfill (

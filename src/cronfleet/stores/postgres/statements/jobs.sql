@@ -40,12 +40,12 @@ SELECT * FROM {schema}.job WHERE name = ANY(%(names)s::text[]) ORDER BY name FOR
 INSERT INTO {schema}.job (
     name, program, digest, schedule_digest, "limit", on_lost, generation,
     expected_fire_time, expected_due, watermark, active,
-    paused, paused_reason, paused_by, paused_why, created_at, shards
+    paused, paused_reason, paused_by, paused_why, since, shards
 )
 SELECT
     name, program, digest, schedule_digest, "limit", on_lost, generation,
     expected_fire_time, expected_due, watermark, active,
-    paused, paused_reason, paused_by, paused_why, created_at, shards
+    paused, paused_reason, paused_by, paused_why, since, shards
 FROM jsonb_populate_recordset(NULL::{schema}.job, %(rows)s)
 ON CONFLICT (name) DO UPDATE SET
     digest = excluded.digest,
@@ -56,6 +56,7 @@ ON CONFLICT (name) DO UPDATE SET
     expected_fire_time = excluded.expected_fire_time,
     expected_due = excluded.expected_due,
     watermark = excluded.watermark,
+    since = excluded.since,
     active = excluded.active,
     paused = excluded.paused,
     paused_reason = excluded.paused_reason,

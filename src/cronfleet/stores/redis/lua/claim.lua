@@ -154,6 +154,7 @@ local function claim_tick(item)
   end
   local answer = settle(job, item)
   job.fire, job.due, job.watermark = item.following, item.due, item.settled
+  job.since = job.since < 0 and item.expected or job.since
   return answer
 end
 

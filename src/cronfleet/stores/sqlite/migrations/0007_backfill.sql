@@ -1,5 +1,5 @@
--- When a job was declared first; 0 if that is not known.
-ALTER TABLE job ADD COLUMN created_at INTEGER NOT NULL DEFAULT 0;
+-- The first fire time of a job that was ever settled; -1 before that, or if that is not known.
+ALTER TABLE job ADD COLUMN since INTEGER NOT NULL DEFAULT -1;
 
 -- What was back-filled: numbered without holes, rows go only from the low end of a job's.
 CREATE TABLE backfill (

@@ -24,7 +24,7 @@ SELECT * FROM job WHERE name = :name;
 INSERT INTO job VALUES (
     :name, :program, :digest, :schedule_digest, :limit, :on_lost, :generation,
     :expected_fire_time, :expected_due, :watermark, :active,
-    :paused, :paused_reason, :paused_by, :paused_why, :created_at, :shards
+    :paused, :paused_reason, :paused_by, :paused_why, :since, :shards
 )
 ON CONFLICT (name) DO UPDATE SET
     digest = excluded.digest,
@@ -35,6 +35,7 @@ ON CONFLICT (name) DO UPDATE SET
     expected_fire_time = excluded.expected_fire_time,
     expected_due = excluded.expected_due,
     watermark = excluded.watermark,
+    since = excluded.since,
     active = excluded.active,
     paused = excluded.paused,
     paused_reason = excluded.paused_reason,

@@ -105,8 +105,8 @@ local NUMBERS = {
   active = true, attempt = true, cancel_asked_at = true, claimed_at = true, counter = true,
   created_at = true, due = true, ended_at = true, epoch = true, expires_at = true, fire = true,
   generation = true, greatest = true, joined_at = true, limit = true, lived = true, losses = true,
-  not_before = true, schema = true, shards = true, started_at = true, token = true, ttl = true,
-  wanted_until = true, watermark = true,
+  not_before = true, schema = true, shards = true, since = true, started_at = true, token = true,
+  ttl = true, wanted_until = true, watermark = true,
 }
 
 -- A kind of record: `fields` has a short name for each name.

@@ -45,6 +45,7 @@ local function move(job, moved)
     return false
   end
   if moved.gap then
+    job.since = job.since < 0 and moved.gap.first or job.since
     add_gap(job, moved.gap)
   end
   job.generation, job.watermark = job.generation + 1, settled

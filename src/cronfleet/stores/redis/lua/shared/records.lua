@@ -4,10 +4,10 @@
 
 local JOB = kind_of({
   program = 'p', digest = 'd', schedule_digest = 's', limit = 'l', on_lost = 'o', generation = 'g',
-  fire = 'f', due = 'u', watermark = 'w', active = 'a', paused_reason = 'r', created_at = 'm',
+  fire = 'f', due = 'u', watermark = 'w', active = 'a', paused_reason = 'r', since = 'm',
   shards = 'n',
 }, {
-  limit = 1, on_lost = 'abandon', generation = 1, watermark = -1, active = 0, created_at = 0,
+  limit = 1, on_lost = 'abandon', generation = 1, watermark = -1, active = 0, since = -1,
   shards = 1,
 })
 
@@ -51,7 +51,7 @@ end
 
 local function new_job(name, program)
   local job = new_record(JOB)
-  job.name, job.program, job.created_at = name, program, now
+  job.name, job.program = name, program
   jobs[name] = job
   return job
 end

@@ -1,0 +1,96 @@
+"""Looks out for what no instance can set right, so that a person hears of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+
+from cronfleet.engine.known import KnownJobs
+from cronfleet.engine.times import rest
+from cronfleet.errors import StoreError
+from cronfleet.events import Alert, AlertKind
+from cronfleet.model import Digest, JobName, Reason, RunId
+from cronfleet.store import Seen, Store
+
+log: logging.Logger = logging.getLogger(__name__)
+
+BETWEEN_ROUNDS_S = 60.0
+LEAST_S = 59.0
+"""For so long something is unknown before anybody asks: nearly a round, for timers are not exact."""
+_NOBODY = "it is due, and no instance at work declares it as it is defined now: start one that does"
+
+
+class Lookout:
+    """Alerts once for each job, until that is over; every instance that notices does."""
+
+    def __init__(
+        self,
+        store: Store,
+        jobs: KnownJobs,
+        alert: Callable[[Alert], object],
+    ) -> None:
+        self._store = store
+        self._jobs = jobs
+        self._alert = alert
+        self._lost: list[RunId] = []
+        self._unknown_since: dict[Digest, float] = {}
+        self._told: set[Digest] = set()
+        self._seen: Seen | None = None
+        self._wake = asyncio.Event()
+
+    def saw(self, seen: Seen) -> None:
+        """What the instance found when it looked last."""
+        self._seen = seen
+
+    def run_lost(self, run: RunId) -> None:
+        """It was swept as lost: its job may be poisoned by it."""
+        self._lost.append(run)
+        self._wake.set()
+
+    async def work(self) -> None:
+        """Look out for ever."""
+        while True:
+            await rest(self._wake, BETWEEN_ROUNDS_S * 1_000)
+            self._wake.clear()
+            try:
+                await self._look_for_poison()
+                await self._look_for_unknown()
+            except StoreError as error:
+                log.info("could not look out, will try again: %s", error)
+
+    async def _look_for_poison(self) -> None:
+        while self._lost:
+            run = self._lost[-1]
+            job = await self._store.job(run.job)
+            self._lost.pop()
+            if job and job.paused_reason is Reason.POISONED and str(run) in job.paused_why:
+                said = f"{job.paused_why}: the job is paused; mend its handler, then resume it"
+                self._tell(AlertKind.POISONED, run.job, said)
+
+    async def _look_for_unknown(self) -> None:
+        """What is due and was unknown a round ago, too, and which nobody else knows either."""
+        unknown = dict(self._unknown())
+        now = asyncio.get_running_loop().time()
+        self._unknown_since = {each: self._unknown_since.get(each, now) for each in unknown}
+        owed = [d for d, since in self._unknown_since.items() if now - since >= LEAST_S]
+        known = await self._store.declared(owed) if owed else []
+        orphaned = [digest for digest, is_known in zip(owed, known, strict=True) if not is_known]
+        for digest in set(orphaned) - self._told:
+            self._tell(AlertKind.NO_INSTANCE, unknown[digest], _NOBODY)
+        self._told = set(orphaned)
+
+    def _unknown(self) -> Iterator[tuple[Digest, JobName]]:
+        seen = self._seen
+        if seen is None:
+            return
+        things = [(each.digest, each.job) for each in seen.due]
+        for digest, name in things + [(each.digest, each.run.job) for each in seen.pending]:
+            job = self._jobs.get(name)
+            if job is None or job.digest != digest:
+                yield digest, name
+
+    def _tell(self, kind: AlertKind, job: JobName, said: str) -> None:
+        log.error("job %s: %s", job, said)
+        # By itself: what goes wrong in there is told by the event loop, and ends nothing here.
+        asyncio.get_running_loop().call_soon(self._alert, Alert(kind, job, said))
