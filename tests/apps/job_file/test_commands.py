@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -111,6 +113,15 @@ async def test_it_has_no_file_of_the_instance_open(log: Log) -> None:
     assert log.said == ["4"]  # The three, and the folder that ls reads.
 
 
+@pytest.fixture
+def quit_ignored() -> Iterator[None]:
+    """As a shell has it for what it starts with `&`."""
+    before = signal.signal(signal.SIGQUIT, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGQUIT, before)
+
+
+@pytest.mark.usefixtures("quit_ignored")
 async def test_signals_mean_to_it_what_they_always_do(log: Log) -> None:
     """Python ignores SIGPIPE, and a program that inherits that complains of a broken pipe."""
     await run(shell("yes | head -1; grep SigIgn /proc/self/status"), log)

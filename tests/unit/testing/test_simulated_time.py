@@ -26,13 +26,13 @@ def scheduler(program: Program) -> Scheduler:
     return program.scheduler
 
 
-def test_a_year_of_an_hourly_job_runs_every_tick_once(program: Program) -> None:
+def test_a_quarter_of_an_hourly_job_runs_every_tick_once(program: Program) -> None:
     with SimulatedTime(program.scheduler, start=MIDNIGHT) as time:
-        time.advance(days=365)
+        time.advance(days=92)
         fire_times = [run.fire_time for run in time.runs("hourly")]
-        assert time.now == datetime(2028, 2, 29, tzinfo=UTC)
-    assert fire_times == [MIDNIGHT + n * HOUR for n in range(1, 365 * 24 + 1)]
-    assert len(program.seen) == 365 * 24 + 365 + 365
+        assert time.now == datetime(2027, 6, 1, tzinfo=UTC)
+    assert fire_times == [MIDNIGHT + n * HOUR for n in range(1, 92 * 24 + 1)]
+    assert len(program.seen) == 92 * 24 + 92 + 92
 
 
 def test_time_passes_only_when_it_is_told_to(program: Program) -> None:

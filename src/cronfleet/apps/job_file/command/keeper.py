@@ -98,7 +98,7 @@ class Keeper:
         try:
             os.setpgid(0, 0)
             _die_with(parent)
-            for number in (*_IGNORED, signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores two.
+            for number in _ignored():
                 signal.signal(number, signal.SIG_DFL)
             os.dup2(stdin, 0)
             os.dup2(self._written, 1)
@@ -241,6 +241,11 @@ def _wake_on_child() -> int:
     signal.set_wakeup_fd(waker)
     signal.signal(signal.SIGCHLD, _take_note)
     return woken
+
+
+def _ignored() -> list[int]:
+    """Signals that the command would ignore, too: ours, Python's, and a shell's for `&`."""
+    return [each for each in signal.valid_signals() if signal.getsignal(each) is signal.SIG_IGN]
 
 
 def _take_note(number: int, frame: object) -> None:
