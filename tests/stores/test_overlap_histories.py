@@ -9,7 +9,7 @@ from datetime import timedelta
 from itertools import count
 from typing import NamedTuple, TypeAlias
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cronfleet.clock import ManualClock
@@ -285,6 +285,7 @@ def _second(instant: int) -> int:
     return (instant - NOON) // 1_000
 
 
+@settings(max_examples=300)
 @given(worlds())
 def test_what_becomes_of_every_tick_is_what_the_slow_reference_says(world: World) -> None:
     fates = asyncio.run(Fleet(world).live())

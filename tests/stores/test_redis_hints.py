@@ -7,10 +7,19 @@ import socket
 
 import pytest
 
-from cronfleet.store import DUE, Hints
+from cronfleet.store import CANCEL, DUE, Hints
 from cronfleet.stores.redis import RedisStore
 from cronfleet.stores.redis.connections import listening
-from cronfleet.testing.samples import granted, joined, moved_by, order, report, the_job, tick
+from cronfleet.testing.samples import (
+    granted,
+    joined,
+    moved_by,
+    order,
+    report,
+    started,
+    the_job,
+    tick,
+)
 from tests.redis_servers import tell
 from tests.servers import OwnServer, Server
 from tests.stores.openers import Opener, until
@@ -50,6 +59,19 @@ async def test_a_hint_crosses_from_one_store_to_another(
     await joined(theirs, "anna", report())
     hints = await listening_to(ours)
     await theirs.trigger("report", order())
+    await heard(hints)
+    hints.close()
+
+
+async def test_a_holder_hears_of_a_cancel_that_another_orders(
+    own_redis: OwnServer, opened: Opener
+) -> None:
+    ours, theirs = await opened(own_redis.url, "hinted"), await opened(own_redis.url, "hinted")
+    anna = await joined(ours, "anna", report())
+    claim = await started(ours, anna, await granted(ours, anna, tick()))
+    hints = ours.hints(CANCEL)
+    await heard(hints)
+    await theirs.cancel(claim.run, order())
     await heard(hints)
     hints.close()
 

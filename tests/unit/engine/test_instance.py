@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
 
 from cronfleet import every
 from cronfleet.engine.seats import Seats
-from cronfleet.model import RunState
+from cronfleet.model import Reason, RunState
 from cronfleet.schedule import EPOCH
 from cronfleet.store import Order
 from tests.unit.engine.rig import EACH_SECOND, TTL_S, Rig, job
@@ -106,6 +107,45 @@ async def test_an_instance_whose_seats_are_all_taken_is_not_in_trouble(rig: Rig)
         await asyncio.sleep(60 + 2 * TTL_S)
         assert len(rig.handlers.entered) == 1
         assert instance.trouble == ""
+        rig.handlers.gate.set()
+
+
+async def test_where_all_seats_are_taken_a_tick_at_the_limit_is_settled_all_the_same(
+    rig: Rig,
+) -> None:
+    async with busy_with_the_only_seat(rig):
+        await rig.trigger("other")
+        await asyncio.sleep(60)
+        (gap,) = await rig.store.gaps("other")
+    assert gap.gap.reason is Reason.OVERLAP
+
+
+async def test_a_tick_for_which_there_was_room_after_all_goes_back_until_there_is_a_seat(
+    rig: Rig,
+) -> None:
+    """The run that kept it from running ended between the look and the claim."""
+    async with busy_with_the_only_seat(rig):
+        await rig.trigger("other")
+        (by_hand,) = await rig.runs("other")
+        rig.store.next("claim", first(lambda: rig.store.cancel(by_hand.id, Order("key", "anna"))))
+        await rig.until(lambda: rig.store.calls["release"] == 1)
+        tick = await rig.until_run(RunState.PENDING, "other")
+        await asyncio.sleep(5)
+        assert [run.job for run in rig.handlers.entered] == ["busy"]
+        rig.handlers.gate.set()
+        await rig.until(lambda: len(rig.handlers.entered) == 2)
+    assert rig.handlers.entered[1].run_id == str(tick.id)
+
+
+@asynccontextmanager
+async def busy_with_the_only_seat(rig: Rig) -> AsyncGenerator[None]:
+    """`busy` has the only seat for coroutines; `other` is due each minute."""
+    busy = job(rig.handlers.gated, "busy", HOURLY)
+    async with rig.at_work(busy, job(rig.handlers.quick, "other", AT_5_SECONDS)) as instance:
+        instance._seats = Seats(1, 1)
+        await rig.trigger("busy")
+        await rig.until(lambda: bool(rig.handlers.entered))
+        yield
         rig.handlers.gate.set()
 
 
