@@ -133,10 +133,13 @@ class InRedis:
         self.base = f"cronfleet:{{{fleet}}}:"
 
     def job(self, name: JobName, **values: Value) -> None:
+        due = values.get("expected_due")
+        if due is not None and due == values.get("expected_fire_time"):
+            values["expected_due"] = None  # It is not stored twice.
         self._set(f"job:{name}", values)
-        if "expected_due" in values:
+        if due is not None:
             program = self.redis.hget(f"{self.base}job:{name}", "p")
-            self.redis.zadd(f"{self.base}due:{program}", {name: values["expected_due"]})
+            self.redis.zadd(f"{self.base}due:{program}", {name: due})
 
     def run(self, run: RunId, **values: Value) -> None:
         self._set(f"run:{run}", values)
@@ -145,7 +148,7 @@ class InRedis:
         self.redis.hset(f"{self.base}session:{session}", "expires", expires_at)
 
     def forget_definition(self, digest: str) -> None:
-        self.redis.hdel(f"{self.base}definitions", digest)
+        self.redis.hdel(f"{self.base}definitions:{digest[:2]}", digest[2:])
 
     def _set(self, key: str, values: Mapping[str, Value]) -> None:
         for name, value in values.items():
