@@ -16,6 +16,7 @@ Instant: TypeAlias = int
 
 JobName: TypeAlias = str
 ProgramName: TypeAlias = str
+HandlerName: TypeAlias = str
 Digest: TypeAlias = str
 """32 hexadecimal digits that stand for a definition's JSON."""
 
@@ -234,6 +235,9 @@ class JobDefinition:
     timeout_ms: int | None = None
     jitter_ms: int = 0
     history: History = History()
+    handler: HandlerName = ""
+    """What its handler goes by in the program, if it was added at run time: any instance that has
+    the handler can run it. Empty: an instance runs it that declares this very definition."""
 
     @property
     def limit(self) -> int:
@@ -274,10 +278,20 @@ class JobRecord:
     paused_reason: Reason | None = None
     paused_by: str = ""
     paused_why: str = ""
+    handler: HandlerName = ""
+    """That of its definition."""
+    edition: int = 1
+    """The generation in which its definition first came into force: the greater, the newer."""
+    removed: bool = False
+    """A tombstone: it makes no ticks and no runs, and keeps its watermark and generation."""
+    undeclared_since: Instant | None = None
+    """When it was noted that no open session declares it; None once one does."""
 
     @property
     def state(self) -> JobState:
         """Paused wins over finished: a paused job says so until it is resumed."""
+        if self.removed:
+            return JobState.REMOVED
         if self.paused:
             return JobState.PAUSED
         return JobState.FINISHED if self.expected is None else JobState.SCHEDULED

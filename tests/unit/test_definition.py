@@ -96,7 +96,8 @@ def test_a_definition_over_64_kib_is_refused() -> None:
 
 
 def raw() -> dict[str, Any]:
-    return asdict(replace(JOB, retry=Retry(3, 1, 2.0, 3, 0.1)))
+    """Of a job added at run time, which alone has a handler's name."""
+    return asdict(replace(JOB, retry=Retry(3, 1, 2.0, 3, 0.1), handler="tell"))
 
 
 def test_fields_that_a_newer_version_wrote_are_passed_over() -> None:
@@ -108,14 +109,20 @@ def test_fields_that_a_newer_version_wrote_are_passed_over() -> None:
 
 def _damaged() -> list[str]:
     fields = [field for field in raw() if field != "name"]
+    needed = [field for field in raw() if field != "handler"]
     return [
         *("", "null", "[]", "7", '"x"', "{", "[" * 100_000),
         *(json.dumps({**raw(), field: "?"}) for field in fields),
         *(json.dumps({**raw(), field: [1]}) for field in fields),
-        *(json.dumps({name: raw()[name] for name in raw() if name != field}) for field in raw()),
+        *(json.dumps({name: raw()[name] for name in raw() if name != field}) for field in needed),
         json.dumps({**raw(), "overlap": "of_a_newer_version"}),
         json.dumps({**raw(), "max_active": float("inf")}),
     ]
+
+
+def test_a_definition_without_a_handler_is_as_it_was_before_there_were_any() -> None:
+    assert "handler" not in json.loads(encode(JOB))
+    assert decode(encode(replace(JOB, handler="tell"))).handler == "tell"
 
 
 @pytest.mark.parametrize("damaged", _damaged())

@@ -41,6 +41,7 @@ class KnownJob:
             limit=definition.limit,
             on_lost=definition.on_lost,
             first=self.plan.first_after(after),
+            handler=definition.handler,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cronfleet.store.contract import Hints, Locker, Renewer, Store
+from cronfleet.store.defining import Defining, Mark, mark
 from cronfleet.store.faults import BY_HAND, Fault, FaultKind
 from cronfleet.store.locks import (
     MOST_LOCK_WAITERS,
@@ -96,6 +97,7 @@ __all__ = [
     "Declaration",
     "DeclareAnswer",
     "Declared",
+    "Defining",
     "DueTick",
     "Fault",
     "FaultKind",
@@ -107,6 +109,7 @@ __all__ = [
     "LockAnswer",
     "Locked",
     "Locker",
+    "Mark",
     "Moved",
     "NewSession",
     "NotGranted",
@@ -131,4 +134,5 @@ __all__ = [
     "check_backfill",
     "kept_text",
     "lock_topic",
+    "mark",
 ]

@@ -12,6 +12,7 @@ from cronfleet.model import (
     Digest,
     Fire,
     Gap,
+    HandlerName,
     Instant,
     JobName,
     OnLost,
@@ -158,6 +159,10 @@ class Declaration:
     limit: int
     on_lost: OnLost
     first: Fire | None
+    handler: HandlerName = ""
+    """That of its definition."""
+    revives: bool = True
+    """It brings a job back that was removed: so says who declares it for the first time."""
 
 
 class Declared(StrEnum):
@@ -168,6 +173,8 @@ class Declared(StrEnum):
     CHANGED = "changed"
     SUPERSEDED = "superseded"
     """A newer definition is in force and somebody declares it; nothing was changed."""
+    REMOVED = "removed"
+    """The job was removed, and this does not bring it back; nothing was changed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,12 @@ def declaration(each: Declaration) -> Iterable[Word]:
         each.on_lost,
         *_fire(each.first),
         packed(each.json),
+        each.handler,
     )
+
+
+def revives(each: Declaration) -> Word:
+    return "1" if each.revives else ""
 
 
 def item(each: ClaimItem) -> Iterable[Word]:
@@ -204,6 +209,16 @@ def _due_tick(reply: Reply) -> DueTick:
     return DueTick(job, generation, digest, Fire(fire_time, due), active)
 
 
+def define_answer(reply: Reply) -> DeclareAnswer | Ordered:
+    match reply:
+        case "unknown":
+            return Ordered.UNKNOWN
+        case "seen":
+            return Ordered.CHANGED
+        case _:
+            return declare_answer(reply)
+
+
 def claim_answer(asked: ClaimItem, reply: Reply) -> ClaimAnswer:
     match reply:
         case ["granted", kind, token, attempt, digest]:
@@ -250,7 +265,8 @@ def lock_answer(reply: Reply) -> LockAnswer:
 
 def job(reply: Reply) -> JobRecord:
     name, program, digest, schedule_digest, limit, on_lost, *rest = reply
-    generation, fire_time, due, watermark, active, since, reason, by, why = rest
+    generation, fire_time, due, watermark, active, since, reason, by, why, *rest = rest
+    handler, edition, removed, undeclared_since = rest
     return JobRecord(
         name=name,
         program=program,
@@ -267,6 +283,10 @@ def job(reply: Reply) -> JobRecord:
         paused_reason=None if reason is None else Reason(reason),
         paused_by=by,
         paused_why=why,
+        handler=handler,
+        edition=edition,
+        removed=bool(removed),
+        undeclared_since=undeclared_since,
     )
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cronfleet.model import ACTIVE, TERMINAL, Outcome, RunId, RunRecord, RunState
+from cronfleet.model import ACTIVE, TERMINAL, RunId, RunRecord, RunState
 from cronfleet.store import Order, Ordered
 from cronfleet.stores.steps.answers import earlier_answer, remember
-from cronfleet.stores.steps.overlap import promote
+from cronfleet.stores.steps.overlap import end_unstarted, promote
 from cronfleet.stores.steps.records import Records
 from cronfleet.stores.steps.runs import job_of
 
@@ -40,18 +40,3 @@ def end_or_ask(records: Records, run: RunRecord, by_whom: str) -> Ordered:
         job = job_of(records, run)
         promote(records, replace(job, active=job.active - 1))
     return Ordered.DONE
-
-
-def end_unstarted(records: Records, run: RunRecord, text: str) -> None:
-    """WAITING, PENDING or CLAIMED to CANCELLED; what that does to its job is for the caller."""
-    records.put_run(
-        replace(
-            run,
-            state=RunState.CANCELLED,
-            outcome=Outcome.CANCELLED,
-            ended_at=records.now,
-            session=None,
-            wanted_until=None,
-            error=text,
-        )
-    )

@@ -45,6 +45,10 @@ def job_from(row: Row) -> JobRecord:
         paused_reason=row["paused_reason"] and Reason(row["paused_reason"]),
         paused_by=row["paused_by"],
         paused_why=row["paused_why"],
+        handler=row["handler"],
+        edition=row["edition"],
+        removed=bool(row["removed"]),
+        undeclared_since=row["undeclared_since"],
     )
 
 
@@ -71,6 +75,10 @@ def job_values(job: JobRecord) -> Values:
         "paused_reason": job.paused_reason and job.paused_reason.value,
         "paused_by": job.paused_by,
         "paused_why": job.paused_why,
+        "handler": job.handler,
+        "edition": job.edition,
+        "removed": int(job.removed),
+        "undeclared_since": job.undeclared_since,
     }
 
 
