@@ -13,11 +13,13 @@ from collections.abc import Callable, Sequence
 
 from cronfleet.adopting import settle_until
 from cronfleet.clock import Clock
+from cronfleet.engine.caretaker import Caretaker
 from cronfleet.engine.choice import Chooser, foreseen
-from cronfleet.engine.declaring import declare
+from cronfleet.engine.declaring import Declaring, declare
 from cronfleet.engine.janitor import Janitor
-from cronfleet.engine.known import KnownJobs
+from cronfleet.engine.known import KnownJob, KnownJobs
 from cronfleet.engine.lookout import Lookout
+from cronfleet.engine.repertoire import Repertoire
 from cronfleet.engine.runner import TOO_LATE, Runner
 from cronfleet.engine.seats import Free, Seats
 from cronfleet.engine.session import Identity, SessionKeeper
@@ -26,7 +28,7 @@ from cronfleet.engine.times import Times, rest
 from cronfleet.engine.writes import Entry, GatheredWrites
 from cronfleet.errors import StoreError
 from cronfleet.events import Alert
-from cronfleet.model import Claim, Instant, RunState, SessionId
+from cronfleet.model import Claim, Instant, JobName, RunState, SessionId
 from cronfleet.store import (
     CANCEL,
     DUE,
@@ -67,13 +69,15 @@ class Instance:
         self._clock = clock
         self._times = times
         self._program = identity.program
-        self._jobs = jobs
+        self._jobs = jobs if isinstance(jobs, Repertoire) else Repertoire(jobs)
+        self._declaring = Declaring()
         self._seats = Seats()
         self._session = SessionKeeper(store, clock, times, identity, self)
         self._writes = GatheredWrites(store, self._session)
         self._runner = Runner(times.cancel_grace_ms, self._session.holds)
-        self._janitor = Janitor(store, jobs)
-        self._lookout = Lookout(store, jobs, alert)
+        self._janitor = Janitor(store, self._jobs)
+        self._caretaker = Caretaker(store, identity, self._jobs, self._session)
+        self._lookout = Lookout(store, self._jobs, alert)
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -93,8 +97,11 @@ class Instance:
         async with self._session:
             await self._session.met()
             self.joined.set()
-            janitor = asyncio.create_task(self._janitor.work(), name="cronfleet-janitor")
-            lookout = asyncio.create_task(self._lookout.work(), name="cronfleet-lookout")
+            caring = [
+                asyncio.create_task(self._janitor.work(), name="cronfleet-janitor"),
+                asyncio.create_task(self._caretaker.work(), name="cronfleet-caretaker"),
+                asyncio.create_task(self._lookout.work(), name="cronfleet-lookout"),
+            ]
             hearing = [
                 asyncio.create_task(self._hear(topic, then), name=f"cronfleet-hints-{topic}")
                 for topic, then in ((DUE, self._wake.set), (CANCEL, self._ask_what_to_cancel))
@@ -106,7 +113,7 @@ class Instance:
                 await self._drain(handlers)
             finally:
                 self._runner.stop_all()
-                await self._end({janitor, lookout, *hearing, *handlers})
+                await self._end({*caring, *hearing, *handlers})
 
     def stop(self) -> None:
         """Claim nothing more; called again, do not wait for the handlers either."""
@@ -120,6 +127,16 @@ class Instance:
     def wake(self) -> None:
         """Something may have changed: look at once."""
         self._wake.set()
+
+    def handlers_changed(self) -> None:
+        """There are more handlers: say so, and look anew at what could not be run before."""
+        self._jobs.forget_refusals()
+        self._session.declare_again()
+
+    def forget(self, name: JobName) -> None:
+        """Declare the job no more."""
+        self._jobs.forget(name)
+        self._session.declare_again()
 
     @property
     def trouble(self) -> str:
@@ -185,6 +202,7 @@ class Instance:
             seen = await self._store.peek(self._program, limit, skip)
             self._looked_at = self._clock.boot_ms()
             self._session.read(Reading(seen.now, sent_at, self._looked_at))
+            await self._jobs.learn(self._store, seen)
             is_full = max(len(seen.due), len(seen.pending)) == limit
             self._lookout.saw(seen)
             if not is_full or self._chooser.can_use(seen, free):
@@ -217,21 +235,25 @@ class Instance:
     def _carry_on(
         self, claim: Claim, session: SessionId, handlers: set[asyncio.Task[None]]
     ) -> None:
-        self._writes.take(claim)
-        self._seats.take(self._jobs[claim.run.job])
-        task = asyncio.create_task(self._carry_out(claim, session), name=f"carry {claim.run}")
+        job = self._jobs.get(claim.run.job)
+        if job is None:  # It was removed here meanwhile.
+            work = self._writes.release([claim])
+        else:
+            self._writes.take(claim)
+            self._seats.take(job)
+            work = self._carry_out(job, claim, session)
+        task = asyncio.create_task(work, name=f"carry {claim.run}")
         handlers.add(task)
         task.add_done_callback(handlers.discard)
 
-    async def _carry_out(self, claim: Claim, session: SessionId) -> None:
+    async def _carry_out(self, job: KnownJob, claim: Claim, session: SessionId) -> None:
         """Start, run and complete one claim.
 
         What a handler raises is an outcome, what the store refuses is a value, and a store that
         is away is waited for: nothing here ends the loop or another handler.
         """
-        job = self._jobs[claim.run.job]
         try:
-            if self._must_not_begin(claim):
+            if self._must_not_begin(job, claim):
                 await self._writes.release([claim])
                 return
             match await self._writes.start(claim, session):
@@ -250,12 +272,11 @@ class Instance:
             self._janitor.run_ended(claim.run.job)
             self._wake.set()
 
-    def _must_not_begin(self, claim: Claim) -> bool:
+    def _must_not_begin(self, job: KnownJob, claim: Claim) -> bool:
         """It goes itself, another must run it, or the store is not the one it was.
 
         Or there is no seat: its job was at its limit when the claim was made, and is not now.
         """
-        job = self._jobs[claim.run.job]
         may_run_here = claim.digest == job.digest and self._seats.free.of(job) >= 0
         return self._stopping.is_set() or self._session.is_reset or not may_run_here
 
@@ -309,11 +330,13 @@ class Instance:
     # --- told by the session
 
     async def declare(self, session: SessionId, now: Instant) -> None:
-        await declare(self._store, session, self._program, self._jobs, now)
+        self._declaring.marks = self._jobs.marks
+        jobs = dict(self._jobs.declared)
+        await declare(self._store, session, self._program, jobs, now, self._declaring)
         self._wake.set()
 
     async def settle_until(self, until: Instant) -> None:
-        await settle_until(self._store, until, self._jobs)
+        await settle_until(self._store, until, self._jobs.is_ours)
 
     def session_ends_soon(self, session: SessionId) -> None:
         self._runner.stop_repeatable(session)

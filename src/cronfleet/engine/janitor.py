@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 
 from cronfleet.engine.known import KnownJobs
 from cronfleet.engine.times import rest
 from cronfleet.errors import StoreError
-from cronfleet.model import JobName
+from cronfleet.model import History, JobName
 from cronfleet.store import Store
 
 log: logging.Logger = logging.getLogger(__name__)
@@ -27,13 +28,14 @@ class Janitor:
     def __init__(self, store: Store, jobs: KnownJobs) -> None:
         self._store = store
         self._jobs = jobs
-        self._touched: set[JobName] = set()
+        self._touched: dict[JobName, History] = {}
         self._ended = 0
         self._wake = asyncio.Event()
 
     def run_ended(self, job: JobName) -> None:
         """One more run to keep."""
-        self._touched.add(job)
+        if known := self._jobs.get(job):
+            self._touched[job] = known.definition.history
         self._ended += 1
         if self._ended >= ROUND_AT:
             self._wake.set()
@@ -43,16 +45,15 @@ class Janitor:
         while True:
             await rest(self._wake, BETWEEN_ROUNDS_MS)
             self._wake.clear()
-            touched, self._touched, self._ended = self._touched, set(), 0
+            touched, self._touched, self._ended = self._touched, {}, 0
             try:
                 await self._prune(touched)
             except StoreError as error:
                 self._touched |= touched
                 log.info("could not prune, will try again: %s", error)
 
-    async def _prune(self, names: set[JobName]) -> None:
-        for name in sorted(names):
-            history = self._jobs[name].definition.history
+    async def _prune(self, kept: Mapping[JobName, History]) -> None:
+        for name, history in sorted(kept.items()):
             pruned = AT_ONCE
             while pruned >= AT_ONCE:
                 pruned = await self._store.prune(name, history, AT_ONCE)
