@@ -7,23 +7,26 @@ import contextlib
 import inspect
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextvars import ContextVar
 from datetime import timedelta
 from typing import Literal, TypeVar, Unpack
 
 from cronfleet.calling import calling_program, instance_label
 from cronfleet.cron.zones import tzdata_version
+from cronfleet.definer import Added, Definer
 from cronfleet.engine.instance import Instance
 from cronfleet.engine.known import Handler, KnownJob
+from cronfleet.engine.repertoire import Repertoire
 from cronfleet.engine.session import Identity
 from cronfleet.engine.times import Times
 from cronfleet.errors import ConfigurationError, CronfleetError, InvalidJobError
 from cronfleet.events import Alert
+from cronfleet.info import JobInfo
 from cronfleet.lock import Lock, Locks
 from cronfleet.lock.acquiring import terms
 from cronfleet.loops import LoopThread, run_to_its_end
-from cronfleet.operator import Operator, open_once
+from cronfleet.operator import open_once
 from cronfleet.registry import JobOptions, known_job
 from cronfleet.schedule import Schedule
 from cronfleet.signals import StopSignals
@@ -44,7 +47,7 @@ default_store: ContextVar[str | None] = ContextVar("default_store", default=None
 """Where schedulers that name no store find it before CRONFLEET_STORE: for what imports them."""
 
 
-class Scheduler(Operator):
+class Scheduler(Definer):
     """Jobs, and this process's share in running them.
 
     `store` is a URL (`sqlite:///path`, `redis://host:6379/0`, `postgresql://host:5432/name`,
@@ -52,7 +55,8 @@ class Scheduler(Operator):
     folder. `program` names the code base that declares the jobs (default: the name of the module
     that makes the scheduler), `fleet` all instances and jobs that share a name on the store
     (default: CRONFLEET_FLEET, or `default`). When the store was emptied or restored, this instance stops to claim until a
-    person adopts the store; `on_store_reset="continue"` adopts it by itself.
+    person adopts the store; `on_store_reset="continue"` adopts it by itself. With `only` this
+    instance runs only the jobs of these names, registered here or added at run time.
 
     `session_ttl` is how long an instance that falls silent keeps its runs: 1 s at least, and the
     same for the whole fleet if you can. Its verbs may be called from any event loop while it is
@@ -70,6 +74,7 @@ class Scheduler(Operator):
         *,
         program: str | None = None,
         fleet: str | None = None,
+        only: Collection[str] | None = None,
         session_ttl: timedelta = timedelta(seconds=10),
         drain_timeout: timedelta = timedelta(seconds=25),
         patience: timedelta = PATIENCE,
@@ -85,8 +90,8 @@ class Scheduler(Operator):
             url = open_store(url, self._fleet, self._times.call_ms)
         super().__init__(url, patience, program)
         self._adopts = on_store_reset == "continue"
+        self._only = None if only is None else _names(only)
         self._alert = _alert_by(on_alert)
-        self._jobs: dict[str, KnownJob] = {}
         self._instance: Instance | None = None
         self._working: asyncio.Task[None] | None = None
         self._thread: LoopThread | None = None
@@ -101,11 +106,16 @@ class Scheduler(Operator):
     ) -> Callable[[AnyHandler], AnyHandler]:
         """Register the decorated handler. The job is named after it unless told otherwise.
 
-        Raises InvalidJobError for options that do not fit together, or a name used twice.
+        To be done before the scheduler starts. Raises InvalidJobError for options that do not fit
+        together, or a name used twice.
         """
 
         def register(handler: AnyHandler) -> AnyHandler:
-            self.add_job(handler, schedule, name, **options)
+            job = known_job(handler, schedule, name, options)
+            if self._is_at_work:
+                hint = "register it before the scheduler starts, or use add_job"
+                raise InvalidJobError(job.definition.name, hint)
+            self._register(job)
             return handler
 
         return register
@@ -116,14 +126,31 @@ class Scheduler(Operator):
         schedule: Schedule,
         name: str | None = None,
         **options: Unpack[JobOptions],
-    ) -> None:
-        """Register a handler; see `job`. To be done before the scheduler starts."""
+    ) -> Added:
+        """Register a handler as `job` does; or store a job for the whole fleet.
+
+        A job is stored when the scheduler is at work, or when the answer is awaited: once that is
+        done, the job is in the store, as `JobInfo` says. From then on it belongs to no instance:
+        all that register its handler run it, until `remove_job`. May be called from any thread.
+        Raises InvalidJobError as `job` does; awaited also for a name that another job has, and
+        ForeignJobError.
+        """
         job = known_job(handler, schedule, name, options)
+        if self._is_at_work:
+            return self._begin_to_store(job)
+        self._register(job)
+        return Added(lambda: self._store_registered(job))
+
+    def _register(self, job: KnownJob) -> None:
         if job.definition.name in self._jobs:
             raise InvalidJobError(job.definition.name, "is registered already; give it name=...")
-        if self._instance is not None:
-            raise InvalidJobError(job.definition.name, "register it before the scheduler starts")
         self._jobs[job.definition.name] = job
+        self._handlers.add_of(job)
+
+    async def _store_registered(self, job: KnownJob) -> JobInfo:
+        self._jobs.pop(job.definition.name, None)
+        self._forget(job.definition.name)
+        return await self._store_job(job)
 
     # --- working
 
@@ -137,8 +164,9 @@ class Scheduler(Operator):
         await self._open()
         await self._say_promise()
         identity = Identity(self._program, instance_label(), tzdata_version(), self._adopts)
+        jobs = Repertoire(self._jobs, self._handlers, self._only)
         instance = Instance(
-            self._store, self._clock, self._times, identity, dict(self._jobs), alert=self._alert
+            self._store, self._clock, self._times, identity, jobs, alert=self._alert
         )
         self._working = asyncio.create_task(instance.run(), name="cronfleet-instance")
         self._instance = instance
@@ -243,6 +271,18 @@ class Scheduler(Operator):
         if self._instance is not None:
             self._instance.wake()
 
+    @property
+    def _is_at_work(self) -> bool:
+        return self._instance is not None
+
+    def _handlers_changed(self) -> None:
+        if self._instance is not None:
+            self._instance.handlers_changed()
+
+    def _forget(self, name: str) -> None:
+        if self._instance is not None:
+            self._instance.forget(name)
+
     def _trouble(self) -> str:
         return self._instance.trouble if self._instance else super()._trouble()
 
@@ -251,6 +291,12 @@ class Scheduler(Operator):
 
     def _registered(self) -> Iterable[str]:
         return self._jobs
+
+
+def _names(only: Collection[str]) -> frozenset[str]:
+    if isinstance(only, str) or not only:
+        raise ConfigurationError(f'only={only!r} names no jobs: write only=["name", ...]')
+    return frozenset(only)
 
 
 def _tell_if_failed(working: asyncio.Task[None]) -> None:

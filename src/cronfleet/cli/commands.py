@@ -17,6 +17,7 @@ _MODULES = {
     "skip-next": "ordering",
     "backfill": "ordering",
     "cancel": "ordering",
+    "remove": "ordering",
     "doctor": "doctor",
     "store": "caring",
 }
