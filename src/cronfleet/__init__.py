@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cronfleet.context import RunContext
+from cronfleet.definer import Added
 from cronfleet.doctor import Condition, Finding
 from cronfleet.errors import (
     ConfigurationError,
@@ -42,6 +43,7 @@ from cronfleet.schedule import ClockMark, Schedule, Upcoming, at, cron, every
 from cronfleet.scheduler import Scheduler
 
 __all__ = [
+    "Added",
     "Adoption",
     "Alert",
     "AlertKind",

@@ -7,11 +7,11 @@ may have the runs that wait in it. All of it is set aside before the store is ad
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from cronfleet.errors import StoreError
-from cronfleet.model import Instant, JobName, JobRecord, Reason
+from cronfleet.model import Instant, JobRecord, Reason
 from cronfleet.planning import plan_of
 from cronfleet.policy import due_gap
 from cronfleet.store import Moved, Order, Ordered, Store, StoreInfo
@@ -61,11 +61,13 @@ async def adopt(store: Store, id_seen: str, order: Order) -> Adopted:
     return Adopted(info, settled, cancelled)
 
 
-async def settle_until(store: Store, until: Instant, among: Collection[JobName]) -> None:
+async def settle_until(
+    store: Store, until: Instant, is_wanted: Callable[[JobRecord], bool]
+) -> None:
     """Settle what these jobs expect up to the instant. Raises StoreError."""
     id_seen = (await store.open()).id
     async for job in all_jobs(store):
-        if job.name in among:
+        if is_wanted(job):
             await _settle_job(store, id_seen, job, until)
 
 

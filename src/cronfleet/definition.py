@@ -9,7 +9,17 @@ from dataclasses import asdict
 from typing import Any
 
 from cronfleet.errors import InvalidJobError, StoreError
-from cronfleet.model import Digest, History, JobDefinition, Misfire, OnLost, Overlap, Retry
+from cronfleet.model import (
+    Digest,
+    HandlerName,
+    History,
+    JobDefinition,
+    Misfire,
+    OnLost,
+    Overlap,
+    Retry,
+)
+from cronfleet.run_id import JOB_NAME
 
 MOST_BYTES = 64 * 1024
 _UNREADABLE = (ArithmeticError, LookupError, RecursionError, TypeError, ValueError)
@@ -21,7 +31,7 @@ def encode(definition: JobDefinition) -> str:
     Raises InvalidJobError when its arguments are no JSON, or when it is too large.
     """
     try:
-        text = _canonical(_fields(definition))
+        text = _canonical(_plain(definition))
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidJobError(definition.name, f"args must be plain JSON values: {error}") from None
     if len(text.encode()) > MOST_BYTES:
@@ -31,12 +41,17 @@ def encode(definition: JobDefinition) -> str:
     return text
 
 
-def _fields(definition: JobDefinition) -> dict[str, Any]:
-    """What is as if it had never been thought of is left out, so that older digests stay."""
-    fields = asdict(definition)
-    if definition.shards == 1:
-        del fields["shards"]
-    return fields
+def encode_over(text: str, definition: JobDefinition) -> str:
+    """The same, with what else stands in `text`: a newer version wrote it.
+
+    Raises InvalidJobError as `encode` does, and StoreError for a text that cannot be read.
+    """
+    encode(definition)
+    try:
+        merged = json.loads(text) | _plain(definition)
+    except _UNREADABLE as error:
+        raise StoreError(f"the store holds a definition that cannot be read: {error!r}") from error
+    return _canonical(merged)
 
 
 def decode(text: str) -> JobDefinition:
@@ -87,6 +102,16 @@ def manifest_of(digests: Iterable[Digest]) -> Digest:
     return digest("".join(sorted(digests)))
 
 
+def _plain(definition: JobDefinition) -> dict[str, Any]:
+    """What is as if it had never been thought of is left out, so that older digests stay."""
+    plain = asdict(definition)
+    if definition.shards == 1:
+        del plain["shards"]
+    if not definition.handler:
+        del plain["handler"]
+    return plain
+
+
 def _canonical(value: Mapping[str, Any]) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
@@ -111,7 +136,14 @@ def _definition(raw: dict[str, Any]) -> JobDefinition:
             int(history["successes"]), int(history["failures"]), int(history["age_ms"])
         ),
         shards=int(raw.get("shards", 1)),
+        handler=_handler(raw.get("handler", "")),
     )
+
+
+def _handler(raw: str) -> HandlerName:
+    if raw and not JOB_NAME.fullmatch(raw):
+        raise ValueError(f"{raw!r} is no handler's name")
+    return raw
 
 
 def _retry(raw: dict[str, Any]) -> Retry:

@@ -16,6 +16,7 @@ from cronfleet.store import CLOCK_STEP_BACK_MS, Store, StoreInfo
 CLOCK_READINGS = 5
 NOTED_OFFSET_MS = 1_000
 WRONG_OFFSET_MS = 60_000
+MOST_NAMED = 100
 
 
 class Condition(StrEnum):
@@ -60,6 +61,7 @@ async def examine(store: Store, clock: Clock, part: Part) -> list[Finding]:
             await _clock(store, clock),
             *await _fleet(store, info, part),
             await _jobs(store, part),
+            *await _undeclared(store),
         ]
     except StoreError as error:
         return [_failure(error, StoreRefusedError)]
@@ -186,6 +188,22 @@ async def _overdue(store: Store, part: Part) -> Finding:
     late = timedelta(seconds=(seen.now - oldest.expected.due) // 1000)
     said = f"{known}; {oldest.job} has been due since {_at(oldest.expected.due)} ({late})"
     return Finding("jobs", Condition.NOTE, said)
+
+
+async def _undeclared(store: Store) -> list[Finding]:
+    """Jobs of any program that no instance at work can run, as one of those has noted."""
+    names: list[str] = []
+    after = ""
+    while len(names) < MOST_NAMED and (page := await store.jobs(after=after)):
+        names += [job.name for job in page if job.undeclared_since is not None and not job.removed]
+        after = page[-1].name
+    if not names:
+        return []
+    said = (
+        f"no instance at work declares them or has their handler: {_some(names)}; a day after "
+        "that was noted they are removed"
+    )
+    return [Finding("undeclared", Condition.NOTE, said)]
 
 
 def _at(instant: Instant) -> str:

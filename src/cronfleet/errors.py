@@ -57,10 +57,13 @@ class ForeignJobError(CronfleetError):
 
 
 class UnknownJobError(CronfleetError, LookupError):
-    """No job of that name is in the store."""
+    """No job of that name is in the store, or it was removed."""
 
-    def __init__(self, job: str, known: list[str]) -> None:
+    def __init__(self, job: str, known: list[str], *, was_removed: bool = False) -> None:
         self.job = job
+        if was_removed:
+            super().__init__(f"job {job!r} was removed: add it again before it is given orders")
+            return
         names = ", ".join(known) if known else "none yet"
         super().__init__(f"there is no job {job!r}; the store has: {names}")
 

@@ -55,6 +55,12 @@ class JobInfo:
     paused_why: str
     paused_reason: str | None
     """`paused` by a person, or `poisoned`: a run of it lost its instance three times in a row."""
+    generation: int
+    """Rises with every change of what the job may fire."""
+    handler: str
+    """What its handler goes by, if it was added or changed at run time; else empty."""
+    undeclared_since: datetime | None
+    """When it was noted that no instance at work declares it or has its handler."""
 
     @classmethod
     def of(cls, job: JobRecord, definition: str | None) -> JobInfo:
@@ -75,6 +81,9 @@ class JobInfo:
             paused_by=job.paused_by,
             paused_why=job.paused_why,
             paused_reason=job.paused_reason and job.paused_reason.value,
+            generation=job.generation,
+            handler=job.handler,
+            undeclared_since=_moment(job.undeclared_since),
         )
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, NewType, TypeAlias
 from cronfleet.run_id import Instant, JobName, RunId
 
 ProgramName: TypeAlias = str
+HandlerName: TypeAlias = str
 Digest: TypeAlias = str
 """32 hexadecimal digits that stand for a definition's JSON."""
 
@@ -239,6 +240,9 @@ class JobDefinition:
     history: History = History()
     shards: int = 1
     """More than 1: each tick makes so many runs, and is done when all of them are."""
+    handler: HandlerName = ""
+    """What its handler goes by in the program, if it was added at run time: any instance that has
+    the handler can run it. Empty: an instance runs it that declares this very definition."""
 
     @property
     def limit(self) -> int:
@@ -282,10 +286,20 @@ class JobRecord:
     paused_by: str = ""
     paused_why: str = ""
     shards: int = 1
+    handler: HandlerName = ""
+    """That of its definition."""
+    edition: int = 1
+    """The generation in which its definition first came into force: the greater, the newer."""
+    removed: bool = False
+    """A tombstone: it makes no ticks and no runs, and keeps its watermark and generation."""
+    undeclared_since: Instant | None = None
+    """When it was noted that no open session declares it; None once one does."""
 
     @property
     def state(self) -> JobState:
         """Paused wins over finished: a paused job says so until it is resumed."""
+        if self.removed:
+            return JobState.REMOVED
         if self.paused:
             return JobState.PAUSED
         return JobState.FINISHED if self.expected is None else JobState.SCHEDULED

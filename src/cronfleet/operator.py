@@ -46,15 +46,16 @@ MOST_JOBS_LISTED = 10_000
 
 Given = ParamSpec("Given")
 Told = TypeVar("Told")
+Asked = TypeVar("Asked", bound="Operator")
 
 
 def in_its_loop(
-    verb: Callable[Concatenate[Operator, Given], Coroutine[Any, Any, Told]],
-) -> Callable[Concatenate[Operator, Given], Coroutine[Any, Any, Told]]:
+    verb: Callable[Concatenate[Asked, Given], Coroutine[Any, Any, Told]],
+) -> Callable[Concatenate[Asked, Given], Coroutine[Any, Any, Told]]:
     """Let a verb run in the event loop in which the store is open, whatever loop asks for it."""
 
     @functools.wraps(verb)
-    async def ask(operator: Operator, *given: Given.args, **named: Given.kwargs) -> Told:
+    async def ask(operator: Asked, *given: Given.args, **named: Given.kwargs) -> Told:
         home = operator.home
         if home is None or home is asyncio.get_running_loop():
             return await verb(operator, *given, **named)
@@ -212,15 +213,18 @@ class Operator:
         return await self._told(store, await verbs.job_named(store, name))
 
     @in_its_loop
-    async def jobs(self) -> list[JobInfo]:
-        """All jobs by name, whoever declares them; 10,000 at the most."""
+    async def jobs(self, *, removed: bool = False) -> list[JobInfo]:
+        """All jobs by name, whoever declares them; 10,000 at the most.
+
+        With `removed` those that were removed, and no others.
+        """
         store = await self._opened()
         found: list[JobRecord] = []
-        while page := await store.jobs(after=found[-1].name if found else ""):
-            found += page
-            if len(found) >= MOST_JOBS_LISTED:
-                break
-        return [await self._told(store, job) for job in found]
+        after = ""
+        while len(found) < MOST_JOBS_LISTED and (page := await store.jobs(after=after)):
+            found += [job for job in page if job.removed == removed]
+            after = page[-1].name
+        return [await self._told(store, job) for job in found[:MOST_JOBS_LISTED]]
 
     @in_its_loop
     async def runs(self, name: str, limit: int = 50, skip: int = 0) -> list[RunInfo]:

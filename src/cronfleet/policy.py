@@ -139,6 +139,11 @@ def due_gap(plan: Plan, expected: Fire | None, now: Instant, reason: Reason) -> 
     return Gap(first, last, count_fires(plan.schedule, first, last), reason)
 
 
+def too_late_gap(plan: Plan, expected: Fire | None, now: Instant, reason: Reason) -> Gap | None:
+    """All that comes too late to be run of a job that expects this tick; None if nothing does."""
+    return due_gap(plan, expected, now - _grace_ms(plan.definition) - 1, reason)
+
+
 def retry_in_ms(retry: Retry | None, attempt: int, chance: float) -> int | None:
     """How long to wait before the next attempt; None: there is none.
 

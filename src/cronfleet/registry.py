@@ -11,7 +11,7 @@ from types import NoneType
 from typing import Any, Literal, TypeAlias, TypedDict, TypeVar, cast
 
 from cronfleet import model
-from cronfleet.definition import digest, encode
+from cronfleet.definition import decode, digest, encode
 from cronfleet.engine.isolated.address import address_of
 from cronfleet.engine.known import Handler, Isolated, KnownJob
 from cronfleet.errors import InvalidJobError
@@ -96,7 +96,7 @@ def known_job(
     _check(definition, can_be_stopped=is_coroutine or isolated is not None)
     text = encode(definition)
     return KnownJob(
-        plan=Plan(definition, schedule),
+        plan=Plan(decode(text), schedule),  # Its arguments are as other instances read them.
         json=text,
         digest=digest(text),
         handler=handler,
@@ -119,6 +119,36 @@ def _is_coroutine(handler: Handler) -> bool:
     return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
         getattr(handler, "__call__", None)  # noqa: B004 - an object may be a handler
     )
+
+
+def options_of(definition: JobDefinition) -> JobOptions:
+    """The options of which `known_job` makes this definition."""
+    retry, history = definition.retry, definition.history
+    options = JobOptions(
+        args=definition.args,
+        on_lost=definition.on_lost.value,
+        overlap=definition.overlap.value,
+        max_active=definition.max_active,
+        misfire=definition.misfire.value,
+        misfire_grace=_span(definition.misfire_grace_ms),
+        max_catch_up=definition.max_catch_up,
+        timeout=None if definition.timeout_ms is None else _span(definition.timeout_ms),
+        jitter=_span(definition.jitter_ms) if definition.jitter_ms else None,
+        shards=definition.shards,
+        history=History(history.successes, history.failures, _span(history.age_ms)),
+        retry=None,
+    )
+    if retry:
+        first, most = _span(retry.first_ms), _span(retry.most_ms)
+        options["retry"] = Retry(retry.attempts, first, retry.factor, most, retry.jitter)
+    return options
+
+
+def isolation_of(job: KnownJob | None) -> JobOptions:
+    """How its handler is carried out: options that are no part of the definition."""
+    if job is None or job.isolated is None:
+        return JobOptions()
+    return JobOptions(isolation="process", memory_limit_mb=job.isolated.memory_limit_mb)
 
 
 _Types: TypeAlias = Mapping[str, tuple[type, ...]]
@@ -228,6 +258,10 @@ def _retry(retry: Retry) -> model.Retry:
 
 def _ms(span: timedelta) -> int:
     return span // timedelta(milliseconds=1)
+
+
+def _span(ms: int) -> timedelta:
+    return timedelta(milliseconds=ms)
 
 
 def _choice(job: str, option: str, enum: type[Choice], value: str) -> Choice:

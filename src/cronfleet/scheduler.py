@@ -9,31 +9,32 @@ import inspect
 import logging
 import os
 import threading
-from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
+from collections.abc import Callable, Collection, Coroutine, Generator, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal, TypeVar, Unpack
+from itertools import chain
+from typing import Any, Literal, TypeVar
 
 from cronfleet.calling import calling_program, instance_label
 from cronfleet.clock import Clock
 from cronfleet.cron.zones import tzdata_version
+from cronfleet.definer import Definer
 from cronfleet.ending import stops_when_the_program_ends
 from cronfleet.engine.instance import Instance
 from cronfleet.engine.isolated.address import check_address
 from cronfleet.engine.isolated.inside import is_spawned, refuse_to_work
 from cronfleet.engine.known import Handler, KnownJob
+from cronfleet.engine.repertoire import Repertoire
 from cronfleet.engine.session import Identity
 from cronfleet.engine.times import Times, times_of
-from cronfleet.errors import CronfleetError, InvalidJobError
+from cronfleet.errors import ConfigurationError, CronfleetError
 from cronfleet.events import Alert, alert_by
 from cronfleet.forks import leave_to_the_parent
 from cronfleet.lock import Lock, Locks
 from cronfleet.lock.acquiring import terms
 from cronfleet.loops import LoopThread, run_to_its_end
-from cronfleet.operator import Operator, open_once
-from cronfleet.registry import JobOptions, known_job
-from cronfleet.schedule import Schedule
+from cronfleet.operator import open_once
 from cronfleet.signals import StopSignals
 from cronfleet.store import Store, StoreInfo
 from cronfleet.stores import open_store
@@ -63,7 +64,7 @@ class Stage:
     """What people call the instance."""
 
 
-class Scheduler(Operator):
+class Scheduler(Definer):
     """Jobs, and this process's share in running them.
 
     `store` is a URL (`sqlite:///path`, `redis://host:6379/0`, `postgresql://host:5432/name`,
@@ -71,7 +72,8 @@ class Scheduler(Operator):
     folder. `program` names the code base that declares the jobs (default: the name of the module
     that makes the scheduler), `fleet` all instances and jobs that share a name on the store
     (default: CRONFLEET_FLEET, or `default`). When the store was emptied or restored, this instance stops to claim until a
-    person adopts the store; `on_store_reset="continue"` adopts it by itself.
+    person adopts the store; `on_store_reset="continue"` adopts it by itself. With `only` this
+    instance runs only the jobs of these names, registered here or added at run time.
 
     `session_ttl` is how long an instance that falls silent keeps its runs: 1 s at least, and the
     same for the whole fleet if you can. Its verbs may be called from any event loop while it is
@@ -89,6 +91,7 @@ class Scheduler(Operator):
         *,
         program: str | None = None,
         fleet: str | None = None,
+        only: Collection[str] | None = None,
         session_ttl: timedelta = timedelta(seconds=10),
         drain_timeout: timedelta = timedelta(seconds=25),
         patience: timedelta = PATIENCE,
@@ -104,8 +107,8 @@ class Scheduler(Operator):
             url = open_store(url, self._fleet, self._times.call_ms)
         super().__init__(url, patience, program)
         self._adopts = on_store_reset == "continue"
+        self._only = None if only is None else _names(only)
         self._alert = alert_by(on_alert)
-        self._jobs: dict[str, KnownJob] = {}
         self._instance: Instance | None = None
         self._working: asyncio.Task[None] | None = None
         self._thread: LoopThread | None = None
@@ -121,37 +124,6 @@ class Scheduler(Operator):
         self._instance = self._working = self._thread = None
         self._gate = threading.Lock()
         super().begin_anew()
-
-    # --- registering
-
-    def job(
-        self, schedule: Schedule, name: str | None = None, **options: Unpack[JobOptions]
-    ) -> Callable[[AnyHandler], AnyHandler]:
-        """Register the decorated handler. The job is named after it unless told otherwise.
-
-        Raises InvalidJobError for options that do not fit together, or a name used twice.
-        """
-
-        def register(handler: AnyHandler) -> AnyHandler:
-            self.add_job(handler, schedule, name, **options)
-            return handler
-
-        return register
-
-    def add_job(
-        self,
-        handler: Handler,
-        schedule: Schedule,
-        name: str | None = None,
-        **options: Unpack[JobOptions],
-    ) -> None:
-        """Register a handler; see `job`. To be done before the scheduler starts."""
-        job = known_job(handler, schedule, name, options)
-        if job.definition.name in self._jobs:
-            raise InvalidJobError(job.definition.name, "is registered already; give it name=...")
-        if self._instance is not None:
-            raise InvalidJobError(job.definition.name, "register it before the scheduler starts")
-        self._jobs[job.definition.name] = job
 
     # --- working
 
@@ -169,8 +141,9 @@ class Scheduler(Operator):
         await self._say_promise()
         label = self._label or instance_label()
         identity = Identity(self._program, label, tzdata_version(), self._adopts)
+        jobs = Repertoire(self._jobs, self._handlers, self._only)
         instance = Instance(
-            self._store, self._clock, self._times, identity, dict(self._jobs), alert=self._alert
+            self._store, self._clock, self._times, identity, jobs, alert=self._alert
         )
         self._working = asyncio.create_task(instance.run(), name="cronfleet-instance")
         self._instance = instance
@@ -220,9 +193,9 @@ class Scheduler(Operator):
 
     def _check_addresses(self) -> None:
         """By now all is imported, so what another process would find can be told."""
-        for name, job in self._jobs.items():
+        for job in chain(self._jobs.values(), self._handlers):
             if job.isolated is not None:
-                check_address(job.isolated.address, job.handler, name)
+                check_address(job.isolated.address, job.handler, job.definition.name)
 
     async def _run_until_signal(self) -> None:
         signals = StopSignals(self.hurry)
@@ -351,6 +324,7 @@ class Scheduler(Operator):
     def _enter(self, stage: Stage) -> None:
         self._turn_to(stage.store, stage.clock)
         self._times, self._jobs, self._label = stage.times, dict(stage.jobs), stage.label
+        self._handlers = self._handlers.with_jobs(self._jobs.values())
         self._instance = self._working = self._thread = None
         self._locks = self._new_locks()
 
@@ -359,6 +333,18 @@ class Scheduler(Operator):
     def _wake(self) -> None:
         if self._instance is not None:
             self._instance.wake()
+
+    @property
+    def _is_at_work(self) -> bool:
+        return self._instance is not None
+
+    def _handlers_changed(self) -> None:
+        if self._instance is not None:
+            self._instance.handlers_changed()
+
+    def _forget(self, name: str) -> None:
+        if self._instance is not None:
+            self._instance.forget(name)
 
     def _trouble(self) -> str:
         if self._instance is not None:
@@ -375,6 +361,12 @@ class Scheduler(Operator):
 
     def _registered(self) -> Iterable[str]:
         return self._jobs
+
+
+def _names(only: Collection[str]) -> frozenset[str]:
+    if isinstance(only, str) or not only:
+        raise ConfigurationError(f'only={only!r} names no jobs: write only=["name", ...]')
+    return frozenset(only)
 
 
 def _tell_if_failed(working: asyncio.Task[None]) -> None:

@@ -42,27 +42,35 @@ async def job_named(store: Store, name: JobName) -> JobRecord:
     return job
 
 
+async def live_job(store: Store, name: JobName) -> JobRecord:
+    """A job that can be given orders. Raises UnknownJobError, also for one that was removed."""
+    job = await job_named(store, name)
+    if job.removed:
+        raise UnknownJobError(name, [], was_removed=True)
+    return job
+
+
 async def trigger(store: Store, name: JobName, order: Order) -> Triggered:
     """Make a run now. Raises UnknownJobError; StoreError when too many runs wait already."""
-    answer = await _repeated(lambda: store.trigger(name, order))
+    answer = await repeated(lambda: store.trigger(name, order))
     if isinstance(answer, Triggered):
         return answer
-    await job_named(store, name)
+    await live_job(store, name)
     raise StoreError(f"job {name!r}: so many of its runs wait already that none was added")
 
 
 async def pause(store: Store, name: JobName, order: Order) -> None:
     """Make no more ticks. Raises UnknownJobError."""
-    if await _repeated(lambda: store.pause(name, order)) is Ordered.UNKNOWN:
-        await job_named(store, name)
+    if await repeated(lambda: store.pause(name, order)) is Ordered.UNKNOWN:
+        await live_job(store, name)
 
 
 async def resume(store: Store, name: JobName, order: Order) -> None:
     """Make ticks again from now on; what the pause swallowed is one gap."""
     for _ in range(LOOKS):
-        job = await job_named(store, name)
+        job = await live_job(store, name)
         moved = await _resumed(store, job)
-        if await _repeated(lambda moved=moved: store.resume(name, moved, order)) is Ordered.DONE:
+        if await repeated(lambda moved=moved: store.resume(name, moved, order)) is Ordered.DONE:
             return
     raise StoreError(f"job {name!r} changes all the time; nothing was resumed, try again")
 
@@ -80,11 +88,11 @@ async def _resumed(store: Store, job: JobRecord) -> Moved:
 async def skip_next(store: Store, name: JobName, order: Order) -> None:
     """Settle the expected tick without a run. A finished job has none, and stays as it is."""
     for _ in range(LOOKS):
-        job = await job_named(store, name)
+        job = await live_job(store, name)
         if job.expected is None:
             return
         moved = await _skipped(store, job, job.expected)
-        if await _repeated(lambda moved=moved: store.skip_next(name, moved, order)) is Ordered.DONE:
+        if await repeated(lambda moved=moved: store.skip_next(name, moved, order)) is Ordered.DONE:
             return
     raise StoreError(f"job {name!r} changes all the time; nothing was skipped, try again")
 
@@ -102,7 +110,7 @@ async def cancel(store: Store, text: str, order: Order) -> RunRecord:
         run = RunId.parse(text)
     except ValueError as error:
         raise UnknownRunError(text, str(error)) from None
-    await _repeated(lambda: store.cancel(run, order))
+    await repeated(lambda: store.cancel(run, order))
     found = await store.run(run)
     if found is None:
         raise UnknownRunError(text, "it never was, or its record has been deleted since")
@@ -118,11 +126,11 @@ async def backfill(
         if not part:
             continue
         one = replace(order, key=f"{order.key}+{number}")
-        answer = await _repeated(
+        answer = await repeated(
             lambda part=part, one=one: store.backfill(name, part, one, again=again)
         )
         if not isinstance(answer, Backfilled):
-            await job_named(store, name)
+            await live_job(store, name)
             raise StoreError(
                 f"job {name!r}: so many of its runs wait already that {made} were made and no "
                 "more; order the same again when there is room, what was made is passed over"
@@ -131,7 +139,7 @@ async def backfill(
     return Backfilled(made, len(span.fire_times) - made, paused)
 
 
-async def _repeated(call: Callable[[], Awaitable[Told]]) -> Told:
+async def repeated(call: Callable[[], Awaitable[Told]]) -> Told:
     """Orders carry a key, so an unanswered one may be given again."""
     for _ in range(TRIES - 1):
         try:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -64,11 +64,16 @@ class Fleet:
         os.close(self._reader)
         os.close(self._writer)
 
-    def start(self, count: int = 1, off_ms: int = 0) -> list[int]:
-        """Start instances whose wall clocks are off, and wait until each has joined."""
+    def start(
+        self, count: int = 1, off_ms: int = 0, jobs: Sequence[str] = (), within_s: float = 20
+    ) -> list[int]:
+        """Start instances whose wall clocks are off, and wait until each has joined.
+
+        They have the fleet's jobs, or others.
+        """
         pids: list[int] = []
         for _ in range(count):
-            words = [str(self._writer), *self._store, str(off_ms), *self._jobs]
+            words = [str(self._writer), *self._store, str(off_ms), *(jobs or self._jobs)]
             command = [sys.executable, str(WORKER), *words]
             process = subprocess.Popen(command, pass_fds=[self._writer])
             self.processes[process.pid] = process
@@ -76,7 +81,7 @@ class Fleet:
         waiting = set(pids)
         looked_at = len(self.effects)
         while waiting:
-            waiting.discard(self.next(lambda effect: effect.what == "joined", 20).pid)
+            waiting.discard(self.next(lambda effect: effect.what == "joined", within_s).pid)
         self._look_again_at(looked_at)
         return pids
 

@@ -2,7 +2,10 @@
 
     python worker.py PIPE STORE TTL_MS OFF_MS JOB...
 
-OFF_MS is by how much its wall clock is wrong. JOB is name=seconds of work, fired each second; a name that ends in `!` is `on_lost="rerun"`. A job `name#n=seconds` has n shards, is fired only each 12 seconds, and tells its name and shard as `name/shard`.
+OFF_MS is by how much its wall clock is wrong. JOB is name=seconds of work, fired each second, or
+name=seconds@ms, so long after each; a name that ends in `!` is `on_lost="rerun"`. A job
+`name#n=seconds` has n shards, is fired only each 12 seconds, and tells its name and shard as
+`name/shard`.
 """
 
 from __future__ import annotations
@@ -11,11 +14,12 @@ import asyncio
 import logging
 import os
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from cronfleet import History, RunContext, Scheduler, every
 from cronfleet.clock import SystemClock
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ALL_OF_IT = History(successes=10_000, failures=10_000)
 
 
@@ -33,12 +37,16 @@ def main(pipe: int, store: str, ttl_ms: int, jobs: list[str]) -> None:
 
     scheduler = Scheduler(store, program="fleet", session_ttl=timedelta(milliseconds=ttl_ms))
     for job in jobs:
-        name, _, work_s = job.partition("=")
+        name, _, how = job.partition("=")
+        work_s, _, after_ms = how.partition("@")
         on_lost = "rerun" if name.endswith("!") else "abandon"
         name, _, shards = name.rstrip("!").partition("#")
         scheduler.add_job(
             work,
-            every(timedelta(seconds=12 if shards else 1)),
+            every(
+                timedelta(seconds=12 if shards else 1),
+                EPOCH + timedelta(milliseconds=int(after_ms or 0)),
+            ),
             name,
             args={"work_s": float(work_s)},
             on_lost=on_lost,

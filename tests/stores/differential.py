@@ -42,6 +42,7 @@ from cronfleet.store import (
     Start,
     Store,
     TickClaim,
+    mark,
 )
 from cronfleet.stores.memory import MemoryStore
 from cronfleet.testing.samples import PROGRAM, START
@@ -51,6 +52,7 @@ Opened: TypeAlias = Callable[[ManualClock], Store]
 Choice = TypeVar("Choice")
 
 JOBS = ("a", "a-b", "b:c")
+HANDLERS = ("", "tell", "ring")
 OWNERS = [LockOwner(f"{number:032x}") for number in range(4)]
 TTLS = (5_000, 60_000)
 SPANS = (1, 700, 3_000, 5_000)
@@ -104,8 +106,10 @@ class Twins:
         now_and_then = [self.order, self.pass_time, self.join, self.renew, self.release, self.sweep]
         now_and_then += [self.cancel]
         now_and_then += [self.lock, self.lock, self.unlock, self.renew_lock]
+        now_and_then += [self.define, self.undeclared]
         seldom = [
             self.backfill,
+            self.remove,
             self.leave,
             self.close,
             self.sync_jobs,
@@ -193,7 +197,29 @@ class Twins:
         session, program = await self.session(), "billing" if self.seldom() else PROGRAM
         names = [name for name in JOBS if not self.seldom()]
         declarations = [self.declaration(name) for name in names]
-        await self.ask(lambda store: store.sync_jobs(session, program, declarations))
+        marks = [mark(each) for each in HANDLERS if not self.seldom()]
+        await self.ask(lambda store: store.sync_jobs(session, program, declarations, marks))
+
+    async def define(self) -> None:
+        declared = replace(self.declaration(self.draw(JOBS)), handler=self.draw(HANDLERS))
+        job, order = await self.memory.job(declared.name), self.new_order()
+        seen = job.generation - self.seldom() if job and not self.seldom() else None
+        await self.ask(lambda store: store.define(PROGRAM, declared, seen, order))
+
+    async def remove(self) -> None:
+        job, order = await self.job(), self.new_order()
+        if job is None:
+            return
+        moved, so_long = self.move(job), self.draw((None, STEP_MS))
+        await self.ask(
+            lambda store: store.remove(job.name, moved, order, undeclared_ms=so_long, limit=2)
+        )
+
+    async def undeclared(self) -> None:
+        await self.ask(lambda store: store.undeclared(JOBS))
+
+    def new_order(self) -> Order:
+        return Order(f"key-{self._random.randrange(40)}", "anna", "schön")
 
     def declaration(self, name: str) -> Declaration:
         """Editions 0 and 1 share a schedule; an edition always has one limit and one `on_lost`.
@@ -213,6 +239,7 @@ class Twins:
             on_lost=on_lost,
             first=expected,
             shards=(3, 2, 11)[edition] if name == JOBS[-1] else 1,
+            revives=not self.seldom(),
         )
 
     async def claim_ticks(self) -> None:
@@ -268,7 +295,7 @@ class Twins:
     # --- orders and history
 
     async def order(self) -> None:
-        job, order = await self.job(), Order(f"key-{self._random.randrange(40)}", "anna", "schön")
+        job, order = await self.job(), self.new_order()
         if job is None:
             return
         moved = self.move(job)

@@ -137,12 +137,13 @@ class InRedis:
         self.base = f"cronfleet:{{{fleet}}}:"
 
     def job(self, name: JobName, **values: Value) -> None:
-        if "expected_due" in values:
-            program, due = self.redis.hget(f"{self.base}job:{name}", "p"), values["expected_due"]
-            self.redis.zadd(f"{self.base}due:{program}", {name: due})
-            if due == values["expected_fire_time"]:  # Then it is not stored twice.
-                values["expected_due"] = None
+        due = values.get("expected_due")
+        if due is not None and due == values.get("expected_fire_time"):
+            values["expected_due"] = None  # It is not stored twice.
         self._set(f"job:{name}", values)
+        if due is not None:
+            program = self.redis.hget(f"{self.base}job:{name}", "p")
+            self.redis.zadd(f"{self.base}due:{program}", {name: due})
 
     def run(self, run: RunId, **values: Value) -> None:
         self._set(f"run:{run}", values)

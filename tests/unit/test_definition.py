@@ -97,7 +97,8 @@ def test_a_definition_over_64_kib_is_refused() -> None:
 
 
 def raw() -> dict[str, Any]:
-    return asdict(replace(JOB, retry=Retry(3, 1, 2.0, 3, 0.1)))
+    """Of a job added at run time, which alone has a handler's name."""
+    return asdict(replace(JOB, retry=Retry(3, 1, 2.0, 3, 0.1), handler="tell"))
 
 
 def test_fields_that_a_newer_version_wrote_are_passed_over() -> None:
@@ -107,7 +108,7 @@ def test_fields_that_a_newer_version_wrote_are_passed_over() -> None:
     assert decode(json.dumps(newer)) == decode(json.dumps(raw()))
 
 
-NEEDED = raw().keys() - {"shards"}
+NEEDED = raw().keys() - {"shards", "handler"}
 
 
 def test_a_job_without_shards_has_the_definition_that_it_had_before_there_were_any() -> None:
@@ -126,6 +127,11 @@ def _damaged() -> list[str]:
         json.dumps({**raw(), "overlap": "of_a_newer_version"}),
         json.dumps({**raw(), "max_active": float("inf")}),
     ]
+
+
+def test_a_definition_without_a_handler_is_as_it_was_before_there_were_any() -> None:
+    assert "handler" not in json.loads(encode(JOB))
+    assert decode(encode(replace(JOB, handler="tell"))).handler == "tell"
 
 
 @pytest.mark.parametrize("damaged", _damaged())

@@ -186,3 +186,12 @@ async def test_a_poisoned_job_is_wrong_and_says_what_to_do(practice: Practice) -
     assert finding.condition is Condition.WRONG
     assert "report is poisoned" in finding.said
     assert "cronfleet resume" in finding.said
+
+
+async def test_jobs_that_no_instance_declares_are_named(practice: Practice) -> None:
+    anna = await joined(practice.store, "anna", report())
+    await practice.store.leave(anna)
+    await practice.store.undeclared(["report"])
+    found = await practice.finding("undeclared")
+    assert found.condition is Condition.NOTE
+    assert "has their handler: report;" in found.said

@@ -19,6 +19,7 @@ from cronfleet.policy import (
     paused_gap,
     retry_in_ms,
     settle,
+    too_late_gap,
 )
 from cronfleet.schedule import Schedule, at, cron, every
 
@@ -361,6 +362,24 @@ def test_a_pause_never_swallows_a_tick_that_is_not_due_yet(plan: Plan, ms: int) 
     due = due_fires(plan, expected.fire_time, now) if expected.due <= now else []
     assert (gap_fires(gap, due) if gap else []) == due
     assert gap is None or plan.fire(gap.last).due <= now
+
+
+# --- nobody there
+
+
+@given(plans(), st.integers(0, 10_000_000))
+def test_what_comes_too_late_and_nothing_else_is_missed_for_want_of_an_instance(
+    plan: Plan, ms: int
+) -> None:
+    """So an instance that comes back runs what it would have run, had nobody looked meanwhile."""
+    expected = plan.first_after(NOON_MS - 1)
+    if expected is None:
+        return
+    now = expected.fire_time + ms
+    gap = too_late_gap(plan, expected, now, Reason.NO_INSTANCE)
+    due = due_fires(plan, expected.fire_time, now) if expected.due <= now else []
+    late = [each for each in due if now > plan.wanted_until(each)]
+    assert (gap_fires(gap, due) if gap else []) == late
 
 
 # --- retries

@@ -93,9 +93,10 @@ def test_a_name_is_registered_once() -> None:
 
 
 async def test_jobs_are_registered_before_the_scheduler_starts() -> None:
+    """By the decorator: what is added later is stored."""
     async with with_report(MemoryStore()) as scheduler:
-        with pytest.raises(InvalidJobError, match="before the scheduler starts"):
-            scheduler.add_job(nothing, HOURLY, "late")
+        with pytest.raises(InvalidJobError, match="before the scheduler starts, or use add_job"):
+            scheduler.job(HOURLY, "late")(nothing)
 
 
 def test_a_store_that_nobody_knows_is_a_matter_of_configuration() -> None:

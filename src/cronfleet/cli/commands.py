@@ -19,6 +19,7 @@ _MODULES = {
     "skip-next": "ordering",
     "backfill": "ordering",
     "cancel": "ordering",
+    "remove": "ordering",
     "doctor": "doctor",
     "store": "caring",
 }

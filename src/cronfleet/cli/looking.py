@@ -26,36 +26,38 @@ Row = TypeVar("Row", RunInfo, GapInfo)
 
 
 @click.command()
+@click.option("--removed", is_flag=True, help="Those that were removed instead.")
 @as_json
 @click.pass_obj
-def jobs(store: str | None, *, as_json: bool) -> None:
+def jobs(store: str | None, *, removed: bool, as_json: bool) -> None:
     """List the jobs of all programs."""
-    found = asyncio.run(_jobs(store))
+    found = asyncio.run(_jobs(store, removed=removed))
     if as_json:
         print_json({"jobs": found})
     elif found:
         headers = ("JOB", "SCHEDULE", "NEXT FIRE TIME", "ACTIVE", "PROGRAM", "STATE")
         print_table(headers, map(_job_row, found), may_go=("PROGRAM", "ACTIVE"))
     else:
-        print_line("There are no jobs yet.")
+        print_line("No job was removed." if removed else "There are no jobs yet.")
 
 
-async def _jobs(store: str | None) -> list[JobInfo]:
+async def _jobs(store: str | None, *, removed: bool) -> list[JobInfo]:
     async with opened(store) as scheduler:
-        return await scheduler.jobs()
+        return await scheduler.jobs(removed=removed)
 
 
 def _job_row(job: JobInfo) -> tuple[str, ...]:
     by = f" by {job.paused_by}" if job.paused_by else ""
     why = f": {job.paused_why}" if job.paused_why else ""
     jitter = f", jitter {job.jitter_s:g} s" if job.jitter_s else ""
+    nobody = f", of nobody since {moment(job.undeclared_since)}" if job.undeclared_since else ""
     return (
         job.name,
         job.schedule + jitter,
         moment(job.next_fire),
         str(job.active),
         job.program,
-        f"{job.paused_reason or job.state}{by}{why}",
+        f"{job.paused_reason or job.state}{by}{why}{nobody}",
     )
 
 

@@ -1,4 +1,4 @@
-"""`cronfleet trigger`, `pause`, `resume`, `skip-next`, `backfill` and `cancel`: the operator's verbs."""
+"""What operators order: `cronfleet trigger`, `pause`, `resume`, `skip-next`, `backfill` and so on."""
 
 from __future__ import annotations
 
@@ -149,6 +149,29 @@ async def _cancel(store: str | None, run: str, why: str) -> RunInfo:
         return await scheduler.cancel(run, who=who(), why=why)
 
 
+@click.command()
+@click.argument("job")
+@why
+@as_json
+@click.pass_obj
+def remove(store: str | None, job: str, why: str, *, as_json: bool) -> None:
+    """Make no more runs of a job; what was claimed or started ends as usual."""
+    stands = asyncio.run(_remove(store, job, why))
+    if as_json:
+        print_json(stands)
+    else:
+        print_line(
+            f"{job} is removed; it comes back when it is added again, or when an instance is "
+            "started that declares it"
+        )
+
+
+async def _remove(store: str | None, job: str, why: str) -> JobInfo:
+    async with opened(store) as scheduler:
+        await scheduler.remove_job(job, who=who(), why=why)
+        return await scheduler.job_info(job)
+
+
 def _order(
     store: str | None, give: Callable[[Scheduler], Awaitable[JobInfo]], *, as_json: bool
 ) -> None:
@@ -180,4 +203,5 @@ COMMANDS = {
     "skip-next": skip_next,
     "backfill": backfill,
     "cancel": cancel,
+    "remove": remove,
 }

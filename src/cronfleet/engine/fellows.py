@@ -14,6 +14,8 @@ class Fellows:
         self._program = program
         self._others: frozenset[Digest] = frozenset()
         self.ranking: Ranking = Ranking(SessionId(""), ())
+        self.is_first: bool = False
+        """Of all sessions of the fleet, whatever their program."""
 
     def begin(self, session: SessionId) -> None:
         """The session is new: it knows nobody yet."""
@@ -24,6 +26,8 @@ class Fellows:
 
         Whoever kept ours superseded may be gone then: they may come back.
         """
+        everyone = Ranking(session, [peer.session for peer in renewal.peers])
+        self.is_first = everyone.rank("") == 0
         mine = [peer for peer in renewal.peers if peer.program == self._program]
         manifest = next((peer.manifest for peer in mine if peer.session == session), "")
         sessions = [peer.session for peer in mine if peer.manifest == manifest]

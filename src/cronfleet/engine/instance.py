@@ -13,12 +13,15 @@ from collections.abc import Callable, Sequence
 
 from cronfleet.adopting import settle_until
 from cronfleet.clock import Clock
+from cronfleet.engine.caretaker import Caretaker
 from cronfleet.engine.choice import Chooser, foreseen
-from cronfleet.engine.declaring import declare
+from cronfleet.engine.declaring import Declaring, declare
 from cronfleet.engine.janitor import Janitor
 from cronfleet.engine.known import KnownJob, KnownJobs
 from cronfleet.engine.lookout import Lookout
 from cronfleet.engine.ranking import SHARD_GRACE_MS
+from cronfleet.engine.reconciling import Reconciling
+from cronfleet.engine.repertoire import Repertoire
 from cronfleet.engine.runner import TOO_LATE, Runner
 from cronfleet.engine.seats import Free, Seats
 from cronfleet.engine.session import Identity, SessionKeeper
@@ -27,7 +30,7 @@ from cronfleet.engine.times import Times, rest
 from cronfleet.engine.writes import Entry, GatheredWrites
 from cronfleet.errors import StoreError
 from cronfleet.events import Alert
-from cronfleet.model import Claim, Instant, RunState, SessionId
+from cronfleet.model import Claim, Instant, JobName, RunState, SessionId
 from cronfleet.store import (
     CANCEL,
     DUE,
@@ -68,13 +71,16 @@ class Instance:
         self._clock = clock
         self._times = times
         self._program = identity.program
-        self._jobs = jobs
+        self._jobs = jobs if isinstance(jobs, Repertoire) else Repertoire(jobs)
+        self._declaring = Declaring()
         self._seats = Seats()
         self._session = SessionKeeper(store, clock, times, identity, self)
         self._writes = GatheredWrites(store, self._session)
+        self._reconciling = Reconciling(store, clock, times, self._writes)
         self._runner = Runner(times.cancel_grace_ms, self._session.holds, times.loss_grace_ms)
-        self._janitor = Janitor(store, jobs, times)
-        self._lookout = Lookout(store, jobs, alert)
+        self._janitor = Janitor(store, self._jobs, times)
+        self._caretaker = Caretaker(store, identity, self._jobs, self._session)
+        self._lookout = Lookout(store, self._jobs, alert)
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -82,9 +88,6 @@ class Instance:
         self.joined: asyncio.Event = asyncio.Event()
         self._seen: Seen | None = None
         self._again_ms = AGAIN_MS
-        self._reconcile_at: Instant = clock.boot_ms() + times.reconcile_ms
-        self._calls_land_by: Instant = 0
-        self._exceeded = 0
         self._looked_at: Instant | None = None
 
     # --- for the scheduler
@@ -94,8 +97,11 @@ class Instance:
         async with self._session:
             await self._session.met()
             self.joined.set()
-            janitor = asyncio.create_task(self._janitor.work(), name="cronfleet-janitor")
-            lookout = asyncio.create_task(self._lookout.work(), name="cronfleet-lookout")
+            caring = [
+                asyncio.create_task(self._janitor.work(), name="cronfleet-janitor"),
+                asyncio.create_task(self._caretaker.work(), name="cronfleet-caretaker"),
+                asyncio.create_task(self._lookout.work(), name="cronfleet-lookout"),
+            ]
             hearing = [
                 asyncio.create_task(self._hear(topic, then), name=f"cronfleet-hints-{topic}")
                 for topic, then in ((DUE, self._wake.set), (CANCEL, self._ask_what_to_cancel))
@@ -107,7 +113,7 @@ class Instance:
                 await self._drain(handlers)
             finally:
                 self._runner.stop_all()
-                await self._end({janitor, lookout, *hearing, *handlers})
+                await self._end({*caring, *hearing, *handlers})
 
     def stop(self) -> None:
         """Claim nothing more; called again, do not wait for the handlers either."""
@@ -121,6 +127,16 @@ class Instance:
     def wake(self) -> None:
         """Something may have changed: look at once."""
         self._wake.set()
+
+    def handlers_changed(self) -> None:
+        """There are more handlers: say so, and look anew at what could not be run before."""
+        self._jobs.forget_refusals()
+        self._session.declare_again()
+
+    def forget(self, name: JobName) -> None:
+        """Declare the job no more."""
+        self._jobs.forget(name)
+        self._session.declare_again()
 
     @property
     def trouble(self) -> str:
@@ -147,7 +163,7 @@ class Instance:
         if not self._session.may_claim:
             return None  # The poll will wake us.
         try:
-            await self._reconcile()
+            await self._reconciling.ask_if_due(self._session.id)
             free = self._seats.free
             if free.total <= 0:
                 self._looked_at = self._clock.boot_ms()
@@ -193,6 +209,7 @@ class Instance:
             seen = await self._store.peek(self._program, limit, skip)
             self._looked_at = self._clock.boot_ms()
             self._session.read(Reading(seen.now, sent_at, self._looked_at))
+            await self._jobs.learn(self._store, seen)
             is_full = max(len(seen.due), len(seen.pending)) == limit
             self._lookout.saw(seen)
             if not is_full or self._chooser.can_use(seen, free):
@@ -206,7 +223,7 @@ class Instance:
         try:
             answers = await self._store.claim(session, items)
         except StoreError:
-            self._ask_later()  # Never repeated: what was granted all the same is found then.
+            self._reconciling.unanswered()  # Never repeated: what was granted all the same is found then.
             raise
         for answer in answers:
             if isinstance(answer, Granted):
@@ -225,21 +242,25 @@ class Instance:
     def _carry_on(
         self, claim: Claim, session: SessionId, handlers: set[asyncio.Task[None]]
     ) -> None:
-        self._writes.take(claim)
-        self._seats.take(self._jobs[claim.run.job])
-        task = asyncio.create_task(self._carry_out(claim, session), name=f"carry {claim.run}")
+        job = self._jobs.get(claim.run.job)
+        if job is None:  # It was removed here meanwhile.
+            work = self._writes.release([claim])
+        else:
+            self._writes.take(claim)
+            self._seats.take(job)
+            work = self._carry_out(job, claim, session)
+        task = asyncio.create_task(work, name=f"carry {claim.run}")
         handlers.add(task)
         task.add_done_callback(handlers.discard)
 
-    async def _carry_out(self, claim: Claim, session: SessionId) -> None:
+    async def _carry_out(self, job: KnownJob, claim: Claim, session: SessionId) -> None:
         """Start, run and complete one claim.
 
         What a handler raises is an outcome, what the store refuses is a value, and a store that
         is away is waited for: nothing here ends the loop or another handler.
         """
-        job = self._jobs[claim.run.job]
         try:
-            if self._must_not_begin(claim):
+            if self._must_not_begin(job, claim):
                 await self._writes.release([claim])
                 return
             match await self._writes.start(claim, session):
@@ -262,19 +283,18 @@ class Instance:
         self._seats.give_back(job)
         self._wake.set()
 
-    def _must_not_begin(self, claim: Claim) -> bool:
+    def _must_not_begin(self, job: KnownJob, claim: Claim) -> bool:
         """It goes itself, another must run it, or the store is not the one it was.
 
         Or there is no seat: its job was at its limit when the claim was made, and is not now.
         """
-        job = self._jobs[claim.run.job]
         may_run_here = claim.digest == job.digest and self._seats.free.of(job) >= 0
         return self._stopping.is_set() or self._session.is_reset or not may_run_here
 
     async def _give_back(self, claim: Claim, entry: Entry) -> None:
         """The handler must not be entered."""
         if entry is Entry.UNANSWERED:
-            self._ask_later()
+            self._reconciling.unanswered()
         else:
             await self._writes.release([claim])
 
@@ -298,34 +318,16 @@ class Instance:
         await rest(self._wake, span_ms)
         self._wake.clear()
 
-    # --- what was granted to calls that were never answered
-
-    def _ask_later(self) -> None:
-        """A call went unanswered: ask what it did, later than it can still arrive."""
-        self._reconcile_at = self._clock.boot_ms() + 2 * self._times.call_ms
-        self._calls_land_by = self._reconcile_at
-
-    async def _reconcile(self) -> None:
-        """Ask which runs are ours. Runs between claims: none of ours is under way here.
-
-        Now and then without a reason, too: counts that agree do not prove that the runs do.
-        """
-        due, now = self._reconcile_at, self._clock.boot_ms()
-        if now < max(due, self._calls_land_by):
-            return
-        self._exceeded = 0
-        await self._writes.reconcile(await self._store.held(self._session.id))
-        if self._reconcile_at == due:  # Else a call has gone unanswered meanwhile.
-            self._reconcile_at = now + self._times.reconcile_ms
-
     # --- told by the session
 
     async def declare(self, session: SessionId, now: Instant) -> None:
-        await declare(self._store, session, self._program, self._jobs, now)
+        self._declaring.marks = self._jobs.marks
+        jobs = dict(self._jobs.declared)
+        await declare(self._store, session, self._program, jobs, now, self._declaring)
         self._wake.set()
 
     async def settle_until(self, until: Instant) -> None:
-        await settle_until(self._store, until, self._jobs)
+        await settle_until(self._store, until, self._jobs.is_ours)
 
     def session_ends_soon(self, session: SessionId) -> None:
         self._runner.stop_repeatable(session)
@@ -348,9 +350,7 @@ class Instance:
         self._writes.count_held()
 
     def held_seen(self, held: int) -> None:
-        self._exceeded = self._exceeded + 1 if held > self._writes.most_held else 0
-        if self._exceeded >= 2:
-            self._reconcile_at = min(self._reconcile_at, self._clock.boot_ms())
+        self._reconciling.held(held)
 
     # --- the end
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 
 from cronfleet.engine.ahead import tell_of_jobs_ahead
 from cronfleet.engine.known import KnownJobs
 from cronfleet.engine.times import Times, rest
 from cronfleet.errors import StoreError
-from cronfleet.model import JobName
+from cronfleet.model import History, JobName
 from cronfleet.store import Store
 
 log: logging.Logger = logging.getLogger(__name__)
@@ -25,14 +26,15 @@ class Janitor:
         self._store = store
         self._jobs = jobs
         self._times = times
-        self._touched: set[JobName] = set()
+        self._touched: dict[JobName, History] = {}
         self._ended = 0
         self._wake = asyncio.Event()
         self._clock_leapt = False
 
     def run_ended(self, job: JobName) -> None:
         """One more run to keep."""
-        self._touched.add(job)
+        if known := self._jobs.get(job):
+            self._touched[job] = known.definition.history
         self._ended += 1
         if self._ended >= self._times.prune_at:
             self._wake.set()
@@ -49,7 +51,7 @@ class Janitor:
             await rest(self._wake, self._times.prune_ms)
             self._wake.clear()
             await self._look_ahead()
-            touched, self._touched, self._ended = self._touched, set(), 0
+            touched, self._touched, self._ended = self._touched, {}, 0
             try:
                 await self._prune(touched)
             except StoreError as error:
@@ -65,9 +67,8 @@ class Janitor:
         except StoreError:
             self._clock_leapt = True  # The next round looks again.
 
-    async def _prune(self, names: set[JobName]) -> None:
-        for name in sorted(names):
-            history = self._jobs[name].definition.history
+    async def _prune(self, kept: Mapping[JobName, History]) -> None:
+        for name, history in sorted(kept.items()):
             pruned = AT_ONCE
             while pruned >= AT_ONCE:
                 pruned = await self._store.prune(name, history, AT_ONCE)

@@ -68,6 +68,7 @@ class KnownJob:
             on_lost=definition.on_lost,
             first=self.plan.first_after(after),
             shards=definition.shards,
+            handler=definition.handler,
         )
 
 

@@ -18,7 +18,10 @@ log: logging.Logger = logging.getLogger(__name__)
 BETWEEN_ROUNDS_S = 60.0
 LEAST_S = 59.0
 """For so long something is unknown before anybody asks: nearly a round, for timers are not exact."""
-_NOBODY = "it is due, and no instance at work declares it as it is defined now: start one that does"
+_NOBODY = (
+    "it is due, and no instance at work declares it as it is defined now, or has its handler: start "
+    "one that does"
+)
 
 
 class Lookout:
@@ -74,8 +77,10 @@ class Lookout:
         now = asyncio.get_running_loop().time()
         self._unknown_since = {each: self._unknown_since.get(each, now) for each in unknown}
         owed = [d for d, since in self._unknown_since.items() if now - since >= LEAST_S]
-        known = await self._store.declared(owed) if owed else []
-        orphaned = [digest for digest, is_known in zip(owed, known, strict=True) if not is_known]
+        names = sorted({unknown[each] for each in owed})
+        undeclared = await self._store.undeclared(names) if names else []
+        nobodys = {job.name for job in undeclared}
+        orphaned = [each for each in owed if unknown[each] in nobodys]
         for digest in set(orphaned) - self._told:
             self._tell(AlertKind.NO_INSTANCE, unknown[digest], _NOBODY)
         self._told = set(orphaned)

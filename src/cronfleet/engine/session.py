@@ -55,7 +55,8 @@ class SessionKeeper:
         self._to_leave: SessionId | None = None
         self._id = SessionId("")
         self._is_joined = False
-        self._is_declared = False
+        self._to_declare = 0
+        self._declared = 0
         self._warned_session: SessionId | None = None
         self._stopped_because = ""
         self._away_because = ""
@@ -76,6 +77,11 @@ class SessionKeeper:
     def ranking(self) -> Ranking:
         """The order of the sessions that declare what we declare."""
         return self._fellows.ranking
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this session does what one of the fleet is enough for, whatever its program."""
+        return self._fellows.is_first
 
     @property
     def may_claim(self) -> bool:
@@ -214,7 +220,8 @@ class SessionKeeper:
         await self._store.join(
             NewSession(session, who.program, who.label, self._times.ttl_ms, who.tzdata)
         )
-        self._id, self._is_joined, self._is_declared = session, True, False
+        self._id, self._is_joined = session, True
+        self._to_declare += 1
         self._counter = 0
         self._thread.hold(session, sent_at)
         self._watch = Watch(session, self._times.ttl_ms)
@@ -222,9 +229,15 @@ class SessionKeeper:
 
     async def _declare(self) -> None:
         """Declare the jobs, if there is need to; after a failure that is still so."""
-        if self._is_joined and not self._is_declared:
+        wanted = self._to_declare
+        if self._is_joined and self._declared != wanted:
             await self._fate.declare(self._id, max(self.store_now(), self._succession.floor))
-            self._is_declared = True
+            self._declared = wanted  # There may be need to once more by now.
+
+    def declare_again(self) -> None:
+        """What is to be declared, or what others declare, is not what it was."""
+        self._to_declare += 1
+        self._heard.set()
 
     # --- the store it is
 
@@ -341,7 +354,7 @@ class SessionKeeper:
         self._fate.held_seen(renewal.held)
         self._fate.cancels_asked(renewal.cancels)
         if self._fellows.meet(self._id, renewal):
-            self._is_declared = False
+            self.declare_again()
         self._met.set()
 
     def _forgotten_ms(self, renewal: Renewal) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cronfleet.store.contract import Hints, Locker, Renewer, Store
+from cronfleet.store.defining import Defining, Mark, mark
 from cronfleet.store.faults import BY_HAND, Fault, FaultKind
 from cronfleet.store.locks import (
     MOST_LOCK_WAITERS,
@@ -99,6 +100,7 @@ __all__ = [
     "Declaration",
     "DeclareAnswer",
     "Declared",
+    "Defining",
     "DueTick",
     "Fault",
     "FaultKind",
@@ -110,6 +112,7 @@ __all__ = [
     "LockAnswer",
     "Locked",
     "Locker",
+    "Mark",
     "Moved",
     "NewSession",
     "NotGranted",
@@ -135,4 +138,5 @@ __all__ = [
     "kept_text",
     "lock_topic",
     "makes_more",
+    "mark",
 ]

@@ -35,6 +35,7 @@ from cronfleet.model import (
     SessionId,
 )
 from cronfleet.promise import Promise
+from cronfleet.store.defining import Defining, Mark
 from cronfleet.store.faults import Fault
 from cronfleet.store.locks import LockAnswer
 from cronfleet.store.orders import Backfilled, Moved, Order, Ordered, Triggered
@@ -98,7 +99,7 @@ class Locker(Protocol):
         ...
 
 
-class Store(Protocol):
+class Store(Defining, Protocol):
     """Shared durable state. See the module's first lines for what holds of all of it."""
 
     @property
@@ -185,15 +186,21 @@ class Store(Protocol):
     # --- jobs
 
     async def sync_jobs(
-        self, session: SessionId, program: ProgramName, declarations: Sequence[Declaration]
+        self,
+        session: SessionId,
+        program: ProgramName,
+        declarations: Sequence[Declaration],
+        marks: Sequence[Mark] = (),
     ) -> list[DeclareAnswer]:
         """Declare all jobs of an instance; its manifest is in force when all are declared.
 
-        A definition never seen before wins. A superseded one, if it is among the last
-        `MOST_SUPERSEDED`, comes back only when no other open session declares the one in force. The same definition changes nothing; one with the
-        same `schedule_digest` keeps the expected fire time; another schedule leaves an expected
-        fire time that is due already and moves a future one to `first`. Every change raises
-        the generation.
+        Of the definitions that open sessions declare the one that was seen first last is in
+        force: so one never seen before wins, and an older one comes back only when no other open
+        session declares the one in force, and none, this one included, marks its handler. The last `MOST_SUPERSEDED`
+        are remembered; one before those counts as never seen. The same definition changes
+        nothing; one with the same `schedule_digest` keeps the expected fire time; another schedule
+        leaves an expected fire time that is due already and moves a future one to `first`. Every
+        change raises the generation.
         """
         ...
 
@@ -357,10 +364,6 @@ class Store(Protocol):
 
     async def definition(self, digest: Digest) -> str | None:
         """A definition's JSON."""
-        ...
-
-    async def declared(self, digests: Sequence[Digest]) -> list[bool]:
-        """Whether each definition is in the manifest of any open session."""
         ...
 
     async def run(self, run: RunId) -> RunRecord | None:

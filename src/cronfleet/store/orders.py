@@ -78,6 +78,9 @@ class Ordered(StrEnum):
     """The run's holder is asked for it."""
     ENDED = "ended"
     """The run had ended before."""
+    """There is no such job."""
+    MORE = "more"
+    """It was done, and there is more of it to do: give the order again."""
     FULL = "full"
     """`MOST_WAITING` runs wait already, or `MOST_PENDING` are active."""
 

@@ -12,6 +12,7 @@ from cronfleet.model import (
     Digest,
     Fire,
     Gap,
+    HandlerName,
     Instant,
     JobName,
     OnLost,
@@ -162,6 +163,10 @@ class Declaration:
     on_lost: OnLost
     first: Fire | None
     shards: int = 1
+    handler: HandlerName = ""
+    """That of its definition."""
+    revives: bool = True
+    """It brings a job back that was removed: so says who declares it for the first time."""
 
 
 class Declared(StrEnum):
@@ -172,6 +177,8 @@ class Declared(StrEnum):
     CHANGED = "changed"
     SUPERSEDED = "superseded"
     """A newer definition is in force and somebody declares it; nothing was changed."""
+    REMOVED = "removed"
+    """The job was removed, and this does not bring it back; nothing was changed."""
 
 
 @dataclass(frozen=True, slots=True)

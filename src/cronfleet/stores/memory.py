@@ -108,7 +108,7 @@ class _MemoryRecords:
         self._sessions: dict[SessionId, SessionRecord] = {}
         self._manifests: dict[Digest, frozenset[Digest]] = {}
         self._definitions: dict[Digest, str] = {}
-        self._superseded: dict[JobName, list[Digest]] = {}
+        self._superseded: dict[JobName, dict[Digest, int]] = {}
         self._jobs: dict[JobName, JobRecord] = {}
         self._runs: dict[RunId, RunRecord] = {}
         self._gaps: dict[JobName, dict[Instant, GapRecord]] = {}
@@ -176,12 +176,17 @@ class _MemoryRecords:
     def put_definition(self, digest: Digest, json: str) -> None:
         self._definitions[digest] = json
 
-    def supersede(self, job: JobName, old: Digest, new: Digest, keep: int) -> None:
-        others = [each for each in self._superseded.get(job, ()) if each not in {old, new}]
-        newest_first = [old, *others]
-        self._superseded[job] = newest_first[:keep]
-        for digest in newest_first[keep:]:
-            self._definitions.pop(digest, None)
+    def supersede(self, job: JobRecord, new: Digest, keep: int) -> None:
+        superseded = self._superseded.setdefault(job.name, {})
+        for digest in (job.digest, new):
+            superseded.pop(digest, None)
+        superseded[job.digest] = job.edition  # The last of them last.
+        for digest in list(superseded)[:-keep]:
+            del superseded[digest]
+            del self._definitions[digest]
+
+    def edition_of(self, job: JobName, digest: Digest) -> int | None:
+        return self._superseded.get(job, {}).get(digest)
 
     def job(self, name: JobName) -> JobRecord | None:
         return self._jobs.get(name)

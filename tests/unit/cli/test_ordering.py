@@ -124,3 +124,22 @@ def test_a_user_without_a_name_gives_orders_by_number(
 
     monkeypatch.setattr(pwd, "getpwuid", unnamed)
     assert idle("pause", "report", "--json").json["paused_by"] == f"user {os.getuid()}"
+
+
+def test_a_removed_job_is_listed_apart_and_says_how_it_comes_back(idle: Shell) -> None:
+    said = idle("remove", "report", "--why", "no longer needed")
+    assert said.out == (
+        "report is removed; it comes back when it is added again, or when an instance is started "
+        "that declares it\n"
+    )
+    assert [job["name"] for job in idle("jobs", "--json").json["jobs"]] == ["broken"]
+    (removed,) = idle("jobs", "--removed", "--json").json["jobs"]
+    assert (removed["name"], removed["state"]) == ("report", "removed")
+
+
+def test_what_was_removed_can_be_given_no_orders(idle: Shell) -> None:
+    assert idle("jobs", "--removed").out == "No job was removed.\n"
+    assert idle("remove", "report", "--json").json["state"] == "removed"
+    said = idle("trigger", "report")
+    assert said.status == 2
+    assert said.err.endswith("job 'report' was removed: add it again before it is given orders\n")

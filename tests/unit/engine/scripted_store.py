@@ -17,6 +17,7 @@ from cronfleet.model import (
     History,
     Instant,
     JobName,
+    JobRecord,
     LockOwner,
     ProgramName,
     RunId,
@@ -31,6 +32,7 @@ from cronfleet.store import (
     DeclareAnswer,
     HeldRun,
     LockAnswer,
+    Mark,
     Moved,
     NewSession,
     Order,
@@ -183,12 +185,30 @@ class ScriptedStore(MemoryStore):
         return await self._told("sweep", lambda: parent.sweep(limit))
 
     async def sync_jobs(
-        self, session: SessionId, program: ProgramName, declarations: Sequence[Declaration]
+        self,
+        session: SessionId,
+        program: ProgramName,
+        declarations: Sequence[Declaration],
+        marks: Sequence[Mark] = (),
     ) -> list[DeclareAnswer]:
         parent = super()
         return await self._told(
-            "sync_jobs", lambda: parent.sync_jobs(session, program, declarations)
+            "sync_jobs", lambda: parent.sync_jobs(session, program, declarations, marks)
         )
+
+    async def define(
+        self, program: ProgramName, declared: Declaration, seen: int | None, order: Order
+    ) -> DeclareAnswer | Ordered:
+        parent = super()
+        return await self._told("define", lambda: parent.define(program, declared, seen, order))
+
+    async def definitions(self, digests: Sequence[Digest]) -> list[str | None]:
+        parent = super()
+        return await self._told("definitions", lambda: parent.definitions(digests))
+
+    async def undeclared(self, jobs: Sequence[JobName]) -> list[JobRecord]:
+        parent = super()
+        return await self._told("undeclared", lambda: parent.undeclared(jobs))
 
     async def peek(self, program: ProgramName, limit: int, skip: int = 0) -> Seen:
         parent = super()
@@ -221,10 +241,6 @@ class ScriptedStore(MemoryStore):
         return await self._told(
             "backfill", lambda: parent.backfill(job, fire_times, order, again=again)
         )
-
-    async def declared(self, digests: Sequence[Digest]) -> list[bool]:
-        parent = super()
-        return await self._told("declared", lambda: parent.declared(digests))
 
     async def cancel(self, run: RunId, order: Order) -> Ordered:
         parent = super()

@@ -69,7 +69,7 @@ async def test_a_superseded_definition_is_said_to_be_left_to_others(
     await declared(rig, old)
     await declared(rig, job(rig.handlers.quick, max_active=2))
     await declared(rig, old)
-    assert "this instance leaves the job to them" in caplog.text
+    assert "the one that is declared here waits" in caplog.text
 
 
 async def test_declaring_the_same_again_is_silent_and_changes_nothing(

@@ -121,12 +121,12 @@ async def test_told_again_when_it_was_known_meanwhile(rig: Rig) -> None:
 async def test_what_is_known_here_is_looked_up_nowhere(rig: Rig) -> None:
     async with rig.at_work(job(rig.handlers.gated, schedule=EACH_SECOND)):
         await asyncio.sleep(2 * TWO_ROUNDS_S)
-    assert (rig.alerts, rig.store.calls["declared"]) == ([], 0)
+    assert (rig.alerts, rig.store.calls["undeclared"]) == ([], 0)
 
 
 async def test_a_store_that_is_away_is_asked_again(rig: Rig) -> None:
     await rig.store.leave(await rig.declare(job(rig.handlers.quick, "gone", EACH_SECOND)))
-    rig.store.next("declared", lost_request)
+    rig.store.next("undeclared", lost_request)
     async with rig.at_work(job(rig.handlers.quick)):
         await asyncio.sleep(2 * TWO_ROUNDS_S)
     assert by_kind(rig) == [(AlertKind.NO_INSTANCE, "gone")]

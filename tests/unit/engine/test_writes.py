@@ -112,7 +112,7 @@ async def test_a_run_that_the_store_holds_for_us_unasked_is_found_at_the_second_
     async with rig.at_work(job(rig.handlers.quick)) as instance:
         await rig.next_due()
         await rig.until_run(RunState.CLAIMED)
-        instance._reconcile_at, instance._calls_land_by = 10**12, 0
+        instance._reconciling._due, instance._reconciling._calls_land_by = 10**12, 0
         taken = rig.clock.boot_ms()
         await rig.until_run(RunState.SUCCEEDED)
         assert rig.clock.boot_ms() - taken <= 3 * TIMES.renewal_ms

@@ -53,6 +53,7 @@ class Loaded:
         self._surveyed: dict[JobName, list[RunRecord]] = {}
         self._gaps: dict[JobName, GapRecord | None] = {}
         self._definitions: dict[Digest, str | None] = {}
+        self._editions: dict[Digest, int | None] = {}
         self._held: dict[str, int] = {}
         self._locked: set[object] = set()
         self.tokens: list[int] = []
@@ -121,6 +122,10 @@ class Loaded:
     def take_definitions(self, asked: Query, rows: Rows) -> None:
         self._definitions |= dict.fromkeys(asked.value("digests"))
         self._definitions |= {row["digest"]: row["json"] for row in rows}
+
+    def take_editions(self, asked: Query, rows: Rows) -> None:
+        self._editions |= dict.fromkeys(asked.value("digests"))
+        self._editions |= {row["digest"]: row["edition"] for row in rows}
 
     def take_counts(self, asked: Query, rows: Rows) -> None:
         self._held |= dict.fromkeys(asked.value("sessions"), 0)
@@ -241,6 +246,12 @@ class Loaded:
             raise NotLoaded(query("definitions", digests=(digest,)))
         return self._definitions[digest]
 
+    def edition_of(self, job: JobName, digest: Digest) -> int | None:
+        """That of a superseded definition; a digest is of one job alone."""
+        if digest not in self._editions:
+            raise NotLoaded(query("editions", jobs=(job,), digests=(digest,)))
+        return self._editions[digest]
+
     def of_lock(self, statement: str, name: str) -> Rows:
         """What is known of a user's lock, which nobody else has in hand."""
         if ("lock", name) not in self._locked:
@@ -294,5 +305,6 @@ _TAKERS = {
     "ticks_waiting": Loaded.take_ticks_waiting,
     "newest_gaps": Loaded.take_newest_gaps,
     "definitions": Loaded.take_definitions,
+    "editions": Loaded.take_editions,
     "count_held": Loaded.take_counts,
 }

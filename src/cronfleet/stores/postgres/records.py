@@ -110,12 +110,16 @@ class PostgresRecords:
     def put_definition(self, digest: Digest, json: str) -> None:
         self.writes.definitions[digest] = json
 
-    def supersede(self, job: JobName, old: Digest, new: Digest, keep: int) -> None:
-        told = self.writes.superseded.setdefault(job, {})
-        for digest, is_superseded in ((old, True), (new, False)):
+    def supersede(self, job: JobRecord, new: Digest, keep: int) -> None:
+        told = self.writes.superseded.setdefault(job.name, {})
+        for digest, edition in ((job.digest, job.edition), (new, None)):
             told.pop(digest, None)
-            told[digest] = is_superseded
+            told[digest] = edition
         self.writes.kept_superseded = keep
+
+    def edition_of(self, job: JobName, digest: Digest) -> int | None:
+        told = self.writes.superseded.get(job, {})
+        return told[digest] if digest in told else self._loaded.edition_of(job, digest)
 
     def job(self, name: JobName) -> JobRecord | None:
         return self.writes.jobs.get(name) or self._loaded.job(name)

@@ -202,6 +202,9 @@ def _then_seen(needed: Needs) -> Iterator[Query]:
         yield query("newest_gaps", jobs=ordered(needed.gaps))
     if needed.definitions:
         yield query("definitions", digests=ordered(needed.definitions))
+    if needed.definitions and needed.jobs:
+        digests = ordered(needed.definitions)
+        yield query("editions", jobs=ordered(needed.jobs), digests=digests)
     if needed.tokens:
         yield query("tokens", count=needed.tokens)
 

@@ -45,10 +45,11 @@ class Writes:
     )
     kept_manifests: frozenset[Digest] | None = None
     definitions: dict[Digest, str] = field(default_factory=dict[Digest, str])
-    superseded: dict[JobName, dict[Digest, bool]] = field(
-        default_factory=dict[JobName, dict[Digest, bool]]
+    superseded: dict[JobName, dict[Digest, int | None]] = field(
+        default_factory=dict[JobName, dict[Digest, int | None]]
     )
-    """Which definitions of a job are superseded now, or no more; the last of them last."""
+    """The editions of a job's definitions that are superseded now, the last of them last; None
+    for those that are so no more."""
     kept_superseded: int = 0
     jobs: dict[JobName, JobRecord] = field(default_factory=dict[JobName, JobRecord])
     runs: dict[RunId, RunRecord | None] = field(default_factory=dict[RunId, RunRecord | None])
@@ -126,13 +127,14 @@ class Writes:
 
     def _of_superseded(self) -> Iterator[Query]:
         told = [
-            ({"job": job, "digest": digest}, is_superseded)
+            {"job": job, "digest": digest, "edition": edition}
             for job, digests in self.superseded.items()
-            for digest, is_superseded in digests.items()
+            for digest, edition in digests.items()
         ]
         if told:
-            yield query("drop_superseded", rows=rows_of(row for row, _ in told))
-            yield query("put_superseded", rows=rows_of(row for row, is_so in told if is_so))
+            yield query("drop_superseded", rows=rows_of(told))
+            now = [row for row in told if row["edition"] is not None]
+            yield query("put_superseded", rows=rows_of(now))
             jobs = ordered(self.superseded)
             yield query("drop_superseded_beyond", jobs=jobs, keep=self.kept_superseded)
 

@@ -77,7 +77,12 @@ def declaration(each: Declaration) -> Iterable[Word]:
         each.shards,
         *_fire(each.first),
         packed(each.json),
+        each.handler,
     )
+
+
+def revives(each: Declaration) -> Word:
+    return "1" if each.revives else ""
 
 
 def item(each: ClaimItem) -> Iterable[Word]:
@@ -207,6 +212,16 @@ def _due_tick(reply: Reply) -> DueTick:
     return DueTick(job, generation, digest, Fire(fire_time, due), active)
 
 
+def define_answer(reply: Reply) -> DeclareAnswer | Ordered:
+    match reply:
+        case "unknown":
+            return Ordered.UNKNOWN
+        case "seen":
+            return Ordered.CHANGED
+        case _:
+            return declare_answer(reply)
+
+
 def claim_answer(asked: ClaimItem, reply: Reply) -> ClaimAnswer:
     match reply:
         case ["granted", kind, token, attempt, digest, shards]:
@@ -257,7 +272,8 @@ def lock_answer(reply: Reply) -> LockAnswer:
 
 def job(reply: Reply) -> JobRecord:
     name, program, digest, schedule_digest, limit, on_lost, *rest = reply
-    generation, fire_time, due, watermark, active, since, reason, by, why, shards = rest
+    generation, fire_time, due, watermark, active, since, reason, by, why, *rest = rest
+    shards, handler, edition, removed, undeclared_since = rest
     return JobRecord(
         name=name,
         program=program,
@@ -275,6 +291,10 @@ def job(reply: Reply) -> JobRecord:
         paused_by=by,
         paused_why=why,
         shards=shards,
+        handler=handler,
+        edition=edition,
+        removed=bool(removed),
+        undeclared_since=undeclared_since,
     )
 
 

@@ -46,6 +46,7 @@ _STIRRING = frozenset(
         "backfill",
         "cancel",
         "complete",
+        "define",
         "release",
         "resume",
         "skip_next",

@@ -23,6 +23,7 @@ from cronfleet.store import (
     SOON_MS,
     WAITER_KEPT_MS,
 )
+from cronfleet.stores.steps.overlap import REMOVED
 from cronfleet.stores.steps.records import TOKENS_PER_MS
 
 _LUA = files("cronfleet.stores.redis") / "lua"
@@ -31,12 +32,17 @@ _SHARED = ("fleet", "records", "runs", "sessions", "orders")
 _OTHERS: dict[str, tuple[str, ...]] = dict.fromkeys(("lock", "renew_lock", "unlock"), ("locks",))
 """Scripts that share something else: what is shared is set up each time that a script runs."""
 
+_MORE: dict[str, tuple[str, ...]] = dict.fromkeys(
+    ("sync_jobs", "define", "remove", "undeclared"), ("definitions",)
+)
+"""Scripts that share yet more."""
+
 READING: frozenset[str] = frozenset(
     {
         "audit",
         "backfills",
-        "declared",
         "definition",
+        "definitions",
         "gaps",
         "instances",
         "jobs",
@@ -99,7 +105,7 @@ def confirmed_script(name: str) -> Script:
 
 
 def _shared_by(name: str) -> str:
-    return _shared(_OTHERS.get(name, _SHARED))
+    return _shared(_OTHERS.get(name, _SHARED + _MORE.get(name, ())))
 
 
 def _own(name: str) -> str:
@@ -113,5 +119,6 @@ def _sha(text: str) -> str:
 @cache
 def _shared(names: tuple[str, ...]) -> str:
     numbers = [f"local {name} = {value}\n" for name, value in _NUMBERS.items()]
+    numbers.append(f"local REMOVED = '{REMOVED}'\n")
     parts = [(_LUA / "shared" / f"{name}.lua").read_text("utf-8") for name in names]
     return "".join([*numbers, *parts])

@@ -39,6 +39,7 @@ from cronfleet.store import (
     HeldRun,
     LockAnswer,
     Locker,
+    Mark,
     Moved,
     NewSession,
     NotGranted,
@@ -120,19 +121,53 @@ class RedisStore(OpenRedis):
     # --- jobs
 
     async def sync_jobs(
-        self, session: SessionId, program: ProgramName, declarations: Sequence[Declaration]
+        self,
+        session: SessionId,
+        program: ProgramName,
+        declarations: Sequence[Declaration],
+        marks: Sequence[Mark] = (),
     ) -> list[DeclareAnswer]:
-        manifest = manifest_of(each.digest for each in declarations)
+        manifest = manifest_of([*(each.digest for each in declarations), *marks])
         cut = list(parts(declarations)) or [declarations]
         answers: list[DeclareAnswer] = []
         for number, part in enumerate(cut, 1):
             first, last = "first" * (number == 1), "last" * (number == len(cut))
-            words = chain(*(codec.declaration(each) for each in part))
-            said = await self._call("sync_jobs", session, program, manifest, first, last, *words)
+            about = [session, program, manifest, first, last, len(marks), *marks]
+            words = chain(*((*codec.declaration(each), codec.revives(each)) for each in part))
+            said = await self._call("sync_jobs", *about, *words)
             if said is None:  # The session is not open.
                 return answers + [Declared.SUPERSEDED] * (len(declarations) - len(answers))
             answers += [codec.declare_answer(each) for each in said]
         return answers
+
+    async def define(
+        self, program: ProgramName, declared: Declaration, seen: int | None, order: Order
+    ) -> DeclareAnswer | Ordered:
+        _, *definition = codec.declaration(declared)
+        verb = "add" if seen is None else "update"
+        words = (*codec.order(verb, declared.name, order), program, *definition)
+        return codec.define_answer(await self._call("define", "" if seen is None else seen, *words))
+
+    async def remove(
+        self,
+        job: JobName,
+        moved: Moved,
+        order: Order,
+        *,
+        undeclared_ms: int | None = None,
+        limit: int = 200,
+    ) -> Ordered:
+        words = (*codec.order("remove", job, order), *codec.moved(moved))
+        so_long = "" if undeclared_ms is None else undeclared_ms
+        return Ordered(await self._call("remove", *words, so_long, min(limit, MOST_ITEMS)))
+
+    async def undeclared(self, jobs: Sequence[JobName]) -> list[JobRecord]:
+        replies = [await self._call("undeclared", *part) for part in parts(jobs)]
+        return [codec.job(each) for each in chain(*replies)]
+
+    async def definitions(self, digests: Sequence[Digest]) -> list[str | None]:
+        replies = [await self._call("definitions", *part) for part in parts(digests)]
+        return [codec.definition(each) for each in chain(*replies)]
 
     async def note(self, name: str, value: str) -> str:
         return str(await self._call("note", name, value))
@@ -264,11 +299,6 @@ class RedisStore(OpenRedis):
 
     async def definition(self, digest: Digest) -> str | None:
         return codec.definition(await self._call("definition", digest))
-
-    async def declared(self, digests: Sequence[Digest]) -> list[bool]:
-        return [
-            bool(each) for each in await self._call_in_parts("declared", [], [[d] for d in digests])
-        ]
 
     async def run(self, run: RunId) -> RunRecord | None:
         return next((codec.run(each) for each in await self._call("runs", "", str(run))), None)

@@ -120,13 +120,16 @@ class SqliteRecords:
     def put_definition(self, digest: Digest, json: str) -> None:
         self._do("put_definition", digest=digest, json=json)
 
-    def supersede(self, job: JobName, old: Digest, new: Digest, keep: int) -> None:
-        for digest in (old, new):
-            self._do("drop_superseded", job=job, digest=digest)
-        self._do("put_superseded", job=job, digest=old)
-        for row in self._rows("superseded_beyond", job=job, keep=keep):
-            self._do("drop_superseded", job=job, digest=row["digest"])
+    def supersede(self, job: JobRecord, new: Digest, keep: int) -> None:
+        for digest in (job.digest, new):
+            self._do("drop_superseded", job=job.name, digest=digest)
+        self._do("put_superseded", job=job.name, digest=job.digest, edition=job.edition)
+        for row in self._rows("superseded_beyond", job=job.name, keep=keep):
+            self._do("drop_superseded", job=job.name, digest=row["digest"])
             self._do("drop_definition", digest=row["digest"])
+
+    def edition_of(self, job: JobName, digest: Digest) -> int | None:
+        return self._value("edition", job=job, digest=digest)
 
     def job(self, name: JobName) -> JobRecord | None:
         row = self._row("job", name=name)

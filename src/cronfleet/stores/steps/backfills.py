@@ -25,6 +25,7 @@ from cronfleet.store import (
     Ordered,
 )
 from cronfleet.stores.steps.answers import earlier_answer, remember
+from cronfleet.stores.steps.orders import live_job
 from cronfleet.stores.steps.overlap import is_full, new_run
 from cronfleet.stores.steps.records import Records
 from cronfleet.stores.steps.shards import put_pending
@@ -33,7 +34,7 @@ from cronfleet.stores.steps.shards import put_pending
 def backfill(
     records: Records, name: JobName, fire_times: Sequence[Instant], order: Order, *, again: bool
 ) -> Backfilled | Ordered:
-    job = records.job(name)
+    job = live_job(records, name)
     if job is None:
         return Ordered.UNKNOWN
     earlier = earlier_answer(records, "backfill", name, order)

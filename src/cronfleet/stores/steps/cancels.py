@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cronfleet.model import ACTIVE, TERMINAL, Outcome, RunId, RunRecord, RunState
+from cronfleet.model import ACTIVE, TERMINAL, RunId, RunRecord, RunState
 from cronfleet.store import Order, Ordered
 from cronfleet.stores.steps.answers import earlier_answer, remember
+from cronfleet.stores.steps.overlap import end_unstarted
 from cronfleet.stores.steps.records import Records
 from cronfleet.stores.steps.runs import make_room
 
@@ -50,18 +51,3 @@ def _end_or_ask_shards(records: Records, tick: RunRecord, by_whom: str) -> Order
             end_or_ask(records, shard, by_whom)
     now = records.run(tick.id)
     return Ordered.DONE if now and now.ended_at is not None else Ordered.ASKED
-
-
-def end_unstarted(records: Records, run: RunRecord, text: str) -> RunRecord:
-    """WAITING, PENDING or CLAIMED to CANCELLED; what that does to its job is for the caller."""
-    ended = replace(
-        run,
-        state=RunState.CANCELLED,
-        outcome=Outcome.CANCELLED,
-        ended_at=records.now,
-        session=None,
-        wanted_until=None,
-        error=text,
-    )
-    records.put_run(ended)
-    return ended

@@ -117,7 +117,7 @@ def _check_runs(records: Records, checkup: _Checkup) -> None:
         checkup.found(FaultKind.ACTIVE_COUNT, _of(job))
         if checkup.mends:
             checkup.job = replace(job, active=active)
-    if waiting and not (job.limit and active >= job.limit):
+    if waiting and not (job.removed or (job.limit and active >= job.limit)):
         checkup.found(FaultKind.NEEDLESS_WAIT, _of(job))
 
 

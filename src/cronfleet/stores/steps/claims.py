@@ -62,7 +62,7 @@ def _claim_pending(records: Records, session: SessionRecord, item: PendingClaim)
     if run.not_before > records.now:
         return NotGranted.NOT_DUE
     job = records.job(run.id.job)
-    return NotGranted.LOST if job is None else _grant(records, session, job, run)
+    return NotGranted.LOST if job is None or job.removed else _grant(records, session, job, run)
 
 
 def _claim_tick(records: Records, session: SessionRecord, item: TickClaim) -> ClaimAnswer:

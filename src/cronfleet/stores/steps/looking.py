@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cronfleet.model import Digest, History, JobName, JobRecord, ProgramName
+from cronfleet.model import History, JobName, JobRecord, ProgramName
 from cronfleet.store import SOON_MS, DueTick, PendingRun, Seen
 from cronfleet.stores.steps.records import Records
 from cronfleet.stores.steps.runs import job_of
@@ -31,11 +31,6 @@ def _ticks(jobs: Sequence[JobRecord]) -> list[DueTick]:
         for job in jobs
         if job.expected
     ]
-
-
-def declared(records: Records, digests: Sequence[Digest]) -> list[bool]:
-    manifests = {each.manifest for each in records.sessions()}
-    return [any(records.manifest_names(each, digest) for each in manifests) for digest in digests]
 
 
 def prune(records: Records, job: JobName, history: History, limit: int) -> int:

@@ -123,7 +123,8 @@ def _with_ticks(runs: Iterable[RunId]) -> frozenset[RunId]:
 
 
 def to_release(claims: Sequence[Claim]) -> Needs:
-    return Needs(runs=frozenset(each.run for each in claims))
+    runs = frozenset(each.run for each in claims)
+    return Needs(jobs=frozenset(run.job for run in runs), runs=runs)
 
 
 def to_order(job: JobName) -> Needs:
@@ -139,6 +140,29 @@ def to_backfill(job: JobName, fire_times: Sequence[Instant]) -> Needs:
     """Mostly each has the run of its tick, and of one back-fill, at the most."""
     runs = frozenset(RunId(job, each, number) for each in fire_times for number in (0, 1))
     return Needs(jobs=frozenset([job]), runs=runs)
+
+
+def to_define(declared: Declaration) -> Needs:
+    return Needs(
+        jobs=frozenset([declared.name]),
+        definitions=frozenset([declared.digest]),
+        makes_room=True,
+        moves_ticks=True,
+        takes_turns=True,
+    )
+
+
+def to_remove(job: JobName) -> Needs:
+    """Its runs are looked at as well."""
+    return replace(to_move(job), surveys=job)
+
+
+def to_note(jobs: Sequence[JobName]) -> Needs:
+    return Needs(jobs=frozenset(jobs))
+
+
+def to_look_up(definitions: Sequence[Digest]) -> Needs:
+    return Needs(definitions=frozenset(definitions))
 
 
 def to_cancel(run: RunId) -> Needs:

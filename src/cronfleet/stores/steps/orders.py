@@ -28,8 +28,14 @@ from cronfleet.stores.steps.records import Records
 from cronfleet.stores.steps.shards import put_pending
 
 
-def trigger(records: Records, name: JobName, order: Order) -> Triggered | Ordered:
+def live_job(records: Records, name: JobName) -> JobRecord | None:
+    """A job that can be given orders: no tombstone."""
     job = records.job(name)
+    return None if job is None or job.removed else job
+
+
+def trigger(records: Records, name: JobName, order: Order) -> Triggered | Ordered:
+    job = live_job(records, name)
     if job is None:
         return Ordered.UNKNOWN
     earlier = earlier_answer(records, "trigger", name, order)
@@ -66,7 +72,7 @@ def _new_manual(records: Records, job: JobRecord) -> RunRecord:
 
 
 def pause(records: Records, name: JobName, order: Order) -> Ordered:
-    job = records.job(name)
+    job = live_job(records, name)
     if job is None:
         return Ordered.UNKNOWN
     if job.paused or earlier_answer(records, "pause", name, order):
@@ -86,7 +92,7 @@ def pause(records: Records, name: JobName, order: Order) -> Ordered:
 
 
 def resume(records: Records, name: JobName, moved: Moved, order: Order) -> Ordered:
-    job = records.job(name)
+    job = live_job(records, name)
     if job is None:
         return Ordered.UNKNOWN
     if not job.paused or earlier_answer(records, "resume", name, order):
@@ -96,7 +102,7 @@ def resume(records: Records, name: JobName, moved: Moved, order: Order) -> Order
 
 
 def skip_next(records: Records, name: JobName, moved: Moved, order: Order) -> Ordered:
-    job = records.job(name)
+    job = live_job(records, name)
     if job is None:
         return Ordered.UNKNOWN
     if earlier_answer(records, "skip_next", name, order):

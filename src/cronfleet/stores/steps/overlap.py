@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cronfleet.model import JobRecord, Kind, Reason, RunId, RunRecord, RunState
+from cronfleet.model import JobRecord, Kind, Outcome, Reason, RunId, RunRecord, RunState
 from cronfleet.store import MOST_WAITING, ClaimAnswer, IfActive, Skipped, TickClaim, Waiting
 from cronfleet.stores.steps.gaps import add_tick_gap
 from cronfleet.stores.steps.records import Records
 from cronfleet.stores.steps.shards import put_pending
+
+REMOVED = "not run: its job was removed"
 
 _IN_THE_PLACE_OF_OTHERS = frozenset({IfActive.WAIT, IfActive.REPLACE})
 
@@ -48,8 +50,11 @@ def new_run(records: Records, job: JobRecord, run: RunId, kind: Kind) -> RunReco
 
 
 def promote(records: Records, job: JobRecord) -> None:
-    """Store the job, and give the room that it has to its waiting runs, oldest first."""
-    while not is_full(job) and (run := records.oldest_waiting(job.name)):
+    """Store the job, and give the room that it has to its waiting runs, oldest first.
+
+    A tombstone gives none: what waits there is ended with it.
+    """
+    while not (job.removed or is_full(job)) and (run := records.oldest_waiting(job.name)):
         if run.wanted_until is not None and run.wanted_until < records.now:
             skip(records, run, Reason.MISFIRE)
             continue
@@ -69,3 +74,18 @@ def skip(records: Records, run: RunRecord, reason: Reason) -> None:
             wanted_until=None,
         )
     )
+
+
+def end_unstarted(records: Records, run: RunRecord, text: str) -> RunRecord:
+    """WAITING, PENDING or CLAIMED to CANCELLED; what that does to its job is for the caller."""
+    ended = replace(
+        run,
+        state=RunState.CANCELLED,
+        outcome=Outcome.CANCELLED,
+        ended_at=records.now,
+        session=None,
+        wanted_until=None,
+        error=text,
+    )
+    records.put_run(ended)
+    return ended

@@ -126,11 +126,15 @@ class Records(Protocol):
     def definition(self, digest: Digest) -> str | None: ...
     def put_definition(self, digest: Digest, json: str) -> None: ...
 
-    def supersede(self, job: JobName, old: Digest, new: Digest, keep: int) -> None:
+    def supersede(self, job: JobRecord, new: Digest, keep: int) -> None:
         """Forget a job's definitions but `new` and the `keep` that were superseded last.
 
-        `old` is superseded now, and `new` is so no more.
+        That of `job` is superseded now, and `new` is so no more.
         """
+        ...
+
+    def edition_of(self, job: JobName, digest: Digest) -> int | None:
+        """The edition of a superseded definition; None if it is not remembered."""
         ...
 
     def job(self, name: JobName) -> JobRecord | None: ...

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from cronfleet.model import AuditRecord, JobName, RunRecord, RunState
 from cronfleet.store import MOST_AUDIT, Moved, Order, Ordered, StoreInfo
-from cronfleet.stores.steps.cancels import end_unstarted
 from cronfleet.stores.steps.orders import move
+from cronfleet.stores.steps.overlap import end_unstarted
 from cronfleet.stores.steps.records import Records
 from cronfleet.stores.steps.sessions import info
 from cronfleet.stores.steps.shards import ends_active

@@ -47,6 +47,10 @@ def job_from(row: Row) -> JobRecord:
         paused_by=row["paused_by"],
         paused_why=row["paused_why"],
         shards=row["shards"],
+        handler=row["handler"],
+        edition=row["edition"],
+        removed=bool(row["removed"]),
+        undeclared_since=row["undeclared_since"],
     )
 
 
@@ -74,6 +78,10 @@ def job_values(job: JobRecord) -> Values:
         "paused_by": job.paused_by,
         "paused_why": job.paused_why,
         "shards": job.shards,
+        "handler": job.handler,
+        "edition": job.edition,
+        "removed": int(job.removed),
+        "undeclared_since": job.undeclared_since,
     }
 
 

@@ -17,7 +17,7 @@ from cronfleet.model import (
     SessionId,
 )
 from cronfleet.store import LOSSES_ALLOWED, Completion, Recorded, Start
-from cronfleet.stores.steps.overlap import promote
+from cronfleet.stores.steps.overlap import REMOVED, end_unstarted, promote
 from cronfleet.stores.steps.records import Records
 from cronfleet.stores.steps.shards import ends_active
 
@@ -82,11 +82,15 @@ def _error(run: RunRecord, said: Completion) -> str:
 def _end_attempt(records: Records, run: RunRecord, said: Completion) -> None:
     if said.outcome is Outcome.LOST:
         lose(records, run)
-    elif said.retry_in_ms is not None and run.cancel_asked_at is None:
+    elif said.retry_in_ms is not None and _may_run_again(records, run):
         again = replace(run, outcome=said.outcome, losses=0)
         _next_attempt(records, again, not_before=records.now + said.retry_in_ms)
     else:
         _end(records, run, said.outcome)
+
+
+def _may_run_again(records: Records, run: RunRecord) -> bool:
+    return run.cancel_asked_at is None and not job_of(records, run).removed
 
 
 def release(records: Records, claims: Sequence[Claim]) -> list[bool]:
@@ -101,7 +105,11 @@ def release(records: Records, claims: Sequence[Claim]) -> list[bool]:
 
 
 def put_back(records: Records, run: RunRecord) -> RunRecord:
-    """CLAIMED to PENDING: nobody ran it, so the attempt stays."""
+    """CLAIMED to PENDING: nobody ran it, so the attempt stays. Of a tombstone it is cancelled."""
+    if job_of(records, run).removed:
+        ended = end_unstarted(records, run, REMOVED)
+        make_room(records, ended)
+        return ended
     back = replace(run, state=RunState.PENDING, session=None)
     records.put_run(back)
     return back
@@ -114,7 +122,7 @@ def lose(records: Records, run: RunRecord) -> RunRecord:
     of its loss was not killed by the run.
     """
     lost = replace(run, outcome=Outcome.LOST)
-    if run.on_lost is OnLost.ABANDON or run.cancel_asked_at is not None:
+    if run.on_lost is OnLost.ABANDON or not _may_run_again(records, run):
         return _end(records, lost, Outcome.LOST)
     if lost.losses <= LOSSES_ALLOWED:
         return _next_attempt(records, lost, not_before=records.now)

@@ -37,6 +37,7 @@ from cronfleet.store import (
     Hints,
     LockAnswer,
     Locker,
+    Mark,
     Moved,
     NewSession,
     Order,
@@ -59,6 +60,7 @@ from cronfleet.stores.steps import (
     cancels,
     checking,
     claims,
+    defining,
     jobs,
     locks,
     looking,
@@ -68,6 +70,7 @@ from cronfleet.stores.steps import (
     runs,
     sessions,
 )
+from cronfleet.stores.steps.jobs import Declarer
 from cronfleet.stores.steps.needs import NOTHING, Needs
 from cronfleet.stores.steps.records import Records
 
@@ -131,11 +134,49 @@ class SteppedStore(ABC):
         return await self._stirring(lambda records: sessions.sweep(records, limit))
 
     async def sync_jobs(
-        self, session: SessionId, program: ProgramName, declarations: Sequence[Declaration]
+        self,
+        session: SessionId,
+        program: ProgramName,
+        declarations: Sequence[Declaration],
+        marks: Sequence[Mark] = (),
     ) -> list[DeclareAnswer]:
+        declarer = Declarer(session, program, marks)
         return await self._stirring(
-            lambda records: jobs.sync_jobs(records, session, program, declarations),
+            lambda records: jobs.sync_jobs(records, declarer, declarations),
             needs.to_sync(session, declarations),
+        )
+
+    async def define(
+        self, program: ProgramName, declared: Declaration, seen: int | None, order: Order
+    ) -> DeclareAnswer | Ordered:
+        return await self._stirring(
+            lambda records: defining.define(records, program, declared, seen, order),
+            needs.to_define(declared),
+        )
+
+    async def remove(
+        self,
+        job: JobName,
+        moved: Moved,
+        order: Order,
+        *,
+        undeclared_ms: int | None = None,
+        limit: int = 200,
+    ) -> Ordered:
+        return await self._step(
+            lambda records: defining.remove(records, job, moved, order, undeclared_ms, limit),
+            needs.to_remove(job),
+        )
+
+    async def undeclared(self, jobs: Sequence[JobName]) -> list[JobRecord]:
+        return await self._step(
+            lambda records: defining.undeclared(records, jobs), needs.to_note(jobs)
+        )
+
+    async def definitions(self, digests: Sequence[Digest]) -> list[str | None]:
+        return await self._read(
+            lambda records: [records.definition(digest) for digest in digests],
+            needs.to_look_up(digests),
         )
 
     async def note(self, name: str, value: str) -> str:
@@ -269,9 +310,6 @@ class SteppedStore(ABC):
 
     async def definition(self, digest: Digest) -> str | None:
         return await self._read(lambda records: records.definition(digest))
-
-    async def declared(self, digests: Sequence[Digest]) -> list[bool]:
-        return await self._read(lambda records: looking.declared(records, digests))
 
     async def run(self, run: RunId) -> RunRecord | None:
         return await self._read(lambda records: records.run(run))

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from cronfleet.testing.conformance.backfills import BackfillTests
 from cronfleet.testing.conformance.cancels import CancelTests
+from cronfleet.testing.conformance.defining import (
+    DefineTests,
+    RemoveTests,
+    RollBackTests,
+    UndeclaredTests,
+)
 from cronfleet.testing.conformance.hints import HintTests
 from cronfleet.testing.conformance.history import HistoryTests
 from cronfleet.testing.conformance.jobs import JobTests
@@ -31,6 +37,10 @@ __all__ = ["StoreConformance"]
 class StoreConformance(
     SessionTests,
     JobTests,
+    RollBackTests,
+    DefineTests,
+    RemoveTests,
+    UndeclaredTests,
     PeekTests,
     ClaimTests,
     OverlapTests,

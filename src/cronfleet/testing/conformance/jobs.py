@@ -29,18 +29,6 @@ from cronfleet.testing.samples import (
 
 
 class JobTests(StoreTests):
-    async def test_what_an_open_session_declares_is_declared(self, store: Store) -> None:
-        first, second, never = report(), report(edition=2), report("other")
-        anna = await joined(store, "anna", first)
-        ben = await joined(store, "ben", second, report("third"))
-        digests = [each.digest for each in (first, second, never)]
-        assert await store.declared(digests) == [True, True, False]
-        await store.leave(ben)
-        assert await store.declared(digests) == [True, False, False]
-        await store.leave(anna)
-        assert await store.declared([*digests, *digests]) == [False] * 6
-        assert await store.declared([]) == []
-
     async def test_a_new_job_begins_where_its_declaration_says(self, store: Store) -> None:
         anna = await join(store, "anna")
         assert await store.sync_jobs(anna, PROGRAM, [report(first=ONE_PM)]) == [Declared.NEW]

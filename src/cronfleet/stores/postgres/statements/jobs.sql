@@ -13,8 +13,12 @@ USING jsonb_populate_recordset(NULL::{schema}.superseded, %(rows)s) AS told
 WHERE superseded.job = told.job AND superseded.digest = told.digest;
 
 -- put_superseded: these definitions of these jobs are superseded now.
-INSERT INTO {schema}.superseded (job, digest)
-SELECT job, digest FROM jsonb_populate_recordset(NULL::{schema}.superseded, %(rows)s);
+INSERT INTO {schema}.superseded (job, digest, edition)
+SELECT job, digest, edition FROM jsonb_populate_recordset(NULL::{schema}.superseded, %(rows)s);
+
+-- editions: the editions of those of :digests that are superseded, of :jobs.
+SELECT digest, edition FROM {schema}.superseded
+WHERE job = ANY(%(jobs)s::text[]) AND digest = ANY(%(digests)s::text[]);
 
 -- drop_superseded_beyond: forget the definitions of these jobs that were superseded before the
 -- last :keep.
@@ -40,12 +44,14 @@ SELECT * FROM {schema}.job WHERE name = ANY(%(names)s::text[]) ORDER BY name FOR
 INSERT INTO {schema}.job (
     name, program, digest, schedule_digest, "limit", on_lost, generation,
     expected_fire_time, expected_due, watermark, active,
-    paused, paused_reason, paused_by, paused_why, since, shards
+    paused, paused_reason, paused_by, paused_why, since, shards,
+    handler, edition, removed, undeclared_since
 )
 SELECT
     name, program, digest, schedule_digest, "limit", on_lost, generation,
     expected_fire_time, expected_due, watermark, active,
-    paused, paused_reason, paused_by, paused_why, since, shards
+    paused, paused_reason, paused_by, paused_why, since, shards,
+    handler, edition, removed, undeclared_since
 FROM jsonb_populate_recordset(NULL::{schema}.job, %(rows)s)
 ON CONFLICT (name) DO UPDATE SET
     digest = excluded.digest,
@@ -62,7 +68,11 @@ ON CONFLICT (name) DO UPDATE SET
     paused_reason = excluded.paused_reason,
     paused_by = excluded.paused_by,
     paused_why = excluded.paused_why,
-    shards = excluded.shards;
+    shards = excluded.shards,
+    handler = excluded.handler,
+    edition = excluded.edition,
+    removed = excluded.removed,
+    undeclared_since = excluded.undeclared_since;
 
 -- jobs: at most :limit jobs with names above :after, by name.
 SELECT * FROM {schema}.job WHERE name > %(after)s ORDER BY name LIMIT %(limit)s;

@@ -2,7 +2,7 @@
 -- ARGV: an order, '1' if those that have run are to run again else '', the fire times.
 -- Returns 'unknown', 'full' or {how many were made, how many had run, 1 if the job is paused else 0}.
 local order, again = read_order('backfill'), word() ~= ''
-local job = find_job(order.job)
+local job = find_live_job(order.job)
 if not job then
   return 'unknown'
 end

@@ -195,7 +195,7 @@ local function check_runs()
     found('active_count', 'job ' .. job.name, mends)
     job.active = mends and active or job.active
   end
-  if waiting > 0 and not (job.limit > 0 and active >= job.limit) then
+  if waiting > 0 and not job.removed and not (job.limit > 0 and active >= job.limit) then
     -- Who waits is told by an index, which must be right first.
     found('needless_wait', 'job ' .. job.name, mends and #misplaced + #strays == 0)
   end

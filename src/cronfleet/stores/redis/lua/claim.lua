@@ -24,7 +24,7 @@ end
 local function claim_run(id)
   local run = find_run(id)
   local job = run and find_job(run.job)
-  if not job or run.state ~= 'pending' then
+  if not job or job.removed or run.state ~= 'pending' then
     return 'lost'
   elseif run.not_before > now then
     return 'not_due'

@@ -7,7 +7,7 @@ local function end_attempt(run, outcome, retry_in, text)
   end
   if outcome == 'lost' then
     lose(run)
-  elseif retry_in and not run.cancel_asked_at then
+  elseif retry_in and may_run_again(run) then
     run.outcome, run.losses = outcome, 0
     next_attempt(run, now + retry_in)
   else

@@ -2,7 +2,8 @@
 -- ARGV: either '' and a name, or how many at the most and the name above which they begin.
 -- Returns for each: name, program, digest, schedule digest, limit, on_lost, generation, expected
 -- fire time and its due instant, watermark, active count, the first fire time ever settled, why it
--- is paused: reason, by, why; shards.
+-- is paused: reason, by, why; its shards, its handler, edition, 1 if it is a tombstone else 0, and
+-- since when nobody declares it.
 local limit, name = word(), word()
 local names = {name}
 if limit ~= '' then
@@ -14,12 +15,7 @@ local found = {}
 for _, each in ipairs(names) do
   local job = find_job(each)
   if job then
-    local pause = call('HMGET', key('pause', each), 'by', 'why')
-    found[#found + 1] = {
-      each, job.program, job.digest, job.schedule_digest, job.limit, job.on_lost, job.generation,
-      job.fire, job.due, job.watermark, job.active, job.since, job.paused_reason,
-      pause[1] or '', pause[2] or '', job.shards,
-    }
+    found[#found + 1] = shown(job)
   end
 end
 return found

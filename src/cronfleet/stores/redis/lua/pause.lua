@@ -1,7 +1,7 @@
 -- Makes no more ticks of a job.
 -- ARGV: an order. Returns 'unknown' or 'done'.
 local order = read_order('pause')
-local job = find_job(order.job)
+local job = find_live_job(order.job)
 if not job then
   return 'unknown'
 end

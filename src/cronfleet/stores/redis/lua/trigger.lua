@@ -1,7 +1,7 @@
 -- Makes a run now: pending, or waiting while the job is at its limit.
 -- ARGV: an order. Returns 'unknown', 'full' or {run, its state, 1 if the job is paused else 0}.
 local order = read_order('trigger')
-local job = find_job(order.job)
+local job = find_live_job(order.job)
 if not job then
   return 'unknown'
 end

@@ -4,8 +4,11 @@ SELECT json FROM definition WHERE digest = :digest;
 -- put_definition: store a definition once.
 INSERT OR IGNORE INTO definition VALUES (:digest, :json);
 
--- put_superseded: :digest of :job is superseded now.
-INSERT INTO superseded (job, digest) VALUES (:job, :digest);
+-- put_superseded: :digest of :job, which has this :edition, is superseded now.
+INSERT INTO superseded (job, digest, edition) VALUES (:job, :digest, :edition);
+
+-- edition: that of :digest, which is superseded, of :job.
+SELECT edition FROM superseded WHERE job = :job AND digest = :digest;
 
 -- drop_superseded: :digest of :job is superseded no more.
 DELETE FROM superseded WHERE job = :job AND digest = :digest;
@@ -24,7 +27,8 @@ SELECT * FROM job WHERE name = :name;
 INSERT INTO job VALUES (
     :name, :program, :digest, :schedule_digest, :limit, :on_lost, :generation,
     :expected_fire_time, :expected_due, :watermark, :active,
-    :paused, :paused_reason, :paused_by, :paused_why, :since, :shards
+    :paused, :paused_reason, :paused_by, :paused_why, :since, :shards,
+    :handler, :edition, :removed, :undeclared_since
 )
 ON CONFLICT (name) DO UPDATE SET
     digest = excluded.digest,
@@ -41,7 +45,11 @@ ON CONFLICT (name) DO UPDATE SET
     paused_reason = excluded.paused_reason,
     paused_by = excluded.paused_by,
     paused_why = excluded.paused_why,
-    shards = excluded.shards;
+    shards = excluded.shards,
+    handler = excluded.handler,
+    edition = excluded.edition,
+    removed = excluded.removed,
+    undeclared_since = excluded.undeclared_since;
 
 -- jobs: at most :limit jobs with names above :after, by name.
 SELECT * FROM job WHERE name > :after ORDER BY name LIMIT :limit;

@@ -56,6 +56,7 @@ class Condition(StrEnum):
     SCHEDULED = "the job is scheduled"
     PAUSED = "the job is paused"
     FINISHED = "the job is finished"
+    REMOVED = "the job was removed"
     AT_LIMIT = "another run of the job was triggered before; its limit is 1"
 
     NO_RUN = "there is no such run"
@@ -86,7 +87,7 @@ ABOUT: dict[Thing, tuple[Condition, ...]] = {
     Thing.TOKEN: (_C.STALE_TOKEN,),
     Thing.SEEN: (_C.WRONG_GENERATION, _C.WRONG_EXPECTED, _C.OUT_OF_ORDER),
     Thing.PROGRAM: (_C.FOREIGN_PROGRAM,),
-    Thing.JOB: (_C.NO_JOB, _C.SCHEDULED, _C.PAUSED, _C.FINISHED, _C.AT_LIMIT),
+    Thing.JOB: (_C.NO_JOB, _C.SCHEDULED, _C.PAUSED, _C.FINISHED, _C.REMOVED, _C.AT_LIMIT),
     Thing.RUN: (
         _C.NO_RUN,
         _C.RUN_WAITING,

@@ -113,6 +113,7 @@ def _job_in_words(job: JobRecord) -> dict[str, str]:
         "active": str(job.active),
         "state": job.state.value,
         "edition": EDITIONS[job.digest],
+        "undeclared": f"since {at(job.undeclared_since)}",
     }
 
 
@@ -162,7 +163,8 @@ async def _assert_that_views_agree(
     for job in jobs:
         active = sum(run.is_active for run in runs if run.id.job == job.name)
         assert job.active == active, f"{job.name}: the active count is not that of its runs"
-        assert (job.expected is None) is (job.state is JobState.FINISHED) or job.paused
+        has_ended = job.state in {JobState.FINISHED, JobState.REMOVED}
+        assert (job.expected is None) is has_ended or job.paused
     tokens = [run.token for run in runs if run.token]
     assert sorted(set(tokens)) == sorted(tokens), "two runs share a token"
     for session in {run.session for run in runs if run.session}:

@@ -20,6 +20,7 @@ from cronfleet.testing.samples import (
     completed,
     granted,
     joined,
+    moved_by,
     order,
     report,
     started,
@@ -95,6 +96,9 @@ class Scene:
             await self._store.pause(JOB, order())
         if Condition.AT_LIMIT in standing:
             await triggered(self._store, JOB)
+        if Condition.REMOVED in standing:
+            moved = moved_by(await the_job(self._store, JOB), None)
+            await self._store.remove(JOB, moved, order())
 
     def _pass_time(self, condition: Condition) -> None:
         if condition is Condition.NOT_DUE:

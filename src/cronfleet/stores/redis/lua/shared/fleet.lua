@@ -13,9 +13,11 @@
 --   orphaned              set     ids of ended sessions that still have a held:<session>
 --   declaring:<session>   string  the digests of a manifest that is not complete yet
 --   manifests             set     the manifests that open sessions have in force
---   manifest:<digest>     string  its definitions' digests, each between two spaces
+--   manifest:<digest>     string  its definitions' digests and its handlers' marks, each between
+--                                 two spaces
 --   definitions:<2 digits>  hash  the rest of a digest -> the definition, in the caller's form
---   superseded:<job>      list    the digests that were in force before, the newest first
+--   superseded:<job>      list    the digests that were in force before, each with its edition;
+--                                 the last that was superseded first
 --   jobs                  zset    all names
 --   job:<name>            hash    a job; pause:<name>, a hash, says who paused it and why
 --   due:<program>         zset    its jobs that make ticks, by the instant at which each is due
@@ -53,6 +55,12 @@ end
 -- The next argument as a number; false for ''.
 local function number()
   return tonumber(word()) or false
+end
+
+-- The next argument as it is; false for ''.
+local function text()
+  local said = word()
+  return said ~= '' and said
 end
 
 local function has_words()
@@ -103,10 +111,10 @@ end
 
 local NUMBERS = {
   active = true, attempt = true, cancel_asked_at = true, claimed_at = true, counter = true,
-  created_at = true, due = true, ended_at = true, epoch = true, expires_at = true, fire = true,
-  generation = true, greatest = true, joined_at = true, limit = true, lived = true, losses = true,
-  not_before = true, schema = true, shards = true, since = true, started_at = true, token = true,
-  ttl = true, wanted_until = true, watermark = true,
+  created_at = true, due = true, edition = true, ended_at = true, epoch = true, expires_at = true,
+  fire = true, generation = true, greatest = true, joined_at = true, limit = true, lived = true,
+  losses = true, not_before = true, schema = true, shards = true, since = true, started_at = true,
+  token = true, ttl = true, undeclared_since = true, wanted_until = true, watermark = true,
 }
 
 -- A kind of record: `fields` has a short name for each name.

@@ -5,10 +5,10 @@
 local JOB = kind_of({
   program = 'p', digest = 'd', schedule_digest = 's', limit = 'l', on_lost = 'o', generation = 'g',
   fire = 'f', due = 'u', watermark = 'w', active = 'a', paused_reason = 'r', since = 'm',
-  shards = 'n',
+  shards = 'n', handler = 'h', edition = 'e', removed = 'x', undeclared_since = 'b',
 }, {
   limit = 1, on_lost = 'abandon', generation = 1, watermark = -1, active = 0, since = -1,
-  shards = 1,
+  shards = 1, edition = 1,
 })
 
 local RUN = kind_of({
@@ -44,6 +44,12 @@ local function find_job(name)
   return jobs[name]
 end
 
+-- The same, if it can be given orders: no tombstone.
+local function find_live_job(name)
+  local job = find_job(name)
+  return job and not job.removed and job
+end
+
 -- A run's job; jobs outlive their runs.
 local function job_of(run)
   return find_job(run.job) or error('run ' .. run.id .. ' has no job: the store is damaged')
@@ -54,6 +60,17 @@ local function new_job(name, program)
   job.name, job.program = name, program
   jobs[name] = job
   return job
+end
+
+-- What is answered of a job, see jobs.lua.
+local function shown(job)
+  local pause = call('HMGET', key('pause', job.name), 'by', 'why')
+  return {
+    job.name, job.program, job.digest, job.schedule_digest, job.limit, job.on_lost,
+    job.generation, job.fire, job.due, job.watermark, job.active, job.since,
+    job.paused_reason, pause[1] or '', pause[2] or '', job.shards, job.handler or '', job.edition,
+    job.removed and 1 or 0, job.undeclared_since,
+  }
 end
 
 -- Where a definition lies: in one of many small hashes, which the server packs tightly.

@@ -101,9 +101,10 @@ end
 
 -- Room ------------------------------------------------------------------------------------
 
--- Gives the room that a job has to its waiting runs, oldest first.
+-- Gives the room that a job has to its waiting runs, oldest first. A tombstone gives none: what
+-- waits there is ended with it.
 local function promote(job)
-  while not is_full(job) do
+  while not job.removed and not is_full(job) do
     local run = oldest_waiting(job)
     if not run then
       return
@@ -116,11 +117,6 @@ local function promote(job)
       job.active = job.active + 1
     end
   end
-end
-
--- CLAIMED to PENDING: nobody ran it, so the attempt stays.
-local function put_back(run)
-  run.state, run.session = 'pending', false
 end
 
 local function next_attempt(run, not_before)
@@ -148,6 +144,20 @@ local function ask(run, by_whom)
   set_error(run, 'asked to cancel' .. by_whom)
   run.cancel_asked_at = now
   return 'asked'
+end
+
+-- CLAIMED to PENDING: nobody ran it, so the attempt stays. Of a tombstone it is cancelled.
+local function put_back(run)
+  if job_of(run).removed then
+    end_unstarted(run, REMOVED)
+    make_room(run)
+  else
+    run.state, run.session = 'pending', false
+  end
+end
+
+local function may_run_again(run)
+  return not run.cancel_asked_at and not job_of(run).removed
 end
 
 -- Ends a run that nobody has started, which makes room; asks that of the holder of another. Of a
@@ -195,7 +205,7 @@ end
 -- which loses a run once: an instance that lives to tell of its loss was not killed by the run.
 local function lose(run)
   run.outcome = 'lost'
-  if run.on_lost == 'abandon' or run.cancel_asked_at then
+  if run.on_lost == 'abandon' or not may_run_again(run) then
     finish(run, 'lost')
   elseif run.losses <= LOSSES_ALLOWED then
     next_attempt(run, now)
@@ -203,4 +213,26 @@ local function lose(run)
     poison(run)
     finish(run, 'lost')
   end
+end
+
+-- Runs of a job in some of the states in which runs have not ended, the newest first.
+local function unended_runs(job, states, most)
+  -- What has not ended is mostly among the newest, and the counts tell when all of it was seen; but
+  -- of a job with shards, which stand in no history, all runs are looked at.
+  local unseen = call('ZCARD', key('runs', job.name)) - call('ZCARD', key('successes', job.name))
+    - call('ZCARD', key('failures', job.name))
+  local found, skipped = {}, 0
+  while unseen > 0 and #found < most do
+    local places = page('ZREVRANGE', key('runs', job.name), skipped, 200)
+    for _, place in ipairs(places) do
+      local run = find_run(id_at(job.name, place))
+      if not run.ended_at then
+        unseen = unseen - 1
+        found[#found + 1] = states[run.state] and #found < most and run or nil
+      end
+    end
+    unseen = #places > 0 and unseen or 0
+    skipped = skipped + 200
+  end
+  return found
 end

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cronfleet.testing.conformance.matrix.cells import Operation
 from cronfleet.testing.conformance.matrix.tables.claims import CLAIMS
+from cronfleet.testing.conformance.matrix.tables.defining import DEFINING
 from cronfleet.testing.conformance.matrix.tables.jobs import JOBS
 from cronfleet.testing.conformance.matrix.tables.orders import ORDERS
 from cronfleet.testing.conformance.matrix.tables.resets import RESETS
@@ -16,6 +17,7 @@ __all__ = ["OPERATIONS"]
 OPERATIONS: tuple[Operation, ...] = (
     *SESSIONS,
     *JOBS,
+    *DEFINING,
     *CLAIMS,
     *RUNS,
     *ORDERS,

@@ -72,6 +72,7 @@ CLAIM_TICK = Operation(
         When.NO_JOB: LOST,
         When.PAUSED: LOST,
         When.FINISHED: LOST,
+        When.REMOVED: LOST,
         When.AT_LIMIT: says(
             "skipped (overlap)", expected="13:00", watermark="12:00", gaps="12:00 overlap"
         ),
@@ -102,6 +103,7 @@ CLAIM_GAP = Operation(
         When.NO_JOB: LOST,
         When.PAUSED: LOST,
         When.FINISHED: LOST,
+        When.REMOVED: LOST,
         When.AT_LIMIT: SETTLED,
         When.NOT_DUE: says("not_due"),
         When.EARLIEST: SETTLED.but(watermark="0", gaps="0 misfire"),
@@ -146,6 +148,7 @@ def claim_if_active(if_active: IfActive, scene: str) -> Operation:
             When.SCHEDULED: GRANTED,
             When.PAUSED: LOST,
             When.FINISHED: LOST,
+            When.REMOVED: LOST,
             When.NOT_DUE: says("not_due"),
             When.EARLIEST: WAITS.but(watermark="0"),
             When.LATEST: WAITS.but(tick="waiting, wanted until 2^53", expected="2^53"),
@@ -169,6 +172,7 @@ CLAIM_RUN = Operation(
         When.NEVER_JOINED: LOST,
         When.NO_JOB: Apart("a run has a job"),
         **moves("granted", tick="claimed by anna"),
+        When.REMOVED: LOST,
         When.AT_LIMIT: says("granted", tick="claimed by anna"),
         When.NO_RUN: LOST,
         **runs_in("waiting claimed started ended", LOST),

@@ -72,6 +72,7 @@ TRIGGER = Operation(
             "pending, paused", manual_1="pending", active="1", audit="trigger, pause"
         ),
         When.FINISHED: says("pending", manual_1="pending", active="1", audit="trigger, skip_next"),
+        When.REMOVED: says("unknown"),
         When.AT_LIMIT: says("waiting", manual_2="waiting", audit="trigger, trigger"),
     },
 )
@@ -91,6 +92,7 @@ PAUSE = Operation(
         When.NO_JOB: says("unknown"),
         When.PAUSED: NOTHING,
         When.FINISHED: says("done", state="paused", generation="3", audit="pause, skip_next"),
+        When.REMOVED: says("unknown"),
         When.AT_LIMIT: says("done", state="paused", generation="2", audit="pause, trigger"),
     },
 )
@@ -135,6 +137,7 @@ RESUME = Operation(
         When.FINISHED: says(
             "done", state="finished", generation="4", audit="resume, pause, skip_next"
         ),
+        When.REMOVED: says("unknown"),
         When.AT_LIMIT: RESUMED.but(audit="resume, trigger, pause"),
         When.NOT_DUE: RESUMED,
         When.EARLIEST: RESUMED.but(watermark="0", gaps="0 paused"),
@@ -175,6 +178,7 @@ SKIP_NEXT = Operation(
         When.NO_JOB: says("unknown"),
         When.PAUSED: SKIPPED.but(generation="3", audit="skip_next, pause"),
         When.FINISHED: says("done", generation="3", audit="skip_next, skip_next"),
+        When.REMOVED: says("unknown"),
         When.AT_LIMIT: SKIPPED.but(audit="skip_next, trigger"),
         When.NOT_DUE: SKIPPED,
         When.EARLIEST: SKIPPED.but(watermark="0", gaps="0 by_hand"),
@@ -200,6 +204,7 @@ CANCEL = Operation(
         When.SCHEDULED: CANCELLED,
         When.PAUSED: CANCELLED.but(audit="cancel, pause"),
         When.FINISHED: CANCELLED.but(audit="cancel, skip_next"),
+        When.REMOVED: CANCELLED.but(audit="cancel, remove"),
         When.AT_LIMIT: says(
             "done",
             tick="cancelled",
@@ -239,6 +244,7 @@ BACKFILL = Operation(
             audit="backfill, pause",
         ),
         When.FINISHED: MADE.but(audit="backfill, skip_next"),
+        When.REMOVED: says("unknown"),
         When.AT_LIMIT: says(
             "1 made, 0 had run", manual_2="waiting", filled="12:00", audit="backfill, trigger"
         ),

@@ -132,6 +132,7 @@ SWEEP = Operation(
         When.NEVER_JOINED: Apart("whoever sweeps shows no session"),
         When.NO_JOB: Apart("a run has a job"),
         **moves("1 swept", tick="pending"),
+        When.REMOVED: says("1 swept", tick="cancelled", active="0"),
         When.AT_LIMIT: says("1 swept", tick="pending"),
         When.NO_RUN: Apart("it names no run"),
         When.RUN_WAITING: says("1 swept", tick="pending"),

@@ -1,0 +1,99 @@
+"""Jobs at run time: what to read and decide before the store is asked to change one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from cronfleet.definition import decode, digest, encode_over
+from cronfleet.engine.known import KnownJob
+from cronfleet.errors import ForeignJobError, InvalidJobError, StoreError
+from cronfleet.model import Gap, Instant, JobDefinition, JobName, JobRecord, Reason
+from cronfleet.planning import plan_of
+from cronfleet.policy import due_gap
+from cronfleet.store import Behind, Declared, Foreign, Moved, Order, Ordered, Store
+from cronfleet.verbs import LOOKS, job_named, live_job, repeated
+
+Change = Callable[[JobDefinition], KnownJob]
+"""From the definition that is in force to the one that is to be."""
+
+
+async def add(store: Store, program: str, job: KnownJob, order: Order) -> None:
+    """Store a job that names its handler. Raises InvalidJobError if there is another of the name."""
+    name = job.definition.name
+    if await _define(store, program, job, None, order) is Ordered.CHANGED:
+        raise InvalidJobError(name, "is there already, and defined differently: use update_job")
+
+
+async def update(store: Store, program: str, name: JobName, change: Change, order: Order) -> None:
+    """Put another definition in force. Raises UnknownJobError, ForeignJobError, InvalidJobError."""
+    for _ in range(LOOKS):
+        stands = await live_job(store, name)
+        if stands.program != program:
+            raise ForeignJobError(name, stands.program, program)
+        text = await store.definition(stands.digest)
+        if text is None:
+            raise StoreError(f"job {name!r}: its definition {stands.digest} is not in the store")
+        job = _over(text, change(decode(text)))
+        answer = await _define(store, program, job, stands.generation, order)
+        if isinstance(answer, Declared):
+            return
+    raise StoreError(f"job {name!r} changes all the time; it was not updated, try again")
+
+
+def _over(text: str, job: KnownJob) -> KnownJob:
+    """The job with what a newer version wrote beside the fields that this one knows."""
+    merged = encode_over(text, job.definition)
+    return replace(job, json=merged, digest=digest(merged))
+
+
+async def _define(
+    store: Store, program: str, job: KnownJob, seen: int | None, order: Order
+) -> Declared | Ordered:
+    name = job.definition.name
+    after = (await store.open()).now
+    while True:
+        declared = job.declaration(after)
+        answer = await repeated(
+            lambda declared=declared: store.define(program, declared, seen, order)
+        )
+        match answer:
+            case Behind(watermark):
+                after = watermark
+            case Foreign(owner):
+                raise ForeignJobError(name, owner, program)
+            case _:
+                return answer
+
+
+async def remove(store: Store, name: JobName, order: Order) -> None:
+    """Make a tombstone of a job, and end what nobody has in hand. Raises UnknownJobError."""
+    await live_job(store, name)
+    for _ in range(LOOKS):
+        job = await job_named(store, name)
+        moved = await _removed(store, job)
+        answer = Ordered.MORE
+        while answer is Ordered.MORE:
+            answer = await repeated(lambda moved=moved: store.remove(name, moved, order))
+        if answer is Ordered.DONE:
+            return
+    raise StoreError(f"job {name!r} changes all the time; it was not removed, try again")
+
+
+async def _removed(store: Store, job: JobRecord) -> Moved:
+    if job.expected is None:
+        return Moved(job.generation, None, None, None)
+    now = (await store.open()).now
+    return Moved(job.generation, job.expected.fire_time, None, await _owed(store, job, now))
+
+
+async def _owed(store: Store, job: JobRecord, now: Instant) -> Gap | None:
+    """What is due, and nobody is to run any more."""
+    reason = Reason.PAUSED if job.paused else Reason.REMOVED
+    try:
+        plan = await plan_of(store, job)
+    except StoreError:  # Nobody here knows how many there are: at least the first.
+        if job.expected is None or job.expected.due > now:
+            return None
+        return Gap(job.expected.fire_time, job.expected.fire_time, 1, reason)
+    return due_gap(plan, job.expected, now, reason)
