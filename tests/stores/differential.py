@@ -121,7 +121,8 @@ class Twins:
 
     async def ask(self, question: Callable[[Store], Coroutine[Any, Any, object]]) -> None:
         expected = await question(self.memory)
-        assert await question(self.other) == expected, f"seed {self._seed}, after {self._asked}"
+        got = await question(self.other)
+        assert got == expected, f"{got=} {expected=} seed {self._seed}, after {self._asked}"
 
     # --- what there is to ask about
 

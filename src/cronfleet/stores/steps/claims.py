@@ -57,12 +57,12 @@ def claim(records: Records, session_id: SessionId, items: Sequence[ClaimItem]) -
 
 def _claim_pending(records: Records, session: SessionRecord, item: PendingClaim) -> ClaimAnswer:
     run = records.run(item.run)
-    if run is None or run.state is not RunState.PENDING:
+    job = run and records.job(run.id.job)
+    if run is None or job is None or job.removed or run.state is not RunState.PENDING:
         return NotGranted.LOST
     if run.not_before > records.now:
         return NotGranted.NOT_DUE
-    job = records.job(run.id.job)
-    return NotGranted.LOST if job is None or job.removed else _grant(records, session, job, run)
+    return _grant(records, session, job, run)
 
 
 def _claim_tick(records: Records, session: SessionRecord, item: TickClaim) -> ClaimAnswer:

@@ -8,7 +8,18 @@ from dataclasses import replace
 from datetime import timedelta
 
 from cronfleet.clock import ManualClock
-from cronfleet.model import Gap, JobState, Kind, OnLost, Outcome, Reason, RunState, SessionId
+from cronfleet.model import (
+    Gap,
+    JobState,
+    Kind,
+    OnLost,
+    Outcome,
+    Reason,
+    RunId,
+    RunState,
+    SessionId,
+    Tally,
+)
 from cronfleet.store import (
     Behind,
     Declaration,
@@ -234,6 +245,31 @@ class RemoveTests(StoreTests):
         await completed(store, claim, Outcome.SUCCEEDED)
         seen = await store.peek(PROGRAM, limit=9)
         assert seen.pending == []
+
+    async def test_the_shards_that_nobody_has_in_hand_end_with_their_job(
+        self, store: Store
+    ) -> None:
+        """One is done, one started, one claimed, one pending; the tick is done with the last."""
+        anna = await joined(store, "anna", report(shards=4))
+        shards = [PendingClaim(run) for run in RunId("report", NOON).of_shards(4)]
+        claims = [await granted(store, anna, item) for item in (tick(), *shards[1:3])]
+        done, begun = [await started(store, anna, claim) for claim in claims[:2]]
+        await completed(store, done, Outcome.SUCCEEDED)
+        assert await removed(store) is Ordered.DONE
+        assert await store.release([claims[2]]) == [True]
+        assert (await the_job(store)).active == 1
+        await completed(store, begun, Outcome.SUCCEEDED)
+        whole = await the_run(store, begun.run.whole)
+        assert (whole.outcome, whole.tally) == (Outcome.CANCELLED, Tally(succeeded=2, cancelled=2))
+        assert (await the_job(store)).active == 0
+
+    async def test_an_update_of_shards_is_of_the_ticks_to_come(self, store: Store) -> None:
+        anna = await joined(store, "anna", report(shards=2))
+        claim = await granted(store, anna, tick())
+        job, more = await the_job(store), of_handler(report(edition=2, shards=3, first=ONE_PM))
+        await store.define(PROGRAM, more, job.generation, order())
+        assert (await the_run(store, claim.run.whole)).shards == 2
+        assert (await the_job(store)).shards == 3
 
     async def test_created_again_it_goes_on_with_its_watermark_and_generation(
         self, store: Store, anna: SessionId

@@ -58,6 +58,9 @@ end
 
 local answers = {}
 while has_words() do
+  local name, new, revives = word(), read_definition(), word() ~= ''
+  answers[#answers + 1] = declare(name, new, revives)
+  words[#words + 1] = new.digest
 end
 
 local unused = {}

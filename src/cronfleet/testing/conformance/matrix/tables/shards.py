@@ -71,6 +71,7 @@ COMPLETE_SHARD = replace(
         ),
         When.AT_LIMIT: COMPLETED,
         When.RUN_LOST: LATE,
+        When.REMOVED: COMPLETED.but(tick="cancelled, 2 of 2 ended", active="0"),
         When.ASKED_TO_CANCEL: COMPLETED,
         When.EARLIEST: COMPLETED,
     },
@@ -98,6 +99,13 @@ CANCEL_SHARDS = replace(
         When.SCHEDULED: CANCELLED,
         When.PAUSED: CANCELLED.but(audit="cancel, pause"),
         When.FINISHED: CANCELLED.but(audit="cancel, skip_next"),
+        When.REMOVED: says(
+            "done",
+            tick="cancelled, 2 of 2 ended",
+            **{"tick/0": "cancelled"},
+            active="0",
+            audit="cancel, remove",
+        ),
         When.AT_LIMIT: says(
             "done",
             tick="cancelled, 2 of 2 ended",
