@@ -17,9 +17,10 @@ from cronfleet.engine.known import Handler, KnownJob
 from cronfleet.errors import CronfleetError, InvalidJobError
 from cronfleet.handlers import Handlers
 from cronfleet.info import JobInfo
-from cronfleet.model import JobDefinition, JobName
+from cronfleet.model import JobDefinition
 from cronfleet.operator import Operator, in_its_loop
 from cronfleet.registry import JobOptions, Retry, isolation_of, known_job, options_of
+from cronfleet.run_id import JobName
 from cronfleet.schedule import Schedule, schedule_from_definition
 from cronfleet.store import Store
 

@@ -42,6 +42,10 @@ def tells_what_it_is_given(run: RunContext) -> None:
     tell(run, os.getpid(), *given, run.deadline is not None, run.lost.is_set())
 
 
+def tells_its_process(run: RunContext) -> None:
+    tell(run, os.getpid())
+
+
 def raises(run: RunContext) -> None:
     raise OutOfPaperError("no paper")
 
