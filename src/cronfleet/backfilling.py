@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cronfleet.errors import InvalidBackfillError
 from cronfleet.model import TERMINAL, Instant, JobRecord, Kind, RunRecord
 from cronfleet.planning import plan_of
-from cronfleet.store import MOST_BACKFILLED, Store
+from cronfleet.store import MOST_BACKFILLED, MOST_MADE, Store
 
 MOST_FIRE_TIMES = 1_000
 """How many fire times one back-fill may span; more would not all find a place to wait."""
@@ -25,11 +25,14 @@ class Span:
     wanted: frozenset[Instant]
     unrecorded: int
     """Those that were settled without a gap, and whose runs are kept no more: they have run."""
+    shards: int
+    """How many runs each makes."""
 
     def parts(self) -> list[list[Instant]]:
         """What to order at once. They are cut alike, whatever has been made of them meanwhile."""
-        cuts = range(0, len(self.fire_times), MOST_BACKFILLED)
-        parts = [self.fire_times[at : at + MOST_BACKFILLED] for at in cuts]
+        size = min(MOST_BACKFILLED, MOST_MADE // self.shards)
+        cuts = range(0, len(self.fire_times), size)
+        parts = [self.fire_times[at : at + size] for at in cuts]
         return [[each for each in part if each in self.wanted] for part in parts]
 
 
@@ -48,11 +51,11 @@ async def span_of(
             job.name, f"more than {MOST_FIRE_TIMES:,} fire times lie there: take a shorter span"
         )
     if again:
-        return Span(fire_times, frozenset(fire_times), 0)
+        return Span(fire_times, frozenset(fire_times), 0, job.shards)
     past = await _Past.of(store, job)
     unrecorded = [each for each in fire_times if past.has_forgotten(each)]
     done = past.ran.union(unrecorded)
-    return Span(fire_times, frozenset(fire_times) - done, len(unrecorded))
+    return Span(fire_times, frozenset(fire_times) - done, len(unrecorded), job.shards)
 
 
 async def _last_settled(store: Store, job: JobRecord) -> Instant:

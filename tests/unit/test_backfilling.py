@@ -20,7 +20,7 @@ from cronfleet.engine.known import KnownJob
 from cronfleet.info import moment
 from cronfleet.model import History, Outcome, Reason, SessionId
 from cronfleet.registry import known_job
-from cronfleet.store import MOST_WAITING, Moved, NewSession, Order
+from cronfleet.store import MOST_MADE, MOST_SHARDS, MOST_WAITING, Moved, NewSession, Order
 from cronfleet.testing.samples import completed, granted, order, started, tick
 from tests.unit.engine.scripted_store import ScriptedStore, lost_answer
 from tests.virtual_time import START_MS, Backend, VirtualClock, virtual_time
@@ -56,8 +56,8 @@ def scheduler(store: ScriptedStore) -> Scheduler:
 async def nothing(run: RunContext) -> None: ...
 
 
-def hourly(name: str = "report") -> KnownJob:
-    return known_job(nothing, every(timedelta(hours=1)), name, {})
+def hourly(name: str = "report", shards: int = 1) -> KnownJob:
+    return known_job(nothing, every(timedelta(hours=1)), name, {"shards": shards})
 
 
 async def declare(store: ScriptedStore, *jobs: KnownJob) -> None:
@@ -225,6 +225,15 @@ async def test_what_finds_no_place_is_told(scheduler: Scheduler, store: Scripted
         await store.trigger("report", order())
     with pytest.raises(StoreError, match="were made and no more; order the same again"):
         await fill(scheduler, -499, 0)
+
+
+async def test_no_step_makes_more_runs_than_one_should(
+    scheduler: Scheduler, store: ScriptedStore
+) -> None:
+    await declare(store, hourly(shards=MOST_SHARDS))
+    came_to = await fill(scheduler, -11, 0)
+    assert came_to.made == 12
+    assert store.calls["backfill"] == -(-12 * MOST_SHARDS // MOST_MADE)
 
 
 async def test_a_span_of_too_many_fire_times_is_refused(scheduler: Scheduler) -> None:

@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass, replace
 
 from cronfleet.engine.known import KnownJob, Seat
+from cronfleet.store import MOST_MADE
 
 
 def cores() -> int:
@@ -20,9 +21,6 @@ COROUTINES = 1_000
 THREADS = 32
 PROCESSES = cores()
 
-MOST_OTHERS = 1_000
-"""One claim leaves no more shards than that for anybody; the next one follows at once."""
-
 
 @dataclass(slots=True)
 class Free:
@@ -31,8 +29,8 @@ class Free:
     coroutines: int
     threads: int
     processes: int = 0
-    others: int = MOST_OTHERS
-    """How many more shards one claim may leave for anybody."""
+    others: int = MOST_MADE
+    """How many more shards one claim may leave for anybody; the next claim follows at once."""
 
     @property
     def total(self) -> int:

@@ -41,7 +41,10 @@ MOST_SEARCHED = 200
 """A tick that replaces others finds them among so many of the job's newest runs, shards not counted."""
 
 MOST_SHARDS = 200
-"""How many runs one tick may make: no atomic step is to make more."""
+"""How many runs one tick may make: they are made in one atomic step."""
+
+MOST_MADE = 1_000
+"""An atomic step that has made so many runs, shards counted, makes no more."""
 
 MOST_SUPERSEDED = 20
 """How many superseded definitions of a job are remembered; an older one counts as never seen."""

@@ -13,11 +13,11 @@ from cronfleet import RunContext, at, cron, every
 from cronfleet.engine.choice import Choice, Chooser, foreseen
 from cronfleet.engine.known import Handler, KnownJob, KnownJobs
 from cronfleet.engine.ranking import GRACE_MS, SHARD_GRACE_MS, Ranking
-from cronfleet.engine.seats import MOST_OTHERS, Free
+from cronfleet.engine.seats import Free
 from cronfleet.model import Fire, Reason, RunId, SessionId
 from cronfleet.registry import JobOptions, known_job
 from cronfleet.schedule import Schedule
-from cronfleet.store import DueTick, IfActive, PendingClaim, PendingRun, Seen, TickClaim
+from cronfleet.store import MOST_MADE, DueTick, IfActive, PendingClaim, PendingRun, Seen, TickClaim
 
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
 NOON_MS = round(NOON.timestamp() * 1000)
@@ -340,7 +340,7 @@ def test_who_is_not_told_is_given_longer() -> None:
 def test_a_claim_leaves_no_more_shards_for_others_than_one_step_should_make() -> None:
     jobs = [job(f"job-{n}", options={"shards": 200}) for n in range(9)]
     due = seen(*(tick(each) for each in jobs))
-    assert len(choose(known(*jobs), due).items) == MOST_OTHERS // 199
+    assert len(choose(known(*jobs), due).items) == MOST_MADE // 199
     unsharded = [job(f"job-{n}") for n in range(9)]
     assert len(choose(known(*unsharded), seen(*map(tick, unsharded))).items) == 9
 

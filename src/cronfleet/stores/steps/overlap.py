@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cronfleet.model import JobRecord, Kind, Outcome, Reason, RunId, RunRecord, RunState
-from cronfleet.store import MOST_WAITING, ClaimAnswer, IfActive, Skipped, TickClaim, Waiting
+from cronfleet.store import (
+    MOST_MADE,
+    MOST_WAITING,
+    ClaimAnswer,
+    IfActive,
+    Skipped,
+    TickClaim,
+    Waiting,
+)
 from cronfleet.stores.steps.gaps import add_tick_gap
 from cronfleet.stores.steps.records import Records
 from cronfleet.stores.steps.shards import put_pending
@@ -52,14 +60,20 @@ def new_run(records: Records, job: JobRecord, run: RunId, kind: Kind) -> RunReco
 def promote(records: Records, job: JobRecord) -> None:
     """Store the job, and give the room that it has to its waiting runs, oldest first.
 
-    A tombstone gives none: what waits there is ended with it.
+    A tombstone gives none: what waits there is ended with it. Of very much room some is left, which
+    the end of any of these runs gives.
     """
-    while not (job.removed or is_full(job)) and (run := records.oldest_waiting(job.name)):
+    made = 0
+    while not (job.removed or is_full(job) or made >= MOST_MADE):
+        run = records.oldest_waiting(job.name)
+        if run is None:
+            break
         if run.wanted_until is not None and run.wanted_until < records.now:
             skip(records, run, Reason.MISFIRE)
             continue
         put_pending(records, replace(run, not_before=records.now, wanted_until=None))
         job = replace(job, active=job.active + 1)
+        made += run.shards
     records.put_job(job)
 
 

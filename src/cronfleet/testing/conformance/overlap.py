@@ -12,6 +12,8 @@ import pytest
 from cronfleet.clock import ManualClock
 from cronfleet.model import Claim, Gap, Kind, Outcome, Reason, RunId, RunState, SessionId
 from cronfleet.store import (
+    MOST_MADE,
+    MOST_SHARDS,
     MOST_WAITING,
     Granted,
     IfActive,
@@ -157,6 +159,21 @@ class OverlapTests(StoreTests):
         await store.sync_jobs(anna, PROGRAM, [report(edition=2, limit=4)])
         assert len(await pending(store)) == 2
         assert (await the_job(store)).active == 4
+
+    async def test_of_very_much_room_a_part_is_given_by_the_end_of_a_run(
+        self, store: Store, clock: ManualClock
+    ) -> None:
+        """No step makes more than so many runs, shards counted."""
+        most = MOST_MADE // MOST_SHARDS
+        anna = await joined(store, "anna", report(shards=MOST_SHARDS))
+        claim = await granted(store, anna, tick())
+        hours = [NOON - n * HOUR_MS for n in range(1, most + 3)]
+        await store.backfill("report", hours, order(), again=False)
+        roomy = report(edition=2, limit=2 * most, shards=MOST_SHARDS)
+        await store.sync_jobs(anna, PROGRAM, [roomy])
+        assert (await the_job(store)).active == 1 + most
+        await store.cancel(claim.run.whole, order())
+        assert (await the_job(store)).active == most + 2
 
     @pytest.mark.parametrize("outcome", Outcome)
     async def test_every_end_of_a_run_makes_room(

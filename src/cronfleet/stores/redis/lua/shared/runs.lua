@@ -102,9 +102,11 @@ end
 -- Room ------------------------------------------------------------------------------------
 
 -- Gives the room that a job has to its waiting runs, oldest first. A tombstone gives none: what
--- waits there is ended with it.
+-- waits there is ended with it. Of very much room some is left, which the end of any of these runs
+-- gives.
 local function promote(job)
-  while not job.removed and not is_full(job) do
+  local made = 0
+  while not job.removed and not is_full(job) and made < MOST_MADE do
     local run = oldest_waiting(job)
     if not run then
       return
@@ -115,6 +117,7 @@ local function promote(job)
       run.not_before = now
       split(run)
       job.active = job.active + 1
+      made = made + run.shards
     end
   end
 end
