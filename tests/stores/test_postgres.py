@@ -12,7 +12,7 @@ from cronfleet.clock import ManualClock
 from cronfleet.model import RunId
 from cronfleet.store import Store
 from cronfleet.stores.postgres import PostgresStore
-from cronfleet.testing.conformance import StoreConformance
+from cronfleet.testing.conformance import StoreConformance, StoreRules
 from cronfleet.testing.conformance.races import race
 from cronfleet.testing.samples import START
 from tests.postgres_servers import OwnPooler, Postgres
@@ -52,7 +52,9 @@ class TestNewestPostgres(StoreConformance):
             yield store
 
 
-class TestPostgresBehindAPooler(StoreConformance):
+class TestPostgresBehindAPooler(StoreRules):
+    """The statements are those of the server behind it, of which the tables are asked above."""
+
     @pytest.fixture
     async def store(
         self, clock: ManualClock, pooler: OwnPooler, newest_fleet: UsedFleet
@@ -69,11 +71,11 @@ async def opened(url: str, fleet: UsedFleet, clock: ManualClock) -> AsyncIterato
 
 
 @pytest.mark.timeout(300)
-async def test_fifty_claimers_of_one_tick_over_250_rounds_make_250_claims(
+async def test_fifty_claimers_of_one_tick_over_a_hundred_rounds_make_a_hundred_claims(
     postgres_server: Postgres,
 ) -> None:
-    grants = await raced(postgres_server.url, rounds=250)
-    assert (len(grants), set(grants.values())) == (250, {1})
+    grants = await raced(postgres_server.url, rounds=100)
+    assert (len(grants), set(grants.values())) == (100, {1})
 
 
 async def raced(url: str, rounds: int) -> Counter[RunId]:
