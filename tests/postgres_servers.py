@@ -23,7 +23,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-from tests.servers import ServerUnavailableError, free_port, quick_place
+from tests.servers import ServerUnavailableError, free_port
 
 IS_ROOT = os.geteuid() == 0
 # PostgreSQL and PgBouncer refuse to run as root. The flag is for Linux: no server outlives us.
@@ -90,7 +90,7 @@ def _copy_for_all(package: Path, name: str) -> Path:
 
 def open_folder(name: str) -> Path:
     """A temporary folder that the servers' user can reach; gone when pytest is."""
-    path = Path(tempfile.mkdtemp(prefix=f"cronfleet-{name}-", dir=quick_place()))
+    path = Path(tempfile.mkdtemp(prefix=f"cronfleet-{name}-"))
     atexit.register(shutil.rmtree, path, ignore_errors=True)
     path.chmod(0o755)
     if IS_ROOT:

@@ -31,7 +31,7 @@ PROGRAMS: dict[Kind, tuple[str, ...]] = {
     "valkey": ("valkey-server",),
 }
 MEMORY = Path("/dev/shm")
-ROOM_BYTES = 2 << 30
+ROOM_BYTES = 32 << 20
 # So that killed tests leave no server behind, where Linux can see to it.
 DIE_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL", "--") if shutil.which("setpriv") else ()
 
