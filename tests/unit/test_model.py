@@ -149,6 +149,12 @@ def test_a_paused_job_says_so_even_when_its_schedule_has_ended(
     assert record(expected=expected, paused=paused).state is state
 
 
+@pytest.mark.parametrize("paused", [True, False])
+def test_a_tombstone_is_nothing_else(paused: bool) -> None:
+    removed = replace(record(expected=None, paused=paused), removed=True)
+    assert removed.state is JobState.REMOVED
+
+
 @pytest.mark.parametrize("state", RunState)
 def test_a_tick_counts_towards_its_jobs_limit_and_its_shards_do_not(state: RunState) -> None:
     tick = RunRecord(
