@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
+import attempts
 import outbox
 import redlock
 import shards
@@ -21,7 +22,7 @@ from failover import scenarios as failover
 from scenario import Verdict, judge, unshown
 from session import scenarios as session
 
-MODELS = (session, failover, outbox, redlock, shards)
+MODELS = (session, failover, outbox, redlock, shards, attempts)
 SCENARIOS = {scenario.name: scenario for model in MODELS for scenario in model.SCENARIOS}
 PROCESSES_AT_MOST = 4  # A large scenario takes half a gigabyte.
 
