@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from explore import SETTLES, Step
 from scenario import Scenario
@@ -136,8 +136,6 @@ class AttemptModel:
             "removed_again": state.is_removed and run.state == PENDING,
         }
         return [name for name, is_so in found.items() if is_so]
-
-    # --- what happens
 
     def steps(self, state: State) -> Iterator[Step]:
         if self.is_settled(state) and not state.said:
@@ -321,14 +319,15 @@ def _spent(state: State, name: str) -> State:
 # --- the scenarios
 
 
-def _holds(name: str, says: str, *, small: bool = True, **config: int) -> Scenario:
+def _holds(name: str, says: str, *, small: bool = True, **config: Any) -> Scenario:
     return Scenario(f"attempts/{name}", says, AttemptModel(Config(**config)), is_small=small)
 
 
-def _without(flag: str, violates: str, says: str, **config: int) -> Scenario:
+def _without(flag: str, violates: str, says: str, **config: Any) -> Scenario:
     expected = frozenset(violates.split())
-    model = AttemptModel(Config(**{flag: False}, watched=expected, **config))
+    bounds: dict[str, Any] = {flag: False, "watched": expected} | config
     name = f"attempts/no-{flag.replace('_', '-')}"
+    model = AttemptModel(Config(**bounds))
     return Scenario(name, f"without: {says}", model, expected, (flag,), True)
 
 
@@ -348,6 +347,7 @@ SCENARIOS = [
     _holds(
         "unheard",
         "rerun; a start whose answer is lost, a claim given back, an outcome that comes twice",
+        small=False,
         deaths=1,
         own_losses=1,
         releases=1,
