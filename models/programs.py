@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from explore import SETTLES, Step
 from scenario import Scenario
 
-VERSIONS = range(2)
 NONE = -1  # no version: of a job never defined, of the manifest of who has not declared yet
 NEVER = 0  # the edition of a version never seen
 
@@ -37,6 +36,7 @@ class Decisions:
 
 @dataclass(frozen=True)
 class Config(Decisions):
+    versions: int = 2
     has_parts: bool = False
     instances: int = 2
     boots: int = 3
@@ -80,7 +80,7 @@ class ProgramModel:
     def initial(self) -> State:
         config = self.config
         budgets = Budgets(*(getattr(config, name) for name in Budgets._fields))
-        editions = (NEVER,) * len(VERSIONS)
+        editions = (NEVER,) * config.versions
         return State(NONE, editions, (Instance(),) * config.instances, budgets)
 
     def is_settled(self, state: State) -> bool:
@@ -108,7 +108,7 @@ class ProgramModel:
     def _boot(self, state: State, i: int) -> Iterator[Step]:
         if not state.budgets.boots:
             return
-        for version in VERSIONS:
+        for version in range(self.config.versions):
             after = _with(_spent(state, "boots"), i, Instance(OPEN, version, must_declare=True))
             yield Step(f"i{i} is STARTED, version {version}", after, (), True)
 
@@ -236,6 +236,26 @@ SCENARIOS = [
         instances=3,
         leaves=1,
         deaths=1,
+    ),
+    Scenario(
+        "programs/limit-three",
+        "of three versions the newest goes: the oldest may come into force before the other",
+        ProgramModel(
+            Config(
+                versions=3, instances=3, boots=3, leaves=1, watched=frozenset({"older_in_force"})
+            )
+        ),
+        frozenset({"older_in_force"}),
+        is_small=True,
+    ),
+    _holds(
+        "three-versions",
+        "three versions: somebody at work declares what is in force",
+        small=False,
+        versions=3,
+        instances=3,
+        boots=3,
+        watched=frozenset({SETTLES}),
     ),
     _without(
         "newest_first",

@@ -17,12 +17,12 @@ from cronfleet.model import (
     Outcome,
     Reason,
     Retry,
-    RunId,
     RunRecord,
     RunState,
     SessionId,
 )
 from cronfleet.policy import retry_in_ms
+from cronfleet.run_id import RunId
 from cronfleet.store import Granted, Order, Ordered, PendingClaim, Recorded, Start
 from cronfleet.stores.memory import MemoryStore
 from cronfleet.testing.samples import (
