@@ -120,7 +120,7 @@ often = st.frozensets(st.integers(1, SECONDS), max_size=40)
 days = st.builds(Day, st.just(SECONDS), orders, often | st.just(frozenset(range(SECONDS + 1))))
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(days)
 def test_what_becomes_of_each_tick_amid_pauses_and_skips_is_what_the_slow_reference_says(
     day: Day,
