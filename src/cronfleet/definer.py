@@ -225,7 +225,8 @@ class Definer(Operator):
 
     def _like(self, stands: JobDefinition) -> KnownJob:
         """A job that is carried out as this one. Raises InvalidJobError if nobody here can."""
-        like = self._jobs.get(stands.name) or self._handlers.named(stands.handler)
+        named, declared = self._handlers.named(stands.handler), self._jobs.get(stands.name)
+        like = named if stands.handler else declared
         if like is None:
             raise InvalidJobError(stands.name, "its handler is not registered here: name handler=")
         return like

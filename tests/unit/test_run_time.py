@@ -282,6 +282,27 @@ async def test_another_handler_may_be_given(app: tuple[Scheduler, Any], heard: H
     await heard.of("report")
 
 
+async def test_a_handler_that_was_given_stays_through_further_changes(
+    app: tuple[Scheduler, Any],
+) -> None:
+    scheduler, tell = app
+    await scheduler.update_job("report", handler=tell)
+    info = await scheduler.update_job("report", schedule=EACH_SECOND)
+    assert info.handler == "tell"
+
+
+async def test_an_option_may_be_changed_back_to_its_default(
+    app: tuple[Scheduler, Any], store: ScriptedStore
+) -> None:
+    scheduler, tell = app
+    await scheduler.add_job(tell, HOURLY, "added", shards=4)
+    info = await scheduler.update_job("added", shards=1)
+    assert info.generation == 2
+    job = await store.job("added")
+    assert job is not None
+    assert (job.shards, "shards" in str(await store.definition(job.digest))) == (1, False)
+
+
 async def test_what_does_not_fit_together_is_not_changed(app: tuple[Scheduler, Any]) -> None:
     scheduler, _ = app
     with pytest.raises(InvalidJobError, match='misfire="all"'):
