@@ -13,6 +13,7 @@ from typing import Literal, TypeVar, Unpack
 from cronfleet import changing, verbs
 from cronfleet.added import Added
 from cronfleet.definition import digest, encode
+from cronfleet.engine.isolated.address import check_address
 from cronfleet.engine.known import Handler, KnownJob
 from cronfleet.errors import CronfleetError, InvalidJobError
 from cronfleet.handlers import Handlers
@@ -161,7 +162,7 @@ class Definer(Operator):
         return Added(stored)
 
     def _take_in(self, job: KnownJob) -> None:
-        self._handlers.add(job.handler, None, **isolation_of(job))
+        self._handlers.take_in(job, **isolation_of(job))
         self._in_its_loop(self._handlers_changed)
         log.warning(
             "job %s: its handler was not registered before; instances that do not register it "
@@ -237,6 +238,8 @@ class Definer(Operator):
         if job.definition.retry and job.retry_on != Retry().on:
             raise InvalidJobError(name, "retry.on cannot be stored: leave it out")
         handler = self._handlers.name_of(job.handler, name)
+        if job.isolated is not None:
+            check_address(job.isolated.address, job.handler, name)
         like = self._handlers.named(handler)
         if like and like.isolated != job.isolated:
             raise InvalidJobError(name, _HOW_HINT)
