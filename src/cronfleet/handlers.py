@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from datetime import timedelta
-from typing import Unpack
+from typing import TypeAlias, Unpack
 
 from cronfleet.definition import digest
 from cronfleet.engine.known import Handler, KnownJob
@@ -19,6 +19,10 @@ from cronfleet.schedule import every
 _HINT = "give it a name that all instances know: @scheduler.handler('name')"
 
 
+Play: TypeAlias = Callable[[KnownJob, HandlerName], KnownJob]
+"""From a job and the name of its handler to the same job with who stands in for that."""
+
+
 class Handlers:
     """Named by their registration, or after their function if only one of that name is known."""
 
@@ -26,6 +30,7 @@ class Handlers:
         self._named: dict[HandlerName, KnownJob] = {}
         self._of_jobs: dict[HandlerName, KnownJob] = {}
         self._ambiguous: set[HandlerName] = set()
+        self._play: Play | None = None
 
     @property
     def names(self) -> Collection[HandlerName]:
@@ -64,11 +69,16 @@ class Handlers:
 
     def name_of(self, handler: Handler, job: JobName) -> HandlerName:
         """What it goes by. Raises InvalidJobError for one that has no name yet."""
+        if name := self._name(handler):
+            return name
+        raise _unnamed(handler, job)
+
+    def _name(self, handler: Handler) -> HandlerName:
         for named in (self._named, self._of_jobs):
             for name, known in named.items():
                 if known.handler == handler and self.named(name) is known:
                     return name
-        raise _unnamed(handler, job)
+        return ""
 
     def of(self, handler: Handler) -> KnownJob | None:
         """A job with this handler, if it has a name."""
@@ -78,13 +88,21 @@ class Handlers:
         """A job with the handler of this name."""
         return self._named.get(name) or self._of_jobs.get(name)
 
-    def with_jobs(self, jobs: Iterable[KnownJob]) -> Handlers:
-        """Those that were registered by themselves, and those of these jobs."""
+    # --- for simulated time
+
+    def copy(self, play: Play | None = None) -> Handlers:
+        """The same; what is added to one is not in the other. `play` says who stands in for them."""
         handlers = Handlers()
-        handlers._named = dict(self._named)
-        for job in jobs:
-            handlers.add_of(job)
+        handlers._named, handlers._of_jobs = dict(self._named), dict(self._of_jobs)
+        handlers._ambiguous = set(self._ambiguous)
+        handlers._play = play or self._play
         return handlers
+
+    def played(self, job: KnownJob) -> KnownJob:
+        """The job as it is carried out here."""
+        return self._play(job, self._name(job.handler)) if self._play else job
+
+    # --- for whoever looks for handlers
 
     def __iter__(self) -> Iterator[KnownJob]:
         yield from self._named.values()
@@ -96,13 +114,14 @@ class Handlers:
         example = plan and self.named(plan.definition.handler)
         if plan is None or example is None:
             return None
-        return replace(
+        known = replace(
             example,
             plan=plan,
             json=json,
             digest=digest(json),
             retry_on=example.retry_on or (Exception,),
         )
+        return self.played(known)
 
 
 def _unnamed(handler: Handler, job: JobName) -> InvalidJobError:

@@ -22,6 +22,7 @@ from cronfleet import (
     every,
 )
 from cronfleet.clock import SystemClock
+from cronfleet.errors import StoreError
 from tests.unit.engine.scripted_store import ScriptedStore, lost_answer
 
 HOURLY = every(timedelta(hours=1))
@@ -164,6 +165,16 @@ async def test_awaited_before_the_start_it_is_stored_and_not_declared(
     assert (info.handler, [job.name for job in await web.jobs()]) == ("tell", ["added"])
     worker, _ = make(store, heard)
     async with worker:
+        await heard.of("added")
+
+
+async def test_awaited_after_the_start_it_is_the_declared_job(
+    store: ScriptedStore, heard: Heard
+) -> None:
+    scheduler, tell = make(store, heard)
+    added = scheduler.add_job(tell, EACH_SECOND, "added")
+    async with scheduler:
+        assert (await added).handler == ""
         await heard.of("added")
 
 
@@ -407,6 +418,23 @@ async def test_a_removed_job_comes_back_with_an_instance_that_is_started_and_not
 async def test_a_job_that_nobody_knows_cannot_be_removed(app: tuple[Scheduler, Any]) -> None:
     with pytest.raises(UnknownJobError, match="the store has: report"):
         await app[0].remove_job("nobody")
+
+
+async def test_a_job_that_could_not_be_removed_goes_on(
+    app: tuple[Scheduler, Any],
+    store: ScriptedStore,
+    heard: Heard,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def refused(*_: object, **__: object) -> None:
+        raise StoreError("the disk is full")
+
+    scheduler, _ = app
+    monkeypatch.setattr(store, "remove", refused)
+    with pytest.raises(StoreError, match="full"):
+        await scheduler.remove_job("report")
+    await scheduler.trigger("report")
+    await heard.of("report")
 
 
 async def test_a_job_that_was_never_declared_is_only_forgotten(
