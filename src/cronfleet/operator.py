@@ -177,7 +177,7 @@ class Operator:
         where the job has a limit. Raises UnknownJobError, InvalidBackfillError.
         """
         store = await self._opened()
-        job = await verbs.job_named(store, name)
+        job = await verbs.live_job(store, name)
         span = await span_of(store, job, *_bounds(name, first, last), again=again)
         if dry_run:
             return _told_of(job, span, made=len(span.wanted), dry_run=True)

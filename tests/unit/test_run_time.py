@@ -29,6 +29,7 @@ HOURLY = every(timedelta(hours=1))
 DAILY = every(timedelta(days=1))
 EACH_SECOND = every(timedelta(seconds=1))
 WITHIN_S = 20
+SPAN = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC))
 
 
 class Heard:
@@ -382,9 +383,38 @@ async def test_orders_about_a_removed_job_say_that_it_was_removed(
         scheduler.skip_next("report"),
         scheduler.update_job("report", schedule=DAILY),
         scheduler.remove_job("report"),
+        scheduler.backfill("report", *SPAN),
+        scheduler.backfill("report", *SPAN, dry_run=True),
     ):
         with pytest.raises(UnknownJobError, match="'report' was removed"):
             await order
+
+
+async def test_a_removal_that_was_broken_off_is_ended_by_another(
+    store: ScriptedStore, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web, tell = make(store, heard)
+    await web.add_job(tell, HOURLY, "added")
+    for _ in range(5):
+        await web.trigger("added")
+    remove = store.remove
+    calls = 0
+
+    async def once(*order: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls > 1:
+            raise StoreError("the disk is full")
+        return await remove(*order, limit=2)
+
+    monkeypatch.setattr(store, "remove", once)
+    with pytest.raises(StoreError, match="full"):
+        await web.remove_job("added")
+    monkeypatch.undo()
+    assert {run.state for run in await web.runs("added")} >= {"waiting"}
+    with pytest.raises(UnknownJobError, match="was removed"):
+        await web.remove_job("added")
+    assert {run.state for run in await web.runs("added")} == {"skipped", "cancelled"}
 
 
 async def test_added_again_it_goes_on_where_it_was(
