@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from cronfleet.definition import decode, digest, encode_over
 from cronfleet.engine.known import KnownJob
-from cronfleet.errors import ForeignJobError, InvalidJobError, StoreError
+from cronfleet.errors import ForeignJobError, InvalidJobError, StoreError, UnknownJobError
 from cronfleet.model import Gap, Instant, JobDefinition, JobName, JobRecord, Reason
 from cronfleet.planning import plan_of
 from cronfleet.policy import due_gap
@@ -67,17 +67,27 @@ async def _define(
 
 
 async def remove(store: Store, name: JobName, order: Order) -> None:
-    """Make a tombstone of a job, and end what nobody has in hand. Raises UnknownJobError."""
-    await live_job(store, name)
+    """Make a tombstone of a job, and end what nobody has in hand. Raises UnknownJobError.
+
+    Of a tombstone, what an order that was broken off left unended is ended before that.
+    """
+    job = await job_named(store, name)
+    if job.removed:
+        await _remove_as_seen(store, job, order)
+        raise UnknownJobError(name, [], was_removed=True)
     for _ in range(LOOKS):
-        job = await job_named(store, name)
-        moved = await _removed(store, job)
-        answer = Ordered.MORE
-        while answer is Ordered.MORE:
-            answer = await repeated(lambda moved=moved: store.remove(name, moved, order))
-        if answer is Ordered.DONE:
+        if await _remove_as_seen(store, job, order) is Ordered.DONE:
             return
+        job = await job_named(store, name)
     raise StoreError(f"job {name!r} changes all the time; it was not removed, try again")
+
+
+async def _remove_as_seen(store: Store, job: JobRecord, order: Order) -> Ordered:
+    moved = await _removed(store, job)
+    answer = Ordered.MORE
+    while answer is Ordered.MORE:
+        answer = await repeated(lambda: store.remove(job.name, moved, order))
+    return answer
 
 
 async def _removed(store: Store, job: JobRecord) -> Moved:

@@ -13,10 +13,12 @@ from typing import Literal, TypeVar, Unpack
 from cronfleet import changing, verbs
 from cronfleet.added import Added
 from cronfleet.definition import digest, encode
+from cronfleet.engine.isolated.address import check_address
 from cronfleet.engine.known import Handler, KnownJob
 from cronfleet.errors import CronfleetError, InvalidJobError
 from cronfleet.handlers import Handlers
 from cronfleet.info import JobInfo
+from cronfleet.loops import refuse_halted
 from cronfleet.model import JobDefinition
 from cronfleet.operator import Operator, in_its_loop
 from cronfleet.registry import JobOptions, Retry, isolation_of, known_job, options_of
@@ -105,6 +107,8 @@ class Definer(Operator):
         self._handlers.add_of(job)
 
     async def _store_registered(self, job: KnownJob) -> JobInfo:
+        if self._is_at_work and self._jobs.get(job.definition.name) is job:
+            return await self.job_info(job.definition.name)  # It was declared at the start.
         self._jobs.pop(job.definition.name, None)
         self._forget(job.definition.name)
         return await self._store_job(job)
@@ -134,14 +138,14 @@ class Definer(Operator):
         return register
 
     def _in_its_loop(self, act: Callable[[], None]) -> None:
-        if self.home is not None and self.home.is_running():
+        if self.home is not None and not self.home.is_closed():
             self.home.call_soon_threadsafe(act)
 
     # --- jobs at run time
 
     def _begin_to_store(self, job: KnownJob) -> Added:
         """Store a job from now on, whether anybody waits for that or not."""
-        if self.home is None or not self.home.is_running():
+        if self.home is None or self.home.is_closed():
             raise CronfleetError("the scheduler has ended meanwhile")
         if self._handlers.of(job.handler) is None:
             self._take_in(job)
@@ -151,6 +155,7 @@ class Definer(Operator):
         async def stored() -> JobInfo:
             nonlocal is_awaited
             is_awaited = True
+            refuse_halted(self.home)
             return await asyncio.wrap_future(storing)
 
         def tell(ended: Future[JobInfo]) -> None:
@@ -161,7 +166,7 @@ class Definer(Operator):
         return Added(stored)
 
     def _take_in(self, job: KnownJob) -> None:
-        self._handlers.add(job.handler, None, **isolation_of(job))
+        self._handlers.take_in(job, **isolation_of(job))
         self._in_its_loop(self._handlers_changed)
         log.warning(
             "job %s: its handler was not registered before; instances that do not register it "
@@ -217,15 +222,15 @@ class Definer(Operator):
         goes on where it was. Raises UnknownJobError.
         """
         store = await self._opened()
-        is_known = self._jobs.pop(name, None) is not None
+        if name not in self._jobs or await store.job(name):  # Else it was never declared.
+            await changing.remove(store, name, verbs.order(key, who, why))
+        self._jobs.pop(name, None)
         self._forget(name)
-        if is_known and await store.job(name) is None:
-            return  # It was never declared.
-        await changing.remove(store, name, verbs.order(key, who, why))
 
     def _like(self, stands: JobDefinition) -> KnownJob:
         """A job that is carried out as this one. Raises InvalidJobError if nobody here can."""
-        like = self._jobs.get(stands.name) or self._handlers.named(stands.handler)
+        named, declared = self._handlers.named(stands.handler), self._jobs.get(stands.name)
+        like = named if stands.handler else declared
         if like is None:
             raise InvalidJobError(stands.name, "its handler is not registered here: name handler=")
         return like
@@ -236,6 +241,8 @@ class Definer(Operator):
         if job.definition.retry and job.retry_on != Retry().on:
             raise InvalidJobError(name, "retry.on cannot be stored: leave it out")
         handler = self._handlers.name_of(job.handler, name)
+        if job.isolated is not None:
+            check_address(job.isolated.address, job.handler, name)
         like = self._handlers.named(handler)
         if like and like.isolated != job.isolated:
             raise InvalidJobError(name, _HOW_HINT)

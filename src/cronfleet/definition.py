@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from cronfleet.errors import InvalidJobError, StoreError
@@ -22,6 +22,7 @@ from cronfleet.model import (
 from cronfleet.run_id import JOB_NAME
 
 MOST_BYTES = 64 * 1024
+_FIELDS = frozenset(field.name for field in fields(JobDefinition))
 _UNREADABLE = (ArithmeticError, LookupError, RecursionError, TypeError, ValueError)
 
 
@@ -48,10 +49,10 @@ def encode_over(text: str, definition: JobDefinition) -> str:
     """
     encode(definition)
     try:
-        merged = json.loads(text) | _plain(definition)
+        newer = {name: said for name, said in dict(json.loads(text)).items() if name not in _FIELDS}
     except _UNREADABLE as error:
         raise StoreError(f"the store holds a definition that cannot be read: {error!r}") from error
-    return _canonical(merged)
+    return _canonical(newer | _plain(definition))
 
 
 def decode(text: str) -> JobDefinition:

@@ -52,6 +52,15 @@ async def run_in(home: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Resu
     raise _ended()
 
 
+def refuse_halted(home: asyncio.AbstractEventLoop | None) -> None:
+    """Raises CronfleetError for a loop that does not run: who waits for it would wait for ever."""
+    if home is None or not home.is_running():
+        raise CronfleetError(
+            "the event loop in which this scheduler opened its store has ended: "
+            "call `await scheduler.aclose()` before a loop ends, or use `scheduler.start()`"
+        )
+
+
 async def in_a_thread(act: Callable[[], Result]) -> Result:
     """As `asyncio.to_thread`, but no event loop waits at its end for an `act` that will not."""
     told: Future[Result] = Future()

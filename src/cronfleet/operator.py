@@ -16,7 +16,6 @@ from cronfleet.checking import Check
 from cronfleet.clock import Clock, SystemClock
 from cronfleet.cron.zones import tzdata_version
 from cronfleet.errors import (
-    CronfleetError,
     InvalidBackfillError,
     StoreError,
     StoreUnavailableError,
@@ -35,7 +34,7 @@ from cronfleet.info import (
     TriggeredRun,
     moment,
 )
-from cronfleet.loops import run_in
+from cronfleet.loops import refuse_halted, run_in
 from cronfleet.model import Instant, JobRecord
 from cronfleet.promise import Promise
 from cronfleet.store import Store, StoreInfo
@@ -59,11 +58,7 @@ def in_its_loop(
         home = operator.home
         if home is None or home is asyncio.get_running_loop():
             return await verb(operator, *given, **named)
-        if not home.is_running():
-            raise CronfleetError(
-                "the event loop in which this scheduler opened its store has ended: "
-                "call `await scheduler.aclose()` before a loop ends, or use `scheduler.start()`"
-            )
+        refuse_halted(home)
         return await run_in(home, verb(operator, *given, **named))
 
     return ask
@@ -182,7 +177,7 @@ class Operator:
         where the job has a limit. Raises UnknownJobError, InvalidBackfillError.
         """
         store = await self._opened()
-        job = await verbs.job_named(store, name)
+        job = await verbs.live_job(store, name)
         span = await span_of(store, job, *_bounds(name, first, last), again=again)
         if dry_run:
             return _told_of(job, span, made=len(span.wanted), dry_run=True)

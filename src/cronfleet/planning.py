@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cronfleet.definition import decode
-from cronfleet.errors import InvalidScheduleError, StoreError
+from cronfleet.definition import decode, encode
+from cronfleet.errors import InvalidJobError, InvalidScheduleError, StoreError
 from cronfleet.model import JobRecord
 from cronfleet.policy import Plan
 from cronfleet.schedule import schedule_from_definition
@@ -23,3 +23,14 @@ async def plan_of(store: Store, job: JobRecord) -> Plan:
         return Plan(definition, schedule_from_definition(definition.schedule))
     except InvalidScheduleError as error:
         raise StoreError(f"job {job.name!r}: its schedule cannot be read: {error}") from error
+
+
+def plan_as_written(text: str) -> Plan | None:
+    """The plan of a definition; None if a newer version wrote what would not be done here."""
+    try:
+        definition = decode(text)
+        schedule = schedule_from_definition(definition.schedule)
+        is_all = encode(definition) == text
+    except (StoreError, InvalidScheduleError, InvalidJobError):
+        return None
+    return Plan(definition, schedule) if is_all else None

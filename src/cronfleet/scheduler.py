@@ -31,6 +31,7 @@ from cronfleet.engine.times import Times, times_of
 from cronfleet.errors import ConfigurationError, CronfleetError
 from cronfleet.events import Alert, alert_by
 from cronfleet.forks import leave_to_the_parent
+from cronfleet.handlers import Handlers
 from cronfleet.lock import Lock, Locks
 from cronfleet.lock.acquiring import terms
 from cronfleet.loops import LoopThread, run_to_its_end
@@ -60,6 +61,7 @@ class Stage:
     clock: Clock
     times: Times
     jobs: Mapping[str, KnownJob]
+    handlers: Handlers
     label: str
     """What people call the instance."""
 
@@ -141,7 +143,8 @@ class Scheduler(Definer):
         await self._say_promise()
         label = self._label or instance_label()
         identity = Identity(self._program, label, tzdata_version(), self._adopts)
-        jobs = Repertoire(self._jobs, self._handlers, self._only)
+        declared = {name: self._handlers.played(job) for name, job in self._jobs.items()}
+        jobs = Repertoire(declared, self._handlers, self._only)
         instance = Instance(
             self._store, self._clock, self._times, identity, jobs, alert=self._alert
         )
@@ -193,7 +196,7 @@ class Scheduler(Definer):
 
     def _check_addresses(self) -> None:
         """By now all is imported, so what another process would find can be told."""
-        for job in chain(self._jobs.values(), self._handlers):
+        for job in map(self._handlers.played, chain(self._jobs.values(), self._handlers)):
             if job.isolated is not None:
                 check_address(job.isolated.address, job.handler, job.definition.name)
 
@@ -301,7 +304,7 @@ class Scheduler(Definer):
     @property
     def stage(self) -> Stage:
         """What it works with."""
-        return Stage(self._store, self._clock, self._times, self._jobs, self._label)
+        return Stage(self._store, self._clock, self._times, self._jobs, self._handlers, self._label)
 
     @contextlib.contextmanager
     def staged(self, stage: Stage) -> Generator[None]:
@@ -324,7 +327,7 @@ class Scheduler(Definer):
     def _enter(self, stage: Stage) -> None:
         self._turn_to(stage.store, stage.clock)
         self._times, self._jobs, self._label = stage.times, dict(stage.jobs), stage.label
-        self._handlers = self._handlers.with_jobs(self._jobs.values())
+        self._handlers = stage.handlers.copy()
         self._instance = self._working = self._thread = None
         self._locks = self._new_locks()
 

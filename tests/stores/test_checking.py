@@ -11,8 +11,8 @@ from typing import TypeAlias
 import pytest
 
 from cronfleet.clock import ManualClock
-from cronfleet.model import Gap, History, Outcome, Reason, RunState, SessionId, Tally
-from cronfleet.store import FaultKind, Granted, Moved
+from cronfleet.model import Gap, History, OnLost, Outcome, Reason, RunState, SessionId, Tally
+from cronfleet.store import FaultKind, Granted, Moved, Ordered
 from cronfleet.testing.samples import (
     HOUR_MS,
     NOON,
@@ -230,6 +230,61 @@ async def test_a_missing_definition_is_stored_again_by_who_declares_it(planted: 
     assert (fault.kind, fault.mended) == (K.NO_DEFINITION, False)
     await joined(planted.store, "ben", report(limit=3), report("other"))
     assert await found(planted) == []
+
+
+# --- tombstones
+
+
+async def broken_off(planted: Planted, **options: int) -> None:
+    """A job whose removal ended one of its runs, and then whoever removed it was killed."""
+    await joined(planted.store, "anna", report(**options))
+    for _ in range(3):
+        await triggered(planted.store)
+    seen = (await the_job(planted.store)).expected
+    assert seen is not None
+    removed = await planted.store.remove(
+        "report", Moved(1, seen.fire_time, None, None), order(), limit=1
+    )
+    assert removed is Ordered.MORE
+
+
+async def test_what_a_removal_that_was_broken_off_has_left_is_ended(planted: Planted) -> None:
+    await broken_off(planted)
+    assert {kind for kind, _ in await found(planted)} == {K.REMOVED_RUN}
+    assert all(fault.mended for fault in await mended(planted))
+    states = sorted(run.state for run in await planted.store.runs("report"))
+    assert states == [RunState.CANCELLED, RunState.SKIPPED, RunState.SKIPPED]
+    assert (await the_job(planted.store)).active == 0
+
+
+async def test_so_are_its_shards(planted: Planted) -> None:
+    await broken_off(planted, shards=2)
+    await mended(planted)
+    runs = await planted.store.runs("report")
+    assert not [run for run in runs if run.ended_at is None]
+    assert (await the_job(planted.store)).active == 0
+
+
+async def test_of_a_removed_job_nothing_becomes_pending_by_a_repair(planted: Planted) -> None:
+    anna = await joined(planted.store, "anna", report(limit=2, on_lost=OnLost.RERUN))
+    first = await granted(planted.store, anna, pending(await triggered(planted.store)))
+    second = await granted(planted.store, anna, pending(await triggered(planted.store)))
+    await started(planted.store, anna, second)
+    await planted.store.remove("report", Moved(1, NOON, None, None), order())
+    for claim in (first, second):
+        planted.run(claim.run, session=None)
+    await mended(planted)
+    states = {run.id: run.state for run in await planted.store.runs("report")}
+    assert states == {first.run: RunState.CANCELLED, second.run: RunState.LOST}
+
+
+async def test_a_tombstone_expects_nothing_after_a_repair_either(planted: Planted) -> None:
+    await joined(planted.store, "anna", report())
+    await planted.store.remove("report", Moved(1, NOON, None, None), order())
+    planted.job("report", watermark=NOON + DAY_MS)
+    await mended(planted, Moved(2, None, fire(ONE_PM), None))
+    job = await the_job(planted.store)
+    assert (job.watermark, job.expected) == (NOON, None)
 
 
 # --- watermarks

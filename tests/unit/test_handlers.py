@@ -76,6 +76,32 @@ def test_a_handler_without_a_name_of_its_own_has_none(handlers: Handlers) -> Non
     assert handlers.of(job.handler) is None
 
 
+class Office:
+    async def report(self, run: RunContext) -> None: ...
+
+
+def test_a_method_is_one_handler_however_often_it_is_looked_up(handlers: Handlers) -> None:
+    office = Office()
+    handlers.add(office.report, None)
+    handlers.add(office.report, None)
+    for name in ("daily", "weekly"):
+        handlers.add_of(known_job(office.report, HOURLY, name, {}))
+    assert handlers.name_of(office.report, "job") == "report"
+    assert handlers.of(office.report) is not None
+    assert handlers.of(Office().report) is None
+
+
+def test_a_handler_is_not_taken_in_under_the_name_of_another(handlers: Handlers) -> None:
+    handlers.add_of(known_job(tell, HOURLY, "report", {}))
+    with pytest.raises(InvalidJobError, match="is not registered: give it a name"):
+        handlers.take_in(another_tell())
+    handlers.add_of(another_tell())  # Now the name means neither.
+    with pytest.raises(InvalidJobError, match="is not registered: give it a name"):
+        handlers.take_in(another_tell())
+    handlers.take_in(known_job(ring, HOURLY, "another", {}))
+    assert list(handlers.names) == ["ring"]
+
+
 def test_a_stored_definition_is_run_by_the_handler_that_it_names(handlers: Handlers) -> None:
     handlers.add(tell, None)
     known = handlers.known(text("tell"))
@@ -94,7 +120,17 @@ def test_what_a_stored_job_tries_again_for_is_any_error_unless_its_handler_s_job
     assert known.retry_on == (Exception,)
 
 
-@pytest.mark.parametrize("json", [text("ring"), text(""), "{", text("tell").replace("every", "on")])
+@pytest.mark.parametrize(
+    "json",
+    [
+        text("ring"),
+        text(""),
+        "{",
+        text("tell").replace("every", "on"),
+        text("tell").replace('"args"', '"anew":1,"args"'),
+        text("tell").replace('"failures"', '"anew":1,"failures"'),
+    ],
+)
 def test_what_cannot_be_run_here_is_not_known(handlers: Handlers, json: str) -> None:
     handlers.add(tell, None)
     assert handlers.known(json) is None

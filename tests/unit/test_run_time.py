@@ -22,12 +22,14 @@ from cronfleet import (
     every,
 )
 from cronfleet.clock import SystemClock
+from cronfleet.errors import StoreError
 from tests.unit.engine.scripted_store import ScriptedStore, lost_answer
 
 HOURLY = every(timedelta(hours=1))
 DAILY = every(timedelta(days=1))
 EACH_SECOND = every(timedelta(seconds=1))
 WITHIN_S = 20
+SPAN = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC))
 
 
 class Heard:
@@ -167,6 +169,16 @@ async def test_awaited_before_the_start_it_is_stored_and_not_declared(
         await heard.of("added")
 
 
+async def test_awaited_after_the_start_it_is_the_declared_job(
+    store: ScriptedStore, heard: Heard
+) -> None:
+    scheduler, tell = make(store, heard)
+    added = scheduler.add_job(tell, EACH_SECOND, "added")
+    async with scheduler:
+        assert (await added).handler == ""
+        await heard.of("added")
+
+
 async def test_not_awaited_before_the_start_it_is_declared(
     store: ScriptedStore, heard: Heard
 ) -> None:
@@ -204,7 +216,9 @@ async def test_a_handler_may_be_registered_at_work(store: ScriptedStore, heard: 
 
 async def test_a_handler_without_a_name_is_refused_by_a_hint(app: tuple[Scheduler, Any]) -> None:
     scheduler, _ = app
-    with pytest.raises(InvalidJobError, match="a name has 1 to 128"):
+    with pytest.raises(
+        InvalidJobError, match=r"is not registered: give it a name .* @scheduler\.handler"
+    ):
         scheduler.add_job(lambda _: None, HOURLY, "added")
 
 
@@ -282,6 +296,27 @@ async def test_another_handler_may_be_given(app: tuple[Scheduler, Any], heard: H
     await heard.of("report")
 
 
+async def test_a_handler_that_was_given_stays_through_further_changes(
+    app: tuple[Scheduler, Any],
+) -> None:
+    scheduler, tell = app
+    await scheduler.update_job("report", handler=tell)
+    info = await scheduler.update_job("report", schedule=EACH_SECOND)
+    assert info.handler == "tell"
+
+
+async def test_an_option_may_be_changed_back_to_its_default(
+    app: tuple[Scheduler, Any], store: ScriptedStore
+) -> None:
+    scheduler, tell = app
+    await scheduler.add_job(tell, HOURLY, "added", shards=4)
+    info = await scheduler.update_job("added", shards=1)
+    assert info.generation == 2
+    job = await store.job("added")
+    assert job is not None
+    assert (job.shards, "shards" in str(await store.definition(job.digest))) == (1, False)
+
+
 async def test_what_does_not_fit_together_is_not_changed(app: tuple[Scheduler, Any]) -> None:
     scheduler, _ = app
     with pytest.raises(InvalidJobError, match='misfire="all"'):
@@ -348,9 +383,38 @@ async def test_orders_about_a_removed_job_say_that_it_was_removed(
         scheduler.skip_next("report"),
         scheduler.update_job("report", schedule=DAILY),
         scheduler.remove_job("report"),
+        scheduler.backfill("report", *SPAN),
+        scheduler.backfill("report", *SPAN, dry_run=True),
     ):
         with pytest.raises(UnknownJobError, match="'report' was removed"):
             await order
+
+
+async def test_a_removal_that_was_broken_off_is_ended_by_another(
+    store: ScriptedStore, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web, tell = make(store, heard)
+    await web.add_job(tell, HOURLY, "added")
+    for _ in range(5):
+        await web.trigger("added")
+    remove = store.remove
+    calls = 0
+
+    async def once(*order: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls > 1:
+            raise StoreError("the disk is full")
+        return await remove(*order, limit=2)
+
+    monkeypatch.setattr(store, "remove", once)
+    with pytest.raises(StoreError, match="full"):
+        await web.remove_job("added")
+    monkeypatch.undo()
+    assert {run.state for run in await web.runs("added")} >= {"waiting"}
+    with pytest.raises(UnknownJobError, match="was removed"):
+        await web.remove_job("added")
+    assert {run.state for run in await web.runs("added")} == {"skipped", "cancelled"}
 
 
 async def test_added_again_it_goes_on_where_it_was(
@@ -384,6 +448,23 @@ async def test_a_removed_job_comes_back_with_an_instance_that_is_started_and_not
 async def test_a_job_that_nobody_knows_cannot_be_removed(app: tuple[Scheduler, Any]) -> None:
     with pytest.raises(UnknownJobError, match="the store has: report"):
         await app[0].remove_job("nobody")
+
+
+async def test_a_job_that_could_not_be_removed_goes_on(
+    app: tuple[Scheduler, Any],
+    store: ScriptedStore,
+    heard: Heard,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def refused(*_: object, **__: object) -> None:
+        raise StoreError("the disk is full")
+
+    scheduler, _ = app
+    monkeypatch.setattr(store, "remove", refused)
+    with pytest.raises(StoreError, match="full"):
+        await scheduler.remove_job("report")
+    await scheduler.trigger("report")
+    await heard.of("report")
 
 
 async def test_a_job_that_was_never_declared_is_only_forgotten(

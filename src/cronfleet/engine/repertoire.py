@@ -7,6 +7,7 @@ holds millions of jobs need not know them all at once.
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
@@ -14,7 +15,10 @@ from typing import Protocol
 
 from cronfleet.engine.known import KnownJob
 from cronfleet.model import Digest, HandlerName, JobName, JobRecord
+from cronfleet.planning import plan_as_written
 from cronfleet.store import DueTick, Mark, PendingRun, Seen, Store, mark
+
+log: logging.Logger = logging.getLogger(__name__)
 
 MOST_LEARNED = 10_000
 MOST_REFUSED = 10_000
@@ -127,6 +131,12 @@ class Repertoire(Mapping[JobName, KnownJob]):
             if len(self._learned) > MOST_LEARNED:
                 self._learned.popitem(last=False)
             return
+        if json is not None and plan_as_written(json) is None:
+            log.warning(
+                "job %s: a newer version of cronfleet has defined it, and this one does not know "
+                "all of that: it is left to instances of the newer version",
+                name,
+            )
         self._refused[digest] = None
         if len(self._refused) > MOST_REFUSED:
             self._refused.popitem(last=False)

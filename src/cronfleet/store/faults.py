@@ -13,6 +13,7 @@ class FaultKind(StrEnum):
     FUTURE_WATERMARK = "future_watermark"
     ACTIVE_COUNT = "active_count"
     NEEDLESS_WAIT = "needless_wait"
+    REMOVED_RUN = "removed_run"
     NO_DEFINITION = "no_definition"
     RUN_SESSION = "run_session"
     RUN_END = "run_end"
@@ -40,6 +41,10 @@ _TEXTS = {
     FaultKind.NEEDLESS_WAIT: (
         "runs wait although there is room for them",
         "make as many of them pending as there is room for, the oldest first",
+    ),
+    FaultKind.REMOVED_RUN: (
+        "it waits for its turn although its job was removed",
+        "end it as the removal would have: waiting runs are skipped, pending ones cancelled",
     ),
     FaultKind.NO_DEFINITION: (
         "its definition is not in the store",

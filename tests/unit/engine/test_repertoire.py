@@ -141,3 +141,17 @@ async def test_a_definition_that_is_another_job_s_is_not_believed(
     ours = Repertoire({}, handlers)
     await ours.learn(rig.store, await seen(rig))
     assert len(ours) == 0
+
+
+async def test_what_asks_for_more_than_this_version_knows_is_left_to_newer_ones(
+    rig: Rig, handlers: Handlers, caplog: pytest.LogCaptureFixture
+) -> None:
+    added = stored(job(rig.handlers.quick, "added"))
+    text = added.json.replace("{", '{"alone_with":"backup",', 1)
+    await defined(rig, replace(added, json=text, digest=digest(text)))
+    ours = Repertoire({}, handlers)
+    looked = await seen(rig)
+    for _ in range(2):
+        await ours.learn(rig.store, looked)
+    assert list(ours) == []
+    assert caplog.text.count("a newer version of cronfleet has defined it") == 1

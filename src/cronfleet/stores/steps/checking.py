@@ -13,6 +13,7 @@ from cronfleet.model import (
     JobRecord,
     OnLost,
     Outcome,
+    Reason,
     RunId,
     RunRecord,
     RunState,
@@ -28,7 +29,7 @@ from cronfleet.store import (
     Moved,
     Order,
 )
-from cronfleet.stores.steps.overlap import promote
+from cronfleet.stores.steps.overlap import IN_NO_HAND, REMOVED, cancelled, promote, skipped
 from cronfleet.stores.steps.records import Records
 from cronfleet.stores.steps.shards import with_tally
 
@@ -87,7 +88,7 @@ def _check_ticks(records: Records, checkup: _Checkup, moved: Moved | None) -> No
             job,
             generation=job.generation + 1,
             watermark=watermark,
-            expected=moved.following,
+            expected=None if job.removed else moved.following,
         )
 
 
@@ -151,29 +152,40 @@ def _check_run(records: Records, checkup: _Checkup, run: RunRecord) -> RunRecord
         if checkup.mends:
             records.put_fleet(replace(records.fleet(), last_token=run.token))
     is_end_wrong = (run.ended_at is not None) != (run.state in TERMINAL)
+    is_left = checkup.job.removed and run.state in IN_NO_HAND
     if (run.session is not None) != (run.state in HELD):
         checkup.found(FaultKind.RUN_SESSION, where)
-        run = _without_session(run, records.now)
+        run = _without_session(run, checkup.job, records.now)
     if is_end_wrong:
         checkup.found(FaultKind.RUN_END, where)
         ends = run.ended_at or records.now
         run = replace(run, ended_at=ends if run.state in TERMINAL else None)
+    if is_left:
+        checkup.found(FaultKind.REMOVED_RUN, where)
+        run = _as_removed(run, records.now)
     return run
 
 
-def _without_session(run: RunRecord, now: int) -> RunRecord:
+def _without_session(run: RunRecord, job: JobRecord, now: int) -> RunRecord:
     """As a sweep would leave it, but that a job is not paused because of it."""
     if run.state is RunState.CLAIMED:
-        return replace(run, state=RunState.PENDING)
+        back = replace(run, state=RunState.PENDING)
+        return _as_removed(back, now) if job.removed else back
     if run.state is not RunState.STARTED:
         return replace(run, session=None)
     lost = replace(
         run, outcome=Outcome.LOST, losses=run.losses + 1, start_id=None, error=NO_SESSION
     )
-    may_run_again = run.on_lost is OnLost.RERUN and run.cancel_asked_at is None
+    may_run_again = run.on_lost is OnLost.RERUN and run.cancel_asked_at is None and not job.removed
     if may_run_again and lost.losses <= LOSSES_ALLOWED:
         return replace(lost, state=RunState.PENDING, attempt=run.attempt + 1, not_before=now)
     return replace(lost, state=RunState.LOST, ended_at=now)
+
+
+def _as_removed(run: RunRecord, now: int) -> RunRecord:
+    if run.state is RunState.WAITING:
+        return skipped(run, Reason.REMOVED, now)
+    return cancelled(run, REMOVED, now)
 
 
 def _put_on_record(

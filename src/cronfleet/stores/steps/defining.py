@@ -12,11 +12,10 @@ from cronfleet.stores.steps.answers import earlier_answer, remember
 from cronfleet.stores.steps.jobs import change, create, revive
 from cronfleet.stores.steps.manifests import is_declared
 from cronfleet.stores.steps.orders import move
-from cronfleet.stores.steps.overlap import REMOVED, end_unstarted, skip
+from cronfleet.stores.steps.overlap import IN_NO_HAND, REMOVED, end_unstarted, skip
 from cronfleet.stores.steps.records import Records
 from cronfleet.stores.steps.runs import make_room
 
-_UNENDED = frozenset({RunState.WAITING, RunState.PENDING})
 _PAGE = 200
 
 
@@ -101,7 +100,7 @@ def _end_runs(records: Records, name: JobName, limit: int) -> Ordered:
 def _unended(records: Records, name: JobName) -> Iterator[RunRecord]:
     skipped = 0
     while page := records.runs(name, _PAGE, skipped):
-        yield from (run for run in page if run.state in _UNENDED)
+        yield from (run for run in page if run.state in IN_NO_HAND)
         skipped += len(page)
 
 

@@ -20,6 +20,9 @@ from cronfleet.stores.steps.shards import put_pending
 
 REMOVED = "not run: its job was removed"
 
+IN_NO_HAND = frozenset({RunState.WAITING, RunState.PENDING})
+"""Runs that end with their job when that is removed."""
+
 _IN_THE_PLACE_OF_OTHERS = frozenset({IfActive.WAIT, IfActive.REPLACE})
 
 
@@ -79,27 +82,27 @@ def promote(records: Records, job: JobRecord) -> None:
 
 def skip(records: Records, run: RunRecord, reason: Reason) -> None:
     """End a waiting run that nobody will carry out."""
-    records.put_run(
-        replace(
-            run,
-            state=RunState.SKIPPED,
-            reason=reason,
-            ended_at=records.now,
-            wanted_until=None,
-        )
-    )
+    records.put_run(skipped(run, reason, records.now))
+
+
+def skipped(run: RunRecord, reason: Reason, now: int) -> RunRecord:
+    return replace(run, state=RunState.SKIPPED, reason=reason, ended_at=now, wanted_until=None)
 
 
 def end_unstarted(records: Records, run: RunRecord, text: str) -> RunRecord:
     """WAITING, PENDING or CLAIMED to CANCELLED; what that does to its job is for the caller."""
-    ended = replace(
+    ended = cancelled(run, text, records.now)
+    records.put_run(ended)
+    return ended
+
+
+def cancelled(run: RunRecord, text: str, now: int) -> RunRecord:
+    return replace(
         run,
         state=RunState.CANCELLED,
         outcome=Outcome.CANCELLED,
-        ended_at=records.now,
+        ended_at=now,
         session=None,
         wanted_until=None,
         error=text,
     )
-    records.put_run(ended)
-    return ended

@@ -24,8 +24,9 @@ class SimulatedTime:
 
     `start` is what the clock shows at first. The first of `instances` is the scheduler itself,
     the others are its twins: what handlers do with the scheduler (`trigger`, `pause`, `lock`)
-    they do to the simulated fleet. `handlers` are put in the place of those of the jobs that they
-    are named after, and with `stub_others` stubs that do nothing in the place of all others.
+    they do to the simulated fleet. `handlers` are put in the place of those of the jobs, or of the
+    handlers, that they are named after, and with `stub_others` stubs that do nothing in the place
+    of all others.
 
     Enter it by `with` in a plain test, by `async with` in an asynchronous one. The scheduler must
     not be at work; when the block ends it is as it was. Raises SimulationError, UnknownJobError.

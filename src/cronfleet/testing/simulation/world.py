@@ -59,17 +59,18 @@ class Cast:
     handlers: Mapping[str, Handler]
     stub_others: bool
 
-    def jobs(self, jobs: Mapping[str, KnownJob]) -> dict[str, KnownJob]:
-        """The jobs with the handlers that they have here. Raises UnknownJobError."""
+    def check(self, stage: Stage) -> None:
+        """Raises UnknownJobError unless there is a job or a handler for each that is to play."""
+        known = {*stage.jobs, *stage.handlers.names}
         for name in self.handlers:
-            if name not in jobs:
-                raise UnknownJobError(name, sorted(jobs))
-        return {name: self._played(name, job) for name, job in jobs.items()}
+            if name not in known:
+                raise UnknownJobError(name, sorted(known))
 
-    def _played(self, name: str, job: KnownJob) -> KnownJob:
-        if name in self.handlers:
-            return with_handler(job, self.handlers[name])
-        return with_handler(job, stub() if self.stub_others else job.handler)
+    def play(self, job: KnownJob, handler: str) -> KnownJob:
+        """The job with the handler that it has here."""
+        own = stub() if self.stub_others else job.handler
+        played = self.handlers.get(job.definition.name) or self.handlers.get(handler)
+        return with_handler(job, played or own)
 
 
 class _AtWork(NamedTuple):
@@ -82,7 +83,7 @@ class World:
 
     def __init__(self, scheduler: Scheduler, start: Instant, cast: Cast) -> None:
         stage = scheduler.stage
-        jobs = cast.jobs(stage.jobs)
+        cast.check(stage)
         self.loop: SimulatedLoop = SimulatedLoop()
         self.clock: SimulatedClock = SimulatedClock(self.loop, start)
         self.store: KeepingStore = KeepingStore(self.clock)
@@ -93,7 +94,8 @@ class World:
             prune_ms=RESTING_MS,
             prune_at=PRUNE_AT,
         )
-        self._stage = Stage(self.store, self.clock, times, jobs, _label(1))
+        handlers = stage.handlers.copy(cast.play)
+        self._stage = Stage(self.store, self.clock, times, stage.jobs, handlers, _label(1))
         self._scheduler = scheduler
         self._size = cast.instances
         self._at_work: dict[int, _AtWork] = {}

@@ -74,3 +74,14 @@ async def test_an_isolated_handler_that_no_process_would_find_is_refused_at_the_
     with pytest.raises(InvalidJobError, match="nowhere"):
         async with scheduler:
             pass
+
+
+async def test_a_job_for_a_handler_that_no_process_would_find_is_refused_at_work(
+    scheduler: Scheduler,
+) -> None:
+    def moved(_: object) -> None: ...
+
+    moved.__qualname__ = "nowhere"
+    scheduler.handler("moved", isolation="process")(moved)
+    with pytest.raises(InvalidJobError, match="nowhere"):
+        await scheduler.add_job(moved, HOURLY, "added")

@@ -32,7 +32,7 @@ local function check_ticks()
   end
   if can_mend then
     job.generation, job.watermark = job.generation + 1, watermark
-    job.fire, job.due = moved.following, moved.due
+    job.fire, job.due = not job.removed and moved.following, not job.removed and moved.due
   end
 end
 
@@ -40,12 +40,14 @@ end
 local function without_session(run)
   local was_started = run.state == 'started'
   run.session = false
-  if run.state == 'claimed' then
+  if run.state == 'claimed' and job.removed then
+    end_unstarted(run, REMOVED)
+  elseif run.state == 'claimed' then
     run.state = 'pending'
   elseif was_started then
     run.outcome, run.losses, run.start_id = 'lost', run.losses + 1, false
     set_error(run, no_session)
-    local may_run_again = run.on_lost == 'rerun' and not run.cancel_asked_at
+    local may_run_again = run.on_lost == 'rerun' and not (run.cancel_asked_at or job.removed)
     if may_run_again and run.losses <= LOSSES_ALLOWED then
       run.state, run.attempt, run.not_before = 'pending', run.attempt + 1, now
     else
@@ -110,6 +112,14 @@ local function check_places(run, stored)
   misplaced[#misplaced + 1] = is_wrong and run or nil
 end
 
+local function end_as_removed(run)
+  if run.state == 'waiting' then
+    skip(run, job, 'removed')
+  else
+    end_unstarted(run, REMOVED)
+  end
+end
+
 local function check_run(run)
   local where = 'run ' .. run.id
   if run.token > fleet.token then
@@ -121,6 +131,7 @@ local function check_run(run)
     found('run_session', where, mends)
   end
   local was_end_wrong = is_end_wrong(run)
+  local was_left = job.removed and (run.state == 'waiting' or run.state == 'pending')
   if was_session_wrong and mends then
     without_session(run)
   end
@@ -128,6 +139,12 @@ local function check_run(run)
     found('run_end', where, mends)
     if mends then
       run.ended_at = HISTORY[run.state] and (run.ended_at or now) or false
+    end
+  end
+  if was_left then
+    found('removed_run', where, mends)
+    if mends then
+      end_as_removed(run)
     end
   end
 end
