@@ -235,9 +235,9 @@ async def test_a_missing_definition_is_stored_again_by_who_declares_it(planted: 
 # --- tombstones
 
 
-async def broken_off(planted: Planted, **options: int) -> None:
+async def broken_off(planted: Planted, shards: int = 1) -> None:
     """A job whose removal ended one of its runs, and then whoever removed it was killed."""
-    await joined(planted.store, "anna", report(**options))
+    await joined(planted.store, "anna", report(shards=shards))
     for _ in range(3):
         await triggered(planted.store)
     seen = (await the_job(planted.store)).expected
