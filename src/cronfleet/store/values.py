@@ -47,7 +47,10 @@ MOST_MADE = 1_000
 """An atomic step that has made so many runs, shards counted, makes no more."""
 
 MOST_SUPERSEDED = 20
-"""How many superseded definitions of a job are remembered; an older one counts as never seen."""
+"""How many superseded definitions of a job are remembered; an older one counts as never seen.
+
+Those that were put in force by order (they name a handler) are counted by themselves.
+"""
 
 MOST_AUDIT = 1_000
 """How many audit records are kept."""

@@ -181,9 +181,11 @@ class _MemoryRecords:
         for digest in (job.digest, new):
             superseded.pop(digest, None)
         superseded[job.digest] = job.edition  # The last of them last.
-        for digest in list(superseded)[:-keep]:
-            del superseded[digest]
-            del self._definitions[digest]
+        for is_ordered in (True, False):
+            alike = [each for each, edition in superseded.items() if (edition == 0) == is_ordered]
+            for digest in alike[:-keep]:
+                del superseded[digest]
+                del self._definitions[digest]
 
     def edition_of(self, job: JobName, digest: Digest) -> int | None:
         return self._superseded.get(job, {}).get(digest)

@@ -20,6 +20,9 @@ from cronfleet.stores.steps.manifests import is_declared
 from cronfleet.stores.steps.overlap import promote
 from cronfleet.stores.steps.records import Records
 
+ORDERED = 0
+"""The edition of what was put in force by order, once it is superseded."""
+
 
 @dataclass(frozen=True, slots=True)
 class Declarer:
@@ -128,7 +131,10 @@ def put_in_force(
     """Let the job have this definition: as a new one, if that has no edition."""
     records.put_definition(declared.digest, declared.json)
     if job.digest != declared.digest:
-        records.supersede(job, declared.digest, keep=MOST_SUPERSEDED)
+        # What was put in force by order is declared by nobody, and drives out nothing that is.
+        edition_then = ORDERED if job.handler else job.edition
+        old = replace(job, edition=edition_then)
+        records.supersede(old, declared.digest, keep=MOST_SUPERSEDED)
     generation = job.generation + 1
     promote(
         records,

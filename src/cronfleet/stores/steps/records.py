@@ -129,7 +129,7 @@ class Records(Protocol):
     def supersede(self, job: JobRecord, new: Digest, keep: int) -> None:
         """Forget a job's definitions but `new` and the `keep` that were superseded last.
 
-        That of `job` is superseded now, and `new` is so no more.
+        Those of edition 0 are counted by themselves. That of `job` is superseded now, and `new` is so no more.
         """
         ...
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from cronfleet.clock import ManualClock
 from cronfleet.model import Fire, JobState, RunState, SessionId
-from cronfleet.store import MOST_SUPERSEDED, Behind, Declared, Foreign, Store
+from cronfleet.store import MOST_SUPERSEDED, Behind, Declared, Foreign, Store, mark
 from cronfleet.testing.conformance.base import StoreTests
 from cronfleet.testing.samples import (
     NOON,
@@ -20,6 +20,7 @@ from cronfleet.testing.samples import (
     is_refused,
     join,
     joined,
+    order,
     report,
     the_job,
     the_run,
@@ -114,6 +115,21 @@ class JobTests(StoreTests):
         assert await store.definition(remembered.digest) == remembered.json
         assert await store.definition(forgotten.digest) is None
         assert await store.sync_jobs(ben, PROGRAM, [remembered]) == [Declared.SUPERSEDED]
+
+    async def test_what_code_declared_is_remembered_however_often_orders_change_it(
+        self, store: Store, anna: SessionId
+    ) -> None:
+        ordered = [
+            replace(report(edition=2 + number), handler="tell")
+            for number in range(MOST_SUPERSEDED + 5)
+        ]
+        for each in ordered:
+            seen = (await the_job(store)).generation
+            assert await store.define(PROGRAM, each, seen, order()) is Declared.CHANGED
+        marks = [mark("tell")]
+        assert await store.sync_jobs(anna, PROGRAM, [report()], marks) == [Declared.SUPERSEDED]
+        assert await store.definition(ordered[4].digest) == ordered[4].json
+        assert await store.definition(ordered[3].digest) is None
 
     async def test_a_definition_that_came_back_is_not_forgotten_while_it_is_in_force(
         self, store: Store, anna: SessionId

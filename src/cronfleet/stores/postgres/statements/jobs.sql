@@ -21,11 +21,12 @@ SELECT digest, edition FROM {schema}.superseded
 WHERE job = ANY(%(jobs)s::text[]) AND digest = ANY(%(digests)s::text[]);
 
 -- drop_superseded_beyond: forget the definitions of these jobs that were superseded before the
--- last :keep.
+-- last :keep; those of edition 0 are counted by themselves.
 WITH gone AS (
     DELETE FROM {schema}.superseded WHERE number IN (
         SELECT number FROM (
-            SELECT number, row_number() OVER (PARTITION BY job ORDER BY number DESC) AS place
+            SELECT number,
+                row_number() OVER (PARTITION BY job, edition = 0 ORDER BY number DESC) AS place
             FROM {schema}.superseded WHERE job = ANY(%(jobs)s::text[])
         ) AS placed
         WHERE place > %(keep)s

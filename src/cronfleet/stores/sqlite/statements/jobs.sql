@@ -13,8 +13,13 @@ SELECT edition FROM superseded WHERE job = :job AND digest = :digest;
 -- drop_superseded: :digest of :job is superseded no more.
 DELETE FROM superseded WHERE job = :job AND digest = :digest;
 
--- superseded_beyond: what of :job was superseded before the newest :keep.
-SELECT digest FROM superseded WHERE job = :job ORDER BY number DESC LIMIT -1 OFFSET :keep;
+-- superseded_beyond: what of :job was superseded before the newest :keep; those of edition 0 are
+-- counted by themselves.
+SELECT digest FROM (
+    SELECT digest, row_number() OVER (PARTITION BY edition = 0 ORDER BY number DESC) AS place
+    FROM superseded WHERE job = :job
+)
+WHERE place > :keep;
 
 -- drop_definition: forget the definition :digest.
 DELETE FROM definition WHERE digest = :digest;

@@ -97,10 +97,15 @@ local function write_superseded(name, old, edition, new)
     end
   end
   call('LPUSH', list, old .. ' ' .. int(edition))
-  for _, said in ipairs(call('LRANGE', list, MOST_SUPERSEDED, -1)) do
-    call('HDEL', place_of_definition((parts_of_superseded(said))))
+  local seen = {[true] = 0, [false] = 0} -- Those of edition 0 are counted by themselves.
+  for _, said in ipairs(call('LRANGE', list, 0, -1)) do
+    local digest, noted = parts_of_superseded(said)
+    seen[noted == 0] = seen[noted == 0] + 1
+    if seen[noted == 0] > MOST_SUPERSEDED then
+      call('LREM', list, 0, said)
+      call('HDEL', place_of_definition(digest))
+    end
   end
-  call('LTRIM', list, 0, MOST_SUPERSEDED - 1)
 end
 
 -- To be called after `save`.
@@ -125,7 +130,9 @@ end
 -- Lets a job have a definition: as a new one, if that has no edition.
 local function put_in_force(job, new, edition)
   if job.digest ~= new.digest then
-    superseded[#superseded + 1] = {job.name, job.digest, job.edition, new.digest}
+    -- What was put in force by order is declared by nobody, and drives out nothing that is.
+    local edition_then = job.handler and 0 or job.edition
+    superseded[#superseded + 1] = {job.name, job.digest, edition_then, new.digest}
   end
   job.generation = job.generation + 1
   define(job, new)
