@@ -44,6 +44,12 @@ class Definer(Operator):
         super().__init__(store, patience, program)
         self._handlers = Handlers()
         self._jobs: dict[JobName, KnownJob] = {}
+        self._storing: set[Future[JobInfo]] = set()
+
+    def begin_anew(self) -> None:
+        """In a process that was forked: what is being stored is so in the other one."""
+        self._storing = set()
+        super().begin_anew()
 
     # --- for whoever is at work
 
@@ -159,11 +165,22 @@ class Definer(Operator):
             return await asyncio.wrap_future(storing)
 
         def tell(ended: Future[JobInfo]) -> None:
-            if not is_awaited and not ended.cancelled() and (error := ended.exception()):
+            self._storing.discard(ended)
+            if is_awaited:
+                return
+            error = "it was cancelled" if ended.cancelled() else ended.exception()
+            if error:
                 log.error("job %s was not added: %s", job.definition.name, error)
 
+        self._storing.add(storing)
         storing.add_done_callback(tell)
         return Added(stored)
+
+    async def _until_stored(self, timeout_s: float) -> None:
+        """Wait for what is being stored, whether anybody else does or not."""
+        if self._storing:
+            told = [asyncio.wrap_future(each) for each in list(self._storing)]
+            await asyncio.wait({asyncio.gather(*told, return_exceptions=True)}, timeout=timeout_s)
 
     def _take_in(self, job: KnownJob) -> None:
         self._handlers.take_in(job, **isolation_of(job))

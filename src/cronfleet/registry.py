@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from types import NoneType
@@ -78,6 +78,10 @@ class JobOptions(TypedDict, total=False):
     memory_limit_mb: int | None
     """How much memory of its own that process, and each that it starts, may have; on Linux."""
 
+
+MOST_ACTIVE = 1_000_000
+LONGEST_SPAN = timedelta(days=36_500)
+"""So far ahead an instant can still be written down."""
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -278,7 +282,10 @@ def _check(definition: JobDefinition, *, can_be_stopped: bool) -> None:
             not JOB_NAME.fullmatch(definition.name),
             "a name has 1 to 128 of the characters A-Z a-z 0-9 . _ : / -; give one with name=...",
         ),
-        (definition.max_active < 1, "max_active must be at least 1"),
+        (
+            not 1 <= definition.max_active <= MOST_ACTIVE,
+            f'max_active must be between 1 and {MOST_ACTIVE}; overlap="allow" sets no limit',
+        ),
         (definition.max_catch_up < 1, "max_catch_up must be at least 1"),
         (definition.misfire_grace_ms < 1_000, "misfire_grace must be at least 1 s"),
         (definition.jitter_ms < 0, "jitter must not be negative"),
@@ -293,6 +300,14 @@ def _check(definition: JobDefinition, *, can_be_stopped: bool) -> None:
         (
             definition.timeout_ms is not None and definition.timeout_ms < 1,
             "timeout must be above 0",
+        ),
+        (
+            max(definition.timeout_ms or 0, definition.misfire_grace_ms) > _ms(LONGEST_SPAN),
+            f"timeout and misfire_grace must not be above {LONGEST_SPAN.days} days",
+        ),
+        (
+            min(astuple(definition.history)) < 0,
+            "history keeps 0 runs at least, for no time at least",
         ),
         (
             definition.timeout_ms is not None and not can_be_stopped,

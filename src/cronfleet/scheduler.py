@@ -173,6 +173,7 @@ class Scheduler(Definer):
             if self._instance is not None and self._working is not None:
                 self._instance.stop()
                 await self._working
+                await self._until_stored(self._times.drain_ms / 1000)
         finally:
             self._instance = None
             await self.aclose()
@@ -327,7 +328,7 @@ class Scheduler(Definer):
     def _enter(self, stage: Stage) -> None:
         self._turn_to(stage.store, stage.clock)
         self._times, self._jobs, self._label = stage.times, dict(stage.jobs), stage.label
-        self._handlers = stage.handlers.copy()
+        self._handlers, self._storing = stage.handlers.copy(), set()
         self._instance = self._working = self._thread = None
         self._locks = self._new_locks()
 

@@ -245,14 +245,15 @@ def test_what_runs_beside_is_waited_for_and_speaks_last(ready: Clone, tmp_path: 
 def test_an_interrupt_ends_what_runs_beside_too(ready: Clone, tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
-    pretend = pretended(FIFO=fifo, WAIT="-m pytest tests/fleet")
+    # A shell that began these tests with an `&` has them ignore it.
+    hears = "; import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    pretend = pretended(FIFO=fifo, WAIT="-m pytest tests/fleet") + hears
     process = ready.start("test", pretend=pretend, process_group=0)
     assert process.stdout is not None
-    with fifo.open("wb", buffering=0) as held:
+    with process, fifo.open("wb", buffering=0) as held:
         while not next(process.stdout).startswith("Waiting for:"):
             pass
         os.killpg(process.pid, signal.SIGINT)
         assert process.wait() == 130
         with pytest.raises(BrokenPipeError):  # Nobody is left who reads.
             held.write(b"go on\n")
-    process.stdout.close()

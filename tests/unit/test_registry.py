@@ -106,7 +106,12 @@ def test_a_name_that_would_be_hard_to_type_is_refused(name: str) -> None:
 @pytest.mark.parametrize(
     ("options", "hint"),
     [
-        ({"max_active": 0}, "max_active must be at least 1"),
+        ({"max_active": 0}, "max_active must be between 1 and 1000000"),
+        ({"max_active": 10**30}, "max_active must be between 1 and 1000000"),
+        ({"timeout": timedelta.max}, "timeout and misfire_grace must not be above 36500 days"),
+        ({"misfire_grace": timedelta.max}, "misfire_grace must not be above 36500 days"),
+        ({"history": History(successes=-1)}, "history keeps 0 runs at least"),
+        ({"history": History(age=timedelta(-1))}, "history keeps 0 runs at least"),
         ({"max_catch_up": 0}, "max_catch_up must be at least 1"),
         ({"shards": 0}, "shards must be between 1 and 200"),
         ({"shards": 201}, "shards must be between 1 and 200"),

@@ -23,7 +23,7 @@ from cronfleet import (
 )
 from cronfleet.clock import SystemClock
 from cronfleet.errors import StoreError
-from tests.unit.engine.scripted_store import ScriptedStore, lost_answer
+from tests.unit.engine.scripted_store import ScriptedStore, late_request, lost_answer
 
 HOURLY = every(timedelta(hours=1))
 DAILY = every(timedelta(days=1))
@@ -126,6 +126,14 @@ async def test_it_is_added_also_when_nobody_waits_for_that(
     scheduler, tell = app
     scheduler.add_job(tell, EACH_SECOND, "added")
     await heard.of("added")
+
+
+async def test_the_end_waits_for_what_is_being_added(store: ScriptedStore, heard: Heard) -> None:
+    scheduler, tell = make(store, heard)
+    async with scheduler:
+        store.next("define", late_request(0.2))
+        scheduler.add_job(tell, HOURLY, "added")
+    assert await store.job("added") is not None
 
 
 async def test_what_was_not_added_is_logged_if_nobody_waits(

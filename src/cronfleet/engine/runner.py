@@ -7,6 +7,7 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Iterable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -186,7 +187,7 @@ def _context(job: KnownJob, claim: Claim, draining: threading.Event) -> RunConte
         job=claim.run.job,
         kind=claim.kind,
         fire_time=fire_time,
-        args=job.definition.args,
+        args=deepcopy(job.definition.args),  # A handler may change its own.
         attempt=claim.attempt,
         token=claim.token,
         run_id=str(claim.run),

@@ -55,6 +55,18 @@ async def under_way(
     return task
 
 
+async def test_what_a_handler_does_to_its_arguments_no_other_run_sees() -> None:
+    seen: list[str] = []
+
+    async def handler(run: RunContext) -> None:
+        seen.append(run.args["to"].pop())
+
+    of_anna = job(handler, args={"to": ["anna"]})
+    for token in (7, 8):
+        await new_runner().run(of_anna, claim(token=token), ANNA)
+    assert seen == ["anna", "anna"]
+
+
 async def test_a_handler_is_not_entered_once_the_session_has_run_out() -> None:
     entered: list[RunContext] = []
 
