@@ -96,10 +96,11 @@ class Fleet:
 
     def end(self, pid: int, number: signal.Signals = signal.SIGKILL) -> None:
         """End an instance and wait for its end."""
-        process = self.processes.pop(pid)
+        process = self.processes[pid]
         process.send_signal(signal.SIGCONT)
         process.send_signal(number)
         process.wait(timeout=40)
+        del self.processes[pid]
 
     def next(self, wanted: Callable[[Effect], bool], within_s: float) -> Effect:
         """The next effect that is wanted; all others are kept in `effects` too."""

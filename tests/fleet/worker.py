@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import sys
 from datetime import UTC, datetime, timedelta
 
@@ -24,6 +25,9 @@ ALL_OF_IT = History(successes=10_000, failures=10_000)
 
 
 def main(pipe: int, store: str, ttl_ms: int, jobs: list[str]) -> None:
+    # A shell that began these tests with an `&` has them, and so us, ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
     def tell(*words: object) -> None:
         # Short writes to a pipe are whole, whoever else writes to it.
         os.write(pipe, (" ".join(str(word) for word in (*words, os.getpid())) + "\n").encode())

@@ -12,6 +12,7 @@ from cronfleet.model import Gap, JobState, Outcome, Reason, RunState, SessionId
 from cronfleet.store import Moved, Ordered, PendingClaim, Store
 from cronfleet.testing.conformance.base import StoreTests
 from cronfleet.testing.samples import (
+    HOUR_MS,
     NOON,
     ONE_PM,
     PROGRAM,
@@ -141,8 +142,9 @@ class ClearTests(StoreTests):
         anna = await joined(store, "anna", report(limit=0))
         oldest = await triggered(store)
         clock.advance(timedelta(seconds=1))
-        for _ in range(3):
-            await asyncio.gather(*(triggered(store) for _ in range(100)))
+        for first in (1, 101, 201):
+            hours = [NOON - n * HOUR_MS for n in range(first, first + 100)]
+            await store.backfill("report", hours, order(), again=False)
             pending = (await store.peek(PROGRAM, limit=400)).pending
             items = [PendingClaim(each.run) for each in pending if each.run != oldest]
             await store.claim(anna, items)
