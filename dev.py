@@ -20,6 +20,7 @@ import os
 import platform
 import shutil
 import subprocess
+import tempfile
 import time
 import tomllib
 from collections.abc import Callable, Generator
@@ -39,8 +40,23 @@ PROGRAMS = {
     "pgbouncer": ("pgbouncer", "/usr/sbin/pgbouncer"),
     "chromium": ("chromium", "chromium-browser", "google-chrome"),
 }
-# Modules without input and output, of which tests must take every branch.
+# Modules without input and output; their own tests must take every branch of them. Only these are
+# traced: the others say nothing of these modules, and would take a half longer.
 PURE = ("cron/*", "engine/choice.py", "model.py", "policy.py", "promise/*", "schedule.py")
+OF_PURE = tuple(
+    f"tests/unit/{name}"
+    for name in (
+        "cron",
+        "engine/test_choice.py",
+        "promise",
+        "test_model.py",
+        "test_policy.py",
+        "test_schedule.py",
+    )
+)
+# Tests that run at the same time as all others: these wait for servers and processes, those compute.
+BESIDE = ("tests/stores", "tests/fleet")
+PATIENCE_S = 5
 
 
 def say(text: str) -> None:
@@ -205,23 +221,24 @@ def test(arguments: list[str]) -> int:
     """Run models, tests and the coverage gate; or, with arguments, only pytest with these."""
     prepare("dev")
     offer_programs()
+    pytest = (BIN / "python", "-m", "pytest")
     if arguments:
-        return become(BIN / "python", "-m", "pytest", *arguments)
+        return become(*pytest, *arguments)
+    others = [f"--ignore={path}" for path in (*OF_PURE, *BESIDE, "tests/browser")]
     pure = ",".join(f"src/cronfleet/{name}" for name in PURE)
     gate = (BIN / "coverage", "report", f"--include={pure}", "--fail-under=100")
-    # What needs many round trips or processes says nothing of the pure modules, and takes a half
-    # longer when it is traced.
-    untraced = ("tests/stores", "tests/fleet")
-    apart = [f"--ignore={folder}" for folder in (*untraced, "tests/browser")]
-    passed = [
-        step("the models, in small bounds", INTERPRETER, "models/run.py", "--small"),
-        run(BIN / "coverage", "run", "-m", "pytest", *apart) == 0,
-        step("all branches of the pure modules", *gate),
-        run(BIN / "python", "-m", "pytest", *untraced) == 0,
-        # One browser serves all of these, on an event loop that lasts; the others have a fresh
-        # one each, some in virtual time, and would be put onto that loop if they ran beside it.
-        run(BIN / "python", "-m", "pytest", "tests/browser") == 0,
-    ]
+    with contextlib.ExitStack() as running:
+        beside = [running.enter_context(Beside(*pytest, folder)) for folder in BESIDE]
+        passed = [
+            step("the models, in small bounds", INTERPRETER, "models/run.py", "--small"),
+            run(BIN / "coverage", "run", "-m", "pytest", *OF_PURE) == 0,
+            step("all branches of the pure modules", *gate),
+            run(*pytest, *others) == 0,
+            # One browser serves all of these, on an event loop that lasts; the others have a fresh
+            # one each, some in virtual time, and would be put onto that loop beside it.
+            run(*pytest, "tests/browser") == 0,
+            *[each.passed() for each in beside],
+        ]
     return 0 if all(passed) else 1
 
 
@@ -240,6 +257,38 @@ def check(_arguments: list[str]) -> int:
     ]
     say(f"{sum(passed)} of {len(passed)} checks passed")
     return 0 if all(passed) else 1
+
+
+class Beside:
+    """A command that runs at the same time, and not for longer than its `with`.
+
+    What it prints is kept until it has ended and `passed` is asked, so that nothing is mixed up.
+    """
+
+    def __init__(self, *command: str | Path) -> None:
+        self._command = command
+
+    def __enter__(self) -> "Beside":
+        self._said = tempfile.TemporaryFile()
+        self._process = subprocess.Popen(
+            self._command, cwd=ROOT, stdout=self._said, stderr=subprocess.STDOUT
+        )
+        return self
+
+    def passed(self) -> bool:
+        if self._process.poll() is None:
+            say("Waiting for: {}".format(" ".join(map(str, self._command))))
+        status = self._process.wait()
+        self._said.seek(0)
+        say(self._said.read().decode(errors="replace"))
+        return status == 0
+
+    def __exit__(self, *_error: object) -> None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(PATIENCE_S)  # The Ctrl-C of a terminal was for it too.
+        self._process.kill()
+        self._process.wait()
+        self._said.close()
 
 
 def step(name: str, *command: str | Path) -> bool:

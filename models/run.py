@@ -14,14 +14,18 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
+import attempts
+import definitions
 import outbox
+import overlap
+import programs
 import redlock
 import shards
 from failover import scenarios as failover
 from scenario import Verdict, judge, unshown
 from session import scenarios as session
 
-MODELS = (session, failover, outbox, redlock, shards)
+MODELS = (session, failover, outbox, redlock, shards, overlap, attempts, programs, definitions)
 SCENARIOS = {scenario.name: scenario for model in MODELS for scenario in model.SCENARIOS}
 PROCESSES_AT_MOST = 4  # A large scenario takes half a gigabyte.
 

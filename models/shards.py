@@ -29,7 +29,10 @@ class Config:
     counted_with_its_end: bool = True  # Else the count is read with it, and written later.
     counted_once: bool = True  # Else a completion that is repeated is counted again.
     worst_wins: bool = True  # Else the last outcome does.
+    only_ends_count: bool = True  # Else an attempt that is followed by another counts as well.
     reruns: bool = False
+    poisons: bool = False  # The last death is one too many: what it lost is not run again.
+    retries: int = 0
     cancels: int = 0
     deaths: int = 1
     repeats: int = 1
@@ -48,6 +51,7 @@ class State(NamedTuple):
     deaths: int
     repeats: int
     cancels: int
+    retries: int
     counting: tuple[tuple[int, int], ...] = ()  # tick, and the count that was read
     has_claimer: bool = True
 
@@ -62,7 +66,7 @@ class ShardModel:
     def initial(self) -> State:
         config = self.config
         ticks = tuple(Tick() for _ in TICKS)
-        return State(ticks, 0, config.deaths, config.repeats, config.cancels)
+        return State(ticks, 0, config.deaths, config.repeats, config.cancels, config.retries)
 
     def is_settled(self, state: State) -> bool:
         return all(tick.state == ENDED for tick in state.ticks) and not state.active
@@ -123,13 +127,22 @@ class ShardModel:
     def _end(self, state: State, k: int, n: int, where: str) -> Iterator[Step]:
         for outcome in (SUCCEEDED, FAILED):
             yield Step(f"{where} has {outcome}", self._ended(state, k, n, outcome))
+        if state.retries:
+            after = self._tried_again(state._replace(retries=state.retries - 1), k, n)
+            yield Step(f"{where} has {FAILED}, to be TRIED AGAIN", after, is_fault=True)
         if state.deaths:
             died = state._replace(deaths=state.deaths - 1)
-            if self.config.reruns:
-                after = _with_shard(died, k, n, PENDING)
+            if self.config.reruns and (died.deaths or not self.config.poisons):
+                after = self._tried_again(died, k, n)
             else:
                 after = self._ended(died, k, n, LOST)
             yield Step(f"the holder of {where} DIES", after, is_fault=True)
+
+    def _tried_again(self, state: State, k: int, n: int) -> State:
+        state = _with_shard(state, k, n, PENDING)
+        if self.config.only_ends_count:
+            return state
+        return self._counted(state, k, state.ticks[k].ended + 1)
 
     def _ended(self, state: State, k: int, n: int, outcome: str) -> State:
         state = _with_shard(state, k, n, outcome)
@@ -199,11 +212,22 @@ def _without(flag: str, violates: str, says: str, **config: int) -> Scenario:
 
 DECISIONS = frozenset(
     {"made_at_once", "counts_as_one", "counted_with_its_end", "counted_once", "worst_wins"}
-)
+) | {"only_ends_count"}
 SPARE: dict[str, str] = {}
 SCENARIOS = [
     _holds("abandon", "a lost shard is lost, and its tick ends all the same"),
     _holds("rerun", "a lost shard runs again", reruns=1),
+    _holds(
+        "retry", "a shard that failed is tried again, and lost ones run again", reruns=1, retries=2
+    ),
+    _holds(
+        "poison",
+        "shards are lost and run again, until one is lost once too often",
+        reruns=1,
+        deaths=3,
+        poisons=1,
+        cancels=1,
+    ),
     _holds(
         "cancel", "a tick is cancelled: what nobody has started ends, the rest goes on", cancels=1
     ),
@@ -213,5 +237,12 @@ SCENARIOS = [
         "counted_with_its_end", SETTLES, "a shard is counted in the step that ends it", repeats=0
     ),
     _without("counted_once", "ended_early one_active", "a repeated completion counts nothing"),
+    _without(
+        "only_ends_count",
+        "ended_early one_active",
+        "an attempt that is followed by another counts nothing",
+        retries=1,
+        repeats=0,
+    ),
     _without("worst_wins", "outcome_wrong", "the worst outcome is the tick's"),
 ]

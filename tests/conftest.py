@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,7 @@ from tests.servers import (
     ServerUnavailableError,
     find_binary,
     given_or_own,
+    quick_place,
 )
 
 settings.register_profile("cronfleet", deadline=None)  # a busy machine is no failure
@@ -66,6 +68,13 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if SETTINGS.fullmatch(name) and not name.startswith("CRONFLEET_TEST_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def quick_path() -> Iterator[Path]:
+    """Like `tmp_path`, where files are written at once, if there is such a place: not on a disk."""
+    with tempfile.TemporaryDirectory(prefix="cronfleet-", dir=quick_place()) as folder:
+        yield Path(folder)
 
 
 def in_use_as(config: pytest.Config, get: Callable[[], Got]) -> Got:

@@ -15,7 +15,7 @@ from tests.servers import Server
 pytestmark = [pytest.mark.fleet, pytest.mark.redis, pytest.mark.timeout(180)]
 
 TICKS = 1_000
-JOBS = [f"job{number}=0" for number in range(40)]
+JOBS = [f"job{number}=0" for number in range(80)]
 
 
 @pytest.fixture(autouse=True)

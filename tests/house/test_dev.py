@@ -3,6 +3,7 @@ from __future__ import annotations
 import ast
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -41,7 +42,9 @@ class Clone:
         for name in ("dev.py", "pyproject.toml", "requirements/run.txt", "requirements/dev.txt"):
             shutil.copy(ROOT / name, folder / name)
 
-    def start(self, *arguments: str, pretend: str = "", path: str = "") -> subprocess.Popen[str]:
+    def start(
+        self, *arguments: str, pretend: str = "", path: str = "", process_group: int | None = None
+    ) -> subprocess.Popen[str]:
         script = f"import runpy, sys; {pretend}\nrunpy.run_path('dev.py', run_name='__main__')"
         return subprocess.Popen(
             [sys.executable, "-c", script, *arguments],
@@ -50,6 +53,7 @@ class Clone:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            process_group=process_group,
         )
 
     def dev(self, *arguments: str, pretend: str = "", path: str = "") -> tuple[int, str]:
@@ -174,3 +178,81 @@ def test_three_at_once_make_it_once(clone: Clone) -> None:
     said = [process.communicate()[0] for process in started]
     assert all(each.endswith("cronfleet run\n") for each in said)
     assert clone.new_calls() == MADE
+
+
+# --- test
+
+# What stands in for a program of .venv says how it was started. One that is told to fail does so
+# all the same, and one that is told to wait reads from a FIFO first.
+FAKE_PROGRAM = """#!/bin/sh
+case "$*" in *"$WAIT"*) [ -z "$FIFO" ] || read line < "$FIFO" ;; esac
+echo "$(basename "$0") $*"
+case "$*" in *"$FAIL"*) [ -z "$FAIL" ] ;; esac
+"""
+
+
+@pytest.fixture
+def ready(clone: Clone) -> Clone:
+    """A clone with all that its tests need."""
+    clone.dev("setup")
+    for name in ("python", "coverage"):
+        program = clone.venv / "bin" / name
+        program.write_text(FAKE_PROGRAM)
+        program.chmod(0o755)
+    (clone.folder / "models").mkdir()
+    (clone.folder / "models" / "run.py").touch()
+    return clone
+
+
+def pretended(**environment: str | Path) -> str:
+    """Variables are set, and no program is missing, which would be installed."""
+    told = {name: str(value) for name, value in environment.items()}
+    return f"import os, shutil; os.environ |= {told}; shutil.which = str"
+
+
+def test_what_one_run_of_tests_leaves_out_is_in_another(ready: Clone) -> None:
+    status, said = ready.dev("test", pretend=pretended())
+    runs = [line.split() for line in said.splitlines() if "-m pytest" in line]
+    asked = [word for run in runs for word in run if word.startswith("tests/")]
+    ignored = [word.removeprefix("--ignore=") for run in runs for word in run if "ignore" in word]
+    assert status == 0
+    assert sorted(asked) == sorted(ignored)
+    assert all((ROOT / path).exists() for path in asked)
+    assert sum("--ignore" in line for line in said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("part", ["tests/unit/cron", "report", "browser", "stores", "fleet"])
+def test_one_part_that_fails_fails_all_and_the_others_run(ready: Clone, part: str) -> None:
+    status, said = ready.dev("test", pretend=pretended(FAIL=part))
+    assert status == 1
+    assert said.count("-m pytest") == 5
+
+
+def test_what_runs_beside_is_waited_for_and_speaks_last(ready: Clone, tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    process = ready.start("test", pretend=pretended(FIFO=fifo, WAIT="-m pytest tests/fleet"))
+    assert process.stdout is not None
+    with fifo.open("w"):
+        before = [next(process.stdout)]
+        while not before[-1].startswith("Waiting for:"):
+            before.append(next(process.stdout))
+    assert "python -m pytest tests/fleet\n" not in before
+    assert process.communicate()[0] == "python -m pytest tests/fleet\n\n"
+    assert process.returncode == 0
+
+
+def test_an_interrupt_ends_what_runs_beside_too(ready: Clone, tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    pretend = pretended(FIFO=fifo, WAIT="-m pytest tests/fleet")
+    process = ready.start("test", pretend=pretend, process_group=0)
+    assert process.stdout is not None
+    with fifo.open("wb", buffering=0) as held:
+        while not next(process.stdout).startswith("Waiting for:"):
+            pass
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait() == 130
+        with pytest.raises(BrokenPipeError):  # Nobody is left who reads.
+            held.write(b"go on\n")
+    process.stdout.close()

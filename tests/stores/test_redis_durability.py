@@ -16,7 +16,7 @@ from cronfleet.promise import Failure, Verdict
 from cronfleet.store import Recorded, Start, Store
 from cronfleet.stores.redis import RedisStore
 from cronfleet.stores.redis.scripts import READING, confirmed_script
-from cronfleet.testing.conformance import StoreConformance
+from cronfleet.testing.conformance import StoreRules
 from cronfleet.testing.samples import (
     PROGRAM,
     completed,
@@ -59,7 +59,7 @@ def replicated_valkey(
         yield servers
 
 
-class TestValkeyWaitingForReplicas(StoreConformance):
+class TestValkeyWaitingForReplicas(StoreRules):
     @pytest.fixture
     async def store(
         self, clock: ManualClock, replicated_valkey: Replicated, opened: Opener

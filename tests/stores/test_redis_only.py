@@ -18,8 +18,9 @@ from cronfleet.errors import (
     StoreUnavailableError,
 )
 from cronfleet.model import Gap, Outcome, Reason, RunState, SessionId
-from cronfleet.store import Granted, NewSession, NotGranted, Store
+from cronfleet.store import DeclareAnswer, Declared, Granted, NewSession, NotGranted, Store
 from cronfleet.stores.redis import RedisStore
+from cronfleet.stores.redis.connections.talking import Reply, Word
 from cronfleet.stores.redis.server import Description, check, errors_in_our_words
 from cronfleet.testing.samples import (
     PROGRAM,
@@ -343,3 +344,26 @@ async def test_two_fleets_on_one_server_do_not_meet(redis_server: Server, opened
     (answer,) = await theirs.claim(ben, [tick(fire_time=1)])
     assert not isinstance(answer, Granted)
     assert (await ours.peek(PROGRAM, limit=1)).due[0].job == "report"
+
+
+async def test_an_older_version_does_not_overtake_a_newer_one_that_is_declared_in_parts(
+    redis_server: Server, opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program of so many jobs needs two calls; its manifest is complete with the second."""
+    names = [f"job{number:03}" for number in range(201)]
+    old, new = ([report(name, edition=edition) for name in names] for edition in (1, 2))
+    fleet = secrets.token_hex(4)
+    store, other = [await opened(redis_server.url, fleet) for _ in range(2)]
+    anna = await joined(other, "anna", *old)
+    answers: list[list[DeclareAnswer]] = []
+    call = store._call
+
+    async def amid(operation: str, *words: Word) -> Reply:
+        if operation == "sync_jobs" and "last" in words:
+            answers.append(await other.sync_jobs(anna, PROGRAM, old))
+        return await call(operation, *words)
+
+    monkeypatch.setattr(store, "_call", amid)
+    await joined(store, "ben", *new)
+    assert answers == [[Declared.SUPERSEDED] * 200 + [Declared.KEPT]]
+    assert {job.digest for job in await store.jobs(limit=300)} == {each.digest for each in new}

@@ -1,6 +1,8 @@
 """The conformance suite where production keeps its Redis: old, behind Sentinel, in a cluster.
 
-Behind TLS the same scripts run: `test_redis_tls.py` has what differs.
+Another server answers in its own way, so the oldest is asked all of it. A Sentinel or a cluster
+before the same server has the same scripts: each of them runs there in many ways, but the tables
+are not asked again. Behind TLS nothing differs but what `test_redis_tls.py` has.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import pytest
 from cronfleet.clock import ManualClock
 from cronfleet.store import Store
 from cronfleet.stores.redis import RedisStore
-from cronfleet.testing.conformance import StoreConformance
+from cronfleet.testing.conformance import StoreConformance, StoreRules
 from tests.redis_servers import Cluster, Replicated, Watched
 
 pytestmark = pytest.mark.redis
@@ -33,14 +35,14 @@ class TestOldest(StoreConformance):
             yield store
 
 
-class TestSentinelWaitingForReplicas(StoreConformance):
+class TestSentinelWaitingForReplicas(StoreRules):
     @pytest.fixture
     async def store(self, clock: ManualClock, watched_redis: Watched) -> AsyncIterator[Store]:
         async for store in opened(f"{watched_redis.url}?durability=wait", clock):
             yield store
 
 
-class TestCluster(StoreConformance):
+class TestCluster(StoreRules):
     @pytest.fixture
     async def store(self, clock: ManualClock, redis_cluster: Cluster) -> AsyncIterator[Store]:
         async for store in opened(redis_cluster.url, clock):

@@ -59,9 +59,9 @@ OFTEN = {
 
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("seed", range(8))
-async def test_any_history_is_answered_alike(tmp_path: Path, seed: int) -> None:
+async def test_any_history_is_answered_alike(quick_path: Path, seed: int) -> None:
     clock = ManualClock(datetime(2026, 1, 1, tzinfo=UTC))
-    memory, sqlite = MemoryStore(clock), SqliteStore(tmp_path / "cronfleet.db", clock=clock)
+    memory, sqlite = MemoryStore(clock), SqliteStore(quick_path / "cronfleet.db", clock=clock)
     await sqlite.open()
     dice = Dice(random.Random(seed), clock, memory)
     for turn in range(250):

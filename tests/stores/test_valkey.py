@@ -26,14 +26,14 @@ class TestValkey(StoreConformance):
 
 
 @pytest.mark.timeout(180)
-async def test_fifty_claimers_of_one_tick_over_a_thousand_rounds_make_a_thousand_claims(
+async def test_fifty_claimers_of_one_tick_over_250_rounds_make_250_claims(
     valkey_server: Server,
 ) -> None:
     fleet, clock = secrets.token_hex(4), ManualClock(START)
     stores = [RedisStore(valkey_server.url, fleet=fleet, clock=clock) for _ in range(10)]
     for store in stores:
         await store.open()
-    grants = await race(stores, rounds=1_000)
+    grants = await race(stores, rounds=250)
     for store in stores:
         await store.aclose()
-    assert (len(grants), set(grants.values())) == (1_000, {1})
+    assert (len(grants), set(grants.values())) == (250, {1})

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,10 +15,12 @@ from cronfleet.model import (
     JobDefinition,
     JobRecord,
     JobState,
+    Kind,
     OnLost,
     Outcome,
     Overlap,
     RunId,
+    RunRecord,
     RunState,
     Tally,
 )
@@ -143,3 +147,27 @@ def test_a_paused_job_says_so_even_when_its_schedule_has_ended(
     expected: Fire | None, paused: bool, state: JobState
 ) -> None:
     assert record(expected=expected, paused=paused).state is state
+
+
+@pytest.mark.parametrize("paused", [True, False])
+def test_a_tombstone_is_nothing_else(paused: bool) -> None:
+    removed = replace(record(expected=None, paused=paused), removed=True)
+    assert removed.state is JobState.REMOVED
+
+
+@pytest.mark.parametrize("state", RunState)
+def test_a_tick_counts_towards_its_jobs_limit_and_its_shards_do_not(state: RunState) -> None:
+    tick = RunRecord(
+        id=RunId("report", 0),
+        kind=Kind.TICK,
+        state=state,
+        attempt=1,
+        token=0,
+        on_lost=OnLost.ABANDON,
+        losses=0,
+        created_at=0,
+        not_before=0,
+    )
+    shards = [replace(tick, id=each) for each in tick.id.of_shards(2)]
+    assert tick.is_active is (state in ACTIVE)
+    assert not any(shard.is_active for shard in shards)

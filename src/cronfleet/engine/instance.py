@@ -19,6 +19,7 @@ from cronfleet.engine.declaring import Declaring, declare
 from cronfleet.engine.janitor import Janitor
 from cronfleet.engine.known import KnownJob, KnownJobs
 from cronfleet.engine.lookout import Lookout
+from cronfleet.engine.overruled import Overruled
 from cronfleet.engine.ranking import SHARD_GRACE_MS
 from cronfleet.engine.reconciling import Reconciling
 from cronfleet.engine.repertoire import Repertoire
@@ -81,6 +82,7 @@ class Instance:
         self._janitor = Janitor(store, self._jobs, times)
         self._caretaker = Caretaker(store, identity, self._jobs, self._session)
         self._lookout = Lookout(store, self._jobs, alert)
+        self._overruled = Overruled(self._jobs, times.ttl_ms)
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -212,6 +214,8 @@ class Instance:
             await self._jobs.learn(self._store, seen)
             is_full = max(len(seen.due), len(seen.pending)) == limit
             self._lookout.saw(seen)
+            if not skip and self._overruled.saw(seen, self._looked_at):
+                self._session.declare_again()
             if not is_full or self._chooser.can_use(seen, free):
                 return seen
             skip += limit

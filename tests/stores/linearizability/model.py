@@ -80,7 +80,8 @@ class Register:
     def made_way(self) -> Register:
         """Room for one more tick: the oldest active one ends, at once or by its holder."""
         job = self.without_waiting_ticks()
-        ticks = [r for r in job.runs if r.state in ACTIVE and not r.id.number]
+        whole = [r for r in job.runs if r.state in ACTIVE and not r.id.is_shard]
+        ticks = [run for run in whole if not run.id.number]
         wanted = job.active - job.limit + 1 - sum(run.is_asked for run in ticks)
         unasked = sorted((run for run in ticks if not run.is_asked), key=lambda run: run.id)
         for run in unasked[: max(0, wanted)]:

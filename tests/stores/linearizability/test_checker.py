@@ -245,3 +245,17 @@ def test_a_tick_that_counts_no_more_before_its_last_shard_has_ended_is_found(
     )
     found = violation(history.told, replace(START, shards=2))
     assert (found is not None) is is_found
+
+
+def test_a_tick_of_which_one_shard_is_to_be_cancelled_is_replaced_all_the_same() -> None:
+    first, second = TICK.of_shards(2)
+    history = (
+        Written()
+        .call(ClaimTick(ANNA, 0), Granted(first, 5))
+        .call(ClaimRun(ANNA, second), Granted(second, 6))
+        .call(StartRun(ANNA, second, 6, ID), answer=True)
+        .call(Cancel("key", second), "asked")
+        .call(ClaimTick(BEN, STEP_MS, IfActive.REPLACE), "waiting")
+        .call(StartRun(ANNA, first, 5, ID), answer=False)
+    )
+    assert violation(history.told, replace(START, shards=2)) is None

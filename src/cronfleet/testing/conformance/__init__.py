@@ -34,7 +34,7 @@ from cronfleet.testing.conformance.ticks import ClaimTests, PeekTests
 __all__ = ["StoreConformance"]
 
 
-class StoreConformance(
+class StoreRules(
     SessionTests,
     JobTests,
     RollBackTests,
@@ -45,7 +45,6 @@ class StoreConformance(
     ClaimTests,
     OverlapTests,
     ReplaceTests,
-    MatrixTests,
     StartTests,
     CompleteTests,
     SweepTests,
@@ -63,7 +62,10 @@ class StoreConformance(
     SettleTests,
     ClearTests,
     AdoptTests,
-    LockMatrixTests,
     LockTests,
 ):
+    """The suite without its tables, each of whose lines says every detail of one answer."""
+
+
+class StoreConformance(StoreRules, MatrixTests, LockMatrixTests):
     """Subclass, and override the fixture `store` with one that takes its time from `clock`."""

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 
 import pytest
 
 from cronfleet.clock import ManualClock
 from cronfleet.model import Gap, JobState, Kind, Outcome, Reason, RunId, RunState, SessionId
-from cronfleet.store import MOST_WAITING, Moved, Ordered, PendingClaim, Store, Triggered
+from cronfleet.store import (
+    MOST_BACKFILLED,
+    MOST_WAITING,
+    Moved,
+    Ordered,
+    PendingClaim,
+    Store,
+    Triggered,
+)
 from cronfleet.testing.conformance.base import StoreTests
 from cronfleet.testing.samples import (
     HOUR_MS,
@@ -95,8 +102,10 @@ class TriggerTests(StoreTests):
 
     async def test_so_many_runs_may_wait_and_no_more(self, store: Store, anna: SessionId) -> None:
         await granted(store, anna, tick())
-        for _ in range(10):
-            await asyncio.gather(*(triggered(store) for _ in range(MOST_WAITING // 10)))
+        times = [NOON - n * HOUR_MS for n in range(1, MOST_WAITING)]
+        for at in range(0, len(times), MOST_BACKFILLED):
+            await store.backfill("report", times[at : at + MOST_BACKFILLED], order(), again=False)
+        await triggered(store)
         assert await store.trigger("report", order()) is Ordered.FULL
 
 

@@ -18,14 +18,18 @@ end
 
 local manifests = {}
 
--- The manifests of a program's open sessions but one, each once: most share one.
+-- The manifests of a program's open sessions but one, each once: most share one. And what sessions
+-- have declared of one that is not complete: its definitions are in force already.
 local function manifests_of(program, but)
   if not manifests[program] then
     local texts, seen = {}, {}
     for _, session in ipairs(open_sessions()) do
-      if session.program == program and session.id ~= but and not seen[session.manifest] then
-        seen[session.manifest] = true
-        texts[#texts + 1] = call('GET', key('manifest', session.manifest)) or nil
+      if session.program == program and session.id ~= but then
+        if not seen[session.manifest] then
+          seen[session.manifest] = true
+          texts[#texts + 1] = call('GET', key('manifest', session.manifest)) or nil
+        end
+        texts[#texts + 1] = call('GET', key('declaring', session.id)) or nil
       end
     end
     manifests[program] = texts
