@@ -15,12 +15,8 @@ from cronfleet.backfilling import Span, span_of
 from cronfleet.checking import Check
 from cronfleet.clock import Clock, SystemClock
 from cronfleet.cron.zones import tzdata_version
-from cronfleet.errors import (
-    CronfleetError,
-    InvalidBackfillError,
-    StoreError,
-    StoreUnavailableError,
-)
+from cronfleet.errors import CronfleetError, InvalidBackfillError, StoreError, StoreUnavailableError
+from cronfleet.exporting import exported
 from cronfleet.forks import begins_anew_when_forked, leave_to_the_parent
 from cronfleet.info import (
     Adoption,
@@ -71,6 +67,8 @@ def in_its_loop(
 
 class Operator:
     """The verbs on one store. It opens the store when it is first needed."""
+
+    _fleet = ""
 
     def __init__(self, store: Store, patience: timedelta, program: str) -> None:
         self._store = store
@@ -249,6 +247,12 @@ class Operator:
     async def audit(self, limit: int = 50, skip: int = 0) -> list[AuditInfo]:
         """What operators did, the newest first."""
         return [AuditInfo.of(each) for each in await (await self._opened()).audit(limit, skip)]
+
+    @in_its_loop
+    async def export(self, write: Callable[[str], object]) -> None:
+        """Write all that the store knows of what happened, line by line; see docs/verify.md."""
+        async for line in exported(await self._opened(), self._fleet):
+            write(f"{line}\n")
 
     @in_its_loop
     async def note(self, name: str, value: str) -> str:
