@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from cronfleet_verify.findings import Finding, finding, moment
 from cronfleet_verify.lines import Book, Busy, Line, Occasion
@@ -78,10 +77,9 @@ class _Settled:
 
 def gap_counts(book: Book, fleet: str, job: str, known: Known) -> Iterator[Finding]:
     """A gap counts its first fire time and those that follow it up to its last."""
-    latest: dict[int, Line] = {}
-    for line in book.of_job(fleet, job, "gap"):
-        latest[line.fire_time] = line  # A gap grows from export to export.
-    for first, line in latest.items():
+    lines = book.of_job(fleet, job, "gap")
+    for first, grown in groupby(lines, lambda line: line.fire_time):
+        *_, line = grown  # It grows from export to export.
         span, fields = known.claim(first), line.fields
         if span is None or not span.holds(first, fields["last"]):
             continue
@@ -106,13 +104,15 @@ def contradiction(run: Occasion, gaps_of_job: Iterable[Line]) -> Iterator[Findin
 class Spanning:
     """The gaps of a job that may hold the next of its runs; asked in the order of fire times."""
 
-    def __init__(self, lines: Iterable[Line]) -> None:
-        self._lines = deque(lines)
+    def __init__(self, lines: Iterator[Line]) -> None:
+        self._lines = lines
+        self._next = next(lines, None)
         self._open: list[Line] = []
 
     def around(self, fire_time: int) -> list[Line]:
-        while self._lines and self._lines[0].fire_time <= fire_time:
-            self._open.append(self._lines.popleft())
+        while self._next is not None and self._next.fire_time <= fire_time:
+            self._open.append(self._next)
+            self._next = next(self._lines, None)
         if self._open:
             self._open = [line for line in self._open if line.fields["last"] >= fire_time]
         return self._open
