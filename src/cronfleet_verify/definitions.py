@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfoNotFoundError
 
 from cronfleet_verify.expression import ExpressionError, read
 from cronfleet_verify.fires import At, Cron, Every, Schedule, zone
@@ -73,12 +72,14 @@ def from_export(raw: Mapping[str, Any]) -> Definition | None:
 
 
 def _schedule(raw: Mapping[str, Any]) -> Schedule | None:
-    """Raises ExpressionError, ZoneInfoNotFoundError for what no schedule can be."""
+    """Raises ValueError, KeyError for what no schedule can be."""
     match raw.get("kind"):
         case "cron":
             expression = read(str(raw["expression"]), str(raw.get("job", "")))
             return Cron(expression, zone(str(raw["tz"])))
         case "every":
+            if raw["interval_ms"] < 1:
+                raise ExpressionError("an interval is longer than nothing")
             return Every(int(raw["interval_ms"]), int(raw["anchor_ms"]))
         case "at":
             return At(int(raw["fire_time_ms"]))
@@ -103,7 +104,7 @@ def by_hand(path: str) -> dict[tuple[str, str], Given]:
         return dict(map(_given, raw["job"]))
     except (OSError, UnicodeDecodeError) as error:
         raise BadInputError(f"{path}: it cannot be read: {error}") from None
-    except (KeyError, TypeError, ValueError, AttributeError, ZoneInfoNotFoundError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BadInputError(f"{path}: {error if str(error) else repr(error)}") from None
 
 
@@ -141,6 +142,3 @@ def _schedule_as_exported(name: str, raw: Mapping[str, Any]) -> dict[str, Any]:
         interval, anchor = round(raw["every_s"] * 1000), instant(raw.get("anchor", 0))
         return {"kind": "every", "interval_ms": interval, "anchor_ms": anchor}
     return {"kind": "at", "fire_time_ms": instant(raw["at"])} if "at" in raw else {}
-
-
-__all__ = ["ALWAYS", "Definition", "ExpressionError", "Given", "by_hand", "from_export"]

@@ -118,6 +118,9 @@ class Reader:
         self.exports.append(self._open)
 
     def _history(self, export: Export, what: str, fields: dict[str, Any], text: str) -> Line:
+        for name in _NEEDED[what]:
+            if not isinstance(fields[name], int | None):
+                raise self._bad(f"its {name} is no number")
         if what == "run":
             job, fire_time, number, shard = run_parts(str(fields["run"]))
         else:
@@ -167,6 +170,14 @@ class Reader:
 
 _HISTORY = {"run": "state", "gap": "reason", "job": "digest", "audit": "verb"}
 """The lines of an export that are kept, and where their word stands."""
+
+_NEEDED = {
+    "run": ("attempt", "token", "claimed_at", "started_at", "ended_at", "shards"),
+    "gap": ("at", "first", "last", "count"),
+    "job": ("at", "generation", "watermark", "since", "whole_after"),
+    "audit": ("at",),
+}
+"""The numbers in each of them; an instant may be null."""
 
 
 def _named(fields: dict[str, Any]) -> tuple[str, int, int, int]:

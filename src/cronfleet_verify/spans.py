@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfoNotFoundError
 
-from cronfleet_verify.definitions import ALWAYS, Definition, ExpressionError, Given, from_export
+from cronfleet_verify.definitions import ALWAYS, Definition, Given, from_export
 from cronfleet_verify.lines import Line
 from cronfleet_verify.reading import Export
 
@@ -55,7 +54,7 @@ class Seen:
             int(raw["watermark"]),
             int(raw["since"]),
             int(raw["whole_after"]),
-            _definition(raw["definition"]),
+            _definition(raw.get("definition")),
         )
 
     def is_whole_at(self, fire_time: int) -> bool:
@@ -66,8 +65,8 @@ class Seen:
 def _definition(raw: dict[str, Any] | None) -> Definition | None:
     try:
         return None if raw is None else from_export(raw)
-    except (ExpressionError, ZoneInfoNotFoundError):
-        return None
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None  # Of a newer version.
 
 
 @dataclass(frozen=True, slots=True)

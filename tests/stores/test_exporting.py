@@ -13,9 +13,9 @@ import pytest
 
 from cronfleet import History, RunContext, Scheduler
 from cronfleet.exporting import exported
+from cronfleet.model import Gap, GapRecord, Kind, OnLost, Reason, RunId, RunRecord, RunState
 from cronfleet.model import History as Kept
-from cronfleet.model import Kind, OnLost, RunId, RunRecord, RunState
-from cronfleet.store import Store
+from cronfleet.store import MOST_GAPS, Store
 from cronfleet.stores.memory import MemoryStore
 from tests.postgres_servers import Postgres
 from tests.servers import Server
@@ -149,6 +149,25 @@ async def test_no_run_is_passed_over_while_others_come_and_go(added: int, droppe
     told = {line["run"] for line in lines if line["line"] == "run"}
     assert {str(run.id) for run in store.found if run.id.fire_time <= 1_000_000} <= told
     assert store.pages < 60
+
+
+async def test_of_as_many_gaps_as_are_kept_older_ones_may_have_been_deleted() -> None:
+    real = MemoryStore()
+    scheduler = Scheduler(real, program="test")
+    scheduler.add_job(lambda _: None, NEVER, "report")
+    async with scheduler:
+        pass
+    at = (await real.open()).now
+
+    class Holed(Shifting):
+        async def gaps(self, _: str, limit: int, skip: int) -> list[GapRecord]:
+            kept = [Gap(at - n, at - n, 1, Reason.MISFIRE) for n in range(MOST_GAPS)]
+            return [GapRecord("report", gap, 1, at) for gap in kept[skip : skip + limit]]
+
+    lines = [json.loads(line) async for line in exported(cast("Store", Holed(real, [])), "x")]
+    (job,) = [line for line in lines if line["line"] == "job"]
+    assert job["whole_after"] == at - MOST_GAPS
+    assert sum(line["line"] == "gap" for line in lines) == MOST_GAPS
 
 
 async def test_what_is_kept_of_a_definition_that_is_gone_is_not_whole() -> None:

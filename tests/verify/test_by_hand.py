@@ -37,6 +37,26 @@ def test_a_log_alone_is_judged_by_its_schedule(tmp_path: Path) -> None:
     assert broken(audit(write(tmp_path / "d", hasty), given=given)) == {"early": 1}
 
 
+def test_each_shard_must_begin(tmp_path: Path) -> None:
+    given = schedules(tmp_path, TEN_MINUTES + "shards = 2\n")
+    shards = [(began(n), k) for n in range(10) for k in range(2)]
+    log = [{**one, "run": f"{one['run']}/{k}", "token": 2 * one["token"] + k} for one, k in shards]
+    assert audit(write(tmp_path / "a", log), given=given).is_clean
+    (found,) = audit(write(tmp_path / "b", log[:-1]), given=given).findings.kept
+    assert found.said.endswith("has not begun in shard 1 of 2")
+
+
+@pytest.mark.parametrize(("timeout", "found"), [("", {"restart": 1}), ("timeout_s = 9", {})])
+def test_an_attempt_may_begin_beside_one_that_took_no_notice_of_its_time_limit(
+    tmp_path: Path, timeout: str, found: dict[str, int]
+) -> None:
+    given = schedules(tmp_path, f'[[job]]\nname = "report"\nevery_s = 60\nattempts = 2\n{timeout}')
+    two = began(0, attempt=2, token=2000, at=NOON + 10_000)
+    ended = {**began(0), "effect": "ended", "outcome": "cancelled", "at": NOON + 15_000}
+    verdict = audit(write(tmp_path / "a", [began(0), two, ended]), given=given)
+    assert broken(verdict) == found
+
+
 def test_a_system_that_does_not_tell_its_fire_times_is_given_the_last_before(
     tmp_path: Path,
 ) -> None:
@@ -120,6 +140,7 @@ def test_json_is_read_too(tmp_path: Path) -> None:
         "[[job]]\nname = 'a'\ncron = '* * * * *'\ntz = 'Mars/Olympus'\n",
         "[[job]]\nname = 'a'\nevery_s = 5\ntimeout = 3\n",
         "[[job]]\nname = 'a'\nat = 'noon'\n",
+        "[[job]]\nname = 'a'\nevery_s = 0\n",
         "job = 3\n",
         "[[job]\n",
     ],

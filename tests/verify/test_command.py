@@ -94,6 +94,15 @@ def test_clocks_may_differ_by_what_is_allowed(tmp_path: Path) -> None:
         ('{"effect": "began", "run": "a@1", "at": "noon"}\n', ":1: it cannot be understood"),
         ('{"line": "run"}\n', ":1: it belongs to an export, and no export has begun"),
         (json.dumps(header(AT)) + "\n", ": the export is cut short"),
+        *(
+            (f"{json.dumps(header(AT))}\n{json.dumps(line)}\n", f":2: {why}")
+            for line, why in (
+                ({"line": "run", "run": "a@1"}, "it cannot be understood: KeyError('attempt')"),
+                (run(0, started_at="noon"), "its started_at is no number"),
+                (job(AT, 1, watermark="noon"), "its watermark is no number"),
+                ({"line": "audit", "verb": "pause"}, "it cannot be understood: KeyError('at')"),
+            )
+        ),
         (json.dumps(header(AT)) + "\n" + json.dumps(header(AT)) + "\n", ":2: the export before"),
         (json.dumps(header(AT, version=9)) + "\n", ":1: not an export of version 1"),
     ],

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from cronfleet import History, Retry, RunContext, Schedule, Scheduler, UnknownRunError, cron, every
-from cronfleet.testing import SimulatedTime
+from cronfleet.testing import AsyncSimulation, SimulatedTime
 from cronfleet_verify.report import as_text
 from tests.verify.auditing import Object, audit, write
 
@@ -65,7 +65,7 @@ class Stage:
                 raise RuntimeError("no paper")
 
     @contextmanager
-    def _logged(self, run: RunContext) -> Any:
+    def _logged(self, run: RunContext) -> Generator[None]:
         self._tell("began", run)
         outcome = "failed"
         try:
@@ -83,7 +83,7 @@ class Stage:
         self.log.append({"effect": effect, "at": at, "instance": "any", **about, **more})
 
 
-async def order(stage: Stage, time: SimulatedTime) -> None:
+async def order(stage: Stage, time: AsyncSimulation) -> None:
     """One order, or one death."""
     rng, scheduler = stage.rng, stage.scheduler
     job = rng.choice(list(JOBS))
@@ -106,7 +106,7 @@ async def order(stage: Stage, time: SimulatedTime) -> None:
             await die(stage, time)
 
 
-async def die(stage: Stage, time: SimulatedTime) -> None:
+async def die(stage: Stage, time: AsyncSimulation) -> None:
     """One instance ends, or both do for longer than ticks are still wanted."""
     number = stage.rng.randint(1, 2)
     end = stage.rng.choice([time.kill, time.stop])

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.verify.auditing import MINUTE, NOON, Object, audit, broken, export, job, run, write
+from tests.verify.auditing import (
+    EVERY_MINUTE,
+    MINUTE,
+    NOON,
+    Object,
+    audit,
+    broken,
+    export,
+    job,
+    run,
+    write,
+)
 
 HOUR = 60 * MINUTE
 FIVE_MINUTES: Object = {"kind": "every", "interval_ms": 5 * MINUTE, "anchor_ms": 0}
@@ -90,6 +101,18 @@ def test_after_an_edit_each_span_is_judged_by_its_own_schedule(tmp_path: Path) -
     verdict = audit(write(tmp_path / "a", [*first, *second, *third]))
     assert verdict.is_clean
     assert verdict.counts["fire times"] == 3 + 2  # Between the first two nobody knows.
+
+
+def test_what_was_expected_before_a_jitter_was_known_may_be_due_without_it(
+    tmp_path: Path,
+) -> None:
+    definition = {"name": "report", "schedule": EVERY_MINUTE, "jitter_ms": 50_000}
+    edited = {"generation": 5, "definition": definition}
+    at = NOON + HOUR
+    first = export(NOON, job(NOON, 1, **edited))
+    second = export(at, run(0), run(1), run(2), job(at, 3, **edited))
+    found = audit(write(tmp_path / "a", [*first, *second])).findings.kept
+    assert [each.run for each in found] == [f"report@{NOON + 2 * MINUTE}"]
 
 
 def test_a_job_of_a_newer_version_hides_no_other(tmp_path: Path) -> None:
