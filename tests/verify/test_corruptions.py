@@ -10,7 +10,8 @@ import pytest
 from cronfleet_verify.findings import RULES
 from cronfleet_verify.report import as_text
 from cronfleet_verify.selftest.__main__ import found, is_told, judged, main, written
-from cronfleet_verify.selftest.corruptions import CORRUPTIONS, Corruption
+from cronfleet_verify.selftest.corruptions import CORRUPTIONS
+from cronfleet_verify.selftest.planting import Corruption
 from cronfleet_verify.selftest.sample import Sample
 
 EVENTS = int(os.environ.get("CRONFLEET_TEST_EVENTS", "60000"))

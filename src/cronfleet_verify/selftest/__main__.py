@@ -13,7 +13,8 @@ from cronfleet_verify.checking import Options, Verdict, check
 from cronfleet_verify.reading import BadInputError, texts_of
 from cronfleet_verify.report import as_text
 from cronfleet_verify.selftest.clean import EFFECTS, HISTORY, history
-from cronfleet_verify.selftest.corruptions import CORRUPTIONS, Corruption
+from cronfleet_verify.selftest.corruptions import CORRUPTIONS
+from cronfleet_verify.selftest.planting import Corruption
 from cronfleet_verify.selftest.sample import TTL, Sample
 
 EVENTS_A_DAY = 23_000
