@@ -6,16 +6,16 @@ import asyncio
 import functools
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from cronfleet import doctor, verbs
 from cronfleet.adopting import adopt
-from cronfleet.backfilling import Span, span_of
+from cronfleet.backfilling import Span, bounds, span_of
 from cronfleet.checking import Check
 from cronfleet.clock import Clock, SystemClock
 from cronfleet.cron.zones import tzdata_version
-from cronfleet.errors import CronfleetError, InvalidBackfillError, StoreError, StoreUnavailableError
+from cronfleet.errors import CronfleetError, StoreError, StoreUnavailableError
 from cronfleet.exporting import exported
 from cronfleet.forks import begins_anew_when_forked, leave_to_the_parent
 from cronfleet.info import (
@@ -32,7 +32,7 @@ from cronfleet.info import (
     moment,
 )
 from cronfleet.loops import run_in
-from cronfleet.model import Instant, JobRecord
+from cronfleet.model import JobRecord
 from cronfleet.promise import Promise
 from cronfleet.store import Store, StoreInfo
 
@@ -181,7 +181,7 @@ class Operator:
         """
         store = await self._opened()
         job = await verbs.job_named(store, name)
-        span = await span_of(store, job, *_bounds(name, first, last), again=again)
+        span = await span_of(store, job, *bounds(name, first, last), again=again)
         if dry_run:
             return _told_of(job, span, made=len(span.wanted), dry_run=True)
         order = verbs.order(key, who, why)
@@ -370,15 +370,6 @@ class Operator:
                     log.warning("waiting up to %d s: %s", self._patience.total_seconds(), error)
                 waits = True
                 await asyncio.sleep(0.5)
-
-
-def _bounds(name: str, first: datetime, last: datetime) -> tuple[Instant, Instant]:
-    if first.utcoffset() is None or last.utcoffset() is None:
-        raise InvalidBackfillError(name, "its bounds need a time zone, such as tzinfo=UTC")
-    if last < first:
-        raise InvalidBackfillError(name, f"{last} lies before {first}")
-    epoch, ms = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
-    return -((epoch - first) // ms), (last - epoch) // ms
 
 
 def _told_of(job: JobRecord, span: Span, *, made: int, dry_run: bool) -> BackfillInfo:

@@ -91,13 +91,15 @@ def _untimely(
 ) -> str:
     """Why the second attempt should not have begun then; empty if nothing speaks against it."""
     said = f"attempt {two.attempt} began at {moment(two.at)}"
-    if ended is not None and ended.at <= two.at + facts.tolerance:
-        return f"{said}, though the one before it succeeded" if ended.word == "succeeded" else ""
-    if policy is None:
+    before = ended if ended is not None and ended.at <= two.at + facts.tolerance else None
+    if policy is None or (before is not None and before.word != "succeeded"):
         return ""
     if policy.on_lost == "rerun":
+        # What succeeded is lost, too, if its instance dies before it can say so.
         is_hasty = two.at - one.at + facts.tolerance < facts.ttl * 2 // 3
         return f"{said}, when the one before it could not be lost yet" if is_hasty else ""
+    if before is not None:
+        return f"{said}, though the one before it succeeded"
     if ended is None:
         return ""  # It may have failed with a process of its own, which could not say so.
     is_timed_out = policy.timeout is not None and two.at - one.at + facts.tolerance > policy.timeout

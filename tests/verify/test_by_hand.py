@@ -148,3 +148,14 @@ def test_json_is_read_too(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_understood_is_bad_input(tmp_path: Path, text: str) -> None:
     with pytest.raises(BadInputError, match=r"jobs\.toml: "):
         schedules(tmp_path, text)
+
+
+@pytest.mark.parametrize(("on_lost", "found"), [("rerun", {}), ("abandon", {"restart": 1})])
+def test_what_succeeded_may_be_lost_before_it_can_say_so(
+    tmp_path: Path, on_lost: str, found: dict[str, int]
+) -> None:
+    job = f'[[job]]\nname = "report"\nevery_s = 60\nattempts = 2\non_lost = "{on_lost}"\n'
+    ended = {**began(0), "effect": "ended", "outcome": "succeeded", "at": NOON + 1000}
+    two = began(0, attempt=2, token=2000, at=NOON + 15_000)
+    verdict = audit(write(tmp_path / "a", [began(0), ended, two]), given=schedules(tmp_path, job))
+    assert broken(verdict) == found
