@@ -211,7 +211,7 @@ def test(arguments: list[str]) -> int:
     gate = (BIN / "coverage", "report", f"--include={pure}", "--fail-under=100")
     # What needs many round trips or processes says nothing of the pure modules, and takes a half
     # longer when it is traced.
-    untraced = ("tests/stores", "tests/fleet")
+    untraced = ("tests/stores", "tests/fleet", "tests/verify")
     apart = [f"--ignore={folder}" for folder in (*untraced, "tests/browser")]
     passed = [
         step("the models, in small bounds", INTERPRETER, "models/run.py", "--small"),
