@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from cronfleet.errors import InvalidBackfillError
 from cronfleet.model import TERMINAL, Instant, JobRecord, Kind, RunRecord
@@ -34,6 +35,16 @@ class Span:
         cuts = range(0, len(self.fire_times), size)
         parts = [self.fire_times[at : at + size] for at in cuts]
         return [[each for each in part if each in self.wanted] for part in parts]
+
+
+def bounds(name: str, first: datetime, last: datetime) -> tuple[Instant, Instant]:
+    """What a person says as instants, both within. Raises InvalidBackfillError."""
+    if first.utcoffset() is None or last.utcoffset() is None:
+        raise InvalidBackfillError(name, "its bounds need a time zone, such as tzinfo=UTC")
+    if last < first:
+        raise InvalidBackfillError(name, f"{last} lies before {first}")
+    epoch, ms = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
+    return -((epoch - first) // ms), (last - epoch) // ms
 
 
 async def span_of(

@@ -6,20 +6,17 @@ import asyncio
 import functools
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from cronfleet import doctor, verbs
 from cronfleet.adopting import adopt
-from cronfleet.backfilling import Span, span_of
+from cronfleet.backfilling import Span, bounds, span_of
 from cronfleet.checking import Check
 from cronfleet.clock import Clock, SystemClock
 from cronfleet.cron.zones import tzdata_version
-from cronfleet.errors import (
-    InvalidBackfillError,
-    StoreError,
-    StoreUnavailableError,
-)
+from cronfleet.errors import StoreError, StoreUnavailableError
+from cronfleet.exporting import exported
 from cronfleet.forks import begins_anew_when_forked, leave_to_the_parent
 from cronfleet.info import (
     Adoption,
@@ -35,7 +32,7 @@ from cronfleet.info import (
     moment,
 )
 from cronfleet.loops import refuse_halted, run_in
-from cronfleet.model import Instant, JobRecord
+from cronfleet.model import JobRecord
 from cronfleet.promise import Promise
 from cronfleet.store import Store, StoreInfo
 
@@ -66,6 +63,8 @@ def in_its_loop(
 
 class Operator:
     """The verbs on one store. It opens the store when it is first needed."""
+
+    _fleet = ""
 
     def __init__(self, store: Store, patience: timedelta, program: str) -> None:
         self._store = store
@@ -178,7 +177,7 @@ class Operator:
         """
         store = await self._opened()
         job = await verbs.live_job(store, name)
-        span = await span_of(store, job, *_bounds(name, first, last), again=again)
+        span = await span_of(store, job, *bounds(name, first, last), again=again)
         if dry_run:
             return _told_of(job, span, made=len(span.wanted), dry_run=True)
         order = verbs.order(key, who, why)
@@ -244,6 +243,12 @@ class Operator:
     async def audit(self, limit: int = 50, skip: int = 0) -> list[AuditInfo]:
         """What operators did, the newest first."""
         return [AuditInfo.of(each) for each in await (await self._opened()).audit(limit, skip)]
+
+    @in_its_loop
+    async def export(self, write: Callable[[str], object]) -> None:
+        """Write all that the store knows of what happened, line by line; see docs/verify.md."""
+        async for line in exported(await self._opened(), self._fleet):
+            write(f"{line}\n")
 
     @in_its_loop
     async def note(self, name: str, value: str) -> str:
@@ -361,15 +366,6 @@ class Operator:
                     log.warning("waiting up to %d s: %s", self._patience.total_seconds(), error)
                 waits = True
                 await asyncio.sleep(0.5)
-
-
-def _bounds(name: str, first: datetime, last: datetime) -> tuple[Instant, Instant]:
-    if first.utcoffset() is None or last.utcoffset() is None:
-        raise InvalidBackfillError(name, "its bounds need a time zone, such as tzinfo=UTC")
-    if last < first:
-        raise InvalidBackfillError(name, f"{last} lies before {first}")
-    epoch, ms = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
-    return -((epoch - first) // ms), (last - epoch) // ms
 
 
 def _told_of(job: JobRecord, span: Span, *, made: int, dry_run: bool) -> BackfillInfo:

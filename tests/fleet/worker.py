@@ -6,11 +6,14 @@ OFF_MS is by how much its wall clock is wrong. JOB is name=seconds of work, fire
 name=seconds@ms, so long after each; a name that ends in `!` is `on_lost="rerun"`. A job
 `name#n=seconds` has n shards, is fired only each 12 seconds, and tells its name and shard as
 `name/shard`.
+
+With EFFECTS in the environment, handlers log what they do to the file of that name, too.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -19,6 +22,7 @@ from datetime import UTC, datetime, timedelta
 
 from cronfleet import History, RunContext, Scheduler, every
 from cronfleet.clock import SystemClock
+from cronfleet_verify import EffectLog
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ALL_OF_IT = History(successes=10_000, failures=10_000)
@@ -32,7 +36,13 @@ def main(pipe: int, store: str, ttl_ms: int, jobs: list[str]) -> None:
         # Short writes to a pipe are whole, whoever else writes to it.
         os.write(pipe, (" ".join(str(word) for word in (*words, os.getpid())) + "\n").encode())
 
+    effects = os.environ.get("EFFECTS")
+
     async def work(run: RunContext) -> None:
+        with EffectLog(effects).of(run) if effects else contextlib.nullcontext():
+            await told(run)
+
+    async def told(run: RunContext) -> None:
         job = run.job if run.shards == 1 else f"{run.job}/{run.shard}"
         about = (job, round(run.fire_time.timestamp() * 1000), run.attempt, run.token)
         tell("entered", *about)

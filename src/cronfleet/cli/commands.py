@@ -22,6 +22,7 @@ _MODULES = {
     "remove": "ordering",
     "doctor": "doctor",
     "store": "caring",
+    "verify": "verifying",
 }
 
 

@@ -13,6 +13,7 @@ from typing import TypeVar
 import click
 
 from cronfleet import GapInfo, JobInfo, RunInfo
+from cronfleet.cli.exporting import export_to
 from cronfleet.cli.opened import opened
 from cronfleet.cli.options import as_json
 from cronfleet.cli.printing import moment, print_json, print_line, print_table
@@ -62,13 +63,25 @@ def _job_row(job: JobInfo) -> tuple[str, ...]:
 
 
 @click.command()
-@click.argument("job")
+@click.argument("job", required=False)
 @click.option("-n", "--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
 @click.option("--skip", type=click.IntRange(0, 1_000_000), default=0, help="How many to leave out.")
+@click.option(
+    "--export",
+    metavar="FILE",
+    help="Write all that is on record of all jobs into a file, or - for here: see docs/verify.md.",
+)
 @as_json
 @click.pass_obj
-def runs(store: str | None, job: str, limit: int, skip: int, *, as_json: bool) -> None:
+def runs(
+    store: str | None, job: str | None, limit: int, skip: int, export: str | None, *, as_json: bool
+) -> None:
     """Show a job's runs and its skipped ticks, the newest first."""
+    if (job is None) == (export is None):
+        raise click.UsageError("Name a job to look at, or with --export a file to write all to.")
+    if job is None:
+        export_to(str(export), store)
+        return
     found = asyncio.run(_runs(store, job, limit, skip))
     if as_json:
         made = [each for each in found if isinstance(each, RunInfo)]

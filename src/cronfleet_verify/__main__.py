@@ -1,0 +1,5 @@
+import sys
+
+from cronfleet_verify.main import main
+
+sys.exit(main())
