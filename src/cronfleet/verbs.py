@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
 from cronfleet.backfilling import Span
+from cronfleet.chance import fresh_id
 from cronfleet.errors import (
     StoreError,
     StoreUnavailableError,
@@ -31,7 +31,7 @@ WAIT_S = 0.25
 
 def order(key: str | None, who: str, why: str) -> Order:
     """An order; without a key of the caller's it has one of its own, so that it may be repeated."""
-    return Order(key or secrets.token_hex(16), who, why)
+    return Order(key or fresh_id(), who, why)
 
 
 async def job_named(store: Store, name: JobName) -> JobRecord:

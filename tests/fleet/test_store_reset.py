@@ -194,9 +194,18 @@ def backed_up_schema(server: OwnPostgres) -> Callable[[], None]:
         ]
         emptied = ", ".join(f"cronfleet.{name}" for name in names.split())
         set_back = f"SELECT setval('cronfleet.token', {token})"
-        server.tell("BEGIN", f"TRUNCATE {emptied}", *put_back, set_back, "COMMIT")
+        server.tell("BEGIN", locked(emptied), f"TRUNCATE {emptied}", *put_back, set_back, "COMMIT")
 
     return restore
+
+
+def locked(tables: str) -> str:
+    """Locks all or none, since whoever holds one and waits for another is in a deadlock one day."""
+    return (
+        f"DO $$ BEGIN LOOP BEGIN LOCK {tables} NOWAIT; EXIT;"
+        " EXCEPTION WHEN lock_not_available THEN PERFORM pg_sleep(0.01);"
+        " END; END LOOP; END $$"
+    )
 
 
 def test_an_old_copy_of_a_sqlite_file_stops_all_until_it_is_adopted(

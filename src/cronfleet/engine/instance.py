@@ -16,6 +16,7 @@ from cronfleet.clock import Clock
 from cronfleet.engine.caretaker import Caretaker
 from cronfleet.engine.choice import Chooser, foreseen
 from cronfleet.engine.declaring import Declaring, declare
+from cronfleet.engine.failing import tell_if_it_failed
 from cronfleet.engine.janitor import Janitor
 from cronfleet.engine.known import KnownJob, KnownJobs
 from cronfleet.engine.lookout import Lookout
@@ -78,7 +79,9 @@ class Instance:
         self._session = SessionKeeper(store, clock, times, identity, self)
         self._writes = GatheredWrites(store, self._session)
         self._reconciling = Reconciling(store, clock, times, self._writes)
-        self._runner = Runner(times.cancel_grace_ms, self._session.holds, times.loss_grace_ms)
+        self._runner = Runner(
+            times.cancel_grace_ms, self._session.holds, times.loss_grace_ms, clock=clock
+        )
         self._janitor = Janitor(store, self._jobs, times)
         self._caretaker = Caretaker(store, identity, self._jobs, self._session)
         self._lookout = Lookout(store, self._jobs, alert)
@@ -108,6 +111,8 @@ class Instance:
                 asyncio.create_task(self._hear(topic, then), name=f"cronfleet-hints-{topic}")
                 for topic, then in ((DUE, self._wake.set), (CANCEL, self._ask_what_to_cancel))
             ]
+            for task in (*caring, *hearing):
+                task.add_done_callback(tell_if_it_failed)
             handlers: set[asyncio.Task[None]] = set()
             try:
                 while not self._stopping.is_set():
@@ -154,7 +159,8 @@ class Instance:
 
     def _silence(self) -> str:
         now = self._clock.boot_ms()
-        if self._looked_at is None or now - self._looked_at > self._times.ttl_ms:
+        longest_ms = self._times.ttl_ms + self._times.poll_ms
+        if self._looked_at is None or now - self._looked_at > longest_ms:
             return "nothing has been looked for yet, or not for a while"
         return ""
 

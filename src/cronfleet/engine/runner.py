@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import threading
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
+from cronfleet.chance import fraction
+from cronfleet.clock import Clock, SystemClock
 from cronfleet.context import LogAdapter, RunContext
 from cronfleet.engine.calls import Call, NotEnteredError, call
 from cronfleet.engine.isolated.minder import Graces
@@ -57,10 +58,16 @@ class Runner:
     """
 
     def __init__(
-        self, cancel_grace_ms: int, holds: Callable[[SessionId], bool], loss_grace_ms: int = 500
+        self,
+        cancel_grace_ms: int,
+        holds: Callable[[SessionId], bool],
+        loss_grace_ms: int = 500,
+        *,
+        clock: Clock | None = None,
     ) -> None:
         self._graces = Graces(cancel_grace_ms, loss_grace_ms)
         self._holds = holds
+        self._clock = clock or SystemClock()
         self._entered: dict[Claim, _Entered] = {}
         self._left: dict[Claim, asyncio.Future[BaseException | None]] = {}
         self._draining = threading.Event()
@@ -147,7 +154,7 @@ class Runner:
             self._give_up_after(entered, grace_ms if entered.call.can_be_stopped else 0)
 
     def _enter(self, job: KnownJob, claim: Claim, session: SessionId) -> _Entered:
-        context = _context(job, claim, self._draining)
+        context = _context(job, claim, self._draining, self._clock.wall_ms())
 
         def cancelled(outcome: Outcome) -> None:
             if claim in self._entered:
@@ -180,18 +187,18 @@ class Runner:
         loop.call_later(entered.call.given_up_after_ms(grace_ms) / 1000, entered.given_up.set)
 
 
-def _context(job: KnownJob, claim: Claim, draining: threading.Event) -> RunContext:
-    fire_time = datetime.fromtimestamp(claim.run.fire_time / 1000, UTC)
+def _context(job: KnownJob, claim: Claim, draining: threading.Event, now: int) -> RunContext:
+    timeout_ms = job.definition.timeout_ms
     about = {"job": claim.run.job, "run": str(claim.run), "attempt": claim.attempt}
     return RunContext(
         job=claim.run.job,
         kind=claim.kind,
-        fire_time=fire_time,
+        fire_time=_moment(claim.run.fire_time),
         args=deepcopy(job.definition.args),  # A handler may change its own.
         attempt=claim.attempt,
         token=claim.token,
         run_id=str(claim.run),
-        deadline=_deadline(job.definition.timeout_ms),
+        deadline=None if timeout_ms is None else _moment(now + timeout_ms),
         lost=threading.Event(),
         log=LogAdapter(logging.getLogger("cronfleet.run"), about | {"token": claim.token}),
         shard=max(0, claim.run.shard),
@@ -200,10 +207,8 @@ def _context(job: KnownJob, claim: Claim, draining: threading.Event) -> RunConte
     )
 
 
-def _deadline(timeout_ms: int | None) -> datetime | None:
-    if timeout_ms is None:
-        return None
-    return datetime.now(UTC) + timedelta(milliseconds=timeout_ms)
+def _moment(instant: int) -> datetime:
+    return datetime.fromtimestamp(instant / 1000, UTC)
 
 
 async def _first_of(ended: asyncio.Future[BaseException | None], given_up: asyncio.Event) -> None:
@@ -246,7 +251,7 @@ def _retry(
     if outcome is Outcome.FAILED and not _is_one_of(error, entered.job.retry_on):
         return None
     retry = entered.job.definition.retry
-    return retry_in_ms(retry, claim.attempt, random.random())  # noqa: S311 - spread
+    return retry_in_ms(retry, claim.attempt, fraction())
 
 
 def _is_one_of(error: BaseException | None, kinds: tuple[type[BaseException], ...]) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import secrets
 from dataclasses import dataclass
 
+from cronfleet.chance import fresh_id
 from cronfleet.clock import Clock
 from cronfleet.engine.acquaintance import Recognised, Reset, Same, Successor
 from cronfleet.engine.fate import Fate
@@ -214,7 +214,7 @@ class SessionKeeper:
             return
         self._reading = reading
         await self._begin_again()
-        session = SessionId(secrets.token_hex(16))
+        session = SessionId(fresh_id())
         sent_at = self._clock.boot_ms()
         who = self._identity
         await self._store.join(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import secrets
 
 from cronfleet.adopting import adopt
+from cronfleet.chance import fresh_id
 from cronfleet.engine.acquaintance import Acquaintance, Recognised, Reset, Same
 from cronfleet.engine.steadiness import Reading
 from cronfleet.model import Instant
@@ -51,7 +51,7 @@ class Succession:
     async def adopt(self, store: Store, info: StoreInfo, label: str) -> StoreInfo:
         """Adopt it without a person. Raises StoreError."""
         log.error("adopting the store without a person, as on_store_reset says: %s", self.trouble)
-        order = Order(secrets.token_hex(16), label, "on_store_reset")
+        order = Order(fresh_id(), label, "on_store_reset")
         return (await adopt(store, info.id, order)).info
 
     def _go_on(self, met: Same) -> None:

@@ -7,7 +7,7 @@ import contextvars
 import threading
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 Result = TypeVar("Result")
 
@@ -15,6 +15,16 @@ tell_of_thread: ContextVar[Callable[[asyncio.Future[Any]], object] | None] = Con
     "tell_of_thread", default=None
 )
 """Is told of what a thread is about to answer: simulated time must wait for it."""
+
+Threading: TypeAlias = Callable[[Callable[[], None], str], object]
+
+
+def _begin_thread(run: Callable[[], None], name: str) -> None:
+    threading.Thread(target=run, name=name, daemon=True).start()
+
+
+threads_by: ContextVar[Threading] = ContextVar("threads_by", default=_begin_thread)
+"""What begins a thread, under a name: a simulation has its own."""
 
 
 def in_thread(call: Callable[[], Result], name: str) -> asyncio.Future[Result]:
@@ -37,5 +47,5 @@ def in_thread(call: Callable[[], Result], name: str) -> asyncio.Future[Result]:
         if not loop.is_closed():
             loop.call_soon_threadsafe(deliver, value)
 
-    threading.Thread(target=run, name=name, daemon=True).start()
+    threads_by.get()(run, name)
     return result

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Iterable
 from enum import Enum, auto
 
+from cronfleet.chance import fresh_id
 from cronfleet.engine.gathering import Gathered
 from cronfleet.engine.runner import Ended
 from cronfleet.engine.session import SessionKeeper
@@ -69,7 +69,7 @@ class GatheredWrites:
 
     async def start(self, claim: Claim, session: SessionId) -> Entry:
         """Pass the point of no return. Repeats the same start id while the session lasts."""
-        start = Start(claim.run, claim.token, StartId(secrets.token_hex(16)))
+        start = Start(claim.run, claim.token, StartId(fresh_id()))
         gathered = self._starts_of(session)
         wait_s = FIRST_WAIT_S
         while self._session.holds(session):

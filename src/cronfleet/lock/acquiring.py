@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
-import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeAlias, TypeVar
 
+from cronfleet.chance import between, fresh_id
 from cronfleet.clock import Clock
 from cronfleet.errors import LockTimeoutError, StoreUnavailableError
 from cronfleet.holding import Span, check_terms
@@ -69,7 +68,7 @@ class Attempt:
 
     def __init__(self, terms: Terms, clock: Clock) -> None:
         self.terms: Terms = terms
-        self.owner: LockOwner = LockOwner(secrets.token_hex(16))
+        self.owner: LockOwner = LockOwner(fresh_id())
         self._clock = clock
         self._began = self._asked_since = clock.boot_ms()
         self._is_away = False
@@ -211,7 +210,7 @@ def pause_of(busy: Busy, waited_ms: int, *, tells_all: bool) -> float:
     pause_ms: float = _POLL_MS
     if not tells_all:
         pause_ms = min(pause_ms, max(_QUICK_POLL_MS * (busy.ahead + 1), waited_ms / _PATIENT))
-    pause_ms *= random.uniform(0.7, 1)  # noqa: S311 - spreads the load, keeps no secret
+    pause_ms *= between(0.7, 1)
     return min(pause_ms, max(1, busy.free_in_ms)) if busy.ahead == 0 else pause_ms
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
-import secrets
 from collections.abc import Sequence
 from datetime import timedelta
 from types import TracebackType
 from typing import NamedTuple
 
+from cronfleet.chance import between, fresh_id
 from cronfleet.clock import Clock, SystemClock
 from cronfleet.errors import (
     CronfleetError,
@@ -138,7 +137,7 @@ class MajorityLock:
         began = self._clock.boot_ms()
         while True:
             # A new value each time: a request that comes late must not count for this one.
-            value, sent_at = secrets.token_hex(16), self._clock.boot_ms()
+            value, sent_at = fresh_id(), self._clock.boot_ms()
             votes = await self._ask(value)
             if votes.is_granted and self._clock.boot_ms() < self._span.deadline(sent_at):
                 return value, sent_at
@@ -154,7 +153,7 @@ class MajorityLock:
 
     async def _rest(self, began: int, votes: Votes) -> None:
         """Wait at random, so that rivals who split the votes do not split them again."""
-        delay_s = random.uniform(0, _LONGEST_DELAY_S)  # noqa: S311 - spreads, keeps no secret
+        delay_s = between(0, _LONGEST_DELAY_S)
         timeout = self._terms.timeout
         if timeout is not None:
             waited_s = (self._clock.boot_ms() - began) / 1000

@@ -223,9 +223,10 @@ class Store(Defining, Protocol):
         An item is granted if the session is open and unexpired, the job's expected fire time
         and generation are those of the item, it is due, and the job is neither paused nor at
         its limit. There a tick is skipped, or its run waits, as the item says. The same step
-        advances the expected fire time and the watermark. Once one
-        item of a job is refused, so are its later ones. Never repeat an unanswered claim: ask
-        `held`. Raises ValueError, with nothing claimed, when a tick is out of order.
+        advances the expected fire time and the watermark. A run that is granted is lost as the
+        definition says that is in force then. Once one item of a job is refused, so are its later
+        ones. Never repeat an unanswered claim: ask `held`. Raises ValueError, with nothing
+        claimed, when a tick is out of order.
         """
         ...
 

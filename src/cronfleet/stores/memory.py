@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from cronfleet.chance import fresh_id
 from cronfleet.clock import Clock, SystemClock
 from cronfleet.forks import begins_anew_when_forked
 from cronfleet.model import (
     HELD,
     SUCCEEDED,
+    TERMINAL,
     AuditRecord,
     Backfill,
     Digest,
@@ -103,7 +104,7 @@ class _MemoryRecords:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._now: Instant = 0
-        self._fleet = FleetRecord(secrets.token_hex(16), 1, 0, 0)
+        self._fleet = FleetRecord(fresh_id(), 1, 0, 0)
         self._notes: dict[str, str] = {}
         self._sessions: dict[SessionId, SessionRecord] = {}
         self._manifests: dict[Digest, frozenset[Digest]] = {}
@@ -111,6 +112,7 @@ class _MemoryRecords:
         self._superseded: dict[JobName, dict[Digest, int]] = {}
         self._jobs: dict[JobName, JobRecord] = {}
         self._runs: dict[RunId, RunRecord] = {}
+        self._open: dict[RunId, RunRecord] = {}
         self._gaps: dict[JobName, dict[Instant, GapRecord]] = {}
         self._backfills: dict[JobName, list[Backfill]] = {}
         self._answers: dict[str, tuple[Instant, str]] = {}
@@ -228,9 +230,13 @@ class _MemoryRecords:
 
     def put_run(self, run: RunRecord) -> None:
         self._runs[run.id] = run
+        self._open.pop(run.id, None)
+        if run.state not in TERMINAL:
+            self._open[run.id] = run
 
     def drop_run(self, run: RunId) -> None:
-        del self._runs[run]
+        self._runs.pop(run, None)  # A tick that was skipped while it waited has no shards.
+        self._open.pop(run, None)
 
     def runs(self, job: JobName, limit: int, skip: int) -> Sequence[RunRecord]:
         made = [run for run in self._runs.values() if run.id.job == job]
@@ -247,7 +253,7 @@ class _MemoryRecords:
     def _pending(self, program: ProgramName) -> list[RunRecord]:
         return [
             run
-            for run in self._runs.values()
+            for run in self._open.values()
             if run.state is RunState.PENDING and self._jobs[run.id.job].program == program
         ]
 
@@ -268,12 +274,12 @@ class _MemoryRecords:
     def _waiting(self, job: JobName) -> list[RunRecord]:
         return [
             run
-            for run in self._runs.values()
+            for run in self._open.values()
             if run.id.job == job and run.state is RunState.WAITING
         ]
 
     def runs_held(self, session: SessionId) -> Sequence[RunRecord]:
-        held = [run for run in self._runs.values() if run.state in HELD and run.session == session]
+        held = [run for run in self._open.values() if run.state in HELD and run.session == session]
         return sorted(held, key=lambda run: run.id)
 
     def count_held(self, session: SessionId) -> int:
@@ -285,7 +291,7 @@ class _MemoryRecords:
     def runs_orphaned(self, limit: int) -> Sequence[RunRecord]:
         orphaned = [
             run
-            for run in self._runs.values()
+            for run in self._open.values()
             if run.state in HELD and run.session not in self._sessions
         ]
         return sorted(orphaned, key=lambda run: run.id)[:limit]

@@ -142,13 +142,18 @@ def test_a_failing_handler_is_tried_again_as_its_job_says() -> None:
 
 def test_a_handler_that_takes_too_long_is_timed_out() -> None:
     scheduler = Scheduler("memory:", program="office")
-    scheduler.add_job(
-        stub(takes=timedelta(days=2)), cron("0 6 * * *"), "report", timeout=timedelta(hours=3)
-    )
+    deadlines: list[datetime | None] = []
+
+    @scheduler.job(cron("0 6 * * *"), timeout=timedelta(hours=3))
+    async def report(run: RunContext) -> None:
+        deadlines.append(run.deadline)
+        await asyncio.sleep(86_400)
+
     with SimulatedTime(scheduler, start=MIDNIGHT) as time:
         time.advance(hours=10)
         (run,) = time.runs("report")
     assert (run.state, run.ended_at) == ("timed_out", at("03-01 09:00"))
+    assert deadlines == [run.ended_at]
 
 
 def test_an_instance_that_is_off_for_a_weekend_runs_the_newest_tick_only(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from itertools import chain
 from typing import TypeVar
 
+from cronfleet.chance import fresh_id
 from cronfleet.clock import Clock
 from cronfleet.errors import StoreRefusedError
 from cronfleet.model import (
@@ -105,7 +105,7 @@ class OpenRedis:
         return info
 
     async def _open(self, connections: Connections) -> StoreInfo:
-        words = self._begun_with([secrets.token_hex(16), SCHEMA, self._may_ask])
+        words = self._begun_with([fresh_id(), SCHEMA, self._may_ask])
         info = codec.info(await connections.call(self._script("open"), words))
         if info.schema > SCHEMA:
             raise StoreRefusedError(

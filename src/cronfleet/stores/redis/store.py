@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from itertools import chain
 
+from cronfleet.chance import fresh_id
 from cronfleet.definition import manifest_of
 from cronfleet.model import (
     AuditRecord,
@@ -261,7 +261,7 @@ class RedisStore(OpenRedis):
 
     async def adopt(self, id_seen: str, order: Order) -> StoreInfo:
         words = codec.order("adopt", "", order)
-        return codec.info(await self._call("adopt", id_seen, secrets.token_hex(16), *words))
+        return codec.info(await self._call("adopt", id_seen, fresh_id(), *words))
 
     # --- care
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
 from types import TracebackType
 from typing import Any, Generic, TypeVar
@@ -25,11 +25,12 @@ _LONG_S, _PAUSE_S = 0.010, 0.002
 class Writer:
     """A thread and its connection. Answers come when they are committed, never before."""
 
-    def __init__(self, connect: Callable[[], Connection]) -> None:
+    def __init__(self, connect: Callable[[], Connection], thread: Executor | None = None) -> None:
+        """`thread` carries out one thing after the other; without one there is a new one."""
         self._connect = connect
         self._connection: Connection | None = None
         self._waiting: deque[_Asked[Any]] = deque()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="cronfleet-sqlite")
+        self._thread = thread or ThreadPoolExecutor(1, thread_name_prefix="cronfleet-sqlite")
 
     def open(self) -> Future[Connection]:
         """Connect. Repeatable."""

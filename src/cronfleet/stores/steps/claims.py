@@ -111,6 +111,7 @@ def _grant(records: Records, session: SessionRecord, job: JobRecord, run: RunRec
             run,
             state=RunState.CLAIMED,
             token=token,
+            on_lost=job.on_lost,  # As those say who are to run it, whoever it was made for.
             session=session.id,
             instance=session.label,
             claimed_at=records.now,

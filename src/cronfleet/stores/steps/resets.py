@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from dataclasses import replace
 
+from cronfleet.chance import fresh_id
 from cronfleet.model import AuditRecord, JobName, RunRecord, RunState
 from cronfleet.store import MOST_AUDIT, Moved, Order, Ordered, StoreInfo
 from cronfleet.stores.steps.orders import move
@@ -54,9 +54,7 @@ def _unstarted(records: Records, name: JobName, limit: int) -> Iterator[RunRecor
 def adopt(records: Records, id_seen: str, order: Order) -> StoreInfo:
     fleet = records.fleet()
     if fleet.store_id == id_seen:
-        records.put_fleet(
-            replace(fleet, store_id=secrets.token_hex(16), epoch=fleet.epoch + 1, adopted=True)
-        )
+        records.put_fleet(replace(fleet, store_id=fresh_id(), epoch=fleet.epoch + 1, adopted=True))
         records.put_audit(AuditRecord(records.now, "adopt", "", order.who, order.why))
         records.drop_audit_beyond(MOST_AUDIT)
     return info(records)

@@ -204,6 +204,19 @@ class SweepTests(StoreTests):
         assert (run.state, run.attempt, run.losses) == (RunState.PENDING, 2, 1)
         assert await completed(store, claim, Outcome.SUCCEEDED) is Recorded.REFUSED
 
+    async def test_whether_a_lost_run_may_run_again_is_said_by_the_definition_it_was_granted_under(
+        self, store: Store, clock: ManualClock
+    ) -> None:
+        anna = await joined(store, "anna", report(on_lost=OnLost.RERUN))
+        claim = await started(store, anna, await granted(store, anna, tick()))
+        await bury(store, clock, anna)
+        ben = await joined(store, "ben", report(edition=2, on_lost=OnLost.ABANDON))
+        again = await started(store, ben, await granted(store, ben, PendingClaim(claim.run)))
+        assert (await the_run(store, claim.run)).on_lost is OnLost.ABANDON
+        await bury(store, clock, ben)
+        run = await the_run(store, again.run)
+        assert (run.state, run.attempt) == (RunState.LOST, 2)
+
     async def test_the_third_loss_in_a_row_poisons_the_job(
         self, store: Store, clock: ManualClock
     ) -> None:

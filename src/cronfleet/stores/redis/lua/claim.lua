@@ -18,6 +18,7 @@ end
 local function grant(run, job)
   run.state, run.token, run.outcome, run.claimed_at = 'claimed', next_token(), false, now
   run.session, run.instance = session.id, session.label
+  run.on_lost = job.on_lost -- As those say who are to run it, whoever it was made for.
   return {'granted', run.kind, run.token, run.attempt, job.digest, run.shards}
 end
 

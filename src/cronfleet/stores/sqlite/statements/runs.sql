@@ -13,6 +13,7 @@ ON CONFLICT (id) DO UPDATE SET
     state = excluded.state,
     attempt = excluded.attempt,
     token = excluded.token,
+    on_lost = excluded.on_lost,
     losses = excluded.losses,
     not_before = excluded.not_before,
     session = excluded.session,
