@@ -50,6 +50,10 @@ class Fleet:
         return self._scheduler.call(self._scheduler.instances())
 
     @property
+    def jobs(self) -> list[str]:
+        return [job.name for job in self._scheduler.call(self._scheduler.jobs())]
+
+    @property
     def runs(self) -> list[RunInfo]:
         return self._scheduler.call(self._scheduler.runs(self.job, limit=200))
 
@@ -107,6 +111,7 @@ def test_one_file_runs_in_as_many_processes_as_you_like(
     command = printed("one_file.py")
     with Process(tmp_path, *command) as one, Process(tmp_path, *command) as two:
         eventually(lambda: len(fleet.instances) == 2, within_s=30)
+        eventually(lambda: fleet.job in fleet.jobs, within_s=30)  # One that has joined declares.
         eventually(lambda: len(fleet.runs) >= 3, within_s=30)
         assert (one.stop(), two.stop()) == (0, 0)
     assert fleet.instances == []
