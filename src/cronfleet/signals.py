@@ -17,8 +17,9 @@ class StopSignals:
 
     A third is the system's again, and ends the process.
 
-    Made in the main thread by the task that starts: until `has_joined` it is that task which a
-    signal cancels, and after it `stop` that a signal sets.
+    Made in the main thread by the task that starts: until `has_joined` a signal cancels that task.
+    It sets `stop` as well, since a driver may take the cancellation for an error of its own, or the
+    start may be over as it comes.
     """
 
     def __init__(self, hurry: Callable[[], None]) -> None:
@@ -35,6 +36,7 @@ class StopSignals:
 
     def _heard(self) -> None:
         if self._starting is not None:
+            self.stop.set()
             self._starting.cancel()
         elif self.stop.is_set():
             self._hurry()

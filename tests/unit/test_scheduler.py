@@ -246,6 +246,18 @@ def test_a_coroutine_that_swallows_its_cancellation_keeps_no_program_from_ending
     assert "its handler goes on although it was cancelled" in caplog.text
 
 
+def test_a_signal_at_the_start_is_heard_although_a_driver_swallows_the_cancellation() -> None:
+    async def main() -> bool:
+        signals = StopSignals(lambda: None)
+        with contextlib.suppress(asyncio.CancelledError):  # As a driver may, on its way in.
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.sleep(3_600)
+        signals.has_joined()
+        return signals.stop.is_set()
+
+    assert asyncio.run(main())
+
+
 def test_a_third_signal_is_the_systems_again() -> None:
     said: list[object] = []
 
