@@ -1,0 +1,132 @@
+"""Faults of the protocol that the simulator must find: one entry each."""
+
+from __future__ import annotations
+
+from tests.simulation.planting import Mutant
+
+STEPS = "cronfleet.stores.steps"
+ENGINE = "cronfleet.engine"
+
+MUTANTS = (
+    Mutant(
+        "a claim does not look at the generation",
+        f"{STEPS}.claims",
+        "        and job.generation == item.generation\n",
+        "",
+    ),
+    Mutant(
+        "a claim leaves the watermark where it was",
+        f"{STEPS}.claims",
+        "watermark=settled, since=since)",
+        "since=since)",
+    ),
+    Mutant(
+        "a claim makes ticks of a paused job",
+        f"{STEPS}.claims",
+        "        and not job.paused\n",
+        "",
+    ),
+    Mutant(
+        "a claim is granted to a session that has expired",
+        f"{STEPS}.claims",
+        "if session is None or session.is_expired(records.now):",
+        "if session is None:",
+    ),
+    Mutant(
+        "a claim does not look whether its tick is due",
+        f"{STEPS}.claims",
+        "max(job.expected.due, settled) > records.now",
+        "settled > records.now",
+    ),
+    Mutant(
+        "a start is granted to a session that has expired",
+        f"{STEPS}.runs",
+        "if mine is None or mine.is_expired(records.now):",
+        "if mine is None:",
+    ),
+    Mutant(
+        "a completion needs no token",
+        f"{STEPS}.runs",
+        "if run is None or run.token != said.token:",
+        "if run is None:",
+    ),
+    Mutant(
+        "a release needs no token",
+        f"{STEPS}.runs",
+        "run.token == claim.token and run.state",
+        "run.state",
+    ),
+    Mutant(
+        "an abandoned run runs again when it is lost",
+        f"{STEPS}.runs",
+        "if run.on_lost is OnLost.ABANDON or not _may_run_again(records, run):",
+        "if not _may_run_again(records, run):",
+    ),
+    Mutant(
+        "a run that has ended makes no room",
+        f"{STEPS}.runs",
+        "promote(records, replace(job, active=job.active - 1))",
+        "promote(records, job)",
+    ),
+    Mutant(
+        "a session is closed whatever its counter is",
+        f"{STEPS}.sessions",
+        "dead.counter != counter or ",
+        "",
+    ),
+    Mutant(
+        "a token follows the clock alone",
+        f"{STEPS}.records",
+        "max(last + 1, now * TOKENS_PER_MS)",
+        "now * TOKENS_PER_MS",
+    ),
+    Mutant(
+        "an edit moves a job's ticks back",
+        f"{STEPS}.jobs",
+        "if expected and expected.fire_time <= job.watermark:",
+        "if False:",
+    ),
+    Mutant(
+        "late ticks leave no gap",
+        "cronfleet.policy",
+        "    if fire_time == expected:\n        return None\n    previous",
+        "    return None\n    previous",
+    ),
+    Mutant(
+        "a session is believed dead after half a TTL",
+        f"{ENGINE}.watch",
+        "now - sight.since >= sight.ttl_ms",
+        "2 * (now - sight.since) >= sight.ttl_ms",
+    ),
+    Mutant(
+        "a deadline counts from the answer",
+        f"{ENGINE}.renewal",
+        "self._lease = Lease(session, self._deadline(sent_at))\n        self._in_loop",
+        "self._lease = Lease(session, self._deadline(received_at))\n        self._in_loop",
+    ),
+    Mutant(
+        "no second look at the deadline when a start was granted",
+        f"{ENGINE}.writes",
+        "self._session.holds(session) and not self._session.is_reset",
+        "True",
+    ),
+    Mutant(
+        "handlers that may run again are not cancelled before the deadline",
+        f"{ENGINE}.session",
+        "            self._fate.session_ends_soon(self._id)\n",
+        "",
+    ),
+    Mutant(
+        "the instance's own clock says what is due",
+        f"{ENGINE}.instance",
+        "self._chooser.choose(seen, free)",
+        "self._chooser.choose(type(seen)(self._clock.wall_ms(), seen.due, seen.soon, "
+        "seen.pending, seen.next_due), free)",
+    ),
+    Mutant(
+        "nobody asks what an unanswered claim has granted",
+        f"{ENGINE}.reconciling",
+        "        if now < max(due, self._calls_land_by):\n            return\n",
+        "        return\n",
+    ),
+)
