@@ -140,7 +140,7 @@ class Director:
         """An order about the job of the call that is under way."""
         assert call.trap
         verb = call.trap.what.partition(":")[2]
-        items = cast("list[ClaimItem | Start | Completion]", call.arguments[-1])
+        items = cast("list[ClaimItem | Start | Completion]", call.request.arguments[-1])
         if items:
             first = items[0]
             job = first.job if isinstance(first, TickClaim) else first.run.job

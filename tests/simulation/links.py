@@ -10,6 +10,7 @@ from random import Random
 from typing import Any, TypeAlias
 
 from tests.simulation.case import Fault
+from tests.simulation.mirror import Request
 
 Act: TypeAlias = Callable[[], Coroutine[Any, Any, Any]]
 
@@ -44,12 +45,15 @@ class Call:
     """One call under way."""
 
     link: Link
-    op: str
-    arguments: tuple[Any, ...]
+    request: Request
     act: Act
     answer: asyncio.Future[Any]
     times_out_at: int
     trap: Fault | None
+
+    @property
+    def op(self) -> str:
+        return self.request.op
 
     def is_trapped(self, *kinds: str) -> bool:
         return self.trap is not None and self.trap.kind in kinds

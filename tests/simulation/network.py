@@ -34,23 +34,25 @@ class Network:
         self.listeners = Listeners()
         self.race: Callable[[Call], object] = lambda _: None
         """Is told of a call that something is to overtake."""
+        self.takes: Callable[[Request], object] = lambda _: None
+        """Is told of each call that arrives."""
         self.is_over = False
         self.is_down = False
         self.slow_ms = 0
         """By how much each way takes longer, at the most."""
         self.struck: Struck = Struck()
 
-    def ask(self, link: Link, op: str, arguments: tuple[Any, ...], act: Act) -> asyncio.Future[Any]:
+    def ask(self, link: Link, request: Request, act: Act) -> asyncio.Future[Any]:
         """Send a call. Its answer is the store's, or StoreUnavailableError."""
         answer: asyncio.Future[Any] = self._loop.create_future()
         if self.is_over:
             answer.set_exception(StoreUnavailableError(URL, "the simulation is over"))
             return answer
-        trap = traps.popleft() if (traps := link.traps.get(op)) else None
+        trap = traps.popleft() if (traps := link.traps.get(request.op)) else None
         times_out_at = self._loop.now_ms + link.call_ms
         link.in_flight += 1
         answer.add_done_callback(partial(_landed, link), context=self.outside)
-        self._send(Call(link, op, arguments, act, answer, times_out_at, trap))
+        self._send(Call(link, request, act, answer, times_out_at, trap))
         return answer
 
     def tell(self, topic: str, link: Link | None) -> None:
@@ -132,7 +134,8 @@ class Network:
             self._take(call)
 
     def _take(self, call: Call) -> tuple[Any, BaseException | None]:
-        self._mirror.request = Request(call.op, call.link.who, call.arguments)
+        self._mirror.request = call.request
+        self.takes(call.request)
         try:
             answer, error = run_now(call.act()), None
         except Exception as raised:  # noqa: BLE001 - it is the caller's

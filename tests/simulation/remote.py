@@ -10,6 +10,7 @@ from cronfleet.model import SessionId
 from cronfleet.store import Hints, Renewal, Renewer, Store
 from tests.simulation.fibres import wait_for
 from tests.simulation.links import Link
+from tests.simulation.mirror import Request
 from tests.simulation.network import URL, Network
 
 
@@ -34,9 +35,8 @@ class _RemoteStore:
         act = getattr(self._store, op)
 
         async def ask(*arguments: Any, **named: Any) -> Any:
-            return await self._network.ask(
-                self._link, op, arguments, partial(act, *arguments, **named)
-            )
+            request = Request(op, self._link.who, arguments, named)
+            return await self._network.ask(self._link, request, partial(act, *arguments, **named))
 
         setattr(self, op, ask)
         return ask
@@ -64,7 +64,9 @@ class _RemoteRenewer:
         async def act() -> Renewal | None:
             return self._renewer.renew(session)
 
-        return wait_for(self._network.ask(self._link, "renew", (session,), act))
+        return wait_for(
+            self._network.ask(self._link, Request("renew", self._link.who, (session,)), act)
+        )
 
     def close(self) -> None:
         """Its last request may be under way."""
