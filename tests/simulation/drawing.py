@@ -32,7 +32,7 @@ LEAPS = (300, 4_000, 6_000, 11_000, 30_000, 90_000, 3_600_000)
 PERIODS = (10_000, 15_000, 20_000, 30_000, 60_000, 120_000, 300_000)
 MINUTES = (1, 2, 5)
 JOBS = 8
-MOST_FAULTS = 30
+MOST_FAULTS = 40
 CHAINED = 0.3
 """How often another fault follows one, within a TTL."""
 
@@ -78,7 +78,7 @@ def _job(chance: Random, name: str) -> Job:
         name=name,
         period=period,
         phase=chance.randrange(period),
-        on_lost=chance.choice(("abandon", "abandon", "rerun")),
+        on_lost=chance.choice(("abandon", "rerun")),
         overlap=overlap,
         max_active=1 if overlap == "allow" else chance.choice((1, 1, 1, 2, 3)),
         misfire=chance.choice(misfires),
@@ -90,7 +90,7 @@ def _job(chance: Random, name: str) -> Job:
         jitter=chance.choice((0, 0, 3_000)),
         shards=chance.choice((1, 1, 1, 1, 3)),
         plain=plain,
-        takes=chance.choice((0, 500, period // 2, 2 * period)),
+        takes=chance.choice((0, 500, 20_000, period // 2, 2 * period)),
         fails=chance.choice((0.0, 0.1, 0.5)),
         stubborn=chance.random() < 0.1,
     )
@@ -120,7 +120,7 @@ def _faults(fleet: Fleet, jobs: tuple[Job, ...], chance: Random) -> Iterator[Fau
     kinds = [kind for kind in KINDS if chance.random() < 0.5]
     draw = _Draw(fleet, names, chance)
     for kind in kinds:
-        for _ in range(chance.choice((1, 3, 10, MOST_FAULTS))):
+        for _ in range(chance.choice((2, 5, 15, MOST_FAULTS))):
             fault = draw.fault(kind, chance.randrange(1_000, fleet.faulty))
             yield fault
             if chance.random() < CHAINED:  # Misfortunes do not come singly.
@@ -147,7 +147,7 @@ class _Draw:
     def _span(self) -> int:
         """Around what makes a difference: a third of a TTL, a TTL, much more."""
         ttl = self.fleet.ttl
-        return self.chance.choice((ttl // 10, ttl // 3, ttl, ttl + ttl // 5, 3 * ttl))
+        return self.chance.choice((ttl // 3, ttl, ttl * 3 // 2, 2 * ttl, 4 * ttl))
 
     def _calamity(self) -> tuple[str, int]:
         return "", self._span()
@@ -182,6 +182,10 @@ class _Draw:
         when = self.chance.choice(("before", "applied", "answered"))
         return f"{self._operation()}:{when}", self._rest()[1]
 
+    def _freeze_at(self) -> tuple[str, int]:
+        when = self.chance.choice(("before", "applied", "answered"))
+        return f"{self._operation()}:{when}", self._span()
+
     def _zombie(self) -> tuple[str, int]:
         late = self.chance.choice((0.3, 0.9, 1.0, 1.05, 1.1, 1.2, 1.5))
         return self._operation(), int(self.fleet.ttl * late)
@@ -202,6 +206,7 @@ _DRAWN: dict[str, Callable[[_Draw], tuple[str, int]]] = {
     "slow": _Draw._slow,
     "step": _Draw._step,
     "kill-at": _Draw._kill_at,
+    "freeze-at": _Draw._freeze_at,
     "zombie": _Draw._zombie,
     "race": _Draw._race,
     "duplicate": _Draw._duplicate,

@@ -22,6 +22,7 @@ TRAPS = (
     "drop-answer",
     "drop-request",
     "duplicate",
+    "freeze-at",
     "kill-at",
     "race",
     "zombie",
@@ -94,9 +95,8 @@ class Director:
         self.stop(fault)
 
     def freeze(self, fault: Fault) -> None:
-        if process := self._alive(fault):
-            process.freeze()
-            self._world.later(fault.ms, process.go_on)
+        if self._alive(fault):
+            self._world.freeze(fault.who, fault.ms)
 
     def suspend(self, fault: Fault) -> None:
         """Its machine stands still with its clocks, and does not know."""

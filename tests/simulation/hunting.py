@@ -31,7 +31,7 @@ def killed(mutant: Mutant, seeds: Iterable[int], store: str = "memory") -> Kill 
 
 def hunt(seeds: Iterable[int], only: str, say: Callable[[str], object]) -> int:
     """The table of all whose name holds `only`; 1 if one of them lives."""
-    wanted = [mutant for mutant in MUTANTS if only in mutant.name]
+    wanted = [each for each in MUTANTS if only in each.name]
     alive = 0
     for mutant in wanted:
         began = time.monotonic()

@@ -19,7 +19,7 @@ def _no_traps() -> defaultdict[str, deque[Fault]]:
     return defaultdict(deque)
 
 
-def _survive(_down_ms: int) -> None: ...
+def _nothing_befalls(_kind: str, _ms: int) -> None: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -30,8 +30,8 @@ class Link:
     chance: Random
     call_ms: int
     """How long a call may take."""
-    die: Callable[[int], object] = _survive
-    """Kill the instance, and start it again after so long."""
+    befall: Callable[[str, int], object] = _nothing_befalls
+    """`kill` the instance and start it again after so long, or `freeze` it."""
     traps: defaultdict[str, deque[Fault]] = field(default_factory=_no_traps)
     """Each strikes one call of its operation."""
     cut: str = ""
@@ -58,9 +58,12 @@ class Call:
     def is_trapped(self, *kinds: str) -> bool:
         return self.trap is not None and self.trap.kind in kinds
 
-    def dies(self, when: str) -> bool:
-        """Whether its instance is killed then."""
-        return self.trap is not None and self.is_trapped("kill-at") and self._when == when
+    def is_fatal(self, when: str) -> bool:
+        """Whether something befalls its instance then; if so, it does now."""
+        if not self.is_trapped("kill-at", "freeze-at") or self._when != when:
+            return False
+        self.link.befall("kill" if self.is_trapped("kill-at") else "freeze", self.late_ms)
+        return self.is_trapped("kill-at")
 
     @property
     def late_ms(self) -> int:

@@ -7,122 +7,130 @@ fire time: nothing could tell the difference.
 
 from __future__ import annotations
 
-from tests.simulation.planting import Mutant
+from tests.simulation.planting import Mutant, Piece, mutant
 
 STEPS = "cronfleet.stores.steps"
 ENGINE = "cronfleet.engine"
 
-MUTANTS = (
-    Mutant(
+MUTANTS: tuple[Mutant, ...] = (
+    mutant(
         "a claim does not look at the generation",
         f"{STEPS}.claims",
         "        and job.generation == item.generation\n",
         "",
     ),
-    Mutant(
+    mutant(
         "a claim leaves the watermark where it was",
         f"{STEPS}.claims",
         "watermark=settled, since=since)",
         "since=since)",
     ),
-    Mutant(
+    mutant(
         "a claim is granted to a session that has expired",
         f"{STEPS}.claims",
         "if session is None or session.is_expired(records.now):",
         "if session is None:",
     ),
-    Mutant(
+    mutant(
         "a claim does not look whether its tick is due",
         f"{STEPS}.claims",
         "max(job.expected.due, settled) > records.now",
         "settled > records.now",
     ),
-    Mutant(
+    mutant(
         "a start is granted to a session that has expired",
         f"{STEPS}.runs",
         "if mine is None or mine.is_expired(records.now):",
         "if mine is None:",
     ),
-    Mutant(
+    mutant(
         "a completion needs no token",
         f"{STEPS}.runs",
         "if run is None or run.token != said.token:",
         "if run is None:",
     ),
-    Mutant(
+    mutant(
         "a release needs no token",
         f"{STEPS}.runs",
         "run.token == claim.token and run.state",
         "run.state",
     ),
-    Mutant(
+    mutant(
         "an abandoned run runs again when it is lost",
         f"{STEPS}.runs",
         "if run.on_lost is OnLost.ABANDON or not _may_run_again(records, run):",
         "if not _may_run_again(records, run):",
     ),
-    Mutant(
+    mutant(
         "a run that has ended makes no room",
         f"{STEPS}.runs",
         "promote(records, replace(job, active=job.active - 1))",
         "promote(records, job)",
     ),
-    Mutant(
+    mutant(
         "a session is closed whatever its counter is",
         f"{STEPS}.sessions",
         "dead.counter != counter or ",
         "",
     ),
-    Mutant(
+    mutant(
         "a token follows the clock alone",
         f"{STEPS}.records",
         "max(last + 1, now * TOKENS_PER_MS)",
         "now * TOKENS_PER_MS",
     ),
-    Mutant(
+    mutant(
         "an edit moves a job's ticks back",
         f"{STEPS}.jobs",
         "if expected and expected.fire_time <= job.watermark:",
         "if False:",
     ),
-    Mutant(
+    mutant(
         "late ticks leave no gap",
         "cronfleet.policy",
         "    if fire_time == expected:\n        return None\n    previous",
         "    return None\n    previous",
     ),
-    Mutant(
+    mutant(
         "a session is believed dead after half a TTL",
         f"{ENGINE}.watch",
         "now - sight.since >= sight.ttl_ms",
         "2 * (now - sight.since) >= sight.ttl_ms",
     ),
     Mutant(
-        "a deadline counts from the answer",
-        f"{ENGINE}.renewal",
-        "self._lease = Lease(session, self._deadline(sent_at))\n        self._in_loop",
-        "self._lease = Lease(session, self._deadline(received_at))\n        self._in_loop",
+        "a deadline counts from the answer, without a margin",
+        (
+            Piece(
+                f"{ENGINE}.renewal",
+                "self._lease = Lease(session, self._deadline(sent_at))\n        self._in_loop",
+                "self._lease = Lease(session, self._deadline(received_at))\n        self._in_loop",
+            ),
+            Piece(f"{ENGINE}.times", "return self.ttl_ms // 10", "return 0"),
+        ),
     ),
     Mutant(
-        "no second look at the deadline when a start was granted",
-        f"{ENGINE}.writes",
-        "self._session.holds(session) and not self._session.is_reset",
-        "True",
+        "no look at the deadline after a start was granted",
+        (
+            Piece(
+                f"{ENGINE}.writes",
+                "self._session.holds(session) and not self._session.is_reset",
+                "True",
+            ),
+            Piece(
+                f"{ENGINE}.calls",
+                "    if not may_enter():\n        return NotEnteredError()\n    me = os.getpid()\n"
+                "    try:\n        await",
+                "    me = os.getpid()\n    try:\n        await",
+            ),
+        ),
     ),
-    Mutant(
+    mutant(
         "handlers that may run again are not cancelled before the deadline",
         f"{ENGINE}.session",
         "            self._fate.session_ends_soon(self._id)\n",
         "",
     ),
-    Mutant(
-        "the instance's own clock says what is due",
-        f"{ENGINE}.instance",
-        "self._chooser.choose(seen, free)",
-        "self._chooser.choose(type(seen)(self._clock.wall_ms(), seen.due, seen.soon, "
-        "seen.pending, seen.next_due), free)",
-    ),
-    Mutant(
+    mutant(
         "nobody asks what an unanswered claim has granted",
         f"{ENGINE}.reconciling",
         "        if now < max(due, self._calls_land_by):\n            return\n",

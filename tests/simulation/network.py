@@ -77,9 +77,7 @@ class Network:
     # --- on the way there
 
     def _send(self, call: Call) -> None:
-        if call.dies("before"):
-            self.strike("kill-at", call.op)
-            call.link.die(call.late_ms)
+        if call.is_fatal("before"):
             return
         if self._is_lost(call, "drop-request", "requests"):
             self._give_up(call)
@@ -97,7 +95,7 @@ class Network:
         assert call.trap
         self.strike(call.trap.kind, call.op)
         if call.is_trapped("zombie"):
-            call.link.die(0)
+            call.link.befall("kill", 0)
         if call.is_trapped("race"):
             self.race(call)
         return call.late_ms
@@ -120,11 +118,9 @@ class Network:
             self.later(self._hop(call.link), self._deliver, call, None, refused)
             return
         answer, error = self._take(call)
-        if call.is_trapped("kill-at"):
-            self.strike("kill-at", call.op)
-        if call.dies("applied"):
-            call.link.die(call.late_ms)
-        elif self._is_lost(call, "drop-answer", "answers"):
+        if call.is_fatal("applied"):
+            return
+        if self._is_lost(call, "drop-answer", "answers"):
             self._give_up(call)
         else:
             self._answer(call, answer, error)
@@ -159,8 +155,7 @@ class Network:
             call.answer.set_result(answer)
         else:
             call.answer.set_exception(error)
-        if call.dies("answered"):
-            call.link.die(call.late_ms)
+        call.is_fatal("answered")
 
     def _give_up_if_late(self, call: Call, wait_ms: int) -> None:
         if self._loop.now_ms + wait_ms > call.times_out_at:

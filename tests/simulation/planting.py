@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import CodeType, FunctionType, ModuleType
 
 
 @dataclass(frozen=True, slots=True)
-class Mutant:
-    """A fault: in this module `good` is replaced by `bad`."""
+class Piece:
+    """In this module `good` is replaced by `bad`."""
 
-    name: str
     module: str
     good: str
     bad: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A fault, mostly of one piece; of more where one check stands behind another."""
+
+    name: str
+    pieces: tuple[Piece, ...]
+
+
+def mutant(name: str, module: str, good: str, bad: str) -> Mutant:
+    """A fault of one piece."""
+    return Mutant(name, (Piece(module, good, bad),))
 
 
 @contextmanager
@@ -26,29 +38,33 @@ def planted(mutant: Mutant) -> Generator[None]:
 
     Raises LookupError when the text does not hold the piece exactly once.
     """
-    module = importlib.import_module(mutant.module)
-    before = {function: function.__code__ for function in _functions(module, module)}
-    changed = dict(_changed(module, _mutated(module, mutant)))
-    for function, code in changed.items():
-        function.__code__ = code
+    changed = {function: code for piece in mutant.pieces for function, code in _changed(piece)}
+    before = {function: function.__code__ for function in changed}
+    _put(changed)
     try:
         yield
     finally:
-        for function in changed:
-            function.__code__ = before[function]
+        _put(before)
 
 
-def _mutated(module: ModuleType, mutant: Mutant) -> ModuleType:
+def _put(codes: Mapping[FunctionType, CodeType]) -> None:
+    for function, code in codes.items():
+        function.__code__ = code
+
+
+def _mutated(module: ModuleType, piece: Piece) -> ModuleType:
     text = inspect.getsource(module)
-    if text.count(mutant.good) != 1:
-        raise LookupError(f"{mutant.name}: {mutant.module} does not hold it once: {mutant.good!r}")
+    if text.count(piece.good) != 1:
+        raise LookupError(f"{piece.module} does not hold it once: {piece.good!r}")
     twin = ModuleType(module.__name__)
     twin.__dict__.update({"__file__": module.__file__, "__package__": module.__package__})
-    exec(compile(text.replace(mutant.good, mutant.bad), str(module.__file__), "exec"), vars(twin))
+    exec(compile(text.replace(piece.good, piece.bad), str(module.__file__), "exec"), vars(twin))
     return twin
 
 
-def _changed(module: ModuleType, twin: ModuleType) -> Iterator[tuple[FunctionType, CodeType]]:
+def _changed(piece: Piece) -> Iterator[tuple[FunctionType, CodeType]]:
+    module = importlib.import_module(piece.module)
+    twin = _mutated(module, piece)
     by_name = {each.__qualname__: each.__code__ for each in _functions(twin, twin)}
     for function in _functions(module, module):
         code = by_name.get(function.__qualname__)

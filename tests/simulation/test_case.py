@@ -6,11 +6,11 @@ import pytest
 
 from tests.simulation.case import Case, Fleet, Job, parse
 from tests.simulation.drawing import drawn
-from tests.simulation.planting import Mutant, planted
+from tests.simulation.planting import mutant, planted
 from tests.simulation.running import run
 from tests.simulation.shrinking import fewer, shrunk
 
-FORGETFUL = Mutant(
+FORGETFUL = mutant(
     "a run that has ended makes no room",
     "cronfleet.stores.steps.runs",
     "promote(records, replace(job, active=job.active - 1))",

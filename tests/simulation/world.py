@@ -97,7 +97,7 @@ class World:
             return
         self._starts += 1
         chance = Random(f"{self.case.fleet.seed} {who} {self._starts}")
-        link = Link(who, chance, self.case.fleet.ttl // 4, partial(self.kill, who))
+        link = Link(who, chance, self.case.fleet.ttl // 4, partial(self._befall, who))
         process = Process(self._site, link, self.host.store_for(link), self._rates[who], chance)
         self.processes[who] = process
         self.story.tell(f"{who} starts")
@@ -113,6 +113,18 @@ class World:
             process.kill()
             self.story.tell(f"{who} is killed")
             self.later(down_ms, self.start, who)
+
+    def freeze(self, who: str, span_ms: int) -> None:
+        process = self.processes[who]
+        process.freeze()
+        self.later(span_ms, process.go_on)
+
+    def _befall(self, who: str, kind: str, ms: int) -> None:
+        self.network.strike(f"{kind}-at", "call")
+        if kind == "kill":
+            self.kill(who, ms)
+        elif not self.processes[who].is_over:
+            self.freeze(who, ms)
 
     def jobs_of(self, who: str) -> list[Job]:
         edition = self.editions.get(who, 0)
