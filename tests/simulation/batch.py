@@ -84,7 +84,7 @@ def run_all(
         return
     context = multiprocessing.get_context("spawn")
     with context.Pool(processes, maxtasksperchild=SEEDS_A_PROCESS) as pool:
-        for batch in _batches(wanted, 4 * processes):
+        for batch in _batches(wanted, 16 * processes):
             yield from pool.starmap(run_seed, batch, chunksize=1)
 
 

@@ -120,7 +120,8 @@ def _faults(fleet: Fleet, jobs: tuple[Job, ...], chance: Random) -> Iterator[Fau
     kinds = [kind for kind in KINDS if chance.random() < 0.5]
     draw = _Draw(fleet, names, chance)
     for kind in kinds:
-        for _ in range(chance.choice((2, 5, 15, MOST_FAULTS))):
+        most = 2 if kind == "empty" else MOST_FAULTS
+        for _ in range(min(most, chance.choice((2, 5, 15, MOST_FAULTS)))):
             fault = draw.fault(kind, chance.randrange(1_000, fleet.faulty))
             yield fault
             if chance.random() < CHAINED:  # Misfortunes do not come singly.

@@ -40,25 +40,22 @@ class Effects:
         self.count = 0
 
     def enter(
-        self,
-        context: RunContext,
-        who: str,
-        job: Job,
-        is_excused: Callable[[], bool],
-        *,
-        has_slept: bool,
-    ) -> tuple[Effect, list[tuple[str, str]]]:
-        """A handler is entered; answers the rules that this breaks, and how."""
-        run = RunId.parse(context.run_id)
-        cannot_be_stopped = job.stubborn or job.plain
+        self, context: RunContext, who: str, job: Job, is_excused: Callable[[], bool]
+    ) -> Effect:
+        """A handler is entered."""
         effect = Effect(
-            run, who, context.token, context.attempt, self._now_ms(), is_excused, cannot_be_stopped
+            RunId.parse(context.run_id),
+            who,
+            context.token,
+            context.attempt,
+            self._now_ms(),
+            is_excused,
+            cannot_be_stopped=job.stubborn or job.plain,
         )
-        broken = [*self._broken(effect, job, has_slept=has_slept)]
-        self._of[run].append(effect)
+        self._of[effect.run].append(effect)
         self._by_token[context.token] = effect
         self.count += 1
-        return effect, broken
+        return effect
 
     def end(self, effect: Effect, how: str) -> None:
         effect.ended, effect.how = self._now_ms(), how
@@ -66,23 +63,34 @@ class Effects:
     def of(self, token: int) -> Effect | None:
         return self._by_token.get(token)
 
-    def _broken(self, effect: Effect, job: Job, *, has_slept: bool) -> Iterator[tuple[str, str]]:
-        before = self._of[effect.run]
+    def broken(
+        self, effect: Effect, *, began_ms: int, has_slept: bool
+    ) -> Iterator[tuple[str, str]]:
+        """The rules that it breaks to enter it now, and how."""
+        emptied_at = self._mirror.emptied_at
         stored = self._mirror.runs.get(effect.run)
+        before = self._of[effect.run][:-1]
         told = f"{effect.run} attempt {effect.attempt} on {effect.who}, after {before}"
-        if any(each.token == effect.token for each in before):
-            yield "a_token_enters_its_handler_once", told
-        if any(each.token > effect.token for each in before):
-            yield "a_handler_is_never_entered_after_a_newer_one", told
         is_started = stored and (stored.state, stored.token) == (RunState.STARTED, effect.token)
-        if not is_started and not has_slept:
+        is_of_a_store_that_is_no_more = stored is None and emptied_at is not None
+        if not is_started and not has_slept and not is_of_a_store_that_is_no_more:
             yield "a_handler_is_entered_only_while_it_is_started", f"{told}: {stored}"
         if stored and stored.on_lost is OnLost.ABANDON:
             effect.may_run_again = False
-            if any(each.attempt >= effect.attempt for each in before):
-                yield "a_tick_is_started_at_most_once", told
         if any(_still_runs(each) for each in before):
             yield "an_attempt_begins_when_the_one_before_it_has_ended", told
+        # Who comes to an emptied store for the first time knows nothing of the one before it.
+        if emptied_at is None or began_ms < emptied_at:
+            yield from _again(effect, before, told)
+
+
+def _again(effect: Effect, before: list[Effect], told: str) -> Iterator[tuple[str, str]]:
+    if any(each.token == effect.token for each in before):
+        yield "a_token_enters_its_handler_once", told
+    if any(each.token > effect.token for each in before):
+        yield "a_handler_is_never_entered_after_a_newer_one", told
+    if not effect.may_run_again and any(each.attempt >= effect.attempt for each in before):
+        yield "a_tick_is_started_at_most_once", told
 
 
 def _still_runs(earlier: Effect) -> bool:

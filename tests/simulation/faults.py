@@ -52,7 +52,10 @@ class Director:
             process.go_on()
         for who in self._world.names:
             self._world.start(who)
-        self._order(self._resume_all())
+        if self._world.mirror.emptied_at is not None:
+            self._adopt()
+        for name in sorted({job.name for job in self._world.case.jobs}):
+            self._order(self._operator.resume(name, who="operator"))
 
     def _strike(self, fault: Fault) -> None:
         if self._is_over:
@@ -130,6 +133,15 @@ class Director:
         self._network.strike(fault.kind, "back" if fault.ms < 0 else "forward")
         self._world.clock.leapt_ms += fault.ms
 
+    def empty(self, fault: Fault) -> None:
+        """The store has lost everything; after a while a person says that it is to be gone on with."""
+        if self._world.host.empty():
+            self._network.strike(fault.kind, "any")
+            self._world.later(fault.ms, self._adopt)
+
+    def _adopt(self) -> None:
+        self._order(self._operator.store_adopt(who="operator"))
+
     # --- orders
 
     def order(self, fault: Fault) -> None:
@@ -161,10 +173,6 @@ class Director:
         self._orders.add(task)
         task.add_done_callback(self._orders.discard, context=self._network.outside)
 
-    async def _resume_all(self) -> None:
-        for name in sorted({job.name for job in self._world.case.jobs}):
-            await self._operator.resume(name, who="operator")
-
 
 _KINDS = {
     "kill": Director.kill,
@@ -177,6 +185,7 @@ _KINDS = {
     "slow": Director.slow,
     "down": Director.down,
     "step": Director.step,
+    "empty": Director.empty,
     "order": Director.order,
 }
 KINDS: tuple[str, ...] = (*_KINDS, *TRAPS)

@@ -21,6 +21,7 @@ class Instance(Protocol):
     """The process that a handler is at work in."""
 
     clock: ProcessClock
+    began_ms: int
     stood_still: int
 
     @property
@@ -44,7 +45,8 @@ def handler_of(job: Job, process: Instance, effects: Effects, broken: Broken) ->
             return process.is_dead or process.stood_still > stood_still
 
         has_slept = process.clock.slept_ms > 0
-        effect, found = effects.enter(run, process.who, job, is_excused, has_slept=has_slept)
+        effect = effects.enter(run, process.who, job, is_excused)
+        found = effects.broken(effect, began_ms=process.began_ms, has_slept=has_slept)
         for rule, how in found:
             broken(rule, how)
         return effect

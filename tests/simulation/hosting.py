@@ -50,6 +50,14 @@ class Host:
         self._ending.callback(store.close_file)
         return store
 
+    def empty(self) -> bool:
+        """Lose all that is stored. Answers whether it can: a file does not."""
+        if self._file is not None:
+            return False
+        self._memory.lose_all(self._clock)
+        self._mirror.lose_all()
+        return True
+
     def _new_file(self) -> Path:
         folder = tempfile.TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else None)
         return Path(self._ending.enter_context(folder)) / "store.db"

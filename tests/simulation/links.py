@@ -58,12 +58,9 @@ class Call:
     def is_trapped(self, *kinds: str) -> bool:
         return self.trap is not None and self.trap.kind in kinds
 
-    def is_fatal(self, when: str) -> bool:
-        """Whether something befalls its instance then; if so, it does now."""
-        if not self.is_trapped("kill-at", "freeze-at") or self._when != when:
-            return False
-        self.link.befall("kill" if self.is_trapped("kill-at") else "freeze", self.late_ms)
-        return self.is_trapped("kill-at")
+    def is_struck(self, when: str) -> bool:
+        """Whether something befalls its instance then."""
+        return self.is_trapped("kill-at", "freeze-at") and self._when == when
 
     @property
     def late_ms(self) -> int:

@@ -60,6 +60,16 @@ class Mirror:
     ) -> None:
         self._judge = judge
         self.true_ms: Callable[[], Instant] = true_ms
+        self.emptied_at: Instant | None = None
+        """In true time."""
+        self._begin_anew()
+
+    def lose_all(self) -> None:
+        """The store was emptied."""
+        self.emptied_at = self.true_ms() if self.emptied_at is None else self.emptied_at
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
         self._step = Step(0, Request("", ""))
         self.request: Request = Request("", "")
         self.runs: dict[RunId, RunRecord] = {}

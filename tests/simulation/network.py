@@ -77,7 +77,7 @@ class Network:
     # --- on the way there
 
     def _send(self, call: Call) -> None:
-        if call.is_fatal("before"):
+        if self._is_fatal(call, "before"):
             return
         if self._is_lost(call, "drop-request", "requests"):
             self._give_up(call)
@@ -100,6 +100,15 @@ class Network:
             self.race(call)
         return call.late_ms
 
+    def _is_fatal(self, call: Call, when: str) -> bool:
+        """Whether its instance dies then; it may also be frozen."""
+        if not call.is_struck(when):
+            return False
+        kind = "kill-at" if call.is_trapped("kill-at") else "freeze-at"
+        self.strike(kind, f"{call.op} {when}")
+        call.link.befall(kind.partition("-")[0], call.late_ms)
+        return kind == "kill-at"
+
     def _is_lost(self, call: Call, kind: str, way: str) -> bool:
         if call.is_trapped(kind):
             self.strike(kind, call.op)
@@ -118,7 +127,7 @@ class Network:
             self.later(self._hop(call.link), self._deliver, call, None, refused)
             return
         answer, error = self._take(call)
-        if call.is_fatal("applied"):
+        if self._is_fatal(call, "applied"):
             return
         if self._is_lost(call, "drop-answer", "answers"):
             self._give_up(call)
@@ -155,7 +164,7 @@ class Network:
             call.answer.set_result(answer)
         else:
             call.answer.set_exception(error)
-        call.is_fatal("answered")
+        self._is_fatal(call, "answered")
 
     def _give_up_if_late(self, call: Call, wait_ms: int) -> None:
         if self._loop.now_ms + wait_ms > call.times_out_at:

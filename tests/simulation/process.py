@@ -59,6 +59,7 @@ class Process:
             session_ttl=span(site.fleet.ttl),
             drain_timeout=span(site.fleet.drain),
         )
+        self.began_ms: int = site.loop.now_ms
         self.stood_still = 0
         """How often it was frozen, blocked or asleep."""
 

@@ -90,6 +90,11 @@ class WatchedMemory(MemoryStore):
         self._watcher = watcher
         self._watched = cast("Records", WatchedRecords(self._records, watcher))
 
+    def lose_all(self, clock: Clock) -> None:
+        """As after a restart with nothing on disk: it is another store now."""
+        self._records = MemoryStore(clock)._records
+        self._watched = cast("Records", WatchedRecords(self._records, self._watcher))
+
     def step(self, step: Callable[[Records], Answer]) -> Answer:
         self._records.read_clock()
         self._watcher.begin(self._records.now)

@@ -120,7 +120,6 @@ class World:
         self.later(span_ms, process.go_on)
 
     def _befall(self, who: str, kind: str, ms: int) -> None:
-        self.network.strike(f"{kind}-at", "call")
         if kind == "kill":
             self.kill(who, ms)
         elif not self.processes[who].is_over:
