@@ -227,6 +227,7 @@ def test(arguments: list[str]) -> int:
     others = [f"--ignore={path}" for path in (*OF_PURE, *BESIDE, "tests/browser")]
     pure = ",".join(f"src/cronfleet/{name}" for name in PURE)
     gate = (BIN / "coverage", "report", f"--include={pure}", "--fail-under=100")
+    os.environ.setdefault("CRONFLEET_TEST_SEEDS_S", "60")
     with contextlib.ExitStack() as running:
         beside = [running.enter_context(Beside(*pytest, folder)) for folder in BESIDE]
         passed = [
@@ -310,6 +311,12 @@ def models(arguments: list[str]) -> int:
     return become(INTERPRETER, "models/run.py", *arguments)
 
 
+def simulate(arguments: list[str]) -> int:
+    """Live through simulated faults: --seed N, --seeds A:B --minutes M, --faults FILE, --mutants."""
+    prepare("dev")
+    return become(BIN / "python", "-m", "tests.simulation", *arguments)
+
+
 def lock(arguments: list[str]) -> int:
     """Write requirements/ anew from pyproject.toml (needs uv; takes --upgrade)."""
     uv = shutil.which("uv") or sys.exit("dev.py lock needs uv")
@@ -330,6 +337,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "check": check,
     "bench": bench,
     "models": models,
+    "simulate": simulate,
     "lock": lock,
 }
 
@@ -337,7 +345,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
 def main(arguments: list[str]) -> int:
     command = COMMANDS.get(arguments[0]) if arguments else None
     if command is None:
-        lines = [f"  {name:6} {command.__doc__}" for name, command in COMMANDS.items()]
+        lines = [f"  {name:8} {command.__doc__}" for name, command in COMMANDS.items()]
         say("usage: python3 dev.py COMMAND [ARGUMENTS]\n" + "\n".join(lines))
         return 0 if arguments[:1] in (["help"], ["-h"], ["--help"]) else 2
     try:

@@ -20,6 +20,7 @@ class Succession:
     def __init__(self) -> None:
         self._acquaintance = Acquaintance()
         self._reading = Reading(0, 0, 0)
+        self._greatest: Instant = 0
         self.trouble: str = ""
         """Why nothing may be claimed; empty when the store is the right one."""
         self.floor: Instant = 0
@@ -32,6 +33,10 @@ class Succession:
         """What the store said last, while it was the one that is known."""
         return self._acquaintance.known
 
+    def saw(self, now: Instant) -> None:
+        """The store's time, while it was the one that is known: its clock may be set back later."""
+        self._greatest = max(self._greatest, now)
+
     def recognise(self, info: StoreInfo, reading: Reading, forgot_ms: int = 0) -> Recognised:
         """Compare a store that was read so with the one that is known; see `Acquaintance.meet`."""
         known, self._reading = self._reading, reading
@@ -40,7 +45,8 @@ class Succession:
             self._go_on(met)
             return met
         self._reading = known  # Its time goes on by the boot clock, whatever the other says.
-        self.floor = max(self.floor, known.store + reading.received_at - known.received_at)
+        now = known.store + reading.received_at - known.received_at
+        self.floor = max(self.floor, self._greatest, now)
         if isinstance(met, Reset):
             self._stop(met)
         else:

@@ -96,6 +96,24 @@ async def test_an_emptied_store_whose_clock_is_behind_runs_no_tick_again(rig: Ri
     assert_nothing_ran_twice(rig)
 
 
+async def test_a_store_that_is_emptied_when_its_clock_was_set_back_runs_no_tick_again(
+    rig: Rig,
+) -> None:
+    async with rig.at_work(job(rig.handlers.quick)) as instance:
+        await asyncio.sleep(600)
+        rig.clock.leap(-300_000)
+        await asyncio.sleep(2 * TTL_S)  # The instance has come to know the clock as it is now.
+        rig.store.empty()
+        await stopped(rig, instance)
+        before = len(rig.handlers.entered)
+        await adopted_by_hand(rig)
+        await asyncio.sleep(200)
+        assert len(rig.handlers.entered) == before
+        await asyncio.sleep(220)
+    assert len(rig.handlers.entered) > before
+    assert_nothing_ran_twice(rig)
+
+
 async def test_with_continue_an_instance_adopts_an_emptied_store_itself_and_says_so(
     rig: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,0 +1,109 @@
+"""`python3 dev.py simulate`: one seed or many, a fault script again, the mutants."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import time
+from pathlib import Path
+
+from tests.simulation.batch import Totals, cores, run_all
+from tests.simulation.case import Case, parse
+from tests.simulation.drawing import drawn
+from tests.simulation.hunting import hunt
+from tests.simulation.running import run
+from tests.simulation.shrinking import shrunk
+from tests.simulation.verdict import Verdict
+
+LAST_LINES = 60
+
+
+def main(arguments: list[str]) -> int:
+    options = _parser().parse_args(arguments)
+    logging.disable(logging.CRITICAL)
+    if options.mutants:
+        return hunt(options.seeds or range(200), options.only, say)
+    if options.seeds is not None:
+        return _run_many(options)
+    text = options.faults.read_text("utf-8") if options.faults else ""
+    case = parse(text) if text else drawn(options.seed, options.store)
+    return _run_one(case, shrinks=not options.whole)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="dev.py simulate", description=__doc__)
+    parser.add_argument("--seed", type=int, default=0, help="one seed")
+    parser.add_argument("--faults", type=Path, help="a fault script in the place of a seed's own")
+    parser.add_argument("--seeds", type=_range, metavar="A:B", help="the seeds from A to below B")
+    parser.add_argument("--minutes", type=float, help="begin no seed later than that")
+    parser.add_argument("--store", choices=("memory", "sqlite"), help="not the one that is drawn")
+    parser.add_argument("--processes", type=int, default=cores())
+    parser.add_argument("--whole", action="store_true", help="do not shrink what fails")
+    parser.add_argument("--mutants", action="store_true", help="plant faults, and find them")
+    parser.add_argument("--only", default="", help="mutants whose name holds this")
+    return parser
+
+
+def _range(text: str) -> range:
+    first, _, last = text.partition(":")
+    return range(int(first), int(last))
+
+
+def _run_many(options: argparse.Namespace) -> int:
+    totals, began = Totals(), time.monotonic()
+    verdicts = run_all(
+        options.seeds, options.store, processes=options.processes, minutes=options.minutes
+    )
+    for verdict in verdicts:
+        totals.add(verdict)
+        if verdict.violation:
+            say(f"seed {verdict.seed}: {verdict.violation.rule}: {verdict.violation.how}")
+            say(f"  python3 dev.py simulate --seed {verdict.seed}{_store(options.store)}")
+    for line in totals.lines(time.monotonic() - began):
+        say(line)
+    return 1 if totals.failed else 0
+
+
+def _run_one(case: Case, *, shrinks: bool) -> int:
+    verdict = run(case, keeps=True)
+    if verdict.violation is None:
+        say(f"seed {case.fleet.seed}: all rules hold, history {verdict.digest}")
+        for line in _struck(verdict):
+            say(line)
+        return 0
+    if shrinks:
+        say("shrinking ...")
+        case = shrunk(case, verdict.violation.rule, _told)
+        verdict = run(case, keeps=True)
+    _report(case, verdict)
+    return 1
+
+
+def _report(case: Case, verdict: Verdict) -> None:
+    for line in verdict.lines[-LAST_LINES:]:
+        say(line)
+    say("\nThe fault script; `python3 dev.py simulate --faults FILE` lives through it again:\n")
+    say(str(case))
+    if verdict.violation:
+        say(f"\n{verdict.violation.rule}: {verdict.violation.how}")
+
+
+def _struck(verdict: Verdict) -> list[str]:
+    return [f"  {kind} {on}: {count}" for (kind, on), count in sorted(verdict.struck.items())]
+
+
+def _told(smaller: Case) -> None:
+    say(f"  {len(smaller.faults)} faults, {len(smaller.jobs)} jobs")
+
+
+def _store(store: str | None) -> str:
+    return f" --store {store}" if store else ""
+
+
+def say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - speaks to a person
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,114 @@
+"""What handlers did, by true time; and what must hold of it, whatever the store says."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from cronfleet.context import RunContext
+from cronfleet.model import OnLost, RunId, RunState
+from tests.simulation.case import Job
+from tests.simulation.mirror import Mirror, Step
+
+
+@dataclass(slots=True)
+class Effect:
+    """One entering of a handler."""
+
+    run: RunId
+    who: str
+    token: int
+    attempt: int
+    entered: int
+    is_excused: Callable[[], bool]
+    """Whether its process stood still, so that it could not hear that it must end."""
+    cannot_be_stopped: bool
+    may_run_again: bool = True
+    ended: int | None = None
+    how: str = ""
+
+
+class Effects:
+    """All of them, in their order."""
+
+    def __init__(self, mirror: Mirror, now_ms: Callable[[], int]) -> None:
+        self._mirror = mirror
+        self._now_ms = now_ms
+        self._of: defaultdict[RunId, list[Effect]] = defaultdict(list)
+        self._by_token: dict[int, Effect] = {}
+        self.count = 0
+
+    def enter(
+        self, context: RunContext, who: str, job: Job, is_excused: Callable[[], bool]
+    ) -> Effect:
+        """A handler is entered."""
+        effect = Effect(
+            RunId.parse(context.run_id),
+            who,
+            context.token,
+            context.attempt,
+            self._now_ms(),
+            is_excused,
+            cannot_be_stopped=job.stubborn or job.plain,
+        )
+        self._of[effect.run].append(effect)
+        self._by_token[context.token] = effect
+        self.count += 1
+        return effect
+
+    def end(self, effect: Effect, how: str) -> None:
+        effect.ended, effect.how = self._now_ms(), how
+
+    def of(self, token: int) -> Effect | None:
+        return self._by_token.get(token)
+
+    def broken(
+        self, effect: Effect, *, began_ms: int, has_slept: bool
+    ) -> Iterator[tuple[str, str]]:
+        """The rules that it breaks to enter it now, and how."""
+        emptied_at = self._mirror.emptied_at
+        stored = self._mirror.runs.get(effect.run)
+        before = self._of[effect.run][:-1]
+        told = f"{effect.run} attempt {effect.attempt} on {effect.who}, after {before}"
+        is_started = stored and (stored.state, stored.token) == (RunState.STARTED, effect.token)
+        is_of_a_store_that_is_no_more = stored is None and emptied_at is not None
+        if not is_started and not has_slept and not is_of_a_store_that_is_no_more:
+            yield "a_handler_is_entered_only_while_it_is_started", f"{told}: {stored}"
+        if stored and stored.on_lost is OnLost.ABANDON:
+            effect.may_run_again = False
+        if any(_still_runs(each) for each in before):
+            yield "an_attempt_begins_when_the_one_before_it_has_ended", told
+        # Who comes to an emptied store for the first time knows nothing of the one before it.
+        if emptied_at is None or began_ms < emptied_at:
+            yield from _again(effect, before, told)
+
+
+def _again(effect: Effect, before: list[Effect], told: str) -> Iterator[tuple[str, str]]:
+    if any(each.token == effect.token for each in before):
+        yield "a_token_enters_its_handler_once", told
+    if any(each.token > effect.token for each in before):
+        yield "a_handler_is_never_entered_after_a_newer_one", told
+    if not effect.may_run_again and any(each.attempt >= effect.attempt for each in before):
+        yield "a_tick_is_started_at_most_once", told
+
+
+def _still_runs(earlier: Effect) -> bool:
+    """Without an excuse: its handler takes no notice, or could not be told to end."""
+    if earlier.ended is not None or earlier.cannot_be_stopped:
+        return False
+    return not (earlier.may_run_again and earlier.is_excused())
+
+
+_ENDS = {RunState.SUCCEEDED: "succeeded", RunState.FAILED: "failed"}
+
+
+def misreported(step: Step, effects: Effects) -> Iterator[tuple[str, str]]:
+    """Outcomes that are not what the handler did."""
+    for old, new in step.runs.values():
+        if old is None or old.state is not RunState.STARTED or new.outcome is None:
+            continue
+        how = _ENDS.get(RunState(new.outcome))
+        effect = effects.of(new.token)
+        if how and new.state is not RunState.STARTED and (effect is None or effect.how != how):
+            yield "an_outcome_is_what_the_handler_did", f"{new.id}: {new.outcome}, {effect}"
