@@ -12,7 +12,7 @@ from cronfleet.chance import drawn_from
 from cronfleet.engine.renewal import renews_by
 from cronfleet.engine.threads import threads_by
 from cronfleet.errors import CronfleetError
-from cronfleet.scheduler import Scheduler, Stage
+from cronfleet.scheduler import Scheduler
 from cronfleet.store import Store
 from cronfleet.testing.simulation.loop import life_of
 from tests.simulation.case import Fleet, Job
@@ -72,7 +72,7 @@ class Process:
         stage = self._scheduler.stage
         times = replace(stage.times, poll_ms=fleet.poll, loop_alarm_ms=fleet.alarm)
         self._scheduler = self._scheduler.twin(
-            Stage(self._store, self.clock, times, stage.jobs, self.who)
+            replace(stage, clock=self.clock, times=times, label=self.who)
         )
         self.working = site.loop.create_task(self._live(), context=self._context())
         return self.working

@@ -25,6 +25,7 @@ from cronfleet.testing.samples import (
     granted,
     join,
     joined,
+    order,
     renew,
     report,
     started,
@@ -113,6 +114,17 @@ class HistoryTests(StoreTests):
             await self.run_once(store, clock, anna, outcome)
         pruned = [await store.prune("report", History(0, 0), limit=3) for _ in range(3)]
         assert pruned == [3, 1, 0]
+
+    async def test_a_tick_that_was_cancelled_before_it_had_shards_is_pruned_like_any_other(
+        self, store: Store, clock: ManualClock
+    ) -> None:
+        anna = await joined(store, "anna", report(shards=3))
+        await granted(store, anna, tick())
+        waiting = await triggered(store)
+        await store.cancel(waiting, order())
+        clock.advance(A_SECOND)
+        assert await store.prune("report", History(0, 0)) == 1
+        assert await store.run(waiting) is None
 
     async def test_the_watermark_outlives_the_run(
         self, store: Store, clock: ManualClock, anna: SessionId
