@@ -8,10 +8,12 @@ import sys
 import time
 from pathlib import Path
 
+from tests.results import Result, keep
 from tests.simulation.batch import Totals, cores, run_all
 from tests.simulation.case import Case, parse
 from tests.simulation.drawing import drawn
 from tests.simulation.hunting import hunt
+from tests.simulation.ledger import Ledger
 from tests.simulation.running import run
 from tests.simulation.shrinking import shrunk
 from tests.simulation.verdict import Verdict
@@ -41,6 +43,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--processes", type=int, default=cores())
     parser.add_argument("--whole", action="store_true", help="do not shrink what fails")
     parser.add_argument("--mutants", action="store_true", help="plant faults, and find them")
+    parser.add_argument(
+        "--ledger", type=Path, help="keep each verdict there, and pass over its seeds"
+    )
+    parser.add_argument("--result", action="store_true", help="keep what the ledger comes to")
     parser.add_argument("--only", default="", help="mutants whose name holds this")
     return parser
 
@@ -51,18 +57,33 @@ def _range(text: str) -> range:
 
 
 def _run_many(options: argparse.Namespace) -> int:
+    ledger = Ledger(options.ledger) if options.ledger else None
+    known = ledger.verdicts if ledger else {}
     totals, began = Totals(), time.monotonic()
     verdicts = run_all(
-        options.seeds, options.store, processes=options.processes, minutes=options.minutes
+        (seed for seed in options.seeds if seed not in known),
+        options.store,
+        processes=options.processes,
+        minutes=options.minutes,
     )
     for verdict in verdicts:
         totals.add(verdict)
+        if ledger:
+            ledger.add(verdict)
         if verdict.violation:
             say(f"seed {verdict.seed}: {verdict.violation.rule}: {verdict.violation.how}")
             say(f"  python3 dev.py simulate --seed {verdict.seed}{_store(options.store)}")
     for line in totals.lines(time.monotonic() - began):
         say(line)
+    if ledger and options.result:
+        _keep(ledger, options.seeds)
     return 1 if totals.failed else 0
+
+
+def _keep(ledger: Ledger, seeds: range) -> None:
+    command = f"python3 dev.py simulate --seeds {seeds.start}:{seeds.stop} --ledger FILE --result"
+    histories = {"histories": ledger.digest()}
+    say(f"kept in {keep(Result('simulation', command, ledger.figures(), histories))}")
 
 
 def _run_one(case: Case, *, shrinks: bool) -> int:
