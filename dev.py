@@ -227,7 +227,7 @@ def test(arguments: list[str]) -> int:
     others = [f"--ignore={path}" for path in (*OF_PURE, *BESIDE, "tests/browser")]
     pure = ",".join(f"src/cronfleet/{name}" for name in PURE)
     gate = (BIN / "coverage", "report", f"--include={pure}", "--fail-under=100")
-    os.environ.setdefault("CRONFLEET_TEST_SEEDS_S", "60")
+    os.environ.setdefault("CRONFLEET_TEST_SEEDS_S", "120")
     with contextlib.ExitStack() as running:
         beside = [running.enter_context(Beside(*pytest, folder)) for folder in BESIDE]
         passed = [

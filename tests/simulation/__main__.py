@@ -6,6 +6,8 @@ import argparse
 import logging
 import sys
 import time
+from collections.abc import Iterable, Iterator
+from itertools import count
 from pathlib import Path
 
 from tests.results import Result, keep
@@ -26,8 +28,8 @@ def main(arguments: list[str]) -> int:
     logging.disable(logging.CRITICAL)
     if options.mutants:
         return hunt(options.seeds or range(200), options.only, say)
-    if options.seeds is not None:
-        return _run_many(options)
+    if options.seeds is not None or options.minutes is not None:
+        return _run_many(options, options.seeds or fresh())
     text = options.faults.read_text("utf-8") if options.faults else ""
     case = parse(text) if text else drawn(options.seed, options.store)
     return _run_one(case, shrinks=not options.whole)
@@ -38,7 +40,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="one seed")
     parser.add_argument("--faults", type=Path, help="a fault script in the place of a seed's own")
     parser.add_argument("--seeds", type=_range, metavar="A:B", help="the seeds from A to below B")
-    parser.add_argument("--minutes", type=float, help="begin no seed later than that")
+    parser.add_argument(
+        "--minutes", type=float, help="begin no seed later; without --seeds, seeds that are new"
+    )
     parser.add_argument("--store", choices=("memory", "sqlite"), help="not the one that is drawn")
     parser.add_argument("--processes", type=int, default=cores())
     parser.add_argument("--whole", action="store_true", help="do not shrink what fails")
@@ -56,12 +60,17 @@ def _range(text: str) -> range:
     return range(int(first), int(last))
 
 
-def _run_many(options: argparse.Namespace) -> int:
+def fresh() -> Iterator[int]:
+    """Seeds that nobody has lived through, which a failure names."""
+    return count(time.time_ns())
+
+
+def _run_many(options: argparse.Namespace, seeds: Iterable[int]) -> int:
     ledger = Ledger(options.ledger) if options.ledger else None
     known = ledger.verdicts if ledger else {}
     totals, began = Totals(), time.monotonic()
     verdicts = run_all(
-        (seed for seed in options.seeds if seed not in known),
+        (seed for seed in seeds if seed not in known),
         options.store,
         processes=options.processes,
         minutes=options.minutes,
@@ -76,14 +85,16 @@ def _run_many(options: argparse.Namespace) -> int:
     for line in totals.lines(time.monotonic() - began):
         say(line)
     if ledger and options.result:
-        _keep(ledger, options.seeds)
+        _keep(ledger)
     return 1 if totals.failed else 0
 
 
-def _keep(ledger: Ledger, seeds: range) -> None:
-    command = f"python3 dev.py simulate --seeds {seeds.start}:{seeds.stop} --ledger FILE --result"
-    histories = {"histories": ledger.digest()}
-    say(f"kept in {keep(Result('simulation', command, ledger.figures(), histories))}")
+def _keep(ledger: Ledger) -> None:
+    figures = ledger.figures()
+    ranges = " ".join(f"--seeds {each}" for each in figures["ranges"])
+    command = f"python3 dev.py simulate {ranges} --ledger FILE --result"
+    result = Result("simulation", command, figures, {"histories": ledger.digest()})
+    say(f"kept in {keep(result)}")
 
 
 def _run_one(case: Case, *, shrinks: bool) -> int:
