@@ -317,6 +317,12 @@ def simulate(arguments: list[str]) -> int:
     return become(BIN / "python", "-m", "tests.simulation", *arguments)
 
 
+def figures(_arguments: list[str]) -> int:
+    """Write the pages' figures anew from docs/results."""
+    prepare("dev")
+    return run(BIN / "python", "-m", "tests.docs.figures")
+
+
 def lock(arguments: list[str]) -> int:
     """Write requirements/ anew from pyproject.toml (needs uv; takes --upgrade)."""
     uv = shutil.which("uv") or sys.exit("dev.py lock needs uv")
@@ -338,6 +344,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "bench": bench,
     "models": models,
     "simulate": simulate,
+    "figures": figures,
     "lock": lock,
 }
 

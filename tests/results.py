@@ -26,6 +26,8 @@ class Result:
 
     name: str
     command: str
+    took_s: float | None
+    """None if it was cut off and gone on with."""
     figures: Mapping[str, Any]
     logs: Mapping[str, str]
     """The SHA-256 of what the figures were counted from, by file name."""
@@ -52,6 +54,7 @@ def _with_source(result: Result) -> dict[str, Any]:
     return {
         "name": result.name,
         "command": result.command,
+        "took_s": result.took_s and round(result.took_s),
         "ended": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _git("rev-parse", "HEAD"),
         "source": source(),

@@ -93,7 +93,7 @@ def _keep(ledger: Ledger) -> None:
     figures = ledger.figures()
     ranges = " ".join(f"--seeds {each}" for each in figures["ranges"])
     command = f"python3 dev.py simulate {ranges} --ledger FILE --result"
-    result = Result("simulation", command, figures, {"histories": ledger.digest()})
+    result = Result("simulation", command, None, figures, {"histories": ledger.digest()})
     say(f"kept in {keep(result)}")
 
 
