@@ -318,6 +318,13 @@ def simulate(arguments: list[str]) -> int:
     return become(BIN / "python", "-m", "tests.simulation", *arguments)
 
 
+def chaos(arguments: list[str]) -> int:
+    """Strike a fleet of real processes: --minutes M --store sqlite|redis|postgres|valkey-sentinel."""
+    prepare("dev")
+    offer_programs()
+    return become(BIN / "python", "-m", "tests.chaos", *arguments)
+
+
 def lock(arguments: list[str]) -> int:
     """Write requirements/ anew from pyproject.toml (needs uv; takes --upgrade)."""
     uv = shutil.which("uv") or sys.exit("dev.py lock needs uv")
@@ -339,6 +346,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "bench": bench,
     "models": models,
     "simulate": simulate,
+    "chaos": chaos,
     "lock": lock,
 }
 
