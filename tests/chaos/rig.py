@@ -70,6 +70,9 @@ class Rig:
         places: Places,
         address: Address | None = None,
     ) -> None:
+        def of_the_store(_: int) -> str:
+            return store.url
+
         self.settings = settings
         self.store = store
         self.places = places
@@ -84,7 +87,7 @@ class Rig:
         """What faults tell of themselves beside whether they struck."""
         self.operator = self._operator()
         self._edition: Edition = "a"
-        self._address = address or (lambda _: store.url)
+        self._address = address or of_the_store
 
     # --- instances
 
@@ -176,5 +179,5 @@ class Rig:
         return [job for job in await store.jobs(MOST_JOBS) if not job.removed]
 
     async def add_job_of_run_time(self) -> None:
-        options = {"args": {"work_s": 0.02}, "history": KEPT}
-        await self.operator.add_job(handlers.work, every_s(1), OF_RUN_TIME, **options)
+        work = {"work_s": 0.02}
+        await self.operator.add_job(handlers.work, every_s(1), OF_RUN_TIME, args=work, history=KEPT)
