@@ -26,6 +26,8 @@ from tests.chaos.wall_clock import WallClock
 from tests.servers import ServerUnavailableError
 
 MOST_JOBS = 200
+UP_S = 20
+"""Within this somebody is at work again where all have died."""
 ROOT = Path(__file__).parents[2]
 
 Address = Callable[[int], str]
@@ -41,6 +43,8 @@ class Settings:
     seconds: float
     instances: int = 4
     ttl_ms: int = 3_000
+    load: float = 1
+    """Of about seventy ticks a second."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +111,11 @@ class Rig:
 
     def turn_edition(self) -> Edition:
         """The other one, from now on."""
-        self._edition = "b" if self._edition == "a" else "a"
+        self._edition = self.other_edition()
         return self._edition
+
+    def other_edition(self) -> Edition:
+        return "b" if self._edition == "a" else "a"
 
     def deploy(self, process: Process, edition: str) -> None:
         """The next process of this instance is of that edition."""
@@ -131,9 +138,9 @@ class Rig:
         return Program(self._command(number, self._edition), log, environment, ROOT)
 
     def _command(self, number: int, edition: str) -> list[str | Path]:
-        ttl, place = str(self.settings.ttl_ms), self.places.quick
+        ttl, load = str(self.settings.ttl_ms), str(self.settings.load)
         module = [sys.executable, "-m", "tests.chaos.instance"]
-        return [*module, self._address(number), ttl, edition, place]
+        return [*module, self._address(number), ttl, edition, load, self.places.quick]
 
     def _clock(self, number: int) -> WallClock | None:
         """Every other instance has a clock of its own; with SQLite it would be the store's."""
