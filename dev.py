@@ -38,6 +38,7 @@ INTERPRETER = os.path.realpath(sys.executable)
 PROGRAMS = {
     "redis-tools": ("redis-server", "redis-check-rdb"),
     "pgbouncer": ("pgbouncer", "/usr/sbin/pgbouncer"),
+    "faketime": ("faketime",),
     "chromium": ("chromium", "chromium-browser", "google-chrome"),
 }
 # Modules without input and output; their own tests must take every branch of them. Only these are
@@ -55,7 +56,7 @@ OF_PURE = tuple(
     )
 )
 # Tests that run at the same time as all others: these wait for servers and processes, those compute.
-BESIDE = ("tests/stores", "tests/fleet")
+BESIDE = ("tests/stores", "tests/fleet", "tests/chaos")
 PATIENCE_S = 5
 
 
@@ -317,6 +318,13 @@ def simulate(arguments: list[str]) -> int:
     return become(BIN / "python", "-m", "tests.simulation", *arguments)
 
 
+def chaos(arguments: list[str]) -> int:
+    """Strike a fleet of real processes: --minutes M --store sqlite|redis|postgres|valkey-sentinel."""
+    prepare("dev")
+    offer_programs()
+    return become(BIN / "python", "-m", "tests.chaos", *arguments)
+
+
 def figures(_arguments: list[str]) -> int:
     """Write the pages' figures anew from docs/results."""
     prepare("dev")
@@ -344,6 +352,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "bench": bench,
     "models": models,
     "simulate": simulate,
+    "chaos": chaos,
     "figures": figures,
     "lock": lock,
 }
