@@ -317,6 +317,13 @@ def simulate(arguments: list[str]) -> int:
     return become(BIN / "python", "-m", "tests.simulation", *arguments)
 
 
+def takeover(arguments: list[str]) -> int:
+    """Kill instances, and measure how soon others take over: --kills N --store STORE."""
+    prepare("dev")
+    offer_programs()
+    return become(BIN / "python", "-m", "tests.chaos.takeover", *arguments)
+
+
 def lock(arguments: list[str]) -> int:
     """Write requirements/ anew from pyproject.toml (needs uv; takes --upgrade)."""
     uv = shutil.which("uv") or sys.exit("dev.py lock needs uv")
@@ -338,6 +345,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "bench": bench,
     "models": models,
     "simulate": simulate,
+    "takeover": takeover,
     "lock": lock,
 }
 
