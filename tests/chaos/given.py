@@ -1,7 +1,9 @@
-"""The stores of the campaigns that need no more than a URL, each a server of our own."""
+"""What a campaign works on: a store, as a server of our own, and a fleet of its own on it."""
 
 from __future__ import annotations
 
+import os
+import secrets
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,3 +38,17 @@ def store_of(kind: str, folder: Path) -> Generator[Given]:
         yield Given(server.url, str(server))
     finally:
         server.stop()
+
+
+@contextmanager
+def fleet_of_its_own() -> Generator[None]:
+    """While it lasts, all that is started belongs to a fleet that nobody else has."""
+    before = os.environ.get("CRONFLEET_FLEET")
+    os.environ["CRONFLEET_FLEET"] = f"chaos-{secrets.token_hex(4)}"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["CRONFLEET_FLEET"]
+        else:
+            os.environ["CRONFLEET_FLEET"] = before

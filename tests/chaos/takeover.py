@@ -10,24 +10,20 @@ within TTL + TTL/3 + 1 s of the kill: design, section 9.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import random
-import secrets
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, TypeAlias
 
-from cronfleet import Scheduler
 from tests.chaos.figures import percentiles
-from tests.chaos.given import STORES, store_of
+from tests.chaos.given import STORES, fleet_of_its_own, store_of
+from tests.chaos.looker import Looker
 from tests.fleet.rig import Effect, Fleet
 from tests.results import Result, keep
 
@@ -79,34 +75,6 @@ class Found:
             "runs_started_again": len(self.again_s),
             "bound_s": round(BOUND_S, 2),
         }
-
-
-class Looker:
-    """Asks the store of a fleet, over one connection."""
-
-    def __init__(self, store: str) -> None:
-        self._runner = asyncio.Runner()
-        self._scheduler = Scheduler(store, program="looker")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        self._runner.run(self._scheduler.aclose())
-        self._runner.close()
-
-    def lost_at(self, run: Effect) -> float:
-        """When the store took it for lost, by its own clock, which is this machine's."""
-        runs = self._runner.run(self._scheduler.runs(run.job, limit=10))
-        (known,) = [each for each in runs if each.id == f"{run.job}@{run.fire_time}"]
-        assert known.state == "lost", f"{known.id} was killed, and is {known.state}"
-        assert known.ended_at is not None
-        return known.ended_at.timestamp()
 
 
 class Takeover:
@@ -162,7 +130,15 @@ class Takeover:
         if following.fire_time == run.fire_time:
             self.found.again_s.append(following.read_at - killed_at)
         else:
-            self.found.lost_s.append(self._looker.lost_at(run) - killed_at)
+            self.found.lost_s.append(self._lost_at(run) - killed_at)
+
+    def _lost_at(self, run: Effect) -> float:
+        """When the store took it for lost, by its own clock, which is this machine's."""
+        run_id = f"{run.job}@{run.fire_time}"
+        (known,) = [each for each in self._looker.runs(run.job, 10) if each.id == run_id]
+        assert known.state == "lost", f"{run_id} was killed, and is {known.state}"
+        assert known.ended_at is not None
+        return known.ended_at.timestamp()
 
     def _next(self, wanted: Callable[[Effect], bool]) -> Effect:
         for effect in self._fleet.until(lambda _: True, PATIENCE_S):
@@ -195,7 +171,7 @@ def _follows(effect: Effect, run: Effect) -> bool:
 
 def take_over(store: str, kills: int, *, tells: bool = False) -> Found:
     """Kill so many; what was measured. The fleet is a new one."""
-    with _fleet_of_its_own(), Fleet(store, TTL_MS, *JOBS) as fleet, Looker(store) as looker:
+    with fleet_of_its_own(), Fleet(store, TTL_MS, *JOBS) as fleet, Looker(store) as looker:
         takeover = Takeover(fleet, looker)
         fleet.start(INSTANCES)
         for _ in range(kills):
@@ -203,17 +179,6 @@ def take_over(store: str, kills: int, *, tells: bool = False) -> Found:
             if tells:
                 _tell(takeover.found, kills)
         return takeover.found
-
-
-@contextmanager
-def _fleet_of_its_own() -> Generator[None]:
-    before = os.environ.get("CRONFLEET_FLEET")
-    os.environ["CRONFLEET_FLEET"] = f"takeover-{secrets.token_hex(4)}"
-    yield
-    if before is None:
-        del os.environ["CRONFLEET_FLEET"]
-    else:
-        os.environ["CRONFLEET_FLEET"] = before
 
 
 def _tell(found: Found, kills: int) -> None:
@@ -228,7 +193,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--store", choices=STORES, default="redis")
     parser.add_argument("--keep", action="store_true", help="write docs/results/takeover.json")
     options = parser.parse_args(arguments)
-    os.environ["LOG_LEVEL"] = "WARNING"  # of the instances
+    os.environ["LOG_LEVEL"] = "ERROR"  # of the instances
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, store_of(options.store, Path(folder)) as store:
         found = take_over(store.url, options.kills, tells=True)
