@@ -38,6 +38,7 @@ INTERPRETER = os.path.realpath(sys.executable)
 PROGRAMS = {
     "redis-tools": ("redis-server", "redis-check-rdb"),
     "pgbouncer": ("pgbouncer", "/usr/sbin/pgbouncer"),
+    "faketime": ("faketime",),
     "chromium": ("chromium", "chromium-browser", "google-chrome"),
 }
 # Modules without input and output; their own tests must take every branch of them. Only these are
