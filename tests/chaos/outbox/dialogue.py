@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import threading
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -33,7 +34,10 @@ class Dialogue:
         self._peer = peer
         self._socket = connection
         self._lines = connection.makefile("rb")
-        self._port = port
+        self.port = port
+        self.may_go_on = threading.Event()
+        self.is_dead = False
+        """Its sender is: there is nobody left to do anything to."""
         self._is_private = False
         self._to = ""
         self._furthest = Step.CONNECT
@@ -95,7 +99,7 @@ class Dialogue:
             raise GoneError
         if not self._answer(Step.DOT):
             return
-        self._peer.accept(self._to, self._port)
+        self._peer.accept(self._to, self.port)
         self._answer(Step.ACCEPTED)
         self._answer(Step.UNREAD, OK)
         self._answer(Step.ANSWERED)
@@ -103,12 +107,12 @@ class Dialogue:
     def _answer(self, step: Step, usual: str = "") -> bool:
         """Say what is usual, if anything is; whether nothing else was said."""
         self._furthest = step
-        act = self._peer.act_at(step)
+        act = "" if self.is_dead else self._peer.act_at(step)
         match act:
             case "":
                 pass
             case "kill":
-                self._peer.hold(step, self._port)
+                self._peer.hold(step, self)
             case "drop":
                 self._reset()
             case "delay":

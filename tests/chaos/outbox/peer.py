@@ -3,8 +3,8 @@
     python -m tests.chaos.outbox.peer FOLDER SLOTS
 
 It listens on a port for each instance, and says on its output which, then what happens, a line of
-JSON each. On its input come `arm STEP ACT`, for the first who gets there, `disarm`, and `go NUMBER`
-for a dialogue that is held. FOLDER has `identity.pem`, and gets `mails.jsonl`, a line for each mail
+JSON each. On its input come `arm STEP ACT`, for the first who gets there, `disarm`, `go PORT` for
+the dialogues on this port that are held, and `dead PORT` when the instance on this port is. FOLDER has `identity.pem`, and gets `mails.jsonl`, a line for each mail
 that was accepted, and `dialogues.jsonl`, a line for each that was begun.
 """
 
@@ -36,8 +36,7 @@ class Peer:
         self._mails = folder / "mails.jsonl"
         self._dialogues = folder / "dialogues.jsonl"
         self._armed: defaultdict[Step, deque[str]] = defaultdict(deque[str])
-        self._held: dict[int, threading.Event] = {}
-        self._count = 0
+        self._open: set[Dialogue] = set()
         self._lock = threading.Lock()
 
     def listen(self) -> int:
@@ -56,8 +55,10 @@ class Peer:
                     self._armed[Step[step]].append(act)
                 case "disarm":
                     self._armed.clear()
-                case "go":
-                    self._held[int(rest)].set()
+                case "go" | "dead":
+                    for dialogue in [each for each in self._open if each.port == int(rest)]:
+                        dialogue.is_dead = word == "dead"
+                        dialogue.may_go_on.set()
                 case _:
                     raise ValueError(order)
 
@@ -69,14 +70,11 @@ class Peer:
             self.tell("struck", step=step.name, act=act)
         return act
 
-    def hold(self, step: Step, port: int) -> None:
-        """Say that the one on this port is to be killed, and wait until that is done."""
-        with self._lock:
-            self._count += 1
-            number, gone = self._count, threading.Event()
-            self._held[number] = gone
-        self.tell("held", step=step.name, port=port, number=number)
-        gone.wait()
+    def hold(self, step: Step, dialogue: Dialogue) -> None:
+        """Say that its instance is to be killed, and wait until that is done."""
+        dialogue.may_go_on.clear()
+        self.tell("held", step=step.name, port=dialogue.port)
+        dialogue.may_go_on.wait()
 
     def accept(self, recipient: str, port: int) -> None:
         """From here on the mail is the peer's: it is on the disk."""
@@ -96,8 +94,15 @@ class Peer:
     def _serve(self, listening: socket.socket, port: int) -> None:
         while True:
             connection, _ = listening.accept()
-            talk = Dialogue(self, connection, port).talk
-            threading.Thread(target=talk, daemon=True).start()
+            dialogue = Dialogue(self, connection, port)
+            with self._lock:
+                self._open.add(dialogue)
+            threading.Thread(target=self._talk, args=(dialogue,), daemon=True).start()
+
+    def _talk(self, dialogue: Dialogue) -> None:
+        dialogue.talk()
+        with self._lock:
+            self._open.discard(dialogue)
 
 
 def _now_ms() -> int:

@@ -44,7 +44,8 @@ class PeerProcess:
         self._process = subprocess.Popen(
             self._command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
         self.ports = self._events.get(timeout=START_S)["ports"]
         return self
 
@@ -55,7 +56,9 @@ class PeerProcess:
         tb: TracebackType | None,
     ) -> None:
         self._process.kill()
-        self._process.wait()
+        self._reader.join()
+        with self._process:  # Closes its pipes.
+            pass
 
     def arm(self, step: Step, act: str) -> None:
         """Whoever gets to the step first is served so, once."""
@@ -64,9 +67,13 @@ class PeerProcess:
     def disarm(self) -> None:
         self._tell("disarm")
 
-    def go(self, number: int) -> None:
-        """The one who was held by this number is dead, or stands still: go on."""
-        self._tell(f"go {number}")
+    def go_on(self, port: int) -> None:
+        """The instance on this port, which is held, stands still: go on."""
+        self._tell(f"go {port}")
+
+    def is_dead(self, port: int) -> None:
+        """The instance on this port is: whatever it had said is heard, and nothing done to it."""
+        self._tell(f"dead {port}")
 
     def event(self, name: str, within_s: float) -> dict[str, Any] | None:
         """The next of this name, those before it passed over; None if none comes in time."""

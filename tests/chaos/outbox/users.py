@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Self
 
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.engine import Engine
@@ -32,6 +33,12 @@ class Users:
         self._engine = _engine(url)
         with self._engine.begin() as connection:
             connection.execute(text(TABLE))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._engine.dispose()
 
     def add(self, count: int) -> None:
         """So many more passwords have expired."""
@@ -76,9 +83,6 @@ class Users:
                     ),
                     {"token": token},
                 )
-
-    def close(self) -> None:
-        self._engine.dispose()
 
 
 def address(number: object) -> str:
