@@ -325,6 +325,13 @@ def takeover(arguments: list[str]) -> int:
     return become(BIN / "python", "-m", "tests.chaos.takeover", *arguments)
 
 
+def chaos(arguments: list[str]) -> int:
+    """Strike a fleet of real processes: --minutes M --store sqlite|redis|postgres|valkey-sentinel."""
+    prepare("dev")
+    offer_programs()
+    return become(BIN / "python", "-m", "tests.chaos", *arguments)
+
+
 def lock(arguments: list[str]) -> int:
     """Write requirements/ anew from pyproject.toml (needs uv; takes --upgrade)."""
     uv = shutil.which("uv") or sys.exit("dev.py lock needs uv")
@@ -347,6 +354,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "models": models,
     "simulate": simulate,
     "takeover": takeover,
+    "chaos": chaos,
     "lock": lock,
 }
 
