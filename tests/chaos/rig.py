@@ -9,7 +9,6 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +17,7 @@ from cronfleet import CronfleetError, Scheduler
 from cronfleet_verify.effects import append
 from tests.chaos import handlers, stalls, true_time, wall_clock
 from tests.chaos.jobs import KEPT, OF_RUN_TIME, PROGRAM, Edition, every_s
+from tests.chaos.network import Network
 from tests.chaos.points import Death
 from tests.chaos.processes import Process, Program, Supervisor
 from tests.chaos.stores import ChaosStore
@@ -25,9 +25,6 @@ from tests.chaos.wall_clock import WallClock
 from tests.servers import ServerUnavailableError
 
 ROOT = Path(__file__).parents[2]
-
-Address = Callable[[int], str]
-"""The store's URL for the instance of this number: another one where something stands between."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,7 @@ class Rig:
         store: ChaosStore,
         supervisor: Supervisor,
         places: Places,
-        address: Address | None = None,
+        network: Network | None = None,
     ) -> None:
         self.settings = settings
         self.store = store
@@ -82,7 +79,7 @@ class Rig:
         """What faults tell of themselves beside whether they struck."""
         self.operator = self._operator()
         self._edition: Edition = "a"
-        self._address = address or (lambda _: store.url)
+        self.network = network
 
     # --- instances
 
@@ -129,6 +126,9 @@ class Rig:
         ttl, place = str(self.settings.ttl_ms), self.places.quick
         module = [sys.executable, "-m", "tests.chaos.instance"]
         return [*module, self._address(number), ttl, edition, place]
+
+    def _address(self, number: int) -> str:
+        return self.network.address(number) if self.network else self.store.url
 
     def _clock(self, number: int) -> WallClock | None:
         """Every other instance has a clock of its own; with SQLite it would be the store's."""
