@@ -171,7 +171,9 @@ class Campaign:
         crashes = [
             f"{process.name} (process {end.pid}) with status {end.status}"
             for process, end in ends
-            if not (end.by_us and end.status in ENDED_BY_US) and not taken(end.pid)
+            if not (end.by_us and end.status in ENDED_BY_US)
+            and not taken(end.pid)
+            and end.pid not in process.starved
         ]
         starts = sum(process.starts for process in self._rig.instances)
         return Deeds(

@@ -121,7 +121,7 @@ def main(arguments: list[str]) -> int:
             "by_ttl": [each.figures for each in found],
         }
         logs = sha256_of(exports)
-    if options.keep:
+    if options.result:
         keep(Result("starvation", _command(options), time.monotonic() - began, figures, logs))
     default, *_ = found
     is_well = default.runs > 0 and not default.falsely_lost
@@ -134,12 +134,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--minutes", type=float, default=6, help="half of it with each TTL")
     parser.add_argument("--busy", type=int, default=4, help="processes that compute, for each core")
     parser.add_argument("--store", choices=STORES, default="redis")
-    parser.add_argument("--keep", action="store_true", help="write docs/results/starvation.json")
+    parser.add_argument("--result", action="store_true", help="write docs/results/starvation.json")
     return parser
 
 
 def _command(options: argparse.Namespace) -> str:
-    given = f"--minutes {options.minutes:g} --busy {options.busy} --store {options.store} --keep"
+    given = f"--minutes {options.minutes:g} --busy {options.busy} --store {options.store} --result"
     return f"python3 dev.py chaos --starvation {given}"
 
 

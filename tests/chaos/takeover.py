@@ -191,7 +191,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="dev.py takeover", description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--store", choices=STORES, default="redis")
-    parser.add_argument("--keep", action="store_true", help="write docs/results/takeover.json")
+    parser.add_argument("--result", action="store_true", help="write docs/results/takeover.json")
     options = parser.parse_args(arguments)
     os.environ["LOG_LEVEL"] = "ERROR"  # of the instances
     began = time.monotonic()
@@ -200,8 +200,10 @@ def main(arguments: list[str]) -> int:
         figures = found.figures | {"store": store.name}
     for name, figure in figures.items():
         _say(f"{name:28}{figure}")
-    if options.keep:
-        command = f"python3 dev.py takeover --kills {options.kills} --store {options.store} --keep"
+    if options.result:
+        command = (
+            f"python3 dev.py takeover --kills {options.kills} --store {options.store} --result"
+        )
         keep(Result("takeover", command, time.monotonic() - began, figures, {}))
     is_soon = figures["idle_tick_late_ms_p99"] <= GOAL_MS
     _say(f"the bound of {BOUND_S:.2f} s is {'kept' if found.is_within_bound else 'BROKEN'}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.chaos.faults import clocks, deaths, deploys, freezes, network, orders, outages
+from tests.chaos.faults import clocks, deaths, deploys, freezes, network, orders, outages, room
 from tests.chaos.faults.registry import FAULTS, Fault
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "network",
     "orders",
     "outages",
+    "room",
 ]

@@ -59,7 +59,7 @@ def main(arguments: list[str]) -> int:
         _say(f"{name:32}{figure}")
     for line in verdict.wrong[:SHOWN]:
         _say(f"WRONG {line}")
-    if options.keep:
+    if options.result:
         keep(Result("chaos-outbox", _command(options), time.monotonic() - began, figures, logs))
     return 1 if verdict.wrong or len(campaign.kills) < len(Step) <= options.kills else 0
 
@@ -88,12 +88,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--store", choices=("redis", "valkey"), default="redis")
     parser.add_argument("--users-in", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--folder", type=Path, help="where the logs are to stay")
-    parser.add_argument("--keep", action="store_true", help="write docs/results/chaos-outbox.json")
+    parser.add_argument(
+        "--result", action="store_true", help="write docs/results/chaos-outbox.json"
+    )
     return parser
 
 
 def _command(options: argparse.Namespace) -> str:
-    given = f"--kills {options.kills} --seed {options.seed} --users-in {options.users_in} --keep"
+    given = f"--kills {options.kills} --seed {options.seed} --users-in {options.users_in} --result"
     return f"python3 dev.py chaos --outbox --store {options.store} {given}"
 
 
