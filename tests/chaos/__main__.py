@@ -34,7 +34,13 @@ def main(arguments: list[str]) -> int:
         if flag in arguments:
             return campaign([each for each in arguments if each != flag])
     options = _parser().parse_args(arguments)
-    settings = Settings(options.store, options.seed, options.minutes * 60, options.instances)
+    settings = Settings(
+        options.store,
+        options.seed,
+        options.minutes * 60,
+        options.instances,
+        round(options.ttl * 1000),
+    )
     kept = VAR / f"{settings.store}-{settings.seed}"
     say(f"{settings.store}, seed {settings.seed}: logs are kept in {kept}")
     try:
@@ -52,7 +58,8 @@ def keep_result(verdict: ChaosVerdict, kept: Path, minutes: float) -> Path:
     settings = verdict.settings
     again = f"--minutes {minutes:g} --store {settings.store} --seed {settings.seed}"
     logs = sha256_of(sorted(kept.glob("*.jsonl")))
-    command = f"python3 dev.py chaos {again} --instances {settings.instances} --result"
+    command = f"python3 dev.py chaos {again} --instances {settings.instances} "
+    command += f"--ttl {settings.ttl_ms / 1000:g} --result"
     name = f"chaos-{settings.store}"
     return keep(Result(name, command, verdict.took_s, verdict.figures, logs))
 
@@ -65,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         "--seed", type=int, default=secrets.randbelow(1_000_000), help="of the schedule of faults"
     )
     parser.add_argument("--instances", type=int, default=4)
+    parser.add_argument("--ttl", type=float, default=3, help="of their sessions, in seconds")
     parser.add_argument(
         "--only", nargs="+", default=(), choices=list(FAULTS), help="these kinds of faults alone"
     )

@@ -111,7 +111,7 @@ class Campaign:
 
     async def _are_at_work(self) -> bool:
         try:
-            declared = {job.name for job in await self._rig.operator.jobs()}
+            declared = {job.name for job in await self._rig.jobs()}
         except CronfleetError:
             return False
         at_work = await self._rig.is_at_work(*self._rig.instances)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 from cronfleet import Scheduler, StoreError
@@ -26,7 +27,8 @@ class Exporter:
     async def keep_exporting(self) -> None:
         while True:
             await asyncio.sleep(EVERY_S)
-            await self.export()
+            with contextlib.suppress(StoreError):  # If too much was deleted meanwhile, it is told.
+                await self.export()
 
     async def export(self) -> None:
         """One more, whole: a store that is away is waited for. Raises StoreError in the end."""

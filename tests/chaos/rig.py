@@ -14,6 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from cronfleet import CronfleetError, Scheduler
+from cronfleet.model import JobRecord
 from cronfleet_verify.effects import append
 from tests.chaos import handlers, stalls, true_time, wall_clock
 from tests.chaos.jobs import KEPT, OF_RUN_TIME, PROGRAM, Edition, every_s
@@ -24,6 +25,7 @@ from tests.chaos.stores import ChaosStore
 from tests.chaos.wall_clock import WallClock
 from tests.servers import ServerUnavailableError
 
+MOST_JOBS = 200
 ROOT = Path(__file__).parents[2]
 
 
@@ -35,7 +37,7 @@ class Settings:
     seed: int
     seconds: float
     instances: int = 4
-    ttl_ms: int = 2_000
+    ttl_ms: int = 3_000
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,11 @@ class Rig:
         operator.handler("work")(handlers.work)
         return operator
 
+    async def jobs(self) -> list[JobRecord]:
+        """All that were not removed, as the store has them: asked often, so by one call."""
+        store = await self.operator._opened()
+        return [job for job in await store.jobs(MOST_JOBS) if not job.removed]
+
     async def add_job_of_run_time(self) -> None:
-        options = {"args": {"work_s": 0.02}, "history": KEPT}
-        await self.operator.add_job(handlers.work, every_s(1), OF_RUN_TIME, **options)
+        work = {"work_s": 0.02}
+        await self.operator.add_job(handlers.work, every_s(1), OF_RUN_TIME, args=work, history=KEPT)

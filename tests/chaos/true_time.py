@@ -29,4 +29,5 @@ def true_time_ms() -> int:
 
 def let_effects_tell_it() -> None:
     """From now on the lines of an `EffectLog` of this process are stamped with it."""
-    vars(effects)["time"] = SimpleNamespace(time_ns=true_time_ns)
+    told = SimpleNamespace(time_ns=true_time_ns)
+    setattr(effects, "time", told)  # noqa: B010 - a plain assignment would have to be a module

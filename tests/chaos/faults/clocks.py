@@ -23,9 +23,11 @@ def has_store_clock(rig: Rig) -> bool:
 @fault("clock-step", per_minute=3, where=has_clocks)
 async def step(rig: Rig, draw: random.Random) -> bool:
     """From then on the instance has this clock, over its deaths too."""
-    process = draw.choice(list(rig.clocks))
-    rig.clocks[process].set(draw.choice((0.3, 2, 30, 3_600, 86_400)) * draw.choice((-1, 1)))
-    return process.pid != 0
+    off_s = draw.choice((0.3, 2, 30, 3_600, 86_400)) * draw.choice((-1, 1))
+    at_work = [each for each in rig.shuffled(draw) if each in rig.clocks and each.pid]
+    for process in at_work[:1]:
+        rig.clocks[process].set(off_s)
+    return bool(at_work)
 
 
 @fault("store-clock-step", per_minute=0.4, where=has_store_clock)
