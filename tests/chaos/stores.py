@@ -83,7 +83,7 @@ class OneServer:
         self.clock = clock
         self.disk: SmallDisk | None = None
         self._server = server
-        self._is_up = True
+        self._is_struck = asyncio.Lock()
 
     def can_restart(self) -> bool:
         return True
@@ -92,15 +92,12 @@ class OneServer:
         return False
 
     async def restart(self, away_s: float) -> bool:
-        if not self._is_up:
-            return False
-        self._is_up = False
-        self._server.stop()
-        try:
-            await asyncio.sleep(away_s)
-        finally:
-            self._server.start()
-            self._is_up = True
+        async with self._is_struck:
+            self._server.stop()
+            try:
+                await asyncio.sleep(away_s)
+            finally:
+                self._server.start()
         return True
 
     async def fail_over(self) -> bool:
@@ -108,16 +105,15 @@ class OneServer:
 
     async def fill_disk(self, longest_s: float) -> bool:
         """A server that syncs each write ends when it cannot; it is started when there is room."""
-        if not self._is_up or self.disk is None or not isinstance(self._server, OwnServer):
+        if self.disk is None or not isinstance(self._server, OwnServer):
             return False
-        self._is_up = False
-        self.disk.fill()
-        try:
-            return await comes_true(self._has_ended, longest_s)
-        finally:
-            self.disk.free()
-            self._server.restart()
-            self._is_up = True
+        async with self._is_struck:
+            self.disk.fill()
+            try:
+                return await comes_true(self._has_ended, longest_s)
+            finally:
+                self.disk.free()
+                self._server.restart()
 
     async def _has_ended(self) -> bool:
         return isinstance(self._server, OwnServer) and self._server.has_ended

@@ -5,7 +5,10 @@ Who cannot reach the store for longer than a TTL may do late what it was about t
 
 from __future__ import annotations
 
+import asyncio
 import random
+from collections.abc import Callable
+from functools import partial
 
 from tests.chaos.faults.registry import fault
 from tests.chaos.proxy import (
@@ -23,6 +26,8 @@ from tests.chaos.rig import Rig
 
 LONGEST_PIECE_BYTES = 600
 AT_ONCE_S = 0.1
+LOOK_S = 0.2
+TRIES = 20
 A_WHILE_S = 3
 
 
@@ -35,68 +40,75 @@ def has_scripts(rig: Rig) -> bool:
 
 
 async def strike(
-    rig: Rig, draw: random.Random, trouble: Trouble, for_s: float, *, excuses: bool = True
+    rig: Rig,
+    draw: random.Random,
+    trouble: Callable[[], Trouble],
+    for_s: float,
+    *,
+    excuses: bool = True,
 ) -> bool:
-    """One that nothing else is done to at the time."""
+    """One after the other, until it did something to one: others may be dead, or have no network."""
     assert rig.network is not None
-    numbers = draw.sample(range(len(rig.instances)), len(rig.instances))
-    number = next((each for each in numbers if not rig.network.is_troubled(each)), numbers[0])
-    process = rig.instances[number]
-    if excuses:
-        rig.excuse(process)
-    struck = await rig.network.strike(number, trouble, for_s)
-    if excuses:
-        rig.excuse(process)  # It may be another one by now.
-    return struck
+    for _ in range(TRIES):
+        number = draw.randrange(len(rig.instances))
+        if excuses:
+            rig.excuse(rig.instances[number])
+        struck = await rig.network.strike(number, trouble(), for_s)
+        if excuses:
+            rig.excuse(rig.instances[number])  # It may be another process by now.
+        if struck:
+            return True
+        await asyncio.sleep(LOOK_S)
+    return False
 
 
 @fault("net-drop", per_minute=3, where=has_network)
 async def drop(rig: Rig, draw: random.Random) -> bool:
     """All its connections are reset."""
-    return await strike(rig, draw, Drop(), AT_ONCE_S, excuses=False)
+    return await strike(rig, draw, Drop, AT_ONCE_S, excuses=False)
 
 
 @fault("net-refuse", per_minute=1, where=has_network)
 async def refuse(rig: Rig, draw: random.Random) -> bool:
-    return await strike(rig, draw, Refuse(), _ttls(rig, draw, 0.5, 2))
+    return await strike(rig, draw, Refuse, _ttls(rig, draw, 0.5, 2))
 
 
 @fault("net-late-requests", per_minute=2, where=has_network)
 async def delay_requests(rig: Rig, draw: random.Random) -> bool:
     """By more than a call may take, now and then: they come when nobody waits any more."""
-    trouble = Delay(Way.UP, _ttls(rig, draw, 0.05, 0.7))
+    trouble = partial(Delay, Way.UP, _ttls(rig, draw, 0.05, 0.7))
     return await strike(rig, draw, trouble, _ttls(rig, draw, 1, 2))
 
 
 @fault("net-late-answers", per_minute=2, where=has_network)
 async def delay_answers(rig: Rig, draw: random.Random) -> bool:
-    trouble = Delay(Way.DOWN, _ttls(rig, draw, 0.05, 0.7))
+    trouble = partial(Delay, Way.DOWN, _ttls(rig, draw, 0.05, 0.7))
     return await strike(rig, draw, trouble, _ttls(rig, draw, 1, 2))
 
 
 @fault("net-no-answers", per_minute=3, where=has_network)
 async def swallow(rig: Rig, draw: random.Random) -> bool:
     """What it asks is done, and it never hears of it."""
-    return await strike(rig, draw, Swallow(), _ttls(rig, draw, 0.1, 1))
+    return await strike(rig, draw, Swallow, _ttls(rig, draw, 0.1, 1))
 
 
 @fault("net-partition", per_minute=2, where=has_network)
 async def partition(rig: Rig, draw: random.Random) -> bool:
     """Half open: nobody is told. Afterwards all of it comes late, or the connections are cut."""
-    trouble = Partition(cuts=draw.random() < 0.5)
+    trouble = partial(Partition, cuts=draw.random() < 0.5)
     return await strike(rig, draw, trouble, _ttls(rig, draw, 0.3, 3))
 
 
 @fault("net-cut-requests", per_minute=3, where=has_network)
 async def cut_requests(rig: Rig, draw: random.Random) -> bool:
     """In the middle of one."""
-    trouble = CutAfter(Way.UP, draw.randrange(1, LONGEST_PIECE_BYTES))
+    trouble = partial(CutAfter, Way.UP, draw.randrange(1, LONGEST_PIECE_BYTES))
     return await strike(rig, draw, trouble, A_WHILE_S, excuses=False)
 
 
 @fault("net-cut-answers", per_minute=3, where=has_network)
 async def cut_answers(rig: Rig, draw: random.Random) -> bool:
-    trouble = CutAfter(Way.DOWN, draw.randrange(1, LONGEST_PIECE_BYTES))
+    trouble = partial(CutAfter, Way.DOWN, draw.randrange(1, LONGEST_PIECE_BYTES))
     return await strike(rig, draw, trouble, A_WHILE_S, excuses=False)
 
 
@@ -104,7 +116,7 @@ async def cut_answers(rig: Rig, draw: random.Random) -> bool:
 async def duplicate(rig: Rig, draw: random.Random) -> bool:
     """Zombies: each script is asked for once more, on another connection, later."""
     assert rig.network is not None
-    trouble = Duplicate(*rig.network.store, after_s=draw.uniform(0, A_WHILE_S / 2))
+    trouble = partial(Duplicate, *rig.network.store, after_s=draw.uniform(0, A_WHILE_S / 2))
     return await strike(rig, draw, trouble, A_WHILE_S, excuses=False)
 
 

@@ -16,6 +16,8 @@ from tests.chaos.stores import OneServer
 NO_ROOM_ON_DISK = b"disk is full"
 NO_MEMORY = (b"MemoryError", b"Cannot allocate memory", b"can't start new thread")
 LONGEST_S = 4
+LOOK_S = 0.2
+TRIES = 2
 PATIENCE_S = 60
 LIMIT = ("CONFIG", "SET", "maxmemory")
 
@@ -66,12 +68,15 @@ async def fill_memory(rig: Rig, draw: random.Random) -> bool:
 @fault("instance-memory-limit", per_minute=0.7, where=has_proc)
 async def starve(rig: Rig, draw: random.Random) -> bool:
     """It gets no more memory for a while, fails wherever it asks for some, and is killed."""
-    seen = Seen(rig, *NO_MEMORY)
-    for process in rig.shuffled(draw):
+    for process in TRIES * rig.shuffled(draw):
+        seen = Seen(rig, *NO_MEMORY)
         if process.deny_memory():
             await comes_true(seen.soon, LONGEST_S)
             await asyncio.sleep(draw.uniform(0, 1))
-            return (process.kill() or process.has_ended()) and seen.any_more()
+            process.kill()
+            if seen.any_more():
+                return True
+        await asyncio.sleep(LOOK_S)
     return False
 
 
