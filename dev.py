@@ -318,6 +318,13 @@ def simulate(arguments: list[str]) -> int:
     return become(BIN / "python", "-m", "tests.simulation", *arguments)
 
 
+def takeover(arguments: list[str]) -> int:
+    """Kill instances, and measure how soon others take over: --kills N --store STORE."""
+    prepare("dev")
+    offer_programs()
+    return become(BIN / "python", "-m", "tests.chaos.takeover", *arguments)
+
+
 def chaos(arguments: list[str]) -> int:
     """Strike a fleet of real processes: --minutes M --store sqlite|redis|postgres|valkey-sentinel."""
     prepare("dev")
@@ -352,6 +359,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "bench": bench,
     "models": models,
     "simulate": simulate,
+    "takeover": takeover,
     "chaos": chaos,
     "figures": figures,
     "lock": lock,
