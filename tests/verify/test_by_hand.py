@@ -69,6 +69,15 @@ def test_a_system_that_does_not_tell_its_fire_times_is_given_the_last_before(
     assert broken(found) == {"duplicate": 1, "gap": 1}
 
 
+def test_what_began_before_the_time_that_is_judged_is_no_run_of_its_first_tick(
+    tmp_path: Path,
+) -> None:
+    log = [{"effect": "began", "job": "report", "at": NOON + n * MINUTE} for n in range(-5, 10)]
+    assert audit(write(tmp_path / "a", log), given=schedules(tmp_path)).is_clean
+    found = audit(write(tmp_path / "b", log[:5] + log[6:]), given=schedules(tmp_path))
+    assert broken(found) == {"gap": 1}
+
+
 def test_what_does_not_tell_its_fire_time_and_has_no_schedule_is_said(tmp_path: Path) -> None:
     log = [{"effect": "began", "job": "report", "at": NOON + n * MINUTE} for n in range(3)]
     mails = [{"effect": "did", "job": "report", "key": "7", "at": NOON} for _ in range(2)]
