@@ -123,11 +123,13 @@ class _Check:
         if untold:
             note = "its effects do not tell their fire times, and --schedules does not have it"
             self._unchecked[note] += untold
+        self._jobs = sorted({*book.jobs(), *options.given})
+        """A job that no line speaks of has never run: that is to be found, too."""
         self._logged = book.logged()
         self._fire_times = self._runs = self._judged = 0
 
     def verdict(self) -> Verdict:
-        for fleet, job in self._book.jobs():
+        for fleet, job in self._jobs:
             self._job(fleet, job)
         self._findings.add(job_rules.overlap(self._book, self._options.tolerance))
         self._findings.add(job_rules.twice(self._book))
@@ -196,7 +198,7 @@ class _Check:
         lines = self._book.counts()
         return {
             "exports": len(self._reader.exports),
-            "jobs": len(self._book.jobs()),
+            "jobs": len(self._jobs),
             "fire times": self._fire_times,
             "runs": self._runs,
             "runs whose policy is known": self._judged,

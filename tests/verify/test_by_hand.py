@@ -37,6 +37,12 @@ def test_a_log_alone_is_judged_by_its_schedule(tmp_path: Path) -> None:
     assert broken(audit(write(tmp_path / "d", hasty), given=given)) == {"early": 1}
 
 
+def test_a_job_that_no_line_speaks_of_has_missed_each_fire_time(tmp_path: Path) -> None:
+    verdict = audit(write(tmp_path / "a", []), given=schedules(tmp_path))
+    assert broken(verdict) == {"gap": 10}
+    assert verdict.counts["jobs"] == 1
+
+
 def test_each_shard_must_begin(tmp_path: Path) -> None:
     given = schedules(tmp_path, TEN_MINUTES + "shards = 2\n")
     shards = [(began(n), k) for n in range(10) for k in range(2)]
