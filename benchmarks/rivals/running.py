@@ -1,6 +1,6 @@
 """Let the schedulers go through the scenarios, and make the table of what came of it.
 
-    python3 dev.py bench rivals [NAME ...] [--scenario NAME ...] [--at-once N]
+    python3 dev.py bench rivals [NAME ...] [--scenario NAME ...] [--at-once N] [--rest]
 
 Logs are left in var/rivals-logs/. If all took part, what it came to is kept in docs/results/, and
 the tables of the pages are written anew from that.
@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from benchmarks.rivals import tables
@@ -22,6 +23,7 @@ from benchmarks.rivals.contestants import CONTESTANTS, Contestant
 from benchmarks.rivals.environments import ROOT, environment, versions
 from benchmarks.rivals.fleet import NAMES
 from benchmarks.rivals.scenarios import LEASE_S, SCENARIOS, TICKS, Scenario
+from benchmarks.rivals.trial import figures_of, source
 from tests.results import Result, keep, sha256_of
 
 LOGS = ROOT / "var" / "rivals-logs"
@@ -39,6 +41,9 @@ def main(arguments: Sequence[str] = ()) -> int:
         if each.environment is not None:
             environment(each.environment)
     began = time.monotonic()
+    if not asked.rest:
+        for one, other in _pairs(contestants, scenarios):
+            figures_of(LOGS, one, other).unlink(missing_ok=True)
     cells = _all(contestants, scenarios, asked.at_once)
     print("\n".join(tables.whole({"cells": cells})))
     if len(contestants) == len(CONTESTANTS) and len(scenarios) == len(SCENARIOS):
@@ -52,38 +57,56 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(CONTESTANTS))
     parser.add_argument("--scenario", action="append", choices=list(SCENARIOS))
     parser.add_argument("--at-once", type=int, default=4, metavar="N", help="so many trials (4)")
+    parser.add_argument("--rest", action="store_true", help="only what has not run on this source")
     return parser
+
+
+def _pairs(
+    contestants: Sequence[Contestant], scenarios: Sequence[Scenario]
+) -> list[tuple[Contestant, Scenario]]:
+    return [(one, other) for other in scenarios for one in contestants]
 
 
 def _all(
     contestants: Sequence[Contestant], scenarios: Sequence[Scenario], at_once: int
 ) -> dict[str, dict[str, Figures]]:
-    """The figures of each cell, by contestant and scenario."""
-    pairs = [(one, other) for other in scenarios for one in contestants]
+    """The figures of each cell, by contestant and scenario.
+
+    What fails is tried once more when all others are through. Raises RuntimeError if it fails again.
+    """
+    pairs = _pairs(contestants, scenarios)
     with ThreadPoolExecutor(at_once) as threads:
-        done = list(threads.map(lambda pair: _trial(*pair), pairs))
+        failed = [pair for pair, said in zip(pairs, threads.map(_try, pairs), strict=True) if said]
+    for pair in failed:
+        if said := _try(pair):
+            raise RuntimeError(said)
     cells: dict[str, dict[str, Figures]] = {each.name: {} for each in contestants}
-    for (contestant, scenario), figures in zip(pairs, done, strict=True):
-        cells[contestant.name][scenario.name] = figures
+    for contestant, scenario in pairs:
+        text = figures_of(LOGS, contestant, scenario).read_text()
+        cells[contestant.name][scenario.name] = json.loads(text)
     return cells
 
 
-def _trial(contestant: Contestant, scenario: Scenario) -> Figures:
-    """In a process of its own. One that fails ends all: no table has a hole. Raises RuntimeError."""
-    words = [contestant.name, scenario.name, str(LOGS)]
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.rivals.trial", *words],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=LONGEST_S,
-    )
-    if done.returncode != 0:
-        raise RuntimeError(f"{contestant.name}, {scenario.name}: {done.stderr}")
-    figures: Figures = json.loads(done.stdout)
-    print(f"{contestant.name:30} {scenario.name:14} {tables.cell(figures)}", flush=True)
-    return figures
+def _try(pair: tuple[Contestant, Scenario]) -> str:
+    """One trial, in a process of its own; answers why it failed, or nothing."""
+    figures = figures_of(LOGS, *pair)
+    if not _is_of_this_source(figures):
+        names = [each.name for each in pair]
+        command = [sys.executable, "-m", "benchmarks.rivals.trial", *names, str(LOGS)]
+        done = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=LONGEST_S
+        )
+        if done.returncode != 0:
+            print(f"{' '.join(names)} has failed", flush=True)
+            return f"{' '.join(names)}: {done.stderr}"
+    contestant, scenario = pair
+    cell = tables.cell(json.loads(figures.read_text()))
+    print(f"{contestant.name:30} {scenario.name:14} {cell}", flush=True)
+    return ""
+
+
+def _is_of_this_source(figures: Path) -> bool:
+    return figures.exists() and json.loads(figures.read_text())["source"] == source()
 
 
 def _result(cells: dict[str, dict[str, Figures]], took_s: float) -> Result:

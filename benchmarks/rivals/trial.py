@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -20,6 +21,7 @@ from pathlib import Path
 
 from benchmarks.rivals.cells import SECOND_MS, as_figures, count
 from benchmarks.rivals.contestants import CONTESTANTS, OURS, Contestant, Store
+from benchmarks.rivals.environments import ROOT
 from benchmarks.rivals.fleet import Fleet, Place
 from benchmarks.rivals.scenarios import SCENARIOS, TICKS, Scenario, Stage
 from cronfleet import Scheduler
@@ -32,8 +34,22 @@ SETTLED_S = 8
 
 
 def main(name: str, scenario: str, folder: str) -> None:
-    figures = run(CONTESTANTS[name], SCENARIOS[scenario], Path(folder).resolve())
-    print(json.dumps(figures))
+    contestant, played, logs = CONTESTANTS[name], SCENARIOS[scenario], Path(folder).resolve()
+    figures = run(contestant, played, logs)
+    text = json.dumps({**figures, "source": source()}, indent=2)
+    figures_of(logs, contestant, played).write_text(text + "\n")
+    print(text)
+
+
+def figures_of(folder: Path, contestant: Contestant, scenario: Scenario) -> Path:
+    """Where a trial leaves what it came to."""
+    return folder / f"{contestant.name}-{scenario.name}.figures.json"
+
+
+def source() -> str:
+    """Which state of ours took part, and of this rig."""
+    words = ["git", "rev-parse", "HEAD:src", "HEAD:benchmarks/rivals"]
+    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
 def run(contestant: Contestant, scenario: Scenario, folder: Path) -> dict[str, object]:
