@@ -56,7 +56,7 @@ OF_PURE = tuple(
     )
 )
 # Tests that run at the same time as all others: these wait for servers and processes, those compute.
-BESIDE = ("tests/stores", "tests/fleet")
+BESIDE = ("tests/stores", "tests/fleet", "tests/chaos")
 PATIENCE_S = 5
 
 
@@ -228,7 +228,7 @@ def test(arguments: list[str]) -> int:
     others = [f"--ignore={path}" for path in (*OF_PURE, *BESIDE, "tests/browser")]
     pure = ",".join(f"src/cronfleet/{name}" for name in PURE)
     gate = (BIN / "coverage", "report", f"--include={pure}", "--fail-under=100")
-    os.environ.setdefault("CRONFLEET_TEST_SEEDS_S", "60")
+    os.environ.setdefault("CRONFLEET_TEST_SEEDS_S", "120")
     with contextlib.ExitStack() as running:
         beside = [running.enter_context(Beside(*pytest, folder)) for folder in BESIDE]
         passed = [
@@ -318,6 +318,19 @@ def simulate(arguments: list[str]) -> int:
     return become(BIN / "python", "-m", "tests.simulation", *arguments)
 
 
+def chaos(arguments: list[str]) -> int:
+    """Strike a fleet of real processes: --minutes M --store sqlite|redis|postgres|valkey-sentinel."""
+    prepare("dev")
+    offer_programs()
+    return become(BIN / "python", "-m", "tests.chaos", *arguments)
+
+
+def figures(_arguments: list[str]) -> int:
+    """Write the pages' figures anew from docs/results."""
+    prepare("dev")
+    return run(BIN / "python", "-m", "tests.docs.figures")
+
+
 def lock(arguments: list[str]) -> int:
     """Write requirements/ anew from pyproject.toml (needs uv; takes --upgrade)."""
     uv = shutil.which("uv") or sys.exit("dev.py lock needs uv")
@@ -341,6 +354,8 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "bench": bench,
     "models": models,
     "simulate": simulate,
+    "chaos": chaos,
+    "figures": figures,
     "lock": lock,
 }
 

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.servers import ServerUnavailableError
+from tests.servers import MEMORY, ServerUnavailableError
 
 PLACES = (
     "/usr/lib/*/faketime",
@@ -60,3 +60,9 @@ class WallClock:
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "PYTHONPATH": os.pathsep.join(paths),
         }
+
+
+def forget(pid: int) -> None:
+    """Remove what libfaketime leaves in memory of a process that was killed."""
+    for name in (f"faketime_shm_{pid}", f"sem.faketime_sem_{pid}"):
+        (MEMORY / name).unlink(missing_ok=True)
