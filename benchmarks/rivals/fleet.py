@@ -26,6 +26,8 @@ WORKERS = Path(__file__).with_name("workers")
 SOURCE = Path(__file__).parents[2] / "src"
 NAMES = ("anna", "bert", "cora")
 RESTART_AFTER_S = 1.0
+APART_S = 1 / 3
+"""Between the starts of instances: who looks each second must not look at one moment in all."""
 LOOK_S = 0.02
 
 
@@ -104,6 +106,7 @@ class Fleet:
                 clock.set(off_s)
                 variables = clock.worn_by(variables)
             self.machines.append(self._machine(name, variables))
+            time.sleep(APART_S)
         return self
 
     def __exit__(self, *error: object) -> None:
