@@ -302,7 +302,7 @@ def step(name: str, *command: str | Path) -> bool:
 
 
 def bench(arguments: list[str]) -> int:
-    """Run the benchmarks, or the named ones."""
+    """Run the benchmarks, or the named ones; `rivals` alone, which takes half an hour."""
     prepare("dev")
     return become(BIN / "python", "-m", "benchmarks", *arguments)
 
@@ -348,6 +348,8 @@ def lock(arguments: list[str]) -> int:
     must(
         *compiler, "pyproject.toml", "--all-extras", "--group", "dev", "-c", run_txt, "-o", dev_txt
     )
+    for wanted in sorted((ROOT / "requirements" / "rivals").glob("*.in")):
+        must(*compiler, wanted, "-o", wanted.with_suffix(".txt"))
     return 0
 
 
