@@ -83,7 +83,7 @@ class OneServer:
         self.clock = clock
         self.disk: SmallDisk | None = None
         self._server = server
-        self._is_struck = asyncio.Lock()
+        self._gate = asyncio.Lock()
 
     def can_restart(self) -> bool:
         return True
@@ -92,7 +92,7 @@ class OneServer:
         return False
 
     async def restart(self, away_s: float) -> bool:
-        async with self._is_struck:
+        async with self._gate:
             self._server.stop()
             try:
                 await asyncio.sleep(away_s)
@@ -107,7 +107,7 @@ class OneServer:
         """A server that syncs each write ends when it cannot; it is started when there is room."""
         if self.disk is None or not isinstance(self._server, OwnServer):
             return False
-        async with self._is_struck:
+        async with self._gate:
             self.disk.fill()
             try:
                 return await comes_true(self._has_ended, longest_s)
@@ -143,7 +143,7 @@ class UnderSentinel:
     def __init__(self, servers: Watched) -> None:
         self.url = f"{servers.url}?durability=wait"
         self._servers = servers
-        self._is_whole = True
+        self._gate = asyncio.Lock()
 
     def can_restart(self) -> bool:
         return True
@@ -153,33 +153,32 @@ class UnderSentinel:
 
     async def restart(self, away_s: float) -> bool:
         """A replica: without it nothing new starts."""
-        if not self._is_whole:
-            return False
-        self._is_whole = False
-        replica = self._servers.replicas[0]
-        replica.stop()
-        try:
-            await asyncio.sleep(away_s)
-        finally:
-            replica.start()
-            self._is_whole = True
+        async with self._gate:
+            replica = self._servers.replicas[0]
+            replica.stop()
+            try:
+                await asyncio.sleep(away_s)
+            finally:
+                replica.start()
         return True
 
     async def fail_over(self) -> bool:
-        if not self._is_whole:
-            return False
-        self._is_whole = False
-        primary = self._servers.primary
-        primary.stop()
+        async with self._gate:
+            await comes_true(self._is_whole, LONGEST_FAILOVER_S)
+            primary = self._servers.primary
+            primary.stop()
 
-        async def has_taken_over() -> bool:
-            return self._servers.primary is not primary
+            async def has_taken_over() -> bool:
+                return self._servers.primary is not primary
 
-        try:
-            return await comes_true(has_taken_over, LONGEST_FAILOVER_S)
-        finally:
-            primary.start()  # As a replica, which is waited for.
-            self._is_whole = True
+            try:
+                return await comes_true(has_taken_over, LONGEST_FAILOVER_S)
+            finally:
+                primary.start()  # As a replica, which is waited for.
+
+    async def _is_whole(self) -> bool:
+        """Else there is nobody who could take over."""
+        return self._servers.count_replicas(self._servers.primary) == len(self._servers.replicas)
 
     def stop(self) -> None:
         self._servers.stop()
