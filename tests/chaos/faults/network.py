@@ -52,10 +52,10 @@ async def strike(
     for _ in range(TRIES):
         number = draw.randrange(len(rig.instances))
         if excuses:
-            rig.excuse(rig.instances[number])
+            rig.excuse(rig.instances[number], for_s)
         struck = await rig.network.strike(number, trouble(), for_s)
         if excuses:
-            rig.excuse(rig.instances[number])  # It may be another process by now.
+            rig.excuse(rig.instances[number], 0)  # It may be another process by now.
         if struck:
             return True
         await asyncio.sleep(LOOK_S)
