@@ -145,8 +145,8 @@ class Campaign:
         off_ms = 1_000 * STORE_OFF_S if self._struck["store-clock-step"] else 0
         judgement = judge(
             self._exporter.paths,
-            places.effects,
-            places.stalls,
+            places.kept / places.effects.name,
+            places.kept / places.stalls.name,
             ttl_ms=settings.ttl_ms,
             store_off_ms=off_ms,
         )

@@ -74,7 +74,7 @@ STEADY = (
     ),
     kind("alone", 1, every_s(5), 0.5, handlers.work_in_a_thread, isolation="process"),
     kind(
-        *("greedy", 1, every_s(10), 0, handlers.eat_memory),
+        *("greedy", 1, every_s(5), 0, handlers.eat_memory),
         isolation="process",
         memory_limit_mb=512,
     ),

@@ -53,7 +53,7 @@ class Trouble:
     """What is done while it is in force; this one does nothing. `struck` counts what it did."""
 
     def __init__(self) -> None:
-        self.struck = 0
+        self.struck: int = 0
 
     def begin(self, links: set[Link]) -> None:
         """It comes into force, and these are the connections there are."""

@@ -116,10 +116,11 @@ class Rig:
         command = self._command(self.instances.index(process), edition)
         process.program = replace(process.program, command=command)
 
-    def excuse(self, process: Process) -> None:
-        """From now on its process may do late what it was about to do; nobody can forbid it."""
+    def excuse(self, process: Process, for_s: float) -> None:
+        """Cut off for so long from now on, it may do late what it was about to do."""
         now = time.time_ns() // 1_000_000
-        append(self.places.stalls, json.dumps((stalls.name_of(process.pid), now, now)))
+        stall = (stalls.name_of(process.pid), now, now + round(for_s * 1000))
+        append(self.places.stalls, json.dumps(stall))
 
     def _program(self, number: int) -> Program:
         environment = {

@@ -197,7 +197,7 @@ def main(arguments: list[str]) -> int:
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, store_of(options.store, Path(folder)) as store:
         found = take_over(store.url, options.kills, tells=True)
-        figures = found.figures | {"store": store.name}
+        figures: dict[str, Any] = {**found.figures, "store": store.name}
     for name, figure in figures.items():
         _say(f"{name:28}{figure}")
     if options.result:

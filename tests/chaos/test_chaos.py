@@ -139,7 +139,12 @@ def judged_late(folder: Path, stalls: str) -> Judgement:
 def test_a_late_effect_is_excused_only_where_its_instance_had_stood_still(tmp_path: Path) -> None:
     stood_still = judged_late(tmp_path, '["here:1", 2000, 9400]\n')
     assert (stood_still.late_effects, stood_still.found.get("stale")) == (1, None)
-    for stalls in ("", '["here:2", 2000, 9400]\n', '["here:1", 9501, 9600]\n'):
+    of_another, before, after = (
+        '["here:2", 2000, 9400]',
+        '["here:1", 0, 1000]',
+        '["here:1", 9001, 9600]',
+    )
+    for stalls in ("", f"{of_another}\n{before}\n{after}\n"):
         at_work = judged_late(tmp_path, stalls)
         assert (at_work.late_effects, at_work.found["stale"]) == (0, 1)
 

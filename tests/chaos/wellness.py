@@ -30,7 +30,7 @@ class Wellness:
     async def reached(self) -> bool:
         """All instances work again, each job's ticks are settled, and then nothing is held."""
         self._undo_faults()
-        self._let_both_editions_work()
+        await self._let_both_editions_work()
         await self._until("every instance is at work", self._all_work)
         await self._until("no job is paused", self._none_is_paused)
         self._since = time.time_ns() // 1_000_000
@@ -49,11 +49,17 @@ class Wellness:
         if self._rig.store.clock is not None:
             self._rig.store.clock.set(0)
 
-    def _let_both_editions_work(self) -> None:
+    async def _let_both_editions_work(self) -> None:
         """Nobody else takes what an edition has left of a job that the other does not know."""
         process = self._rig.instances[0]
         self._rig.deploy(process, self._rig.other_edition())
-        process.terminate()
+        ended = len(process.ends)
+
+        async def has_been_replaced() -> bool:
+            process.terminate()
+            return process.has_ended() or len(process.ends) > ended
+
+        await self._until("one instance is of the other edition", has_been_replaced)
 
     async def _until(self, what: str, is_so: Callable[[], Awaitable[bool]]) -> None:
         async def is_known_to_be_so() -> bool:

@@ -13,11 +13,12 @@ from tests.chaos.rig import UP_S, Rig
 
 async def freeze(rig: Rig, draw: random.Random, ttls: float) -> bool:
     """One that is at work, as soon as there is one."""
+    for_s = ttls * rig.settings.ttl_ms / 1000
     rivals, frozen = rig.shuffled(draw), list[Process]()
 
     async def struck() -> bool:
         for process in rivals:
-            rig.excuse(process)  # What it does late from now on was to be expected.
+            rig.excuse(process, for_s)  # What it does late from now on was to be expected.
             if process.freeze():
                 frozen.append(process)
                 return True
@@ -25,7 +26,7 @@ async def freeze(rig: Rig, draw: random.Random, ttls: float) -> bool:
 
     if not await comes_true(struck, UP_S):
         return False
-    await asyncio.sleep(ttls * rig.settings.ttl_ms / 1000)
+    await asyncio.sleep(for_s)
     frozen[0].thaw()
     return True
 

@@ -5,12 +5,12 @@ Who cannot reach the store for longer than a TTL may do late what it was about t
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Callable
 from functools import partial
 
 from tests.chaos.faults.registry import fault
+from tests.chaos.patience import comes_true
 from tests.chaos.proxy import (
     CutAfter,
     Delay,
@@ -27,7 +27,7 @@ from tests.chaos.rig import Rig
 LONGEST_PIECE_BYTES = 600
 AT_ONCE_S = 0.1
 LOOK_S = 0.2
-TRIES = 20
+PATIENCE_S = 45
 A_WHILE_S = 3
 
 
@@ -47,19 +47,21 @@ async def strike(
     *,
     excuses: bool = True,
 ) -> bool:
-    """One after the other, until it did something to one: others may be dead, or have no network."""
-    assert rig.network is not None
-    for _ in range(TRIES):
+    """One after the other, until it did something to one: others are dead, or struck already."""
+
+    async def struck() -> bool:
+        assert rig.network is not None
         number = draw.randrange(len(rig.instances))
+        if rig.network.is_troubled(number):
+            return False
         if excuses:
-            rig.excuse(rig.instances[number])
-        struck = await rig.network.strike(number, trouble(), for_s)
+            rig.excuse(rig.instances[number], for_s)
+        has_struck = await rig.network.strike(number, trouble(), for_s)
         if excuses:
-            rig.excuse(rig.instances[number])  # It may be another process by now.
-        if struck:
-            return True
-        await asyncio.sleep(LOOK_S)
-    return False
+            rig.excuse(rig.instances[number], 0)  # It may be another process by now.
+        return has_struck
+
+    return await comes_true(struck, PATIENCE_S, LOOK_S)
 
 
 @fault("net-drop", per_minute=3, where=has_network)
