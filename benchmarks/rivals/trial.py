@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from benchmarks.rivals.cells import SECOND_MS, as_figures, count
 from benchmarks.rivals.contestants import CONTESTANTS, OURS, Contestant, Store
 from benchmarks.rivals.environments import ROOT
 from benchmarks.rivals.fleet import Fleet, Place
+from benchmarks.rivals.reasons import reasons
 from benchmarks.rivals.scenarios import SCENARIOS, TICKS, Scenario, Stage
 from cronfleet import Scheduler
 from cronfleet_verify.report import as_text
@@ -65,11 +65,15 @@ def run(contestant: Contestant, scenario: Scenario, folder: Path) -> dict[str, o
         with Fleet(contestant, place, scenario.clocks_off_s) as fleet:
             first_ms, ended = _play(fleet, scenario, server)
             struck = fleet.struck
-        reasons = _reasons(server.url, logs, first_ms) if contestant in OURS else {}
+        why: dict[str, int] = {}
+        if contestant in OURS:
+            history = logs / "history.jsonl"
+            asyncio.run(_export(server.url, history))
+            why = reasons(history, effects, first_ms, TICKS)
         store = str(server)
     cell, verdict = count(effects, first_ms, TICKS)
     (logs / "verdict.txt").write_text(as_text(verdict))
-    told = {"ended_and_restarted": ended, "struck": struck, "store": store, "reasons": reasons}
+    told = {"ended_and_restarted": ended, "struck": struck, "store": store, "reasons": why}
     return {**as_figures(cell), **told}
 
 
@@ -101,20 +105,6 @@ def _server(store: Store) -> Generator[OwnServer | OwnPostgres]:
                 yield server
             finally:
                 server.remove()
-
-
-def _reasons(url: str, logs: Path, first_ms: int) -> dict[str, int]:
-    """Why our own ticks did not run, and how many for each reason, as the store has it."""
-    history = logs / "history.jsonl"
-    asyncio.run(_export(url, history))
-    last_ms = first_ms + (TICKS - 1) * SECOND_MS
-    found: Counter[str] = Counter()
-    for text in history.read_text().splitlines():
-        line = json.loads(text)
-        if line["line"] == "gap":
-            first, last = max(line["first"], first_ms), min(line["last"], last_ms)
-            found[line["reason"]] += max(0, (last - first) // SECOND_MS + 1)
-    return dict(+found)
 
 
 async def _export(url: str, path: Path) -> None:
