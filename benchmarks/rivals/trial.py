@@ -12,22 +12,18 @@ import json
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.rivals.cells import SECOND_MS, as_figures, count
-from benchmarks.rivals.contestants import CONTESTANTS, OURS, Contestant, Store
+from benchmarks.rivals.contestants import CONTESTANTS, OURS, Contestant
 from benchmarks.rivals.environments import ROOT
 from benchmarks.rivals.fleet import Fleet, Place
 from benchmarks.rivals.reasons import reasons
-from benchmarks.rivals.scenarios import SCENARIOS, TICKS, Scenario, Stage
+from benchmarks.rivals.scenarios import SCENARIOS, TICKS, Scenario, Server, Stage
+from benchmarks.rivals.stores import server
 from cronfleet import Scheduler
 from cronfleet_verify.report import as_text
-from tests.postgres_servers import OwnPostgres, find_programs
-from tests.servers import OwnServer, find_binary
 
 FIRST_RUN_WITHIN_S = 60
 SETTLED_S = 8
@@ -60,51 +56,34 @@ def run(contestant: Contestant, scenario: Scenario, folder: Path) -> dict[str, o
     logs.mkdir(parents=True)
     effects = folder / f"{title}.jsonl"
     effects.unlink(missing_ok=True)
-    with _server(contestant.store) as server:
-        place = Place(server.url, effects, logs)
+    with server(contestant.store) as store:
+        place = Place(store.url, effects, logs)
         with Fleet(contestant, place, scenario.clocks_off_s) as fleet:
-            first_ms, ended = _play(fleet, scenario, server)
+            first_ms, ended = _play(fleet, scenario, store)
             struck = fleet.struck
         why: dict[str, int] = {}
         if contestant in OURS:
             history = logs / "history.jsonl"
-            asyncio.run(_export(server.url, history))
+            asyncio.run(_export(store.url, history))
             why = reasons(history, effects, first_ms, TICKS)
-        store = str(server)
+        about = str(store)
     cell, verdict = count(effects, first_ms, TICKS)
     (logs / "verdict.txt").write_text(as_text(verdict))
-    told = {"ended_and_restarted": ended, "struck": struck, "store": store, "reasons": why}
+    told = {"ended_and_restarted": ended, "struck": struck, "store": about, "reasons": why}
     return {**as_figures(cell), **told}
 
 
-def _play(fleet: Fleet, scenario: Scenario, server: OwnServer | OwnPostgres) -> tuple[int, int]:
+def _play(fleet: Fleet, scenario: Scenario, store: Server) -> tuple[int, int]:
     """Answers the fire time of the first tick that counts, and how many processes ended since."""
     fleet.await_first_run(FIRST_RUN_WITHIN_S)
     time.sleep(SETTLED_S)
     first_ms = (time.time_ns() // 1_000_000 // SECOND_MS + 2) * SECOND_MS
     begins_at = time.monotonic() + first_ms / 1000 - time.time()
-    stage = Stage(fleet, server, begins_at)
+    stage = Stage(fleet, store, begins_at)
     before = fleet.ended
     scenario.act(stage)
     stage.wait_until(TICKS - 1 + scenario.watched_s)
     return first_ms, fleet.ended - before
-
-
-@contextmanager
-def _server(store: Store) -> Generator[OwnServer | OwnPostgres]:
-    with tempfile.TemporaryDirectory() as folder:
-        if store == "redis":
-            server = OwnServer(find_binary("redis"), Path(folder))
-            try:
-                yield server
-            finally:
-                server.stop()
-        else:
-            server = OwnPostgres(find_programs())
-            try:
-                yield server
-            finally:
-                server.remove()
 
 
 async def _export(url: str, path: Path) -> None:
