@@ -18,7 +18,7 @@ from tests.chaos import stores
 from tests.chaos.exports import Exporter
 from tests.chaos.faults import FAULTS, Fault
 from tests.chaos.faults.clocks import STORE_OFF_S
-from tests.chaos.jobs import NAMES
+from tests.chaos.jobs import steady
 from tests.chaos.judging import judge
 from tests.chaos.patience import comes_true
 from tests.chaos.points import Death
@@ -114,7 +114,7 @@ class Campaign:
         except CronfleetError:
             return False
         at_work = await self._rig.is_at_work(*self._rig.instances)
-        return at_work and declared.issuperset(NAMES)
+        return at_work and declared.issuperset(steady(self._rig.settings.load))
 
     # --- faults
 
@@ -144,8 +144,8 @@ class Campaign:
         off_ms = 1_000 * STORE_OFF_S if self._struck["store-clock-step"] else 0
         judgement = judge(
             self._exporter.paths,
-            places.effects,
-            places.stalls,
+            places.kept / places.effects.name,
+            places.kept / places.stalls.name,
             ttl_ms=settings.ttl_ms,
             store_off_ms=off_ms,
         )
@@ -156,6 +156,7 @@ class Campaign:
             judgement,
             self._wellness.troubles,
             self._wellness.poisoned,
+            self._wellness.took_s,
             time.monotonic() - self._began,
         )
 

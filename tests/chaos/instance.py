@@ -1,6 +1,6 @@
 """One instance of the rig's fleet. The fleet's name is in the environment.
 
-    python -m tests.chaos.instance STORE TTL_MS EDITION FOLDER
+    python -m tests.chaos.instance STORE TTL_MS EDITION LOAD FOLDER
 
 FOLDER is where it leaves its effects, and where it is told to die.
 """
@@ -21,7 +21,7 @@ from tests.chaos.points import Death, mortal
 STALL_OF_TTL = 0.2
 
 
-def main(url: str, ttl_ms: int, edition: str, folder: Path) -> None:
+def main(url: str, ttl_ms: int, edition: str, load: float, folder: Path) -> None:
     # Processes that it starts for single runs are the same instance.
     os.environ["CHAOS_INSTANCE"] = stalls.name_of(os.getpid())
     stalls.watch(folder / "stalls.jsonl", os.environ["CHAOS_INSTANCE"], STALL_OF_TTL * ttl_ms)
@@ -37,11 +37,11 @@ def main(url: str, ttl_ms: int, edition: str, folder: Path) -> None:
         session_ttl=timedelta(milliseconds=ttl_ms),
         drain_timeout=timedelta(seconds=10),
     )
-    declare(scheduler, cast("Edition", edition))
+    declare(scheduler, cast("Edition", edition), load)
     scheduler.run()
 
 
 if __name__ == "__main__":
     faulthandler.enable()
     logging.basicConfig(level=logging.INFO, format=f"%(asctime)s {os.getpid()} %(message)s")
-    main(sys.argv[1], int(sys.argv[2]), sys.argv[3], Path(sys.argv[4]))
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3], float(sys.argv[4]), Path(sys.argv[5]))

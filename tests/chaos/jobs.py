@@ -35,9 +35,9 @@ class Kind:
     handler: Handler = handlers.work
     work_s: float = 0.02
 
-    @property
-    def names(self) -> list[str]:
-        return [f"{self.name}-{number}" for number in range(self.count)]
+    def names(self, load: float = 1) -> list[str]:
+        """So many of them that they make such a share of its load; one at least."""
+        return [f"{self.name}-{number}" for number in range(max(1, round(load * self.count)))]
 
 
 def every_s(seconds: float) -> Schedule:
@@ -60,11 +60,11 @@ STEADY = (
     kind("even", 10, every_s(1), overlap="allow"),
     kind("thread", 6, every_s(1), handler=handlers.work_in_a_thread),
     kind("jittered", 4, every_s(2), jitter=timedelta(seconds=1)),
-    kind("slow", 4, every_s(5), 6),
+    kind("slow", 4, every_s(5), 5),
     kind("again", 6, every_s(2), 1, handlers.work_again, on_lost="rerun"),
     kind("wait", 3, EACH_SECOND, 1.5, overlap="wait"),
     kind("wait-all", 3, every_s(1), 1, overlap="wait_all", misfire="all"),
-    kind("replace", 2, every_s(2), 5, overlap="replace"),
+    kind("replace", 2, every_s(2), 4, overlap="replace"),
     kind("timed", 2, every_s(3), 2, timeout=timedelta(seconds=1)),
     kind("parts", 2, every_s(3), 1, shards=4),
     kind("parts-again", 1, every_s(4), 1, handlers.work_again, shards=3, on_lost="rerun"),
@@ -72,7 +72,7 @@ STEADY = (
         *("unlucky", 6, every_s(1), 0.1, handlers.fail_now_and_then),
         retry=Retry(attempts=3, first=timedelta(milliseconds=200)),
     ),
-    kind("alone", 1, every_s(10), 0.5, handlers.work_in_a_thread, isolation="process"),
+    kind("alone", 1, every_s(5), 0.5, handlers.work_in_a_thread, isolation="process"),
     kind("punctual", 2, every_s(1), misfire="skip"),
     kind("ordered", 4, EACH_SECOND, 0.1),
 )
@@ -81,18 +81,25 @@ OF_EDITION: dict[Edition, Sequence[Kind]] = {
     "b": (kind("edited", 3, every_s(2), 0.1), kind("new", 2, every_s(1))),
 }
 EDITED = frozenset(
-    [name for kinds in OF_EDITION.values() for each in kinds for name in each.names] + [OF_RUN_TIME]
+    [name for kinds in OF_EDITION.values() for each in kinds for name in each.names()]
+    + [OF_RUN_TIME]
 )
 """Those whose schedule changes: since when which one held is not on record."""
-NAMES = [name for each in STEADY for name in each.names]
-"""Those that each edition declares in the same way."""
-ORDERED = [name for each in STEADY if each.name == "ordered" for name in each.names]
-"""Those that operators give their orders to."""
 
 
-def declare(scheduler: Scheduler, edition: Edition) -> None:
+def steady(load: float) -> list[str]:
+    """The jobs that each edition declares in the same way."""
+    return [name for each in STEADY for name in each.names(load)]
+
+
+def ordered(load: float) -> list[str]:
+    """Those that operators give their orders to."""
+    return [name for name in steady(load) if name.startswith("ordered-")]
+
+
+def declare(scheduler: Scheduler, edition: Edition, load: float) -> None:
     for each in (*STEADY, *OF_EDITION[edition]):
-        for name in each.names:
+        for name in each.names(load):
             scheduler.add_job(
                 each.handler,
                 each.schedule,

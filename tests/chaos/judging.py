@@ -8,7 +8,7 @@ forbid that, so such an effect is counted and shown, where the instance stood st
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,7 +59,7 @@ def judge(
 ) -> Judgement:
     """Read all of it. The store's clock was wrong by so much at the most."""
     verdicts = list(_verdicts(exports, effects, ttl_ms, store_off_ms))
-    excused = _Excuses(stalls.read(stood))
+    excused = _Excuses(stalls.read(stood), ttl_ms, store_off_ms)
     late = sum(excused.holds(each) for each in verdicts[0].findings.kept if each.rule == "stale")
     found: Counter[str] = Counter()
     for verdict in verdicts:
@@ -96,20 +96,25 @@ def _verdicts(
 
 
 class _Excuses:
-    """Since when each instance has stood still once."""
+    """When each instance stood still."""
 
-    def __init__(self, stood: Iterable[stalls.Stall]) -> None:
-        self._since: dict[str, int] = {}
+    def __init__(self, stood: Iterable[stalls.Stall], ttl_ms: int, store_off_ms: int) -> None:
+        self._stalls: dict[str, list[stalls.Stall]] = defaultdict(list)
         for stall in stood:
-            self._since[stall.instance] = min(
-                stall.since, self._since.get(stall.instance, stall.since)
-            )
+            self._stalls[stall.instance].append(stall)
+        self._store_off_ms = store_off_ms
+        self._shortly_ms = 3 * ttl_ms + store_off_ms
+        """After so long at the latest those who watch a silent session have closed it."""
 
     def holds(self, finding: Finding) -> bool:
-        """The first line that shows it is the effect that came late."""
-        late: dict[str, Any] = json.loads(finding.shown[0].text)
-        since = self._since.get(str(late.get("instance")))
-        return since is not None and since <= late["at"]
+        """Shown are the effect that came late, and what says that the run was another's by then."""
+        late, gone = (json.loads(quote.text) for quote in finding.shown[:2])
+        gone_at = gone["ended_at"] if gone.get("line") == "run" else gone["at"]
+        return any(
+            stall.since <= gone_at + self._store_off_ms
+            and stall.until >= gone_at - self._shortly_ms
+            for stall in self._stalls[str(late.get("instance"))]
+        )
 
 
 def _unexpectedly_unchecked(verdict: Verdict) -> list[str]:

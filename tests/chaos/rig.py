@@ -26,6 +26,8 @@ from tests.chaos.wall_clock import WallClock
 from tests.servers import ServerUnavailableError
 
 MOST_JOBS = 200
+UP_S = 20
+"""Within this somebody is at work again where all have died."""
 ROOT = Path(__file__).parents[2]
 
 Address = Callable[[int], str]
@@ -41,6 +43,8 @@ class Settings:
     seconds: float
     instances: int = 4
     ttl_ms: int = 3_000
+    load: float = 1
+    """Of about seventy ticks a second."""
 
 
 @dataclass(frozen=True)
@@ -107,18 +111,22 @@ class Rig:
 
     def turn_edition(self) -> Edition:
         """The other one, from now on."""
-        self._edition = "b" if self._edition == "a" else "a"
+        self._edition = self.other_edition()
         return self._edition
+
+    def other_edition(self) -> Edition:
+        return "b" if self._edition == "a" else "a"
 
     def deploy(self, process: Process, edition: str) -> None:
         """The next process of this instance is of that edition."""
         command = self._command(self.instances.index(process), edition)
         process.program = replace(process.program, command=command)
 
-    def excuse(self, process: Process) -> None:
-        """From now on its process may do late what it was about to do; nobody can forbid it."""
+    def excuse(self, process: Process, for_s: float) -> None:
+        """Cut off for so long from now on, it may do late what it was about to do."""
         now = time.time_ns() // 1_000_000
-        append(self.places.stalls, json.dumps((stalls.name_of(process.pid), now, now)))
+        stall = (stalls.name_of(process.pid), now, now + round(for_s * 1000))
+        append(self.places.stalls, json.dumps(stall))
 
     def _program(self, number: int) -> Program:
         environment = {
@@ -131,9 +139,9 @@ class Rig:
         return Program(self._command(number, self._edition), log, environment, ROOT)
 
     def _command(self, number: int, edition: str) -> list[str | Path]:
-        ttl, place = str(self.settings.ttl_ms), self.places.quick
+        ttl, load = str(self.settings.ttl_ms), str(self.settings.load)
         module = [sys.executable, "-m", "tests.chaos.instance"]
-        return [*module, self._address(number), ttl, edition, place]
+        return [*module, self._address(number), ttl, edition, load, self.places.quick]
 
     def _clock(self, number: int) -> WallClock | None:
         """Every other instance has a clock of its own; with SQLite it would be the store's."""

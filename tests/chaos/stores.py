@@ -77,7 +77,7 @@ class OneServer:
         self.url = server.url
         self.clock = clock
         self._server = server
-        self._is_up = True
+        self._gate = asyncio.Lock()
 
     def can_restart(self) -> bool:
         return True
@@ -86,15 +86,12 @@ class OneServer:
         return False
 
     async def restart(self, away_s: float) -> bool:
-        if not self._is_up:
-            return False
-        self._is_up = False
-        self._server.stop()
-        try:
-            await asyncio.sleep(away_s)
-        finally:
-            self._server.start()
-            self._is_up = True
+        async with self._gate:
+            self._server.stop()
+            try:
+                await asyncio.sleep(away_s)
+            finally:
+                self._server.start()
         return True
 
     async def fail_over(self) -> bool:
@@ -114,7 +111,7 @@ class UnderSentinel:
     def __init__(self, servers: Watched) -> None:
         self.url = f"{servers.url}?durability=wait"
         self._servers = servers
-        self._is_whole = True
+        self._gate = asyncio.Lock()
 
     def can_restart(self) -> bool:
         return True
@@ -124,33 +121,32 @@ class UnderSentinel:
 
     async def restart(self, away_s: float) -> bool:
         """A replica: without it nothing new starts."""
-        if not self._is_whole:
-            return False
-        self._is_whole = False
-        replica = self._servers.replicas[0]
-        replica.stop()
-        try:
-            await asyncio.sleep(away_s)
-        finally:
-            replica.start()
-            self._is_whole = True
+        async with self._gate:
+            replica = self._servers.replicas[0]
+            replica.stop()
+            try:
+                await asyncio.sleep(away_s)
+            finally:
+                replica.start()
         return True
 
     async def fail_over(self) -> bool:
-        if not self._is_whole:
-            return False
-        self._is_whole = False
-        primary = self._servers.primary
-        primary.stop()
+        async with self._gate:
+            await comes_true(self._is_whole, LONGEST_FAILOVER_S)
+            primary = self._servers.primary
+            primary.stop()
 
-        async def has_taken_over() -> bool:
-            return self._servers.primary is not primary
+            async def has_taken_over() -> bool:
+                return self._servers.primary is not primary
 
-        try:
-            return await comes_true(has_taken_over, LONGEST_FAILOVER_S)
-        finally:
-            primary.start()  # As a replica, which is waited for.
-            self._is_whole = True
+            try:
+                return await comes_true(has_taken_over, LONGEST_FAILOVER_S)
+            finally:
+                primary.start()  # As a replica, which is waited for.
+
+    async def _is_whole(self) -> bool:
+        """Else there is nobody who could take over."""
+        return self._servers.count_replicas(self._servers.primary) == len(self._servers.replicas)
 
     def stop(self) -> None:
         self._servers.stop()

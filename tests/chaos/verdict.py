@@ -33,6 +33,8 @@ class ChaosVerdict:
     troubles: Sequence[str]
     """What did not become well in time."""
     poisoned: int
+    calm_s: Mapping[str, float]
+    """After how long each sign of wellness was there when the faults were over, step by step."""
     took_s: float
 
     @property
@@ -66,6 +68,7 @@ class ChaosVerdict:
             "findings": sum(found.values()) + len(self.troubles) + len(self.deeds.crashes),
             "late_effects_of_the_frozen": self.judgement.late_effects,
             "jobs_poisoned": self.poisoned,
+            "well_again_after_s": round(sum(self.calm_s.values()), 1),
             "late_ms_p50": self.judgement.late_ms(0.5),
             "late_ms_p99": self.judgement.late_ms(0.99),
             **{f"struck_{name}": self.deeds.struck.get(name, 0) for name in self.deeds.tried},
@@ -95,6 +98,8 @@ def _lines(verdict: ChaosVerdict) -> Iterator[str]:
     last = ("late_effects_of_the_frozen", "jobs_poisoned", "late_ms_p50", "late_ms_p99")
     for name in (*shown, *more, *last):
         yield f"{name.replace('_', ' '):28} {verdict.figures[name]}"
+    for what, took_s in verdict.calm_s.items():
+        yield f"in the calm, after {took_s:.1f} s: {what}"
     for why in judged.unchecked:
         yield f"Not judged, of jobs that were edited: {why}"
     for name in verdict.never_struck:

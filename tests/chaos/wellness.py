@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from cronfleet import CronfleetError
 from cronfleet.model import Reason
-from tests.chaos.jobs import NAMES
+from tests.chaos.jobs import steady
 from tests.chaos.patience import comes_true
 from tests.chaos.rig import Rig
 
@@ -23,11 +23,14 @@ class Wellness:
         self.troubles: list[str] = []
         self.poisoned = 0
         """How many jobs had to be resumed because their runs were lost three times in a row."""
+        self.took_s: dict[str, float] = {}
+        """How long each step took."""
         self._since = time.time_ns() // 1_000_000
 
     async def reached(self) -> bool:
         """All instances work again, each job's ticks are settled, and then nothing is held."""
         self._undo_faults()
+        await self._let_both_editions_work()
         await self._until("every instance is at work", self._all_work)
         await self._until("no job is paused", self._none_is_paused)
         self._since = time.time_ns() // 1_000_000
@@ -46,6 +49,18 @@ class Wellness:
         if self._rig.store.clock is not None:
             self._rig.store.clock.set(0)
 
+    async def _let_both_editions_work(self) -> None:
+        """Nobody else takes what an edition has left of a job that the other does not know."""
+        process = self._rig.instances[0]
+        self._rig.deploy(process, self._rig.other_edition())
+        ended = len(process.ends)
+
+        async def has_been_replaced() -> bool:
+            process.terminate()
+            return process.has_ended() or len(process.ends) > ended
+
+        await self._until("one instance is of the other edition", has_been_replaced)
+
     async def _until(self, what: str, is_so: Callable[[], Awaitable[bool]]) -> None:
         async def is_known_to_be_so() -> bool:
             try:
@@ -53,7 +68,10 @@ class Wellness:
             except CronfleetError:
                 return False  # The store is on its way back.
 
-        if not await comes_true(is_known_to_be_so, BOUND_S, LOOK_S):
+        began = time.monotonic()
+        if await comes_true(is_known_to_be_so, BOUND_S, LOOK_S):
+            self.took_s[what] = time.monotonic() - began
+        else:
             self.troubles.append(f"not so after {BOUND_S} s: {what}")
 
     async def _all_work(self) -> bool:
@@ -71,8 +89,9 @@ class Wellness:
 
     async def _all_tick(self) -> bool:
         """But of those that no instance declares after a deploy, which are told of once a minute."""
-        jobs = [job for job in await self._rig.jobs() if job.name in NAMES]
-        return all(job.watermark > self._since for job in jobs)
+        names = steady(self._rig.settings.load)
+        settled = {job.name: job.watermark for job in await self._rig.jobs()}
+        return all(settled.get(name, 0) > self._since for name in names)
 
     async def _all_are_paused(self) -> bool:
         going = [job for job in await self._rig.jobs() if not job.paused]

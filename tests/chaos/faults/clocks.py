@@ -6,7 +6,8 @@ import asyncio
 import random
 
 from tests.chaos.faults.registry import fault
-from tests.chaos.rig import Rig
+from tests.chaos.patience import comes_true
+from tests.chaos.rig import UP_S, Rig
 
 STORE_OFF_S = 8
 """More than the 5 s of which instances believe a clock no more; and no more than judges allow for."""
@@ -24,10 +25,13 @@ def has_store_clock(rig: Rig) -> bool:
 async def step(rig: Rig, draw: random.Random) -> bool:
     """From then on the instance has this clock, over its deaths too."""
     off_s = draw.choice((0.3, 2, 30, 3_600, 86_400)) * draw.choice((-1, 1))
-    at_work = [each for each in rig.shuffled(draw) if each in rig.clocks and each.pid]
-    for process in at_work[:1]:
-        rig.clocks[process].set(off_s)
-    return bool(at_work)
+    process = next(each for each in rig.shuffled(draw) if each in rig.clocks)
+    rig.clocks[process].set(off_s)
+
+    async def shows_it() -> bool:
+        return process.pid != 0
+
+    return await comes_true(shows_it, UP_S)
 
 
 @fault("store-clock-step", per_minute=0.4, where=has_store_clock)

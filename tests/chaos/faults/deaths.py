@@ -7,12 +7,10 @@ import random
 from tests.chaos.faults.registry import fault
 from tests.chaos.patience import comes_true
 from tests.chaos.points import AFTER_A_DEATH, POINTS
-from tests.chaos.rig import Rig
+from tests.chaos.rig import UP_S, Rig
 
 PATIENCE_S = 20
 """How long a point waits for somebody to come by."""
-UP_S = 5
-"""Within this somebody is started again where all have died."""
 
 
 async def kill_one(rig: Rig, draw: random.Random) -> bool:

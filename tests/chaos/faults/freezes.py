@@ -6,18 +6,29 @@ import asyncio
 import random
 
 from tests.chaos.faults.registry import fault
-from tests.chaos.rig import Rig
+from tests.chaos.patience import comes_true
+from tests.chaos.processes import Process
+from tests.chaos.rig import UP_S, Rig
 
 
 async def freeze(rig: Rig, draw: random.Random, ttls: float) -> bool:
-    """Whichever it is, what it does late from then on was to be expected."""
-    for process in rig.shuffled(draw):
-        rig.excuse(process)
-        if process.freeze():
-            await asyncio.sleep(ttls * rig.settings.ttl_ms / 1000)
-            process.thaw()
-            return True
-    return False
+    """One that is at work, as soon as there is one."""
+    for_s = ttls * rig.settings.ttl_ms / 1000
+    rivals, frozen = rig.shuffled(draw), list[Process]()
+
+    async def struck() -> bool:
+        for process in rivals:
+            rig.excuse(process, for_s)  # What it does late from now on was to be expected.
+            if process.freeze():
+                frozen.append(process)
+                return True
+        return False
+
+    if not await comes_true(struck, UP_S):
+        return False
+    await asyncio.sleep(for_s)
+    frozen[0].thaw()
+    return True
 
 
 @fault("freeze-half-ttl", per_minute=1)

@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 
 from cronfleet import CronfleetError
 from tests.chaos.faults.registry import Strike, fault
-from tests.chaos.jobs import OF_RUN_TIME, ORDERED, every_s
+from tests.chaos.jobs import OF_RUN_TIME, every_s, ordered
 from tests.chaos.patience import comes_true
 from tests.chaos.rig import Rig
 
-PATIENCE_S, AGAIN_S = 15, 0.5
+PATIENCE_S, AGAIN_S = 40, 0.5
 
 Order = Callable[[Rig, random.Random, str], Awaitable[bool]]
 
@@ -30,7 +30,7 @@ def order(name: str, per_minute: float) -> Callable[[Order], Order]:
 
 def _as_strike(give: Order) -> Strike:
     async def strike(rig: Rig, draw: random.Random) -> bool:
-        job = draw.choice(ORDERED)
+        job = draw.choice(ordered(rig.settings.load))
 
         async def is_given() -> bool:
             try:
