@@ -66,7 +66,7 @@ def run(contestant: Contestant, scenario: Scenario, folder: Path) -> dict[str, o
             history = logs / "history.jsonl"
             asyncio.run(_export(store.url, history))
             why = reasons(history, effects, first_ms, TICKS)
-        about = str(store)
+        about = str(store).partition(",")[0]
     cell, verdict = count(effects, first_ms, TICKS)
     (logs / "verdict.txt").write_text(as_text(verdict))
     told = {"ended_and_restarted": ended, "struck": struck, "store": about, "reasons": why}
