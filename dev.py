@@ -304,6 +304,8 @@ def step(name: str, *command: str | Path) -> bool:
 def bench(arguments: list[str]) -> int:
     """Run the benchmarks, or the named ones; `rivals` alone, which takes half an hour."""
     prepare("dev")
+    if arguments[:1] == ["rivals"]:
+        offer_programs()
     return become(BIN / "python", "-m", "benchmarks", *arguments)
 
 

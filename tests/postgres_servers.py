@@ -151,11 +151,6 @@ class OwnPostgres(Postgres):
             self._process.end(signal.SIGQUIT)
         self._process = None
 
-    def forget(self) -> None:
-        """Lose all that it has, and be as a new one; while it is stopped."""
-        shutil.rmtree(self._data)
-        self._init()
-
     def remove(self) -> None:
         """End it, and delete its data: so many servers would fill the disk until pytest ends."""
         self.stop()

@@ -52,9 +52,9 @@ def count(effects: Path, first_ms: int, ticks: int) -> tuple[Cell, Verdict]:
         )
         if first_ms <= fire_time <= last_ms
     }
-    begun = [each for each in _begun(effects) if first_ms <= each[0] <= last_ms]
+    runs = [each for each in begun(effects) if first_ms <= each[0] <= last_ms]
     more = len(doubled)
-    cell = Cell(never, ticks - never - more, more, len(begun), _late_p50_ms(begun))
+    cell = Cell(never, ticks - never - more, more, len(runs), _late_p50_ms(runs))
     return cell, verdict
 
 
@@ -66,7 +66,7 @@ def _options(effects: Path, first_ms: int, last_ms: int) -> Options:
     return Options(given=by_hand(str(path)), tolerance=TOLERANCE_MS, most=1_000_000)
 
 
-def _begun(effects: Path) -> Iterator[tuple[int, int]]:
+def begun(effects: Path) -> Iterator[tuple[int, int]]:
     """Fire time and instant of each beginning."""
     for text in texts_of(str(effects)):
         line = json.loads(text) if text.endswith("\n") else {}
@@ -76,9 +76,9 @@ def _begun(effects: Path) -> Iterator[tuple[int, int]]:
             yield (at + TOLERANCE_MS) // SECOND_MS * SECOND_MS if told is None else told, at
 
 
-def _late_p50_ms(begun: list[tuple[int, int]]) -> int | None:
+def _late_p50_ms(runs: list[tuple[int, int]]) -> int | None:
     first: dict[int, int] = {}
-    for fire_time, at in begun:
+    for fire_time, at in runs:
         first[fire_time] = min(at, first.get(fire_time, at))
     late = [at - fire_time for fire_time, at in first.items()]
     return round(median(late)) if late else None

@@ -33,6 +33,7 @@ class Contestant:
 _AS_IT_COMES = "all defaults: overlap `skip`, misfire `latest`, stop when the store was reset"
 _EVERY_TICK = 'overlap="allow", misfire="all", on_store_reset="continue"'
 _EVERY_TICK_SET = {"RIVALS_EVERY_TICK": "1"}
+_MAKE_TABLES = "python -m cronfleet --store {store} jobs"
 
 OURS = (
     Contestant(
@@ -56,6 +57,7 @@ OURS = (
         "postgres",
         ("python -m for_cronfleet",),
         _AS_IT_COMES,
+        prepare=_MAKE_TABLES,
     ),
     Contestant(
         "cronfleet-postgres-every-tick",
@@ -63,6 +65,7 @@ OURS = (
         "postgres",
         ("python -m for_cronfleet",),
         _EVERY_TICK,
+        prepare=_MAKE_TABLES,
         variables=_EVERY_TICK_SET,
     ),
 )

@@ -24,7 +24,10 @@ from benchmarks.rivals.environments import ROOT, environment, versions
 from benchmarks.rivals.fleet import NAMES
 from benchmarks.rivals.scenarios import LEASE_S, SCENARIOS, TICKS, Scenario
 from benchmarks.rivals.trial import figures_of, source
+from tests.chaos.wall_clock import find_library
+from tests.postgres_servers import find_programs
 from tests.results import Result, keep, sha256_of
+from tests.servers import ServerUnavailableError, find_binary
 
 LOGS = ROOT / "var" / "rivals-logs"
 COMMAND = "python3 dev.py bench rivals"
@@ -37,6 +40,9 @@ def main(arguments: Sequence[str] = ()) -> int:
     asked = _parser().parse_args(arguments)
     contestants = [CONTESTANTS[name] for name in asked.names or CONTESTANTS]
     scenarios = [SCENARIOS[name] for name in asked.scenario or SCENARIOS]
+    if lacking := _lacking(scenarios):
+        print(lacking)
+        return 2
     for each in contestants:
         if each.environment is not None:
             environment(each.environment)
@@ -50,6 +56,18 @@ def main(arguments: Sequence[str] = ()) -> int:
         keep(_result(cells, time.monotonic() - began))
         tables.write()
     return 0
+
+
+def _lacking(scenarios: Sequence[Scenario]) -> str:
+    """What this machine has not, in words; better known now than after a quarter of an hour."""
+    try:
+        find_binary("redis")
+        find_programs()
+        if any(any(each.clocks_off_s) for each in scenarios):
+            find_library()
+    except ServerUnavailableError as error:
+        return str(error)
+    return ""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -82,8 +100,9 @@ def _all(
             raise RuntimeError(said)
     cells: dict[str, dict[str, Figures]] = {each.name: {} for each in contestants}
     for contestant, scenario in pairs:
-        text = figures_of(LOGS, contestant, scenario).read_text()
-        cells[contestant.name][scenario.name] = json.loads(text)
+        figures = json.loads(figures_of(LOGS, contestant, scenario).read_text())
+        del figures["source"]  # The result has it once.
+        cells[contestant.name][scenario.name] = figures
     return cells
 
 

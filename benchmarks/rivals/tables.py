@@ -44,7 +44,7 @@ def setup(figures: Figures) -> Iterator[str]:
     for name, contestant in CONTESTANTS.items():
         pins = figures["versions"].get(name, {})
         versions = ", ".join(f"{package} {version}" for package, version in pins.items())
-        store = figures["cells"][name]["normal"]["store"].partition(",")[0]
+        store = figures["cells"][name]["normal"]["store"]
         yield _row([contestant.label, versions or "this clone", store, contestant.settings])
 
 

@@ -12,22 +12,18 @@ import json
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
-from collections import Counter
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.rivals.cells import SECOND_MS, as_figures, count
-from benchmarks.rivals.contestants import CONTESTANTS, OURS, Contestant, Store
+from benchmarks.rivals.contestants import CONTESTANTS, OURS, Contestant
 from benchmarks.rivals.environments import ROOT
 from benchmarks.rivals.fleet import Fleet, Place
-from benchmarks.rivals.scenarios import SCENARIOS, TICKS, Scenario, Stage
+from benchmarks.rivals.reasons import reasons
+from benchmarks.rivals.scenarios import SCENARIOS, TICKS, Scenario, Server, Stage
+from benchmarks.rivals.stores import server
 from cronfleet import Scheduler
 from cronfleet_verify.report import as_text
-from tests.postgres_servers import OwnPostgres, find_programs
-from tests.servers import OwnServer, find_binary
 
 FIRST_RUN_WITHIN_S = 60
 SETTLED_S = 8
@@ -60,61 +56,34 @@ def run(contestant: Contestant, scenario: Scenario, folder: Path) -> dict[str, o
     logs.mkdir(parents=True)
     effects = folder / f"{title}.jsonl"
     effects.unlink(missing_ok=True)
-    with _server(contestant.store) as server:
-        place = Place(server.url, effects, logs)
+    with server(contestant.store) as store:
+        place = Place(store.url, effects, logs)
         with Fleet(contestant, place, scenario.clocks_off_s) as fleet:
-            first_ms, ended = _play(fleet, scenario, server)
+            first_ms, ended = _play(fleet, scenario, store)
             struck = fleet.struck
-        reasons = _reasons(server.url, logs, first_ms) if contestant in OURS else {}
-        store = str(server)
+        why: dict[str, int] = {}
+        if contestant in OURS:
+            history = logs / "history.jsonl"
+            asyncio.run(_export(store.url, history))
+            why = reasons(history, effects, first_ms, TICKS)
+        about = str(store).partition(",")[0]
     cell, verdict = count(effects, first_ms, TICKS)
     (logs / "verdict.txt").write_text(as_text(verdict))
-    told = {"ended_and_restarted": ended, "struck": struck, "store": store, "reasons": reasons}
+    told = {"ended_and_restarted": ended, "struck": struck, "store": about, "reasons": why}
     return {**as_figures(cell), **told}
 
 
-def _play(fleet: Fleet, scenario: Scenario, server: OwnServer | OwnPostgres) -> tuple[int, int]:
+def _play(fleet: Fleet, scenario: Scenario, store: Server) -> tuple[int, int]:
     """Answers the fire time of the first tick that counts, and how many processes ended since."""
     fleet.await_first_run(FIRST_RUN_WITHIN_S)
     time.sleep(SETTLED_S)
     first_ms = (time.time_ns() // 1_000_000 // SECOND_MS + 2) * SECOND_MS
     begins_at = time.monotonic() + first_ms / 1000 - time.time()
-    stage = Stage(fleet, server, begins_at)
+    stage = Stage(fleet, store, begins_at)
     before = fleet.ended
     scenario.act(stage)
     stage.wait_until(TICKS - 1 + scenario.watched_s)
     return first_ms, fleet.ended - before
-
-
-@contextmanager
-def _server(store: Store) -> Generator[OwnServer | OwnPostgres]:
-    with tempfile.TemporaryDirectory() as folder:
-        if store == "redis":
-            server = OwnServer(find_binary("redis"), Path(folder))
-            try:
-                yield server
-            finally:
-                server.stop()
-        else:
-            server = OwnPostgres(find_programs())
-            try:
-                yield server
-            finally:
-                server.remove()
-
-
-def _reasons(url: str, logs: Path, first_ms: int) -> dict[str, int]:
-    """Why our own ticks did not run, and how many for each reason, as the store has it."""
-    history = logs / "history.jsonl"
-    asyncio.run(_export(url, history))
-    last_ms = first_ms + (TICKS - 1) * SECOND_MS
-    found: Counter[str] = Counter()
-    for text in history.read_text().splitlines():
-        line = json.loads(text)
-        if line["line"] == "gap":
-            first, last = max(line["first"], first_ms), min(line["last"], last_ms)
-            found[line["reason"]] += max(0, (last - first) // SECOND_MS + 1)
-    return dict(+found)
 
 
 async def _export(url: str, path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmarks.rivals.cells import Cell, count
 from benchmarks.rivals.fleet import at_work
+from benchmarks.rivals.reasons import reasons
 
 NOON = 1_800_000_000_000
 TICKS = 10
@@ -88,6 +89,22 @@ def test_a_line_that_was_cut_off_by_a_kill_is_passed_over(tmp_path: Path) -> Non
     log.write_text("\n".join(lines) + '\n{"effect": "be')
     assert str(count(log, NOON, TICKS)[0]) == "0/10/0"
     assert at_work(log) == {"anna"}
+
+
+def test_a_tick_of_ours_that_did_not_run_has_the_reason_that_is_on_record(tmp_path: Path) -> None:
+    log, history = tmp_path / "log.jsonl", tmp_path / "history.jsonl"
+    log.write_text("".join(f"{json.dumps(told(number))}\n" for number in (0, 1, 7, 8, 9)))
+    gap = {"line": "gap", "first": NOON - 5_000, "last": NOON - 1_000, "reason": "misfire"}
+    run = {"line": "run", "state": "lost", "reason": None}
+    lines: list[dict[str, Any]] = [
+        gap,
+        {**gap, "first": NOON + 2_000, "last": NOON + 4_000, "reason": "overlap"},
+        {**run, "run": f"work@{NOON + 1_000}"},
+        {**run, "run": f"work@{NOON + 5_000}"},
+        {**run, "run": f"work@{NOON + 6_000}", "state": "skipped", "reason": "by_hand"},
+    ]
+    history.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    assert reasons(history, log, NOON, TICKS) == {"overlap": 3, "lost": 1, "by_hand": 1}
 
 
 def test_who_is_at_work_is_told_by_the_newest_line_of_each_process(tmp_path: Path) -> None:
