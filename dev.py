@@ -302,8 +302,10 @@ def step(name: str, *command: str | Path) -> bool:
 
 
 def bench(arguments: list[str]) -> int:
-    """Run the benchmarks, or the named ones."""
+    """Run the benchmarks, or the named ones; `rivals` alone, which takes half an hour."""
     prepare("dev")
+    if arguments[:1] == ["rivals"]:
+        offer_programs()
     return become(BIN / "python", "-m", "benchmarks", *arguments)
 
 
@@ -316,6 +318,13 @@ def simulate(arguments: list[str]) -> int:
     """Live through simulated faults: --seed N, --seeds A:B --minutes M, --faults FILE, --mutants."""
     prepare("dev")
     return become(BIN / "python", "-m", "tests.simulation", *arguments)
+
+
+def takeover(arguments: list[str]) -> int:
+    """Kill instances, and measure how soon others take over: --kills N --store STORE."""
+    prepare("dev")
+    offer_programs()
+    return become(BIN / "python", "-m", "tests.chaos.takeover", *arguments)
 
 
 def chaos(arguments: list[str]) -> int:
@@ -341,6 +350,8 @@ def lock(arguments: list[str]) -> int:
     must(
         *compiler, "pyproject.toml", "--all-extras", "--group", "dev", "-c", run_txt, "-o", dev_txt
     )
+    for wanted in sorted((ROOT / "requirements" / "rivals").glob("*.in")):
+        must(*compiler, wanted, "-o", wanted.with_suffix(".txt"))
     return 0
 
 
@@ -352,6 +363,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "bench": bench,
     "models": models,
     "simulate": simulate,
+    "takeover": takeover,
     "chaos": chaos,
     "figures": figures,
     "lock": lock,

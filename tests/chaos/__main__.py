@@ -5,21 +5,34 @@ from __future__ import annotations
 import argparse
 import secrets
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+from tests.chaos import starvation
 from tests.chaos.campaign import run
 from tests.chaos.faults import FAULTS
+from tests.chaos.outbox import main as outbox
 from tests.chaos.rig import Settings
 from tests.chaos.stores import STORES
 from tests.chaos.verdict import ChaosVerdict, as_text
 from tests.results import ROOT, Result, keep, sha256_of
 from tests.servers import ServerUnavailableError
 
+OTHERS: dict[str, Callable[[list[str]], int]] = {
+    "--outbox": outbox.main,
+    "--starvation": starvation.main,
+}
+"""Campaigns of their own, each with options of its own."""
+
+EPILOG = "Others, with --help of their own: " + ", ".join(OTHERS)
 VAR = ROOT / "var" / "chaos"
 FOUND, CANNOT = 1, 2
 
 
 def main(arguments: list[str]) -> int:
+    for flag, campaign in OTHERS.items():
+        if flag in arguments:
+            return campaign([each for each in arguments if each != flag])
     options = _parser().parse_args(arguments)
     settings = Settings(
         options.store,
@@ -52,7 +65,7 @@ def keep_result(verdict: ChaosVerdict, kept: Path, minutes: float) -> Path:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="dev.py chaos", description=__doc__)
+    parser = argparse.ArgumentParser(prog="dev.py chaos", description=__doc__, epilog=EPILOG)
     parser.add_argument("--minutes", type=float, default=10, help="for how long faults strike")
     parser.add_argument("--store", choices=list(STORES), default="sqlite")
     parser.add_argument(

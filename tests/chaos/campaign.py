@@ -20,6 +20,7 @@ from tests.chaos.faults import FAULTS, Fault
 from tests.chaos.faults.clocks import STORE_OFF_S
 from tests.chaos.jobs import steady
 from tests.chaos.judging import judge
+from tests.chaos.network import network
 from tests.chaos.patience import comes_true
 from tests.chaos.points import Death
 from tests.chaos.processes import Supervisor
@@ -45,8 +46,8 @@ def run(settings: Settings, kept: Path, say: Say, only: Sequence[str] = ()) -> C
     shutil.rmtree(kept, ignore_errors=True)
     kept.mkdir(parents=True)
     with _places(kept) as places, _store(settings.store, places.quick) as store:
-        with Supervisor(RESTART_AFTER_S) as supervisor:
-            rig = Rig(settings, store, supervisor, places)
+        with Supervisor(RESTART_AFTER_S) as supervisor, network(store.url) as between:
+            rig = Rig(settings, store, supervisor, places, between)
             campaign = Campaign(rig, say, only)
             asyncio.run(campaign.live())
         rig.forget_clocks()
@@ -171,7 +172,9 @@ class Campaign:
         crashes = [
             f"{process.name} (process {end.pid}) with status {end.status}"
             for process, end in ends
-            if not (end.by_us and end.status in ENDED_BY_US) and not taken(end.pid)
+            if not (end.by_us and end.status in ENDED_BY_US)
+            and not taken(end.pid)
+            and end.pid not in process.starved
         ]
         starts = sum(process.starts for process in self._rig.instances)
         return Deeds(

@@ -59,3 +59,9 @@ async def fail_now_and_then(run: RunContext) -> None:
         await asyncio.sleep(share(run) * run.args["work_s"])
         if share(run, run.attempt) < 1 / 3:
             raise UnluckyError(run.run_id)
+
+
+def eat_memory(run: RunContext) -> None:
+    """Asks for more than its process may have, and so fails."""
+    with log().of(run):
+        bytearray(1 << 30)

@@ -73,6 +73,11 @@ STEADY = (
         retry=Retry(attempts=3, first=timedelta(milliseconds=200)),
     ),
     kind("alone", 1, every_s(5), 0.5, handlers.work_in_a_thread, isolation="process"),
+    kind(
+        *("greedy", 1, every_s(5), 0, handlers.eat_memory),
+        isolation="process",
+        memory_limit_mb=512,
+    ),
     kind("punctual", 2, every_s(1), misfire="skip"),
     kind("ordered", 4, EACH_SECOND, 0.1),
 )

@@ -25,7 +25,7 @@ TOLERANCE_MS = 1_000
 """All effects are stamped by one clock, which is the store's too."""
 HELD = frozenset({"claimed", "started", "pending", "waiting", "sharded"})
 WITHOUT_OUTCOME = ("gap", "outcome")
-BY_TWO_CLOCKS = ("early", "stale", "unlogged", "unrecorded", "changed")
+BY_TWO_CLOCKS = ("early", "stale", "unlogged", "unrecorded", "changed", "overlap")
 """Rules that hold effects against the store's clock."""
 
 

@@ -7,6 +7,7 @@ any thread, says whether it struck: a kill that finds nobody does not.
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import threading
@@ -56,6 +57,8 @@ class Process:
         self.program = program
         self.starts = 0
         self.ends: list[End] = []
+        self.starved: set[int] = set()
+        """Those that were denied memory, by their pid: they may end as they like."""
         self._lock = threading.RLock()
         self._popen: subprocess.Popen[bytes] | None = None
         self._is_asked = False
@@ -118,6 +121,17 @@ class Process:
             os.waitid(os.P_PID, self._popen.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
             self._is_frozen = self._is_alive()
             return self._is_frozen
+
+    def deny_memory(self) -> bool:
+        """Let it have no more than it has, from now on until its end."""
+        with self._lock:
+            if not self._is_alive() or self._popen is None:
+                return False
+            pages = Path(f"/proc/{self._popen.pid}/statm").read_text().split()[0]
+            size = int(pages) * resource.getpagesize()
+            resource.prlimit(self._popen.pid, resource.RLIMIT_AS, (size, resource.RLIM_INFINITY))
+            self.starved.add(self._popen.pid)
+            return True
 
     def thaw(self) -> bool:
         with self._lock:

@@ -9,7 +9,6 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +18,7 @@ from cronfleet.model import JobRecord
 from cronfleet_verify.effects import append
 from tests.chaos import handlers, stalls, true_time, wall_clock
 from tests.chaos.jobs import KEPT, OF_RUN_TIME, PROGRAM, Edition, every_s
+from tests.chaos.network import Network
 from tests.chaos.points import Death
 from tests.chaos.processes import Process, Program, Supervisor
 from tests.chaos.stores import ChaosStore
@@ -29,9 +29,6 @@ MOST_JOBS = 200
 UP_S = 20
 """Within this somebody is at work again where all have died."""
 ROOT = Path(__file__).parents[2]
-
-Address = Callable[[int], str]
-"""The store's URL for the instance of this number: another one where something stands between."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +69,8 @@ class Rig:
         store: ChaosStore,
         supervisor: Supervisor,
         places: Places,
-        address: Address | None = None,
+        network: Network | None = None,
     ) -> None:
-        def of_the_store(_: int) -> str:
-            return store.url
-
         self.settings = settings
         self.store = store
         self.places = places
@@ -91,7 +85,7 @@ class Rig:
         """What faults tell of themselves beside whether they struck."""
         self.operator = self._operator()
         self._edition: Edition = "a"
-        self._address = address or of_the_store
+        self.network = network
 
     # --- instances
 
@@ -142,6 +136,9 @@ class Rig:
         ttl, load = str(self.settings.ttl_ms), str(self.settings.load)
         module = [sys.executable, "-m", "tests.chaos.instance"]
         return [*module, self._address(number), ttl, edition, load, self.places.quick]
+
+    def _address(self, number: int) -> str:
+        return self.network.address(number) if self.network else self.store.url
 
     def _clock(self, number: int) -> WallClock | None:
         """Every other instance has a clock of its own; with SQLite it would be the store's."""

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Protocol
 
 from tests.chaos.patience import comes_true
+from tests.chaos.small_disk import SmallDisk, small_disk
 from tests.chaos.wall_clock import WallClock
 from tests.postgres_servers import OwnPostgres, find_programs
-from tests.redis_servers import Watched
+from tests.redis_servers import Watched, tell
 from tests.servers import Binary, OwnServer, ServerUnavailableError, find_binary
 
 LONGEST_FAILOVER_S = 60
@@ -26,6 +27,8 @@ class ChaosStore(Protocol):
     """What the fleet shares. A method answers whether it struck."""
 
     url: str
+    disk: SmallDisk | None
+    """Where its data is, if that can be filled up."""
 
     def can_restart(self) -> bool: ...
     def can_fail_over(self) -> bool: ...
@@ -52,6 +55,7 @@ class OneFile:
     clock: WallClock | None = None
 
     def __init__(self, folder: Path) -> None:
+        self.disk = small_disk(folder)
         self.url = f"sqlite:///{folder}/cronfleet.db"
 
     def can_restart(self) -> bool:
@@ -67,7 +71,8 @@ class OneFile:
         return False
 
     def stop(self) -> None:
-        """There is nothing."""
+        if self.disk is not None:
+            self.disk.unmount()
 
 
 class OneServer:
@@ -76,6 +81,7 @@ class OneServer:
     def __init__(self, server: OwnServer | OwnPostgres, clock: WallClock | None = None) -> None:
         self.url = server.url
         self.clock = clock
+        self.disk: SmallDisk | None = None
         self._server = server
         self._gate = asyncio.Lock()
 
@@ -97,8 +103,33 @@ class OneServer:
     async def fail_over(self) -> bool:
         return False
 
+    async def fill_disk(self, longest_s: float) -> bool:
+        """A server that syncs each write ends when it cannot; it is started when there is room."""
+        if self.disk is None or not isinstance(self._server, OwnServer):
+            return False
+        async with self._gate:
+            self.disk.fill()
+            try:
+                return await comes_true(self._has_ended, longest_s)
+            finally:
+                self.disk.free()
+                self._server.restart()
+
+    async def _has_ended(self) -> bool:
+        return isinstance(self._server, OwnServer) and self._server.has_ended
+
+    def tell(self, *words: str) -> bytes | None:
+        """One command of Redis by hand; None while there is no server."""
+        assert isinstance(self._server, OwnServer)
+        try:
+            return tell(self._server, *words)
+        except OSError:
+            return None
+
     def stop(self) -> None:
         self._server.stop()
+        if self.disk is not None:
+            self.disk.unmount()
         if isinstance(self._server, OwnPostgres):
             self._server.remove()
 
@@ -107,6 +138,7 @@ class UnderSentinel:
     """A primary with two replicas, and three sentinels; each write waits for both replicas."""
 
     clock: WallClock | None = None
+    disk: SmallDisk | None = None
 
     def __init__(self, servers: Watched) -> None:
         self.url = f"{servers.url}?durability=wait"
@@ -189,8 +221,11 @@ def _under(clock: WallClock) -> list[str]:
 
 
 def _redis(folder: Path) -> ChaosStore:
+    disk = small_disk(folder)
     server = OwnRedis(folder)
-    return OneServer(server, server.clock)
+    store = OneServer(server, server.clock)
+    store.disk = disk
+    return store
 
 
 def _postgres(folder: Path) -> ChaosStore:

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from tests.chaos.faults import clocks, deaths, deploys, freezes, orders, outages
+from tests.chaos.faults import clocks, deaths, deploys, freezes, network, orders, outages, room
 from tests.chaos.faults.registry import FAULTS, Fault
 
-__all__ = ["FAULTS", "Fault", "clocks", "deaths", "deploys", "freezes", "orders", "outages"]
+__all__ = [
+    "FAULTS",
+    "Fault",
+    "clocks",
+    "deaths",
+    "deploys",
+    "freezes",
+    "network",
+    "orders",
+    "outages",
+    "room",
+]
