@@ -71,12 +71,16 @@ class ChaosVerdict:
             "well_again_after_s": round(sum(self.calm_s.values()), 1),
             "late_ms_p50": self.judgement.late_ms(0.5),
             "late_ms_p99": self.judgement.late_ms(0.99),
-            **{f"struck_{name}": self.deeds.struck.get(name, 0) for name in self.deeds.tried},
-            **{f"struck_{name}": count for name, count in self.deeds.details.items() if count},
+            **{_key(name): self.deeds.struck.get(name, 0) for name in self.deeds.tried},
+            **{_key(name): count for name, count in self.deeds.details.items() if count},
         }
 
     def _struck(self, beginning: str) -> int:
         return sum(n for name, n in self.deeds.struck.items() if name.startswith(beginning))
+
+
+def _key(struck: str) -> str:
+    return f"struck_{struck}".replace("-", "_").replace(" ", "_")
 
 
 def as_text(verdict: ChaosVerdict) -> str:

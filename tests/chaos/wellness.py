@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
@@ -95,8 +96,8 @@ class Wellness:
 
     async def _all_are_paused(self) -> bool:
         going = [job for job in await self._rig.jobs() if not job.paused]
-        for job in going:
-            await self._rig.operator.pause(job.name, who="chaos")
+        pause = self._rig.operator.pause
+        await asyncio.gather(*(pause(job.name, who="chaos") for job in going))
         return not going
 
     async def _nothing_is_active(self) -> bool:
