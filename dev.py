@@ -312,9 +312,16 @@ def models(arguments: list[str]) -> int:
 
 
 def simulate(arguments: list[str]) -> int:
-    """Live through simulated faults: --seed N, --seeds A:B --minutes M, --faults FILE, --mutants."""
+    """Live through simulated faults: --seed N, --seeds A:B --minutes M, --faults FILE."""
     prepare("dev")
     return become(BIN / "python", "-m", "tests.simulation", *arguments)
+
+
+def mutants(arguments: list[str]) -> int:
+    """Plant faults in the product, and have them found: --only TEXT, --result."""
+    prepare("dev")
+    offer_programs()
+    return become(BIN / "python", "-m", "tests.mutants", *arguments)
 
 
 def lock(arguments: list[str]) -> int:
@@ -338,6 +345,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "bench": bench,
     "models": models,
     "simulate": simulate,
+    "mutants": mutants,
     "lock": lock,
 }
 
