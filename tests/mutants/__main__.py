@@ -22,7 +22,7 @@ def main(arguments: Sequence[str]) -> int:
         mutant.name: family
         for family, mutants in FAMILIES.items()
         for mutant in mutants
-        if options.only in mutant.name or options.only == family
+        if options.only == family or (options.only not in FAMILIES and options.only in mutant.name)
     }
     began = time.monotonic()
     found: list[Hunted] = []

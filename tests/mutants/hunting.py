@@ -26,7 +26,7 @@ _PASSED, _HAS_FAILED, _NOTHING_CHOSEN = 0, 1, 5
 
 
 class HuntError(Exception):
-    """A hunter could not be asked: that tells nothing of the mutant."""
+    """A hunter could not be asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +46,19 @@ class Hunted:
     kills: Sequence[Kill]
     shown_by: Sequence[str]
     """Scenarios of the models that show what goes wrong without what the mutant took away."""
+    trouble: str = ""
+    """Why a hunter could not be asked, which tells nothing of the mutant."""
 
 
 def hunted(mutant: Mutant) -> Hunted:
-    """Ask all of its hunters. Raises HuntError."""
+    """Ask all of its hunters."""
+    try:
+        return _hunted(mutant)
+    except HuntError as error:
+        return Hunted(mutant, [], [], str(error))
+
+
+def _hunted(mutant: Mutant) -> Hunted:
     shown_by = [each.name for each in mutant.hunters if isinstance(each, Scenario)]
     for name in shown_by:
         _check_scenario(name)

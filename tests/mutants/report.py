@@ -16,7 +16,9 @@ _FAULTS = Path(__file__).parent / "faults"
 
 def told(hunted: Hunted) -> str:
     """One mutant, a line for each who found it."""
-    lines = [f"  {kill.by}: {_after(kill)}" for kill in hunted.kills] or ["  LIVES"]
+    lines = [f"  {kill.by}: {_after(kill)}" for kill in hunted.kills] or [
+        hunted.trouble or "  LIVES"
+    ]
     lines += [f"  models: {name}" for name in hunted.shown_by]
     return "\n".join([hunted.mutant.name, *lines])
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from tests.mutants.faults.boundaries import BOUNDARIES
 from tests.mutants.faults.claims import CLAIMS, STARTS
 from tests.mutants.faults.jobs import EDITS, ORDERS, REMOVALS, TOKENS
 from tests.mutants.faults.outbox import OUTBOX
@@ -39,6 +40,7 @@ FAMILIES: Mapping[str, Sequence[Mutant]] = {
     "shards": SHARDS,
     "locks": LOCKS,
     "resets": RESETS,
+    "boundaries": BOUNDARIES,
     "SQLite": SQLITE,
     "PostgreSQL": POSTGRES,
     "Redis scripts": REDIS_SCRIPTS,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.mutant import Mutant, Piece, Scenario, Seeds, memory, mutant
+from tests.mutants.mutant import Mutant, Piece, Scenario, Seeds, memory, mutant, of_store
 
 _CLAIMS = "stores/steps/claims.py"
 _RUNS = "stores/steps/runs.py"
@@ -71,7 +71,7 @@ CLAIMS: tuple[Mutant, ...] = (
             "  # The record proves that somebody settled it.\n        return NotGranted.LOST\n",
             "",
         ),
-        memory("claim or record"),
+        of_store("test_checking.py", "ran_while"),
     ),
     mutant(
         "after a refused tick the next one of its job is claimed",

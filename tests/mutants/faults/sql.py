@@ -70,16 +70,15 @@ SQLITE: tuple[Mutant, ...] = (
             'self._patiently(lambda: self._sqlite.execute("BEGIN"))\n        else',
         ),
         of_store("test_sqlite_race.py"),
-        of_store("test_sqlite_only.py"),
     ),
     mutant(
         "SQLite's clock is read before the lock is there",
         Piece(
-            "stores/sqlite/records.py",
-            "        greatest_ms = self.fleet().greatest_ms  # First: a reader has its lock only now.\n"
-            "        self._now = time_of(self._clock.wall_ms(), greatest_ms)\n",
-            "        clock_ms = self._clock.wall_ms()\n"
-            "        self._now = time_of(clock_ms, self.fleet().greatest_ms)\n",
+            "stores/sqlite/connection.py",
+            "            self._begin(writes=writes)\n"
+            "            self._file.check()  # Again: the lock may have been long in coming.\n"
+            "            self._records.read_clock()\n",
+            "            self._records.read_clock()\n            self._begin(writes=writes)\n",
         ),
         of_store("test_sqlite_only.py", "clock"),
     ),
