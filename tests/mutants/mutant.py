@@ -19,7 +19,7 @@ class Piece:
 class Seeds:
     """The simulator is asked: so many seeds at the most, on this store."""
 
-    most: int = 60
+    most: int = 30
     store: str = "memory"
 
 

@@ -121,8 +121,6 @@ BOUNDARIES: tuple[Mutant, ...] = (
             "self._clock.boot_ms() <= lease.deadline",
         ),
         engine("test_session.py"),
-        engine("test_renewal.py"),
-        engine("test_writes.py"),
     ),
     mutant(
         "of SQLite's jobs those are not due whose time it is",
