@@ -120,7 +120,7 @@ REDIS_SCRIPTS: tuple[Mutant, ...] = (
             "    call('ZREM', key('held', run.was.session), held_member(run))\n",
             "    local _ = held_member(run)\n",
         ),
-        redis("held"),
+        redis("complete"),
     ),
     mutant(
         "a number of the scripts is written in its short form",
