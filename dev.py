@@ -227,7 +227,7 @@ def test(arguments: list[str]) -> int:
     others = [f"--ignore={path}" for path in (*OF_PURE, *BESIDE, "tests/browser")]
     pure = ",".join(f"src/cronfleet/{name}" for name in PURE)
     gate = (BIN / "coverage", "report", f"--include={pure}", "--fail-under=100")
-    os.environ.setdefault("CRONFLEET_TEST_SEEDS_S", "60")
+    os.environ.setdefault("CRONFLEET_TEST_SEEDS_S", "120")
     with contextlib.ExitStack() as running:
         beside = [running.enter_context(Beside(*pytest, folder)) for folder in BESIDE]
         passed = [
@@ -324,6 +324,13 @@ def mutants(arguments: list[str]) -> int:
     return become(BIN / "python", "-m", "tests.mutants", *arguments)
 
 
+def figures(_arguments: list[str]) -> int:
+    """Write the pages' figures anew from docs/results."""
+    prepare("dev")
+    modules = ("tests.docs.figures", "tests.docs.mutant_table")
+    return max(run(BIN / "python", "-m", module) for module in modules)
+
+
 def lock(arguments: list[str]) -> int:
     """Write requirements/ anew from pyproject.toml (needs uv; takes --upgrade)."""
     uv = shutil.which("uv") or sys.exit("dev.py lock needs uv")
@@ -346,6 +353,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "models": models,
     "simulate": simulate,
     "mutants": mutants,
+    "figures": figures,
     "lock": lock,
 }
 

@@ -26,7 +26,8 @@ class Result:
 
     name: str
     command: str
-    took_s: float
+    took_s: float | None
+    """None if it was cut off and gone on with."""
     figures: Mapping[str, Any]
     logs: Mapping[str, str]
     """The SHA-256 of what the figures were counted from, by file name."""
@@ -44,14 +45,19 @@ def sha256_of(paths: Iterable[Path]) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
+def source() -> str:
+    """The Git tree of `src/` as it was committed, which tells one product from another."""
+    return _git("rev-parse", "HEAD:src")
+
+
 def _with_source(result: Result) -> dict[str, Any]:
     return {
         "name": result.name,
         "command": result.command,
-        "took_s": round(result.took_s),
+        "took_s": result.took_s and round(result.took_s),
         "ended": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _git("rev-parse", "HEAD"),
-        "source": _git("rev-parse", "HEAD:src"),
+        "source": source(),
         "changed": sorted(_git("diff", "--name-only", "HEAD", "--", "src").split()),
         "python": platform.python_version(),
         "cores": os.cpu_count(),

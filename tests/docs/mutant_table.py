@@ -1,7 +1,7 @@
 """The table in docs/mutants.md, made from the result of the last hunt.
 
 python3 dev.py mutants --result                    # hunts, and keeps the result
-.venv/bin/python -m tests.docs.mutant_table        # writes the table anew
+python3 dev.py figures                             # writes the table anew
 """
 
 from __future__ import annotations
@@ -80,5 +80,5 @@ def page_with(text: str) -> str:
     return f"{head}{BEGIN}\n{text}\n{END}{tail}"
 
 
-if __name__ == "__main__":
+if __name__ == "__main__" and RESULT.exists():
     PAGE.write_text(page_with(table()), "utf-8")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from tests.apps.processes import Process
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "job-files.md"
 EXAMPLE = ROOT / "examples" / "cronfleet.toml"
+NIGHT = ROOT / "examples" / "nightly.toml"
+COMMANDS = re.findall(r'^    "(\w+)": \w+,$', (ROOT / "dev.py").read_text("utf-8"), re.MULTILINE)
 
 
 def blocks() -> list[str]:
@@ -40,3 +43,12 @@ def test_the_example_runs_as_it_stands(tmp_path: Path) -> None:
         instance.until("job tidy: 30 2 * * * (Europe/Berlin)")
         instance.until("disk-space@")
         assert instance.stop() == 0
+
+
+def test_the_commands_of_a_night_are_those_of_dev_py() -> None:
+    jobs = tomllib.loads(NIGHT.read_text("utf-8"))["jobs"]
+    register(Scheduler("memory:", program="proof"), read_job_file(NIGHT, {}))
+    for job in jobs.values():
+        python, dev, *words = job["command"]
+        assert (python, dev) == ("python3", "dev.py")
+        assert words[0] in COMMANDS, words

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.skipif(not RESULT.exists(), reason="no hunt for mutants
 
 
 def test_the_page_has_the_table_that_the_result_makes() -> None:
-    """If this fails: .venv/bin/python -m tests.docs.mutant_table"""
+    """If this fails: python3 dev.py figures"""
     assert PAGE.read_text("utf-8") == page_with(table())
 
 

@@ -6,11 +6,15 @@ import argparse
 import logging
 import sys
 import time
+from collections.abc import Iterable, Iterator
+from itertools import count
 from pathlib import Path
 
+from tests.results import Result, keep
 from tests.simulation.batch import Totals, cores, run_all
 from tests.simulation.case import Case, parse
 from tests.simulation.drawing import drawn
+from tests.simulation.ledger import Ledger
 from tests.simulation.running import run
 from tests.simulation.shrinking import shrunk
 from tests.simulation.verdict import Verdict
@@ -21,8 +25,8 @@ LAST_LINES = 60
 def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     logging.disable(logging.CRITICAL)
-    if options.seeds is not None:
-        return _run_many(options)
+    if options.seeds is not None or options.minutes is not None:
+        return _run_many(options, options.seeds or fresh())
     text = options.faults.read_text("utf-8") if options.faults else ""
     case = parse(text) if text else drawn(options.seed, options.store)
     return _run_one(case, shrinks=not options.whole)
@@ -33,10 +37,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="one seed")
     parser.add_argument("--faults", type=Path, help="a fault script in the place of a seed's own")
     parser.add_argument("--seeds", type=_range, metavar="A:B", help="the seeds from A to below B")
-    parser.add_argument("--minutes", type=float, help="begin no seed later than that")
+    parser.add_argument(
+        "--minutes", type=float, help="begin no seed later; without --seeds, seeds that are new"
+    )
     parser.add_argument("--store", choices=("memory", "sqlite"), help="not the one that is drawn")
     parser.add_argument("--processes", type=int, default=cores())
     parser.add_argument("--whole", action="store_true", help="do not shrink what fails")
+    parser.add_argument(
+        "--ledger", type=Path, help="keep each verdict there, and pass over its seeds"
+    )
+    parser.add_argument("--result", action="store_true", help="keep what the ledger comes to")
     return parser
 
 
@@ -45,19 +55,41 @@ def _range(text: str) -> range:
     return range(int(first), int(last))
 
 
-def _run_many(options: argparse.Namespace) -> int:
+def fresh() -> Iterator[int]:
+    """Seeds that nobody has lived through, which a failure names."""
+    return count(time.time_ns())
+
+
+def _run_many(options: argparse.Namespace, seeds: Iterable[int]) -> int:
+    ledger = Ledger(options.ledger) if options.ledger else None
+    known = ledger.verdicts if ledger else {}
     totals, began = Totals(), time.monotonic()
     verdicts = run_all(
-        options.seeds, options.store, processes=options.processes, minutes=options.minutes
+        (seed for seed in seeds if seed not in known),
+        options.store,
+        processes=options.processes,
+        minutes=options.minutes,
     )
     for verdict in verdicts:
         totals.add(verdict)
+        if ledger:
+            ledger.add(verdict)
         if verdict.violation:
             say(f"seed {verdict.seed}: {verdict.violation.rule}: {verdict.violation.how}")
             say(f"  python3 dev.py simulate --seed {verdict.seed}{_store(options.store)}")
     for line in totals.lines(time.monotonic() - began):
         say(line)
+    if ledger and options.result:
+        _keep(ledger)
     return 1 if totals.failed else 0
+
+
+def _keep(ledger: Ledger) -> None:
+    figures = ledger.figures()
+    ranges = " ".join(f"--seeds {each}" for each in figures["ranges"])
+    command = f"python3 dev.py simulate {ranges} --ledger FILE --result"
+    result = Result("simulation", command, None, figures, {"histories": ledger.digest()})
+    say(f"kept in {keep(result)}")
 
 
 def _run_one(case: Case, *, shrinks: bool) -> int:

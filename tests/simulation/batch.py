@@ -6,10 +6,11 @@ import logging
 import multiprocessing
 import os
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import takewhile
+from multiprocessing.pool import AsyncResult
 
 from tests.simulation.drawing import drawn
 from tests.simulation.running import run
@@ -17,6 +18,8 @@ from tests.simulation.verdict import Struck, Verdict
 
 YEAR_MS = 365 * 86_400_000
 SEEDS_A_PROCESS = 100
+ASKED_A_PROCESS = 4
+"""More would begin after the time is over, with fewer a process waits for its next."""
 
 
 @dataclass(slots=True)
@@ -84,21 +87,13 @@ def run_all(
         return
     context = multiprocessing.get_context("spawn")
     with context.Pool(processes, maxtasksperchild=SEEDS_A_PROCESS) as pool:
-        for batch in _batches(wanted, 16 * processes):
-            yield from pool.starmap(run_seed, batch, chunksize=1)
-
-
-def _batches(
-    things: Iterator[tuple[int, str | None]], size: int
-) -> Iterator[list[tuple[int, str | None]]]:
-    batch: list[tuple[int, str | None]] = []
-    for thing in things:
-        batch.append(thing)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+        asked: deque[AsyncResult[Verdict]] = deque()
+        for each in wanted:
+            asked.append(pool.apply_async(run_seed, each))
+            if len(asked) == ASKED_A_PROCESS * processes:
+                yield asked.popleft().get()
+        while asked:
+            yield asked.popleft().get()
 
 
 def cores() -> int:

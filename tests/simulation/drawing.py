@@ -49,11 +49,11 @@ def drawn(seed: int, store: str | None = None) -> Case:
 def _fleet(seed: int, chance: Random) -> Fleet:
     return Fleet(
         seed=seed,
-        store=chance.choice(("memory", "sqlite")),
+        store=chance.choice(("memory", "memory", "memory", "sqlite")),
         instances=chance.choice((1, 2, 3, 3, 3, 3, 4, 5)),
         ttl=chance.choice((4_000, 10_000, 10_000, 20_000)),
-        poll=chance.choice((1_000, 3_000, 5_000)),
-        alarm=chance.choice((1_000, 5_000, 5_000)),
+        poll=chance.choice((1_000, 3_000, 5_000, 5_000, 5_000)),
+        alarm=chance.choice((1_000, 5_000, 5_000, 5_000)),
         drain=chance.choice((2_000, 25_000)),
         latency=chance.choice((0, 2, 5, 40)),
         hints_lost=chance.choice((0.0, 0.0, 0.5)),

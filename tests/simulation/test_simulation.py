@@ -8,11 +8,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator
-from itertools import count
 from pathlib import Path
 
 import pytest
 
+from tests.simulation.__main__ import fresh
 from tests.simulation.batch import Totals
 from tests.simulation.case import parse
 from tests.simulation.drawing import drawn
@@ -44,7 +44,7 @@ def test_what_was_found_once_holds(script: Path, store: str) -> None:
 def test_fresh_seeds_break_no_rule() -> None:
     """Others each time; a failure names its seed."""
     totals, ends_at = Totals(), time.monotonic() + FRESH_S
-    for seed in count(time.time_ns()):
+    for seed in fresh():
         if time.monotonic() > ends_at:
             break
         verdict = run(drawn(seed))

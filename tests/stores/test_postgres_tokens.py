@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from cronfleet.clock import ManualClock
-from cronfleet.store import Locked
+from cronfleet.store import IfActive, Locked
 from cronfleet.stores.postgres import PostgresStore
 from cronfleet.stores.postgres.statements import statements
-from cronfleet.testing.samples import START, new_owner, order
+from cronfleet.testing.samples import (
+    HOUR_MS,
+    ONE_PM,
+    START,
+    TWO_PM,
+    granted,
+    joined,
+    new_owner,
+    order,
+    renew,
+    report,
+    tick,
+)
 from tests.postgres_servers import Postgres
-from tests.stores.postgres_rig import Opener, looker, opener, tables
+from tests.stores.postgres_rig import Opener, lock_on, looker, opener, tables
 
 pytestmark = pytest.mark.postgres
 
@@ -135,3 +148,24 @@ async def test_whoever_lets_tokens_follow_the_clock_lowers_them_for_nobody(
             tasks.create_task(take(store, clock, f"lock-{number}"))
     assert len(set(given)) == len(given)
     assert await next_token(first) > max(given)
+
+
+async def test_a_claim_that_waits_for_the_run_it_replaces_has_a_token_above_all_given_meanwhile(
+    postgres_server: Postgres, opened: Opener
+) -> None:
+    """Else the run that it cancels could have the higher token, and the later one the lower."""
+    clock = ManualClock(START)
+    store = await opened(postgres_server.url, clock=clock)
+    anna = await joined(store, "anna", report())
+    replaced = await granted(store, anna, tick())
+    clock.advance(timedelta(milliseconds=HOUR_MS))
+    renew(store, anna)
+    newer = replace(tick(fire_time=ONE_PM), if_active=IfActive.REPLACE, wanted_until=TWO_PM)
+    async with (
+        looker(postgres_server.url) as other,
+        lock_on(postgres_server.url, store, str(replaced.run), table="run"),
+    ):
+        claiming = asyncio.create_task(granted(store, anna, newer))
+        await other.waiter("transactionid")
+        meanwhile = await next_token(store)
+    assert (await claiming).token > meanwhile

@@ -78,7 +78,7 @@ class Loaded:
         self.server_started_at = None if this == known else this
 
     def take_tokens(self, _asked: Query, rows: Rows) -> None:
-        self.tokens += [row["token"] for row in rows]
+        self.tokens = [row["token"] for row in rows]
 
     def take_fleet_lock(self, _asked: Query, _rows: Rows) -> None:
         self._locked.add("fleet")

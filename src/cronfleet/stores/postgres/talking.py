@@ -126,8 +126,8 @@ class Talk:
         yield Batch([put, *_lift_tokens(loaded.now), COMMIT], ends=True)
 
     def _load(self, loaded: Loaded, queries: Sequence[Query]) -> Conversation[None]:
-        if CLOCK not in queries and any(each.holds for each in queries):
-            queries = [*queries, CLOCK]
+        if any(each.holds for each in queries):
+            queries = [*queries, *_anew(loaded, queries)]
         queries = [*self._followed(queries)]
         answers = yield Batch(queries)
         for asked, rows in zip(queries, answers, strict=True):
@@ -150,6 +150,14 @@ class Talk:
     def _hint_to_next(self, answer: object) -> Iterator[Query]:
         if isinstance(answer, Unlocked) and answer.following:
             yield query("tell", channel=self.channel, topic=lock_topic(answer.following))
+
+
+def _anew(loaded: Loaded, queries: Sequence[Query]) -> Iterator[Query]:
+    """What must come after all locks: others may have gone first while these were waited for."""
+    if CLOCK not in queries:
+        yield CLOCK
+    if loaded.tokens:
+        yield query("tokens", count=len(loaded.tokens))
 
 
 def _lift_tokens(now: Instant) -> tuple[Query, ...]:
