@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.mutant import Mutant, Piece, Scenario, Seeds, memory, mutant, of_store
+from tests.mutants.mutant import Mutant, Piece, Scenario, Seeds, engine, memory, mutant, of_store
 
 _CLAIMS = "stores/steps/claims.py"
 _RUNS = "stores/steps/runs.py"
@@ -165,7 +165,11 @@ STARTS: tuple[Mutant, ...] = (
                 "    me = os.getpid()\n    try:\n        await",
             ),
         ),
-        (Seeds(200), Scenario("session/no-second-look-at-deadline")),
+        (
+            Seeds(),
+            engine("test_writes.py", "deadline"),
+            Scenario("session/no-second-look-at-deadline"),
+        ),
     ),
     mutant(
         "an unanswered start counts as granted",
@@ -175,6 +179,7 @@ STARTS: tuple[Mutant, ...] = (
             "                case Entry.GRANTED | Entry.UNANSWERED:\n",
         ),
         Seeds(),
+        engine("test_writes.py", "start"),
     ),
     mutant(
         "a refused start counts as granted",
@@ -184,5 +189,6 @@ STARTS: tuple[Mutant, ...] = (
             "",
         ),
         Seeds(),
+        engine("test_writes.py", "start"),
     ),
 )

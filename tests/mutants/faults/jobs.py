@@ -218,7 +218,7 @@ REMOVALS: tuple[Mutant, ...] = (
             "        return Behind(job.watermark)\n",
             "",
         ),
-        Seeds(200),
+        Seeds(),
         memory("watermark or created_again"),
         Scenario("definitions/no-tombstone-keeps-watermark"),
     ),

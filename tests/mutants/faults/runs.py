@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.mutant import Mutant, Piece, Scenario, Seeds, memory, mutant, policies
+from tests.mutants.mutant import Mutant, Piece, Scenario, Seeds, engine, memory, mutant, policies
 
 _RUNS = "stores/steps/runs.py"
 _SESSIONS = "stores/steps/sessions.py"
@@ -75,6 +75,7 @@ COMPLETIONS: tuple[Mutant, ...] = (
         ),
         Seeds(),
         Scenario("session/no-complete-repeats+held-covers-ended"),
+        engine("test_writes.py", "outcome"),
     ),
 )
 
@@ -117,6 +118,7 @@ RELEASES: tuple[Mutant, ...] = (
             "            if self._must_not_begin(job, claim):\n",
         ),
         Seeds(),
+        engine("test_drain.py"),
     ),
 )
 
@@ -182,7 +184,7 @@ LOSSES: tuple[Mutant, ...] = (
             "            on_lost=job.on_lost,  # As those say who are to run it, whoever it was made for.\n",
             "",
         ),
-        Seeds(200),
+        Seeds(),
         memory("lost"),
     ),
 )

@@ -134,11 +134,13 @@ WATCHES: tuple[Mutant, ...] = (
         ),
         Seeds(),
         Scenario("session/no-watch-from-receipt"),
+        engine("test_session.py", "watch or closed"),
     ),
     mutant(
         "nobody sweeps what a closed session held",
         Piece(_SESSION, "        if now >= self._sweep_at:\n", "        if False:\n"),
         Seeds(),
+        engine("test_session.py", "dead"),
     ),
 )
 
@@ -153,7 +155,7 @@ LEASES: tuple[Mutant, ...] = (
             ),
             Piece("engine/times.py", "return self.ttl_ms // 10", "return 0"),
         ),
-        (Seeds(), Scenario("session/no-deadline-from-send")),
+        (Seeds(), engine("test_renewal.py", "lease"), Scenario("session/no-deadline-from-send")),
     ),
     mutant(
         "a deadline counts from the answer, less its margin",
@@ -200,6 +202,7 @@ LEASES: tuple[Mutant, ...] = (
             "while not self._hurry.is_set():",
         ),
         Seeds(),
+        engine("test_drain.py"),
     ),
 )
 
