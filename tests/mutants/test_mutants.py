@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.mutants.faults import FAMILIES
+from tests.mutants.faults.equivalent import EQUIVALENT
 from tests.mutants.hunting import Kill, hunted
 from tests.mutants.mutant import Mutant, Piece, Seeds, Suite
 from tests.mutants.planting import ROOT, planted, text_of
@@ -29,7 +30,7 @@ HARMLESS = Piece("policy.py", '"""What becomes of due ticks', '"""What comes of 
 
 
 def test_every_mutant_changes_a_piece_that_is_there_once() -> None:
-    for piece in (piece for each in MUTANTS for piece in each.pieces):
+    for piece in (piece for each in (*MUTANTS, *EQUIVALENT) for piece in each.pieces):
         assert piece.bad != text_of(piece)
 
 

@@ -37,7 +37,6 @@ from tests.stores.postgres_rig import Opener, lock_on, looker, opener, tables
 pytestmark = pytest.mark.postgres
 
 DUE = tick(fire_time=1)
-EXPIRED = "expires_at <= extract(epoch FROM clock_timestamp()) * 1000"
 
 
 @pytest.fixture
@@ -46,10 +45,10 @@ async def opened() -> AsyncGenerator[Opener]:
         yield open_one
 
 
-async def with_report(store: PostgresStore, *names: str, ttl_ms: int = 600_000) -> SessionId:
-    """A session that outlives most tests, and has declared reports that are due since 1970."""
+async def with_report(store: PostgresStore, *names: str) -> SessionId:
+    """A session that outlives any test, and has declared reports that are due since 1970."""
     anna = SessionId(secrets.token_hex(16))
-    await store.join(NewSession(anna, PROGRAM, "anna", ttl_ms, TZDATA))
+    await store.join(NewSession(anna, PROGRAM, "anna", ttl_ms=600_000, tzdata=TZDATA))
     jobs = [report(name, first=1) for name in names or ("report",)]
     await store.sync_jobs(anna, PROGRAM, jobs)
     return anna
@@ -81,19 +80,6 @@ async def test_the_time_is_read_when_the_locks_are_held(
             claim = asyncio.create_task(store.claim(anna, [tick()]))
             await other.waiter("transactionid")
             clock.advance(TTL)
-        assert await claim == [NotGranted.LOST]
-
-
-async def test_so_is_the_servers_own_time(postgres_server: Postgres, opened: Opener) -> None:
-    """Read with the first look, it would be that of before the wait."""
-    store = await opened(postgres_server.url, call_timeout=60)
-    anna = await with_report(store, ttl_ms=1_000)
-    async with looker(postgres_server.url) as other:
-        async with lock_on(postgres_server.url, store, "report"):
-            claim = asyncio.create_task(store.claim(anna, [DUE]))
-            await other.waiter("transactionid")
-            while not await other.ask(f"SELECT {EXPIRED} FROM {tables(store)}.session"):
-                pass
         assert await claim == [NotGranted.LOST]
 
 

@@ -171,15 +171,22 @@ STARTS: tuple[Mutant, ...] = (
             Scenario("session/no-second-look-at-deadline"),
         ),
     ),
-    mutant(
+    Mutant(
         "an unanswered start counts as granted",
-        Piece(
-            "engine/instance.py",
-            "                case Entry.GRANTED:\n",
-            "                case Entry.GRANTED | Entry.UNANSWERED:\n",
+        (
+            Piece(
+                "engine/instance.py",
+                "                case Entry.GRANTED:\n",
+                "                case Entry.GRANTED | Entry.UNANSWERED:\n",
+            ),
+            Piece(
+                "engine/calls.py",
+                "    if not may_enter():\n        return NotEnteredError()\n    me = os.getpid()\n"
+                "    try:\n        await",
+                "    me = os.getpid()\n    try:\n        await",
+            ),
         ),
-        Seeds(),
-        engine("test_writes.py", "start"),
+        (Seeds(), engine("test_writes.py", "start")),
     ),
     mutant(
         "a refused start counts as granted",

@@ -223,16 +223,6 @@ REDIS_SENDING: tuple[Mutant, ...] = (
         Scenario("failover/no-waits-for-replicas"),
     ),
     mutant(
-        "a start that is repeated writes nothing to wait for",
-        Piece(
-            f"{_LUA}/shared/confirmed.lua",
-            "call('HSET', BASE .. 'replicas', 'most', int(most), 'asked_at', int(now))\n",
-            "if most > (tonumber(call('HGET', BASE .. 'replicas', 'most')) or 0) then\n"
-            "  call('HSET', BASE .. 'replicas', 'most', int(most), 'asked_at', int(now))\nend\n",
-        ),
-        _durability("repeated"),
-    ),
-    mutant(
         "what held says is not waited for",
         Piece("stores/redis/scripts.py", '        "peek",\n', '        "held",\n        "peek",\n'),
         _durability("lacks or confirmed"),

@@ -172,7 +172,7 @@ POSTGRES: tuple[Mutant, ...] = (
             "[BEGIN, self.bounds, *_first(needed), CLOCK]",
             "[BEGIN, self.bounds, CLOCK, *_first(needed)]",
         ),
-        _faults("time_is_read"),
+        of_store("test_postgres_answers.py", "own_time"),
     ),
     mutant(
         "PostgreSQL's looks all see the moment of the first",
@@ -182,7 +182,6 @@ POSTGRES: tuple[Mutant, ...] = (
             "BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE;",
         ),
         _race("rounds or crowd"),
-        of_store("test_postgres_faults.py"),
     ),
     mutant(
         "PostgreSQL does not wait for the disk where a role says so",
@@ -210,9 +209,7 @@ POSTGRES: tuple[Mutant, ...] = (
             "if is_undone(error) or (is_lost(error) and not self._ends):",
             "if is_undone(error) or is_lost(error):",
         ),
-        _faults("connection or commit"),
-        of_store("test_postgres_only.py"),
-        Suite("tests/stores/test_postgres_care.py", "tests of the store"),
+        of_store("test_postgres_answers.py", "answer_was_lost"),
     ),
     mutant(
         "a commit of PostgreSQL that wrote nothing is not waited for",
@@ -249,7 +246,6 @@ POSTGRES: tuple[Mutant, ...] = (
             "yield Batch([put, COMMIT], ends=True)",
         ),
         _faults("failover"),
-        _tokens("rise"),
     ),
     mutant(
         "who lets PostgreSQL's tokens follow the clock does not look again",
