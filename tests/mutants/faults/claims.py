@@ -22,6 +22,16 @@ CLAIMS: tuple[Mutant, ...] = (
         memory("claim"),
     ),
     mutant(
+        "a claim does not look at the pause",
+        Piece(_CLAIMS, "        and not job.paused\n", ""),
+        memory("claim and paused"),
+    ),
+    mutant(
+        "a claim does not look at the watermark",
+        Piece(_CLAIMS, "        and item.expected > job.watermark\n", ""),
+        of_store("test_checking.py", "granted_to_nobody"),
+    ),
+    mutant(
         "a claim leaves the watermark where it was",
         Piece(_CLAIMS, "watermark=settled, since=since)", "since=since)"),
         Seeds(),

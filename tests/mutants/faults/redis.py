@@ -23,6 +23,16 @@ REDIS_SCRIPTS: tuple[Mutant, ...] = (
         redis("claim and generation"),
     ),
     mutant(
+        "claim.lua does not look at the watermark",
+        Piece(f"{_LUA}/claim.lua", " and item.expected > job.watermark", ""),
+        of_store("test_checking.py", "granted_to_nobody"),
+    ),
+    mutant(
+        "claim.lua makes the run of a tick once more",
+        Piece(f"{_LUA}/claim.lua", "  if is_run(id) then\n", "  if false then\n"),
+        of_store("test_checking.py", "ran_while"),
+    ),
+    mutant(
         "claim.lua leaves the watermark where it was",
         Piece(
             f"{_LUA}/claim.lua",
