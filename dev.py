@@ -315,7 +315,7 @@ def models(arguments: list[str]) -> int:
 
 
 def simulate(arguments: list[str]) -> int:
-    """Live through simulated faults: --seed N, --seeds A:B --minutes M, --faults FILE, --mutants."""
+    """Live through simulated faults: --seed N, --seeds A:B --minutes M, --faults FILE."""
     prepare("dev")
     return become(BIN / "python", "-m", "tests.simulation", *arguments)
 
@@ -334,10 +334,18 @@ def chaos(arguments: list[str]) -> int:
     return become(BIN / "python", "-m", "tests.chaos", *arguments)
 
 
+def mutants(arguments: list[str]) -> int:
+    """Plant faults in the product, and have them found: --only TEXT, --result."""
+    prepare("dev")
+    offer_programs()
+    return become(BIN / "python", "-m", "tests.mutants", *arguments)
+
+
 def figures(_arguments: list[str]) -> int:
     """Write the pages' figures anew from docs/results."""
     prepare("dev")
-    return run(BIN / "python", "-m", "tests.docs.figures")
+    modules = ("tests.docs.figures", "tests.docs.mutant_table", "benchmarks.rivals.tables")
+    return max(run(BIN / "python", "-m", module) for module in modules)
 
 
 def lock(arguments: list[str]) -> int:
@@ -365,6 +373,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "simulate": simulate,
     "takeover": takeover,
     "chaos": chaos,
+    "mutants": mutants,
     "figures": figures,
     "lock": lock,
 }

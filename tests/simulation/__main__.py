@@ -1,4 +1,4 @@
-"""`python3 dev.py simulate`: one seed or many, a fault script again, the mutants."""
+"""`python3 dev.py simulate`: one seed or many, a fault script again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from tests.results import Result, keep
 from tests.simulation.batch import Totals, cores, run_all
 from tests.simulation.case import Case, parse
 from tests.simulation.drawing import drawn
-from tests.simulation.hunting import hunt
 from tests.simulation.ledger import Ledger
 from tests.simulation.running import run
 from tests.simulation.shrinking import shrunk
@@ -26,8 +25,6 @@ LAST_LINES = 60
 def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     logging.disable(logging.CRITICAL)
-    if options.mutants:
-        return hunt(options.seeds or range(200), options.only, say)
     if options.seeds is not None or options.minutes is not None:
         return _run_many(options, options.seeds or fresh())
     text = options.faults.read_text("utf-8") if options.faults else ""
@@ -46,12 +43,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--store", choices=("memory", "sqlite"), help="not the one that is drawn")
     parser.add_argument("--processes", type=int, default=cores())
     parser.add_argument("--whole", action="store_true", help="do not shrink what fails")
-    parser.add_argument("--mutants", action="store_true", help="plant faults, and find them")
     parser.add_argument(
         "--ledger", type=Path, help="keep each verdict there, and pass over its seeds"
     )
     parser.add_argument("--result", action="store_true", help="keep what the ledger comes to")
-    parser.add_argument("--only", default="", help="mutants whose name holds this")
     return parser
 
 

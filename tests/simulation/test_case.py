@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from cronfleet.model import JobRecord
+from cronfleet.stores.steps import runs
+from cronfleet.stores.steps.overlap import promote
+from cronfleet.stores.steps.records import Records
 from tests.simulation.case import Case, Fleet, Job, parse
 from tests.simulation.drawing import drawn
-from tests.simulation.planting import mutant, planted
 from tests.simulation.running import run
 from tests.simulation.shrinking import fewer, shrunk
-
-FORGETFUL = mutant(
-    "a run that has ended makes no room",
-    "cronfleet.stores.steps.runs",
-    "promote(records, replace(job, active=job.active - 1))",
-    "promote(records, job)",
-)
 
 
 @pytest.mark.parametrize("seed", range(50))
@@ -44,8 +42,13 @@ def test_of_many_things_those_are_left_that_are_needed() -> None:
     assert len(asked) < 100
 
 
-def test_a_case_that_fails_shrinks_to_what_it_needs() -> None:
-    with planted(FORGETFUL):
+def makes_no_room(records: Records, job: JobRecord) -> None:
+    promote(records, replace(job, active=job.active + 1))
+
+
+def test_a_case_that_fails_shrinks_to_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as faulty:
+        faulty.setattr(runs, "promote", makes_no_room)
         case = drawn(4, "memory")
         violation = run(case).violation
         assert violation is not None

@@ -12,7 +12,7 @@ import pytest
 
 from cronfleet.clock import ManualClock
 from cronfleet.model import Gap, History, OnLost, Outcome, Reason, RunState, SessionId, Tally
-from cronfleet.store import FaultKind, Granted, Moved, Ordered
+from cronfleet.store import FaultKind, Granted, Moved, NotGranted, Ordered
 from cronfleet.testing.samples import (
     HOUR_MS,
     NOON,
@@ -327,6 +327,13 @@ async def test_without_knowing_what_follows_a_watermark_stays(planted: Planted) 
     faults = await planted.store.check("report", stale, order())
     assert [fault.mended for fault in faults] == [False, False]
     assert (await the_job(planted.store)).watermark == NOON + DAY_MS
+
+
+async def test_a_settled_tick_that_is_expected_is_granted_to_nobody(planted: Planted) -> None:
+    """Whatever has brought the store into this state."""
+    anna = await joined(planted.store, "anna", report())
+    planted.job("report", watermark=NOON)
+    assert await planted.store.claim(anna, [tick()]) == [NotGranted.LOST]
 
 
 async def test_a_settled_tick_that_is_expected_gives_way_to_the_next(planted: Planted) -> None:

@@ -23,6 +23,7 @@ from cronfleet.model import SessionId
 from cronfleet.store import NewSession
 from cronfleet.stores.sqlite import SqliteStore, connection
 from cronfleet.stores.sqlite.statements import named_statements
+from cronfleet.stores.steps.records import Records
 from tests.stores.claimer import JOBS, PROGRAM, declaration, tick_at
 
 ANNA, BEN = SessionId("a" * 32), SessionId("b" * 32)
@@ -243,6 +244,18 @@ async def test_a_step_that_fails_changes_nothing_and_harms_no_other(store: Sqlit
     _, failed, _ = await asyncio.gather(*asked, return_exceptions=True)
     assert isinstance(failed, ValueError)
     assert [len(await store.runs(job)) for job in JOBS] == [1, 0, 1]
+
+
+async def test_a_step_that_fails_halfway_takes_back_what_it_did(store: SqliteStore) -> None:
+    def fails_halfway(records: Records) -> None:
+        records.put_note("half", "done")
+        raise LookupError("the store is damaged")
+
+    asked = [store.note("first", "1"), store._step(fails_halfway), store.note("third", "3")]
+    _, failed, _ = await asyncio.gather(*asked, return_exceptions=True)
+    assert isinstance(failed, LookupError)
+    found = [await store.note(name, "free") for name in ("first", "half", "third")]
+    assert found == ["1", "free", "3"]
 
 
 async def test_a_failed_commit_fails_every_step_that_shared_it(

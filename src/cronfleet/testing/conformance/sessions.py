@@ -87,6 +87,7 @@ class SessionTests(StoreTests):
         self, store: Store, clock: ManualClock, anna: SessionId
     ) -> None:
         seen, epoch = counter(store, anna), (await store.open()).epoch
+        assert not await store.close(anna, seen, epoch)
         clock.advance(TTL - timedelta(milliseconds=1))
         assert not await store.close(anna, seen, epoch)
         clock.advance(timedelta(milliseconds=1))
