@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 from urllib.parse import urlsplit
 
 from tests.chaos.resp import is_repeatable
@@ -180,13 +180,14 @@ class Duplicate(Trouble):
     port: int
     after_s: float
     struck: int = field(default=0, init=False)
-    _zombies: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]], init=False)
+    zombies: ClassVar[set[asyncio.Task[None]]] = set()
+    """Kept here, for they outlive the trouble, and the loop does not keep them."""
 
     async def passed(self, chunk: bytes, way: Way, link: Link) -> bytes:
         if way is Way.UP and is_repeatable(chunk):
             zombie = asyncio.create_task(self._again(chunk))
-            self._zombies.add(zombie)
-            zombie.add_done_callback(self._zombies.discard)
+            self.zombies.add(zombie)
+            zombie.add_done_callback(self.zombies.discard)
         return chunk
 
     async def _again(self, chunk: bytes) -> None:
