@@ -19,7 +19,7 @@ from cronfleet_verify.findings import Finding
 from cronfleet_verify.reading import texts_of
 from cronfleet_verify.report import as_text
 from tests.chaos import stalls
-from tests.chaos.jobs import EDITED
+from tests.chaos.jobs import EDITED, ENTERED_AT_ONCE
 
 TOLERANCE_MS = 1_000
 """All effects are stamped by one clock, which is the store's too."""
@@ -45,7 +45,7 @@ class Judgement:
     ticks: int = 0
     starts: int = 0
     lateness_ms: Sequence[int] = field(default_factory=list[int])
-    """Sorted: of the first starts of ticks."""
+    """Sorted: of the first starts of ticks that wait for no run before them."""
 
     def late_ms(self, share: float) -> int:
         """How late a tick was at such a share of them."""
@@ -79,7 +79,7 @@ def judge(
         "\n".join(as_text(verdict) for verdict in verdicts),
         len(ticks),
         len(starts),
-        sorted(lateness for _, lateness in ticks),
+        sorted(late for tick, late in ticks if tick.startswith(ENTERED_AT_ONCE)),
     )
 
 
