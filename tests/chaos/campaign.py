@@ -27,6 +27,7 @@ from tests.chaos.processes import Supervisor
 from tests.chaos.rig import Places, Rig, Settings
 from tests.chaos.schedule import Event, drawn
 from tests.chaos.verdict import ChaosVerdict, Deeds, as_text
+from tests.chaos.wall_clock import forget_the_dead
 from tests.chaos.wellness import Wellness
 from tests.servers import quick_place
 
@@ -50,7 +51,7 @@ def run(settings: Settings, kept: Path, say: Say, only: Sequence[str] = ()) -> C
             rig = Rig(settings, store, supervisor, places, between)
             campaign = Campaign(rig, say, only)
             asyncio.run(campaign.live())
-        rig.forget_clocks()
+        forget_the_dead()
         for file in (places.effects, places.stalls):
             if file.exists():
                 shutil.copy(file, kept)

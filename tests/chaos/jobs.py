@@ -63,7 +63,7 @@ STEADY = (
     kind("slow", 4, every_s(5), 5),
     kind("again", 6, every_s(2), 1, handlers.work_again, on_lost="rerun"),
     kind("wait", 3, EACH_SECOND, 1.5, overlap="wait"),
-    kind("wait-all", 3, every_s(1), 1, overlap="wait_all", misfire="all"),
+    kind("wait-all", 3, every_s(1), 0.6, overlap="wait_all", misfire="all"),
     kind("replace", 2, every_s(2), 4, overlap="replace"),
     kind("timed", 2, every_s(3), 2, timeout=timedelta(seconds=1)),
     kind("parts", 2, every_s(3), 1, shards=4),
@@ -90,6 +90,10 @@ EDITED = frozenset(
     + [OF_RUN_TIME]
 )
 """Those whose schedule changes: since when which one held is not on record."""
+
+
+ENTERED_AT_ONCE = ("quick-", "even-", "thread-", "punctual-")
+"""How the names of those begin whose ticks wait for nothing, if all is well: for their lateness."""
 
 
 def steady(load: float) -> list[str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from cronfleet import CronfleetError, Scheduler
 from cronfleet.model import JobRecord
 from cronfleet_verify.effects import append
-from tests.chaos import handlers, stalls, true_time, wall_clock
+from tests.chaos import handlers, stalls, true_time
 from tests.chaos.jobs import KEPT, OF_RUN_TIME, PROGRAM, Edition, every_s
 from tests.chaos.network import Network
 from tests.chaos.points import Death
@@ -148,11 +148,6 @@ class Rig:
             return WallClock(self.places.quick / f"clock-{number}")
         except ServerUnavailableError:
             return None
-
-    def forget_clocks(self) -> None:
-        for process in self.clocks:
-            for end in process.ends:
-                wall_clock.forget(end.pid)
 
     # --- operating
 

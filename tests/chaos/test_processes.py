@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.processes import Process, Program, Supervisor, last_lines
-from tests.chaos.wall_clock import WallClock
+from tests.chaos.wall_clock import WallClock, forget_the_dead
 from tests.conftest import in_use_as
 from tests.fleet.rig import eventually
 
@@ -87,7 +87,7 @@ def test_the_wall_clock_of_a_program_is_set_while_it_works(
     clock = in_use_as(pytestconfig, lambda: WallClock(tmp_path / "clock"))
     log = tmp_path / "log"
     command = (sys.executable, "-c", TELLS_THE_TIME)
-    at_work(supervisor, Program(command, log, clock.worn_by(os.environ)))
+    process = at_work(supervisor, Program(command, log, clock.worn_by(os.environ)))
 
     def shown_off_s() -> float:
         return float(last_lines(log, 1)) - time.time()
@@ -97,3 +97,6 @@ def test_the_wall_clock_of_a_program_is_set_while_it_works(
     eventually(lambda: shown_off_s() < -3_600, within_s=20)
     clock.set(7_200)
     eventually(lambda: shown_off_s() > 3_600, within_s=20)
+    supervisor.let_go(process)
+    process.kill()
+    forget_the_dead()

@@ -19,6 +19,7 @@ PLACES = (
     "/usr/local/lib/faketime",
 )
 NAME = "libfaketimeMT.so.1"
+SHARED = "faketime_shm_"
 SLEEPS = Path(__file__).with_name("faked")
 
 
@@ -62,7 +63,10 @@ class WallClock:
         }
 
 
-def forget(pid: int) -> None:
-    """Remove what libfaketime leaves in memory of a process that was killed."""
-    for name in (f"faketime_shm_{pid}", f"sem.faketime_sem_{pid}"):
-        (MEMORY / name).unlink(missing_ok=True)
+def forget_the_dead() -> None:
+    """Remove what libfaketime has left in memory of processes that were killed."""
+    for file in MEMORY.glob(f"{SHARED}*"):
+        pid = file.name.removeprefix(SHARED)
+        if not Path("/proc", pid).exists():
+            file.unlink(missing_ok=True)
+            (MEMORY / f"sem.faketime_sem_{pid}").unlink(missing_ok=True)
