@@ -200,8 +200,7 @@ LEASES: tuple[Mutant, ...] = (
             "while not self._stopping.is_set():",
             "while not self._hurry.is_set():",
         ),
-        Seeds(),
-        engine("test_drain.py"),
+        engine("test_drain.py", "nothing_more"),
     ),
 )
 
