@@ -38,6 +38,7 @@ INTERPRETER = os.path.realpath(sys.executable)
 PROGRAMS = {
     "redis-tools": ("redis-server", "redis-check-rdb"),
     "pgbouncer": ("pgbouncer", "/usr/sbin/pgbouncer"),
+    "faketime": ("faketime",),
     "chromium": ("chromium", "chromium-browser", "google-chrome"),
 }
 # Modules without input and output; their own tests must take every branch of them. Only these are
@@ -55,7 +56,7 @@ OF_PURE = tuple(
     )
 )
 # Tests that run at the same time as all others: these wait for servers and processes, those compute.
-BESIDE = ("tests/stores", "tests/fleet")
+BESIDE = ("tests/stores", "tests/fleet", "tests/chaos")
 PATIENCE_S = 5
 
 
@@ -301,8 +302,10 @@ def step(name: str, *command: str | Path) -> bool:
 
 
 def bench(arguments: list[str]) -> int:
-    """Run the benchmarks, or the named ones."""
+    """Run the benchmarks, or the named ones; `rivals` alone, which takes half an hour."""
     prepare("dev")
+    if arguments[:1] == ["rivals"]:
+        offer_programs()
     return become(BIN / "python", "-m", "benchmarks", *arguments)
 
 
@@ -317,6 +320,20 @@ def simulate(arguments: list[str]) -> int:
     return become(BIN / "python", "-m", "tests.simulation", *arguments)
 
 
+def takeover(arguments: list[str]) -> int:
+    """Kill instances, and measure how soon others take over: --kills N --store STORE."""
+    prepare("dev")
+    offer_programs()
+    return become(BIN / "python", "-m", "tests.chaos.takeover", *arguments)
+
+
+def chaos(arguments: list[str]) -> int:
+    """Strike a fleet of real processes: --minutes M --store sqlite|redis|postgres|valkey-sentinel."""
+    prepare("dev")
+    offer_programs()
+    return become(BIN / "python", "-m", "tests.chaos", *arguments)
+
+
 def mutants(arguments: list[str]) -> int:
     """Plant faults in the product, and have them found: --only TEXT, --result."""
     prepare("dev")
@@ -327,7 +344,7 @@ def mutants(arguments: list[str]) -> int:
 def figures(_arguments: list[str]) -> int:
     """Write the pages' figures anew from docs/results."""
     prepare("dev")
-    modules = ("tests.docs.figures", "tests.docs.mutant_table")
+    modules = ("tests.docs.figures", "tests.docs.mutant_table", "benchmarks.rivals.tables")
     return max(run(BIN / "python", "-m", module) for module in modules)
 
 
@@ -341,6 +358,8 @@ def lock(arguments: list[str]) -> int:
     must(
         *compiler, "pyproject.toml", "--all-extras", "--group", "dev", "-c", run_txt, "-o", dev_txt
     )
+    for wanted in sorted((ROOT / "requirements" / "rivals").glob("*.in")):
+        must(*compiler, wanted, "-o", wanted.with_suffix(".txt"))
     return 0
 
 
@@ -352,6 +371,8 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "bench": bench,
     "models": models,
     "simulate": simulate,
+    "takeover": takeover,
+    "chaos": chaos,
     "mutants": mutants,
     "figures": figures,
     "lock": lock,

@@ -125,6 +125,11 @@ class OwnServer(Server):
         assert self._process is not None, "the server is stopped"
         return self._process.pid
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it does not run, by whomever it was ended."""
+        return self._process is None or self._process.poll() is not None
+
     def start(self) -> None:
         """Start again with the data that is there; returns when it takes connections."""
         if not self._serves(self.port):

@@ -1,1 +1,1 @@
-"""What others make of the same task, as benchmarks call it."""
+"""Others who do the same, beside ours: locks for one benchmark, and schedulers under faults."""

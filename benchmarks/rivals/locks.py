@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
-FOLDER = ROOT / "var" / "rivals"
+from benchmarks.rivals.environments import folder
+
 TTL_S = 30
 
 Held = AbstractContextManager[Any]
@@ -123,12 +121,9 @@ def redlock_ng_in_tasks(url: str) -> Tasks:
 
 
 def _redlock_ng() -> Any:
-    if not (FOLDER / "redlock").exists():
-        pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--require-hashes"]
-        wanted = ["--target", FOLDER, "-r", ROOT / "requirements" / "rivals.txt"]
-        subprocess.run([*pip, *wanted], check=True)
-    if str(FOLDER) not in sys.path:
-        sys.path.append(str(FOLDER))
+    path = str(folder("redlock"))
+    if path not in sys.path:
+        sys.path.append(path)
     return importlib.import_module("redlock")
 
 

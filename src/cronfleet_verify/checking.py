@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 
 from cronfleet_verify import job_rules
-from cronfleet_verify.definitions import Given
+from cronfleet_verify.definitions import ALWAYS, Given
 from cronfleet_verify.findings import Findings
 from cronfleet_verify.fires import tzdata_version
 from cronfleet_verify.lines import Book, Busy, Line
@@ -92,10 +92,14 @@ def _tell_fire_times(book: Book, options: Options) -> list[str]:
 def _fire_times_of(
     rows: Sequence[tuple[int, int, str, str]], given: Given, tolerance: int
 ) -> list[tuple[int, int]]:
-    """Fire time and row of each; one that began before the first of all has that one."""
+    """Fire time and row of each.
+
+    One that began before the first of all has that one, unless nothing is said of the time before.
+    """
     first, last = rows[0][1] - _LONGEST_INTERVAL, rows[-1][1] + _LONGEST_INTERVAL
     fires = given.definition.schedule.fires(max(first, given.after), last)
-    newest = following = next(fires, None)
+    following = next(fires, None)
+    newest = following if given.after == -ALWAYS else None
     at_work: dict[str, int | None] = {}
     told: list[tuple[int, int]] = []
     for row, at, what, instance in rows:
@@ -119,11 +123,13 @@ class _Check:
         if untold:
             note = "its effects do not tell their fire times, and --schedules does not have it"
             self._unchecked[note] += untold
+        self._jobs = sorted({*book.jobs(), *options.given})
+        """A job that no line speaks of has never run: that is to be found, too."""
         self._logged = book.logged()
         self._fire_times = self._runs = self._judged = 0
 
     def verdict(self) -> Verdict:
-        for fleet, job in self._book.jobs():
+        for fleet, job in self._jobs:
             self._job(fleet, job)
         self._findings.add(job_rules.overlap(self._book, self._options.tolerance))
         self._findings.add(job_rules.twice(self._book))
@@ -192,7 +198,7 @@ class _Check:
         lines = self._book.counts()
         return {
             "exports": len(self._reader.exports),
-            "jobs": len(self._book.jobs()),
+            "jobs": len(self._jobs),
             "fire times": self._fire_times,
             "runs": self._runs,
             "runs whose policy is known": self._judged,

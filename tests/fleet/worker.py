@@ -8,6 +8,7 @@ name=seconds@ms, so long after each; a name that ends in `!` is `on_lost="rerun"
 `name/shard`.
 
 With EFFECTS in the environment, handlers log what they do to the file of that name, too.
+LOG_LEVEL is INFO without it.
 """
 
 from __future__ import annotations
@@ -83,6 +84,7 @@ def set_wall_clock_off(off_ms: int) -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format=f"%(asctime)s {os.getpid()} %(message)s")
+    level = os.environ.get("LOG_LEVEL", "INFO")
+    logging.basicConfig(level=level, format=f"%(asctime)s {os.getpid()} %(message)s")
     set_wall_clock_off(int(sys.argv[4]))
     main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[5:])

@@ -12,6 +12,8 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
+RIVALS = [f"rivals/{path.stem}" for path in (ROOT / "requirements" / "rivals").glob("*.txt")]
+EVERY_KIND = pytest.mark.parametrize("kind", ["run", "dev", *sorted(RIVALS)])
 PIN = re.compile(r"^([a-z0-9-]+)==(\S+)( ; .+?)? \\$", re.MULTILINE)
 
 
@@ -24,12 +26,12 @@ def requirements(kind: str) -> str:
     return (ROOT / "requirements" / f"{kind}.txt").read_text()
 
 
-@pytest.mark.parametrize("kind", ["run", "dev"])
+@EVERY_KIND
 def test_requirements_name_no_host(kind: str) -> None:
     assert "://" not in requirements(kind)
 
 
-@pytest.mark.parametrize("kind", ["run", "dev"])
+@EVERY_KIND
 def test_every_pin_has_a_hash(kind: str) -> None:
     entries = re.split(r"^(?=\S)", requirements(kind), flags=re.MULTILINE)[1:]
     assert len(entries) == len(pins(kind))

@@ -49,10 +49,10 @@ def drawn(seed: int, store: str | None = None) -> Case:
 def _fleet(seed: int, chance: Random) -> Fleet:
     return Fleet(
         seed=seed,
-        store=chance.choice(("memory", "memory", "memory", "sqlite")),
+        store=chance.choices(("memory", "sqlite"), (5, 1))[0],
         instances=chance.choice((1, 2, 3, 3, 3, 3, 4, 5)),
-        ttl=chance.choice((4_000, 10_000, 10_000, 20_000)),
-        poll=chance.choice((1_000, 3_000, 5_000, 5_000, 5_000)),
+        ttl=chance.choice((4_000, 10_000, 20_000, 20_000)),
+        poll=chance.choice((1_000, 5_000, 10_000, 10_000)),
         alarm=chance.choice((1_000, 5_000, 5_000, 5_000)),
         drain=chance.choice((2_000, 25_000)),
         latency=chance.choice((0, 2, 5, 40)),

@@ -82,13 +82,14 @@ class Effects:
         # Who comes to an emptied store for the first time knows nothing of the one before it.
         if emptied_at is None or began_ms < emptied_at:
             yield from _again(effect, before, told)
+            # Whose clocks slept, too, cannot know that its session has ended.
+            if not has_slept and any(each.token > effect.token for each in before):
+                yield "a_handler_is_never_entered_after_a_newer_one", told
 
 
 def _again(effect: Effect, before: list[Effect], told: str) -> Iterator[tuple[str, str]]:
     if any(each.token == effect.token for each in before):
         yield "a_token_enters_its_handler_once", told
-    if any(each.token > effect.token for each in before):
-        yield "a_handler_is_never_entered_after_a_newer_one", told
     if not effect.may_run_again and any(each.attempt >= effect.attempt for each in before):
         yield "a_tick_is_started_at_most_once", told
 

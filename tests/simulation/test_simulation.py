@@ -18,6 +18,8 @@ from tests.simulation.case import parse
 from tests.simulation.drawing import drawn
 from tests.simulation.running import run
 
+pytestmark = pytest.mark.timeout(300)
+
 PINNED = sorted((Path(__file__).parent / "pinned").glob("*.txt"))
 ROOT = Path(__file__).parents[2]
 

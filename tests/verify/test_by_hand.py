@@ -37,6 +37,12 @@ def test_a_log_alone_is_judged_by_its_schedule(tmp_path: Path) -> None:
     assert broken(audit(write(tmp_path / "d", hasty), given=given)) == {"early": 1}
 
 
+def test_a_job_that_no_line_speaks_of_has_missed_each_fire_time(tmp_path: Path) -> None:
+    verdict = audit(write(tmp_path / "a", []), given=schedules(tmp_path))
+    assert broken(verdict) == {"gap": 10}
+    assert verdict.counts["jobs"] == 1
+
+
 def test_each_shard_must_begin(tmp_path: Path) -> None:
     given = schedules(tmp_path, TEN_MINUTES + "shards = 2\n")
     shards = [(began(n), k) for n in range(10) for k in range(2)]
@@ -67,6 +73,15 @@ def test_a_system_that_does_not_tell_its_fire_times_is_given_the_last_before(
     second = {"effect": "began", "job": "report", "instance": "b", "at": NOON + MINUTE + 300}
     found = audit(write(tmp_path / "b", [*log[:4], *log[5:], second]), given=given)
     assert broken(found) == {"duplicate": 1, "gap": 1}
+
+
+def test_what_began_before_the_time_that_is_judged_is_no_run_of_its_first_tick(
+    tmp_path: Path,
+) -> None:
+    log = [{"effect": "began", "job": "report", "at": NOON + n * MINUTE} for n in range(-5, 10)]
+    assert audit(write(tmp_path / "a", log), given=schedules(tmp_path)).is_clean
+    found = audit(write(tmp_path / "b", log[:5] + log[6:]), given=schedules(tmp_path))
+    assert broken(found) == {"gap": 1}
 
 
 def test_what_does_not_tell_its_fire_time_and_has_no_schedule_is_said(tmp_path: Path) -> None:

@@ -1,0 +1,95 @@
+"""The users of a campaign, all of whom are due a mail, and the outbox in their database."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Self
+
+from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.engine import Engine
+
+LONG_AGO = "2025-01-01"
+OVER = ("SENT", "UNCERTAIN", "DEAD")
+TABLE = """CREATE TABLE users (
+    id INTEGER PRIMARY KEY, email VARCHAR(80), name VARCHAR(80), password_changed_at VARCHAR(40)
+)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Where a user's notice stands, and why."""
+
+    state: str
+    reason: str
+
+
+class Users:
+    """The table, its outbox, and their clock."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.count = 0
+        self._engine = _engine(url)
+        with self._engine.begin() as connection:
+            connection.execute(text(TABLE))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._engine.dispose()
+
+    def add(self, count: int) -> None:
+        """So many more passwords have expired."""
+        numbers = range(self.count + 1, self.count + count + 1)
+        rows = [{"n": n, "email": address(n), "name": f"User {n}", "at": LONG_AGO} for n in numbers]
+        with self._engine.begin() as connection:
+            connection.execute(text("INSERT INTO users VALUES (:n, :email, :name, :at)"), rows)
+        self.count += count
+
+    def notices(self) -> dict[str, Notice]:
+        """By the address of the user. None before the first run, which makes the outbox."""
+        if not inspect(self._engine).has_table("password_notices"):
+            return {}
+        query = text("SELECT user_id, state, reason FROM password_notices")
+        with self._engine.begin() as connection:
+            return {
+                address(row.user_id): Notice(row.state, row.reason)
+                for row in connection.execute(query)
+            }
+
+    def unfinished(self) -> int:
+        """How many are still to be mailed, or are being mailed."""
+        over = sum(notice.state in OVER for notice in self.notices().values())
+        return self.count - over
+
+    def let_pass(self, over: Collection[int]) -> None:
+        """Hours pass for what waits: for what was put off, and for the leases of runs that are over.
+
+        Not for the leases of others: their runs would have gone on meanwhile.
+        """
+        if not self.notices():
+            return
+        with self._engine.begin() as connection:
+            connection.execute(
+                text("UPDATE password_notices SET not_before = 0 WHERE state = 'PENDING'")
+            )
+            for token in over:
+                connection.execute(
+                    text(
+                        "UPDATE password_notices SET lease_until = 0 WHERE token = :token"
+                        " AND state IN ('LEASED', 'HANDOFF')"
+                    ),
+                    {"token": token},
+                )
+
+
+def address(number: object) -> str:
+    return f"user{number}@corp.test"
+
+
+def _engine(url: str) -> Engine:
+    if url.startswith("sqlite"):
+        return create_engine(url, connect_args={"timeout": 30})
+    return create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
