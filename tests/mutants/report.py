@@ -20,7 +20,7 @@ def told(hunted: Hunted) -> str:
         hunted.trouble or "  LIVES"
     ]
     lines += [f"  models: {name}" for name in hunted.shown_by]
-    return "\n".join([hunted.mutant.name, *lines])
+    return "\n".join([hunted.mutant.name, *lines, *hunted.trouble.splitlines()])
 
 
 def _after(kill: Kill) -> str:

@@ -11,8 +11,8 @@ import pytest
 
 from tests.mutants.faults import FAMILIES
 from tests.mutants.faults.equivalent import EQUIVALENT
-from tests.mutants.hunting import Kill, hunted
-from tests.mutants.mutant import Mutant, Piece, Seeds, Suite
+from tests.mutants.hunting import Kill, hunted, shown
+from tests.mutants.mutant import Mutant, Piece, Scenario, Seeds, Suite
 from tests.mutants.planting import ROOT, planted, text_of
 
 MUTANTS = [mutant for mutants in FAMILIES.values() for mutant in mutants]
@@ -43,6 +43,11 @@ def test_every_hunter_is_there() -> None:
     asked = [each for mutant in MUTANTS for each in mutant.hunters if isinstance(each, Suite)]
     for path in {each.path.partition("::")[0] for each in asked}:
         assert (ROOT / path).is_file()
+
+
+def test_every_model_that_is_named_shows_it() -> None:
+    named = {each for mutant in MUTANTS for each in mutant.hunters if isinstance(each, Scenario)}
+    assert {each.name for each in named} <= shown()
 
 
 @pytest.mark.timeout(300)

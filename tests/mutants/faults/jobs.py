@@ -184,7 +184,6 @@ ORDERS: tuple[Mutant, ...] = (
         ),
         Seeds(),
         memory("back_fill"),
-        policies("test_timetable.py", "back_fill"),
     ),
     mutant(
         "a cancelled run goes on",

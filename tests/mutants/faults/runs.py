@@ -85,7 +85,6 @@ RELEASES: tuple[Mutant, ...] = (
         Piece(_RUNS, "run.token == claim.token and run.state", "run.state"),
         Seeds(),
         memory("release"),
-        _ATTEMPTS,
     ),
     mutant(
         "a run that was started can be released",

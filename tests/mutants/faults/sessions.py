@@ -132,9 +132,8 @@ WATCHES: tuple[Mutant, ...] = (
             "self._watch.saw(renewal, news.received_at)",
             "self._watch.saw(renewal, news.sent_at)",
         ),
-        Seeds(),
         Scenario("session/no-watch-from-receipt"),
-        engine("test_session.py", "watch or closed"),
+        engine("test_watch.py", "slow_answer"),
     ),
     mutant(
         "nobody sweeps what a closed session held",
@@ -201,8 +200,7 @@ LEASES: tuple[Mutant, ...] = (
             "while not self._stopping.is_set():",
             "while not self._hurry.is_set():",
         ),
-        Seeds(),
-        engine("test_drain.py"),
+        engine("test_drain.py", "nothing_more"),
     ),
 )
 

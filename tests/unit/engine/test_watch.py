@@ -6,9 +6,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cronfleet.engine.renewal import Answered
 from cronfleet.engine.watch import Dead, Watch
 from cronfleet.model import SessionId
 from cronfleet.store import Peer, Renewal, StoreInfo
+from cronfleet.stores.memory import MemoryStore
+from tests.unit.engine.rig import TIMES, Rig, job
 
 ANNA, BERT = SessionId("anna"), SessionId("bert")
 TTL_MS = 9_000
@@ -61,6 +64,17 @@ def test_a_watch_counts_from_the_receipt_of_an_answer() -> None:
         watch.saw(answer(), received_at)
     assert watch.dead(2_000 + TTL_MS - 1) == []
     assert watch.dead(2_000 + TTL_MS) == [Dead(BERT, 0, 1)]
+
+
+async def test_an_instance_counts_from_when_a_slow_answer_came(rig: Rig) -> None:
+    """[watch_from_receipt] The counter may have stood so only when the store answered."""
+    async with rig.at_work(job(rig.handlers.quick)) as instance:
+        await rig.stranger()
+        renewal = MemoryStore.renewer(rig.store).renew(instance._session.id)
+        assert renewal is not None
+        now = rig.clock.boot_ms()
+        instance._session._tell(Answered(renewal, sent_at=now - 2_000, received_at=now))
+        assert instance._session._watch.wakes_at() == now + TIMES.ttl_ms
 
 
 def test_an_unanswered_renewal_begins_every_watch_anew() -> None:
