@@ -51,18 +51,31 @@ async def fill_disk(rig: Rig, draw: random.Random) -> bool:
 
 @fault("store-memory-full", per_minute=0.5, where=has_memory_limit)
 async def fill_memory(rig: Rig, draw: random.Random) -> bool:
-    """Redis refuses what would need more."""
+    """Redis refuses what would need more, until somebody was refused, and for a while."""
     assert isinstance(rig.store, OneServer)
-    before = _refused(rig.store)
-    async with rig.one_at_a_time:
-        rig.store.tell(*LIMIT, "1mb")
-        try:
-            await asyncio.sleep(draw.uniform(1, LONGEST_S))
-            after = _refused(rig.store)
-        finally:
-            # A server that was restarted meanwhile has no limit; one that is away is waited for.
-            await comes_true(partial(_is_free, rig.store), PATIENCE_S)
-    return before is not None and after is not None and after > before
+    for _ in range(TRIES):  # A server that is restarted meanwhile has no limit any more.
+        async with rig.one_at_a_time:
+            if await _has_refused(rig.store, draw.uniform(0, LONGEST_S)):
+                return True
+    return False
+
+
+async def _has_refused(store: OneServer, longer_s: float) -> bool:
+    await comes_true(partial(_is_free, store), PATIENCE_S)
+    before = _refused(store)
+
+    async def is_met() -> bool:
+        after = _refused(store)
+        return before is not None and after is not None and after > before
+
+    store.tell(*LIMIT, "1mb")
+    try:
+        struck = await comes_true(is_met, LONGEST_S, LOOK_S)
+        await asyncio.sleep(longer_s if struck else 0)
+    finally:
+        # One that is away is waited for.
+        await comes_true(partial(_is_free, store), PATIENCE_S)
+    return struck
 
 
 @fault("instance-memory-limit", per_minute=0.7, where=has_proc)
