@@ -16,8 +16,7 @@ from tests.simulation.loop import FaultyLoop
 from tests.simulation.mirror import Mirror, Request
 from tests.simulation.stores import run_now
 from tests.simulation.story import Story
-from tests.simulation.verdict import HINT_LOST
-from tests.simulation.verdict import Struck
+from tests.simulation.verdict import HINT_LOST, Struck
 
 URL = "sim:"
 
