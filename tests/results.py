@@ -18,6 +18,8 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
+JUDGED_BY = ("src", "tests", "benchmarks")
+"""A figure is worth as much as the product, and as the judge, that it was made with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,8 @@ class Result:
 
 
 def keep(result: Result, folder: Path = RESULTS) -> Path:
-    """Write it as `<folder>/<name>.json`, over the one before. Only of a committed source."""
+    """Write it as `<folder>/<name>.json`, over the one before; `changed` is not empty if the
+    source was not as it is committed, and such a result must not be."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{result.name}.json"
     path.write_text(json.dumps(_with_source(result), indent=2, sort_keys=True) + "\n", "utf-8")
@@ -50,6 +53,12 @@ def source() -> str:
     return _git("rev-parse", "HEAD:src")
 
 
+def changed() -> list[str]:
+    """What differs from the commit, or is not in it: of the product, and of those who judge it."""
+    lines = _git("status", "--porcelain", "--untracked-files=all", "--", *JUDGED_BY).splitlines()
+    return sorted(line.split()[-1] for line in lines)
+
+
 def _with_source(result: Result) -> dict[str, Any]:
     return {
         "name": result.name,
@@ -58,7 +67,7 @@ def _with_source(result: Result) -> dict[str, Any]:
         "ended": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _git("rev-parse", "HEAD"),
         "source": source(),
-        "changed": sorted(_git("diff", "--name-only", "HEAD", "--", "src").split()),
+        "changed": changed(),
         "python": platform.python_version(),
         "cores": os.cpu_count(),
         "figures": dict(result.figures),

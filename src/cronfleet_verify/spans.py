@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from cronfleet_verify.definitions import ALWAYS, Definition, Given, from_export
@@ -113,7 +114,7 @@ def known(
         notes.append("since when its schedule was in force is not known; see --schedules")
     if seen[0].whole_after >= seen[0].since >= 0:
         notes.append("records of its oldest ticks had been deleted before they were exported")
-    return Known(seen, policies, claims, notes)
+    return Known(seen, policies, claims, notes + _holes(seen))
 
 
 def _by_hand(seen: Sequence[Seen], given: Given) -> Known:
@@ -121,10 +122,18 @@ def _by_hand(seen: Sequence[Seen], given: Given) -> Known:
     if seen:
         recorded = [_claim(each, given.after, given.definition) for each in seen]
         claims = [Span(a, min(b, given.until), d) for a, b, d in recorded]
-        return Known(seen, [span], _merged(claims))
+        return Known(seen, [span], _merged(claims), _holes(seen))
     if abs(given.after) == ALWAYS or given.until == ALWAYS:
         return Known((), [span], notes=["--schedules does not say `from` and `until`: no gaps"])
     return Known((), [span], [span])
+
+
+def _holes(seen: Sequence[Seen]) -> list[str]:
+    """What to say if records were deleted that no export has."""
+    has_one = any(
+        0 <= now.since <= now.whole_after > before.watermark for before, now in pairwise(seen)
+    )
+    return ["records of some of its ticks were deleted between two exports"] if has_one else []
 
 
 def _claim(seen: Seen, after: int, definition: Definition) -> Span:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tests.chaos import starvation
@@ -50,16 +50,19 @@ def main(arguments: list[str]) -> int:
         return CANNOT
     say(as_text(verdict))
     if options.result:
-        say(f"kept as {keep_result(verdict, kept, options.minutes)}")
+        say(f"kept as {keep_result(verdict, kept, options.minutes, options.only)}")
     return 0 if verdict.is_clean else FOUND
 
 
-def keep_result(verdict: ChaosVerdict, kept: Path, minutes: float) -> Path:
+def keep_result(
+    verdict: ChaosVerdict, kept: Path, minutes: float, only: Sequence[str] = ()
+) -> Path:
     settings = verdict.settings
     again = f"--minutes {minutes:g} --store {settings.store} --seed {settings.seed}"
     logs = sha256_of(sorted(kept.glob("*.jsonl")))
     command = f"python3 dev.py chaos {again} --instances {settings.instances} "
     command += f"--ttl {settings.ttl_ms / 1000:g} --result"
+    command += f" --only {' '.join(only)}" if only else ""
     name = f"chaos-{settings.store}"
     return keep(Result(name, command, verdict.took_s, verdict.figures, logs))
 

@@ -93,8 +93,8 @@ class Takeover:
         """Kill the instance that runs one of the two, in turn; wait until all goes on."""
         victim = self._victim()
         self._pause.wait(self._chance.random())  # It may be just before a tick, or just after.
+        killed_at = time.time()  # Before it: what is due while it dies is late because of it, too.
         self._fleet.end(victim)
-        killed_at = time.time()
         self.found.kills += 1
         self.found.idle_ms += self._first_ticks(killed_at)
         self._fleet.start()  # Not before: a process that starts takes a core for a second.

@@ -105,6 +105,15 @@ def test_a_start_that_was_made_twice_is_found(live: Callable[[str], Lived], reco
     assert not replace(live("sqlite").verdict, judgement=judgement).is_clean
 
 
+def test_a_start_that_was_a_little_early_is_found(record: Path) -> None:
+    """By the log alone: handlers and store have one clock here."""
+    began = a_start(record, "quick-0")
+    early = began | {"at": int(began["run"].rpartition("@")[2]) - 300}
+    log = record / "effects.jsonl"
+    log.write_text(log.read_text().replace(json.dumps(began), json.dumps(early)))
+    assert judged(record).found == {"early": 1}
+
+
 def test_a_record_that_is_missing_is_found(live: Callable[[str], Lived], record: Path) -> None:
     run_id = a_start(record, "quick-0")["run"]
     for export in record.glob("history-*.jsonl"):

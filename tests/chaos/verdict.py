@@ -71,6 +71,7 @@ class ChaosVerdict:
             "well_again_after_s": round(sum(self.calm_s.values()), 1),
             "late_ms_p50": self.judgement.late_ms(0.5),
             "late_ms_p99": self.judgement.late_ms(0.99),
+            "kinds_that_never_struck": [*self.never_struck, *self.deeds.unavailable],
             **{_key(name): self.deeds.struck.get(name, 0) for name in self.deeds.tried},
             **{_key(name): count for name, count in self.deeds.details.items() if count},
         }

@@ -90,6 +90,10 @@ def _chaos(figures: Mapping[str, Figures]) -> Iterator[str]:
     if len(rows) > 1:
         keys = (*CHAOS, *FOUND)
         yield _row("**all**", {key: sum(row[key] for row in rows.values()) for key in keys})
+    for name, row in rows.items():
+        if absent := row.get("kinds_that_never_struck"):
+            yield ""
+            yield f"Not struck on {STORES[name]}, so nothing is shown of it there: {', '.join(absent)}."
 
 
 def _row(name: str, row: Figures) -> str:

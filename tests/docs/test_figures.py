@@ -1,6 +1,16 @@
 from __future__ import annotations
 
-from tests.docs.figures import PAGE, page_with, results, section
+from tests.docs.figures import CHAOS, FOUND, PAGE, page_with, results, section
+
+
+def test_every_result_is_of_a_source_that_was_committed() -> None:
+    assert {name: each["changed"] for name, each in results().items() if each.get("changed")} == {}
+
+
+def test_the_page_says_which_kinds_of_faults_never_struck() -> None:
+    row = dict.fromkeys((*CHAOS, *FOUND), 0) | {"kinds_that_never_struck": ["failover"]}
+    kept = {"chaos-redis": {"figures": row, "commit": "abc", "cores": 2, "command": "chaos"}}
+    assert "Not struck on Redis, so nothing is shown of it there: failover." in section(kept)
 
 
 def test_the_page_has_the_figures_of_the_results() -> None:

@@ -14,7 +14,7 @@ from multiprocessing.pool import AsyncResult
 
 from tests.simulation.drawing import drawn
 from tests.simulation.running import run
-from tests.simulation.verdict import Struck, Verdict
+from tests.simulation.verdict import HINT_LOST, Struck, Verdict
 
 YEAR_MS = 365 * 86_400_000
 SEEDS_A_PROCESS = 100
@@ -40,7 +40,7 @@ class Totals:
     def add(self, verdict: Verdict) -> None:
         if verdict.violation:
             self.failed.append(verdict)
-        if not verdict.struck:
+        if not any(kind != HINT_LOST for kind, _ in verdict.struck):
             self.idle += 1
             return
         self.seeds += 1

@@ -33,8 +33,18 @@ class ProcessClock:
         self._loop = loop
         self._rate = rate
         self.slept_ms = 0
+        self._woke_ms: int | None = None
         self._boot = chance.randrange(1 << 40)
         self._wrong_ms = chance.randrange(-DAY_MS, DAY_MS)
+
+    def sleep_is_over(self, slept_ms: int) -> None:
+        """It stood still for so long, and goes from now on."""
+        self.slept_ms += slept_ms
+        self._woke_ms = self._loop.now_ms
+
+    def has_slept_within(self, span_ms: int) -> bool:
+        """Whether it woke so recently, by true time."""
+        return self._woke_ms is not None and self._loop.now_ms - self._woke_ms <= span_ms
 
     def boot_ms(self) -> int:
         return self._boot + int((self._loop.now_ms - self.slept_ms) * self._rate)

@@ -22,6 +22,7 @@ class Instance(Protocol):
 
     clock: ProcessClock
     began_ms: int
+    ttl_ms: int
     stood_still: int
 
     @property
@@ -44,7 +45,8 @@ def handler_of(job: Job, process: Instance, effects: Effects, broken: Broken) ->
         def is_excused() -> bool:
             return process.is_dead or process.stood_still > stood_still
 
-        has_slept = process.clock.slept_ms > 0
+        # By its own clock no session outlives its waking by more than a TTL, unless it is renewed.
+        has_slept = process.clock.has_slept_within(process.ttl_ms)
         effect = effects.enter(run, process.who, job, is_excused)
         found = effects.broken(effect, began_ms=process.began_ms, has_slept=has_slept)
         for rule, how in found:

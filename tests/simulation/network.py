@@ -16,7 +16,7 @@ from tests.simulation.loop import FaultyLoop
 from tests.simulation.mirror import Mirror, Request
 from tests.simulation.stores import run_now
 from tests.simulation.story import Story
-from tests.simulation.verdict import Struck
+from tests.simulation.verdict import HINT_LOST, Struck
 
 URL = "sim:"
 
@@ -59,7 +59,7 @@ class Network:
         """A hint is on its way to those who listen."""
         for hints in self.listeners.of(topic, link):
             if hints.link.cut or hints.link.chance.random() < self._fleet.hints_lost:
-                self.strike("hint lost", topic)
+                self.strike(HINT_LOST, topic)
             else:
                 self.later(self._hop(hints.link), hints.told)
 

@@ -60,6 +60,7 @@ class Process:
             drain_timeout=span(site.fleet.drain),
         )
         self.began_ms: int = site.loop.now_ms
+        self.ttl_ms: int = site.fleet.ttl
         self.stood_still = 0
         """How often it was frozen, blocked or asleep."""
 
@@ -113,7 +114,8 @@ class Process:
     def go_on(self, slept_ms: int = 0) -> None:
         """After `slept_ms` in which even its clocks stood still."""
         if not self.is_dead:
-            self.clock.slept_ms += slept_ms
+            if slept_ms:
+                self.clock.sleep_is_over(slept_ms)
             for life in (self.threads, self.life):
                 self._site.loop.go_on(life)
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+HINT_LOST = "hint lost"
+"""Is told like a fault, and is none: hints may always be lost."""
+
 Struck = Counter[tuple[str, str]]
 """How often each kind of fault struck, and what: an operation, or in which state."""
 

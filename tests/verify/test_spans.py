@@ -82,6 +82,19 @@ def test_what_was_deleted_between_two_exports_is_not_claimed(tmp_path: Path) -> 
     verdict = audit(first, second)
     assert verdict.is_clean
     assert verdict.counts["fire times"] == 4
+    assert "records of some of its ticks were deleted between two exports" in verdict.unchecked
+
+
+def test_a_job_that_had_no_tick_in_the_export_before_has_lost_no_record(tmp_path: Path) -> None:
+    """The age that its history is kept for lies before its first tick."""
+    idle: Object = {"since": -1, "watermark": -1, "whole_after": NOON - HOUR}
+    first = write(tmp_path / "a", export(NOON, job(NOON, 0, **idle)))
+    again = write(tmp_path / "c", export(NOON + 1, job(NOON + 1, 0, **idle)))
+    standing = job(NOON + HOUR, 2, whole_after=NOON - HOUR)
+    second = write(tmp_path / "b", export(NOON + HOUR, *some(0, 1), standing))
+    verdict = audit(first, again, second)
+    assert verdict.is_clean
+    assert not [why for why in verdict.unchecked if "deleted" in why]
 
 
 def test_two_exports_of_one_time_count_each_tick_once(tmp_path: Path) -> None:

@@ -201,6 +201,15 @@ def a_retry_has_a_lower_token(sample: Sample) -> None:
         line["token"] = lower
 
 
+@breaks("token", job="flaky")
+def a_retry_has_the_token_of_the_attempt_before_it(sample: Sample) -> None:
+    record = sample.record(lambda line: line["attempt"] == 2)
+    same = sample.of(record, "began")[0]["token"]
+    record["token"] = same
+    for line in (sample.of(record, "began")[1], sample.of(record, "ended")[1]):
+        line["token"] = same
+
+
 @breaks("token", job="quick")
 def two_runs_have_one_token(sample: Sample) -> None:
     record, other = sample.record(), sample.history[5]

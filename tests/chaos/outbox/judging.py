@@ -46,7 +46,8 @@ def judge(users: int, notices: dict[str, Notice], mails: Path, dialogues: Path) 
     accepted, talks = _accepted(mails), _talks(dialogues)
     verdict.mails = sum(accepted.values())
     verdict.doubles = sum(count - 1 for count in accepted.values())
-    for user in map(address, range(1, users + 1)):
+    known_users = [address(number) for number in range(1, users + 1)]
+    for user in known_users:
         known = Dialogues(
             accepted[user],
             [Step[talk["furthest"]] for talk in talks[user]],
@@ -56,6 +57,8 @@ def judge(users: int, notices: dict[str, Notice], mails: Path, dialogues: Path) 
         verdict.states[notice.state] += 1
         verdict.parked_accepted += notice.state == "UNCERTAIN" and known.accepted > 0
         verdict.wrong += [f"{user}: {rule}" for rule in _broken(notice, known)]
+    strangers = sorted(accepted.keys() - set(known_users))
+    verdict.wrong += [f"{stranger}: mailed, and no user" for stranger in strangers]
     verdict.wrong += _by_the_checker(mails)
     return verdict
 

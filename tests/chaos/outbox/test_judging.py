@@ -57,6 +57,16 @@ def test_each_wrong_fate_is_found(
     assert wrong in found
 
 
+def test_a_mail_to_somebody_who_is_no_user_is_found(tmp_path: Path) -> None:
+    sent, stranger = {ANNA: Notice("SENT", "")}, address(2)
+    (tmp_path / "dialogues").write_text("")
+    keys = (f"mail {ANNA}", f"mail {stranger}")
+    lines = [{"effect": "did", "key": key, "at": 1_000} for key in keys]
+    (tmp_path / "mails").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    verdict = judge(1, sent, tmp_path / "mails", tmp_path / "dialogues")
+    assert verdict.wrong == [f"{stranger}: mailed, and no user"]
+
+
 def test_a_double_mail_is_found_by_us_and_by_the_checker(tmp_path: Path) -> None:
     sent = Notice("SENT", "")
     verdict = judged(tmp_path, sent, "NEXT", "NEXT", mails=2, answer="250 yes")
