@@ -13,7 +13,7 @@ COMPLETIONS: tuple[Mutant, ...] = (
         "a completion needs no token",
         Piece(_RUNS, "if run is None or run.token != said.token:", "if run is None:"),
         Seeds(),
-        memory("complet"),
+        memory("complete or completion"),
         _ATTEMPTS,
         Scenario("attempts/no-tokens-fence"),
     ),
@@ -24,7 +24,7 @@ COMPLETIONS: tuple[Mutant, ...] = (
             "    if run.outcome is said.outcome:\n        return Recorded.DONE",
             "    if False:\n        return Recorded.DONE",
         ),
-        memory("complet"),
+        memory("complete or completion"),
     ),
     mutant(
         "an outcome that comes after the loss is not kept",
