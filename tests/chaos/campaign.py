@@ -92,12 +92,13 @@ class Campaign:
     async def live(self) -> None:
         self._rig.start_fleet()
         await self._until_at_work()
-        exporting = asyncio.create_task(self._exporter.keep_exporting())
+        over = asyncio.Event()
+        exporting = asyncio.create_task(self._exporter.keep_exporting(over))
         try:
             await self._be_struck()
         finally:
-            exporting.cancel()
-            await asyncio.wait({exporting})
+            over.set()
+            await exporting
         self._say("the faults are over; waiting until all is well")
         await self._wellness.reached()
         await self._exporter.export()

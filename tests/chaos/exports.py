@@ -24,9 +24,12 @@ class Exporter:
         self._gate = asyncio.Lock()
         self.paths: list[Path] = []
 
-    async def keep_exporting(self) -> None:
-        while True:
-            await asyncio.sleep(EVERY_S)
+    async def keep_exporting(self, over: asyncio.Event) -> None:
+        """Until it is over: no cancellation, which a driver in the middle of a call may swallow."""
+        while not over.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(over.wait(), EVERY_S)
+                return
             with contextlib.suppress(StoreError):  # If too much was deleted meanwhile, it is told.
                 await self.export()
 

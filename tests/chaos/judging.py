@@ -16,7 +16,7 @@ from typing import Any
 
 from cronfleet_verify.checking import Options, Verdict, check
 from cronfleet_verify.findings import Finding
-from cronfleet_verify.reading import instant, texts_of
+from cronfleet_verify.reading import texts_of
 from cronfleet_verify.report import as_text
 from tests.chaos import stalls
 from tests.chaos.jobs import EDITED, ENTERED_AT_ONCE
@@ -34,11 +34,9 @@ class Judgement:
     """What was found, and what was counted on the way."""
 
     found: dict[str, int]
-    """By rule; all but what `late_effects` and `set_back` count."""
+    """By rule; all but what `late_effects` counts."""
     late_effects: int
     """Effects of instances that had stood still."""
-    set_back: int
-    """Starts just after the store's clock was set back, of ticks that had been due when claimed."""
     counts: dict[str, int]
     unchecked: list[str]
     """What could not be judged, and need not have been."""
@@ -62,15 +60,12 @@ def judge(
     """Read all of it. The store's clock was wrong by so much at the most."""
     verdicts = list(_verdicts(exports, effects, ttl_ms, store_off_ms))
     excused = _Excuses(stalls.read(stood), ttl_ms, store_off_ms)
-    kept = verdicts[0].findings.kept
-    late = sum(excused.holds(each) for each in kept if each.rule == "stale")
-    set_back = sum(_was_due(each) for each in kept if each.rule == "early") if store_off_ms else 0
+    late = sum(excused.holds(each) for each in verdicts[0].findings.kept if each.rule == "stale")
     found: Counter[str] = Counter()
     for verdict in verdicts:
         for rule, count in verdict.findings.counts.items():
             found[rule] = max(found[rule], count)
     found["stale"] -= late
-    found["early"] -= set_back
     unknown = _unexpectedly_unchecked(verdicts[0])
     found["unchecked"] = len(unknown)
     found["held"] = _held_at_the_end(exports[-1]) if exports else 0
@@ -79,7 +74,6 @@ def judge(
     return Judgement(
         {rule: count for rule, count in found.items() if count},
         late,
-        set_back,
         verdicts[0].counts,
         [why for why in verdicts[0].unchecked if why not in unknown],
         "\n".join(as_text(verdict) for verdict in verdicts),
@@ -121,18 +115,6 @@ class _Excuses:
             and stall.until >= gone_at - self._shortly_ms
             for stall in self._stalls[str(late.get("instance"))]
         )
-
-
-def _was_due(finding: Finding) -> bool:
-    """By the store's own clock it was due when it was claimed, and started earlier than that.
-
-    A store's clock that is set back shows less than before until a renewal tells it otherwise.
-    """
-    record: dict[str, Any] = json.loads(finding.shown[0].text)
-    if record.get("line") != "run":
-        return False
-    due = instant(finding.said.rpartition("due ")[2])
-    return record["started_at"] < due <= record["claimed_at"]
 
 
 def _unexpectedly_unchecked(verdict: Verdict) -> list[str]:

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from cronfleet_verify.fires import tzdata_version
 from tests.chaos.campaign import run
 from tests.chaos.faults import FAULTS
 from tests.chaos.judging import Judgement, judge
@@ -148,39 +147,6 @@ def test_a_late_effect_is_excused_only_where_its_instance_had_stood_still(tmp_pa
     for stalls in ("", f"{of_another}\n{before}\n{after}\n"):
         at_work = judged_late(tmp_path, stalls)
         assert (at_work.late_effects, at_work.found["stale"]) == (0, 1)
-
-
-RECORD = {
-    "line": "run",
-    "run": "job@5000",
-    "state": "succeeded",
-    "attempt": 1,
-    "token": 1,
-    "shards": 1,
-    "started_at": 4_500,
-    "ended_at": 4_600,
-}
-
-
-@pytest.mark.parametrize(
-    ("claimed_at", "store_off_ms", "excused"), [(5_001, 8_000, 1), (4_400, 8_000, 0), (5_001, 0, 0)]
-)
-def test_a_start_before_it_was_due_is_excused_only_by_a_clock_set_back_after_the_claim(
-    tmp_path: Path, claimed_at: int, store_off_ms: int, excused: int
-) -> None:
-    head = {"format": "cronfleet-history", "version": 1, "fleet": "default", "at": 9_000}
-    lines = (
-        {"line": "header", **head, "tzdata": tzdata_version(), "audit_after": -1},
-        {**RECORD, "claimed_at": claimed_at},
-        {"line": "end", "lines": 2},
-    )
-    export, effects = tmp_path / "history-001.jsonl", tmp_path / "effects.jsonl"
-    export.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    effects.touch()
-    judgement = judge(
-        [export], effects, tmp_path / "stalls.jsonl", ttl_ms=TTL_MS, store_off_ms=store_off_ms
-    )
-    assert (judgement.set_back, judgement.found.get("early", 0)) == (excused, 1 - excused)
 
 
 # --- the schedule

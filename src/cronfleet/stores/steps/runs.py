@@ -48,9 +48,9 @@ def _start(records: Records, session: SessionId, asked: Start) -> bool:
         return False
     if run.state is not RunState.CLAIMED:
         return run.state is RunState.STARTED and run.start_id == asked.start_id
-    records.put_run(
-        replace(run, state=RunState.STARTED, start_id=asked.start_id, started_at=records.now)
-    )
+    # The store's clock may have been set back meanwhile, and no start comes before its claim.
+    now = max(records.now, run.claimed_at or records.now)
+    records.put_run(replace(run, state=RunState.STARTED, start_id=asked.start_id, started_at=now))
     return True
 
 

@@ -50,6 +50,15 @@ class StartTests(StoreTests):
         run = await the_run(store, claim.run)
         assert (run.start_id, run.started_at) == (start.start_id, NOON)
 
+    async def test_no_start_comes_before_its_claim_though_the_clock_was_set_back(
+        self, store: Store, clock: ManualClock, anna: SessionId
+    ) -> None:
+        clock.advance(timedelta(milliseconds=500))
+        claim = await granted(store, anna, tick())
+        clock.leap(timedelta(milliseconds=-500))
+        run = await the_run(store, (await started(store, anna, claim)).run)
+        assert (run.claimed_at, run.started_at) == (NOON + 500, NOON + 500)
+
     async def test_an_expired_session_starts_nothing(
         self, store: Store, clock: ManualClock, anna: SessionId
     ) -> None:

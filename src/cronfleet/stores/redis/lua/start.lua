@@ -10,7 +10,9 @@ local function start(run, token, start_id)
   if not run or run.token ~= token or run.session ~= session.id then
     return false
   elseif run.state == 'claimed' then
-    run.state, run.start_id, run.started_at = 'started', start_id, now
+    -- The clock may have been set back meanwhile, and no start comes before its claim.
+    run.state, run.start_id = 'started', start_id
+    run.started_at = math.max(now, run.claimed_at or now)
   end
   return run.state == 'started' and run.start_id == start_id
 end
