@@ -11,18 +11,26 @@ from hypothesis import strategies as st
 from tests.policies.attempts import SAID, Act, History
 from tests.policies.reference import Rules
 
-BEGUN = (Act.WAIT_LONG, Act.CLAIM, Act.START)
+CLAIMED = (Act.WAIT_LONG, Act.CLAIM)
+BEGUN = (*CLAIMED, Act.START)
+UNSTARTED = (Act.RELEASE, Act.DIE, Act.CANCEL)
 ENDS = (*SAID, Act.FAIL, Act.FAIL, Act.DIE, Act.DIE, Act.DIE)
 NOT_ALL_IN_A_ROW = (Act.DIE, Act.DIE, Act.FAIL, Act.DIE, Act.DIE, Act.DIE)
-AMID = ((), (), (), (Act.SAY_LATE,), (Act.SAY_LATE,), (Act.CANCEL,), (Act.REMOVE,))
+AMID = (
+    *((), (), ()),
+    *((Act.SAY_LATE,), (Act.SAY_LATE,), (Act.CANCEL,), (Act.REMOVE,), (Act.RELEASE,)),
+)
 RULES = st.builds(Rules, rerun=st.booleans(), attempts=st.sampled_from([1, 2, 3, 9]))
 
 
 @st.composite
 def phrases(draw: st.DrawFn) -> tuple[Act, ...]:
     """An attempt from its claim to its end, with or without something amid it; or a single act."""
-    if draw(st.integers(0, 2)) == 0:
+    which = draw(st.integers(0, 4))
+    if which == 0:
         return (draw(st.sampled_from(Act)),)
+    if which == 1:
+        return (*CLAIMED, draw(st.sampled_from(UNSTARTED)))
     amid = draw(st.sampled_from(AMID))
     return (*BEGUN, *amid, draw(st.sampled_from(ENDS)))
 

@@ -18,7 +18,6 @@ CLAIMS: tuple[Mutant, ...] = (
     mutant(
         "a claim does not look at the expected fire time",
         Piece(_CLAIMS, "        and job.expected.fire_time == item.expected\n", ""),
-        Seeds(),
         memory("claim"),
     ),
     mutant(
@@ -106,7 +105,7 @@ CLAIMS: tuple[Mutant, ...] = (
             "    if run.not_before > records.now:\n        return NotGranted.NOT_DUE\n",
             "",
         ),
-        Seeds(),
+        Seeds(60),
         memory("claim or retry or before"),
         Scenario("attempts/no-back-off-is-kept"),
     ),
@@ -132,7 +131,6 @@ STARTS: tuple[Mutant, ...] = (
     mutant(
         "a start needs no token",
         Piece(_RUNS, "run is None or run.token != asked.token or ", "run is None or "),
-        Seeds(),
         memory("start"),
     ),
     mutant(
@@ -157,7 +155,6 @@ STARTS: tuple[Mutant, ...] = (
             "return run.state is RunState.STARTED and run.start_id == asked.start_id",
             "return False",
         ),
-        Seeds(),
         memory("start"),
     ),
     Mutant(

@@ -82,7 +82,7 @@ REDIS_SCRIPTS: tuple[Mutant, ...] = (
     mutant(
         "complete.lua needs no token",
         Piece(f"{_LUA}/complete.lua", "if not run or run.token ~= token then", "if not run then"),
-        redis("complet or token"),
+        redis("complete or token"),
     ),
     mutant(
         "complete.lua ends a lost run once more",

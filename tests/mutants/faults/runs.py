@@ -13,7 +13,7 @@ COMPLETIONS: tuple[Mutant, ...] = (
         "a completion needs no token",
         Piece(_RUNS, "if run is None or run.token != said.token:", "if run is None:"),
         Seeds(),
-        memory("complet"),
+        memory("complete or completion"),
         _ATTEMPTS,
         Scenario("attempts/no-tokens-fence"),
     ),
@@ -24,12 +24,11 @@ COMPLETIONS: tuple[Mutant, ...] = (
             "    if run.outcome is said.outcome:\n        return Recorded.DONE",
             "    if False:\n        return Recorded.DONE",
         ),
-        memory("complet"),
+        memory("complete or completion"),
     ),
     mutant(
         "an outcome that comes after the loss is not kept",
         Piece(_RUNS, "late_outcome=run.late_outcome or said.outcome", "late_outcome=None"),
-        Seeds(),
         memory("late"),
     ),
     mutant(
@@ -73,7 +72,6 @@ COMPLETIONS: tuple[Mutant, ...] = (
             "                return await self._completions.write(completion)\n"
             "            except StoreError:\n                return Recorded.DONE\n",
         ),
-        Seeds(),
         Scenario("session/no-complete-repeats+held-covers-ended"),
         engine("test_writes.py", "outcome"),
     ),
@@ -83,7 +81,6 @@ RELEASES: tuple[Mutant, ...] = (
     mutant(
         "a release needs no token",
         Piece(_RUNS, "run.token == claim.token and run.state", "run.state"),
-        Seeds(),
         memory("release"),
     ),
     mutant(
@@ -116,7 +113,7 @@ RELEASES: tuple[Mutant, ...] = (
             "                await self._writes.release([claim])\n",
             "            if self._must_not_begin(job, claim):\n",
         ),
-        Seeds(),
+        Seeds(60),
         engine("test_drain.py"),
     ),
 )
@@ -234,7 +231,6 @@ RETRIES: tuple[Mutant, ...] = (
         "there is one attempt more than the policy grants",
         Piece("policy.py", "attempt >= retry.attempts", "attempt > retry.attempts"),
         _ATTEMPTS,
-        Seeds(),
     ),
     mutant(
         "the first delay is twice what the policy says",

@@ -112,7 +112,6 @@ WATCHES: tuple[Mutant, ...] = (
     mutant(
         "a watch goes on though its own instance was frozen",
         Piece(_WATCH, "now - self._answered_at > self._longest_silence_ms", "False"),
-        Seeds(),
         engine("test_watch.py", "silence or frozen"),
     ),
     mutant(
@@ -154,7 +153,7 @@ LEASES: tuple[Mutant, ...] = (
             ),
             Piece("engine/times.py", "return self.ttl_ms // 10", "return 0"),
         ),
-        (Seeds(), engine("test_renewal.py", "lease"), Scenario("session/no-deadline-from-send")),
+        (Seeds(100), engine("test_renewal.py", "lease"), Scenario("session/no-deadline-from-send")),
     ),
     mutant(
         "a deadline counts from the answer, less its margin",
@@ -163,7 +162,6 @@ LEASES: tuple[Mutant, ...] = (
             "self._lease = Lease(session, self._deadline(sent_at))\n        self._in_loop",
             "self._lease = Lease(session, self._deadline(received_at))\n        self._in_loop",
         ),
-        Seeds(),
         engine("test_renewal.py", "lease"),
     ),
     mutant(
@@ -190,7 +188,6 @@ LEASES: tuple[Mutant, ...] = (
             '            return "the store\'s clock leapt"\n',
             '            return ""\n',
         ),
-        Seeds(),
         engine("test_session.py", "leap"),
     ),
     mutant(
@@ -223,7 +220,6 @@ RECONCILIATIONS: tuple[Mutant, ...] = (
             "self._due = self._clock.boot_ms() + 2 * self._times.call_ms",
             "self._due = self._clock.boot_ms()",
         ),
-        Seeds(),
         engine("test_writes.py"),
         Scenario("session/no-held-waits-for-call"),
     ),

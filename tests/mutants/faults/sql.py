@@ -245,7 +245,7 @@ POSTGRES: tuple[Mutant, ...] = (
             "yield Batch([put, *_lift_tokens(loaded.now), COMMIT], ends=True)",
             "yield Batch([put, COMMIT], ends=True)",
         ),
-        _faults("failover"),
+        _tokens("standby"),
     ),
     mutant(
         "who lets PostgreSQL's tokens follow the clock does not look again",
