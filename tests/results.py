@@ -50,7 +50,7 @@ def sha256_of(paths: Iterable[Path]) -> dict[str, str]:
 
 def source() -> str:
     """The Git tree of `src/` as it was committed, which tells one product from another."""
-    return _git("rev-parse", "HEAD:src")
+    return COMMITTED["source"]
 
 
 def changed() -> list[str]:
@@ -65,8 +65,7 @@ def _with_source(result: Result) -> dict[str, Any]:
         "command": result.command,
         "took_s": result.took_s and round(result.took_s),
         "ended": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": _git("rev-parse", "HEAD"),
-        "source": source(),
+        **COMMITTED,
         "changed": changed(),
         "python": platform.python_version(),
         "cores": os.cpu_count(),
@@ -79,3 +78,7 @@ def _git(*words: str) -> str:
     """Empty outside a clone."""
     done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False)
     return done.stdout.strip()
+
+
+COMMITTED = {"commit": _git("rev-parse", "HEAD"), "source": _git("rev-parse", "HEAD:src")}
+"""As it was when the campaign began: another commit may be checked out before it ends."""

@@ -39,7 +39,10 @@ class ChaosVerdict:
 
     @property
     def is_clean(self) -> bool:
-        return not (self.judgement.found or self.troubles or self.deeds.crashes)
+        """Nothing was found, and there was something to look at."""
+        was_at_work = self.judgement.ticks and self.judgement.counts.get("fire times")
+        found = self.judgement.found or self.troubles or self.deeds.crashes
+        return bool(was_at_work and not found)
 
     @property
     def never_struck(self) -> list[str]:
