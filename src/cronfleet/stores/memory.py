@@ -371,12 +371,8 @@ class _MemoryRecords:
         self._locks.pop(name, None)
 
     def drop_locks_until(self, instant: Instant) -> None:
-        self._locks = {
-            name: lock for name, lock in self._locks.items() if lock.expires_at > instant
-        }
-        self._waiters = {
-            key: waiter for key, waiter in self._waiters.items() if waiter.kept_until > instant
-        }
+        self._locks = {name: it for name, it in self._locks.items() if it.expires_at > instant}
+        self._waiters = {key: it for key, it in self._waiters.items() if it.kept_until > instant}
 
     def waiter(self, name: str, owner: LockOwner) -> WaiterRecord | None:
         return self._waiters.get((name, owner))
