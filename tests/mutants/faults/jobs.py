@@ -177,7 +177,6 @@ ORDERS: tuple[Mutant, ...] = (
             "if again or not _has_run(records, name, each)]",
             "]",
         ),
-        Seeds(),
         memory("back_fill"),
     ),
     mutant(
@@ -219,7 +218,6 @@ REMOVALS: tuple[Mutant, ...] = (
     mutant(
         "an instance at work brings a removed job back",
         Piece(_JOBS, "    if not declared.revives:\n        return Declared.REMOVED\n", ""),
-        Seeds(),
         memory("removed"),
         Scenario("definitions/no-revived-by-start-only"),
     ),

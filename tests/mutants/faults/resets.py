@@ -16,7 +16,6 @@ RESETS: tuple[Mutant, ...] = (
             "        if info.id != known.id:\n",
             "        if info.id != known.id and info.adopted:\n",
         ),
-        Seeds(),
         engine("test_acquaintance.py"),
     ),
     mutant(
@@ -52,7 +51,6 @@ RESETS: tuple[Mutant, ...] = (
             "        self.floor = max(self.floor, self._greatest, now)\n",
             "        self.floor = 0\n",
         ),
-        Seeds(),
         engine("test_resets.py"),
     ),
     mutant(

@@ -75,7 +75,6 @@ CLOSES: tuple[Mutant, ...] = (
             "        return greatest_ms\n",
             "",
         ),
-        Seeds(),
         memory("step_back"),
     ),
 )
