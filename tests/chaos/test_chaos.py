@@ -74,9 +74,9 @@ def test_under_every_kind_of_fault_no_tick_is_started_twice_and_none_is_without_
 
 def test_a_life_without_ticks_is_not_clean(live: Callable[[str], Lived]) -> None:
     verdict, _ = live("sqlite")
-    for lacking in ({"ticks": 0}, {"counts": {}}):
-        judgement = replace(verdict.judgement, **lacking)
-        assert not replace(verdict, judgement=judgement).is_clean
+    judgement = verdict.judgement
+    for empty in (replace(judgement, ticks=0), replace(judgement, counts={})):
+        assert not replace(verdict, judgement=empty).is_clean
 
 
 # --- the judge
