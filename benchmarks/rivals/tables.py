@@ -24,14 +24,14 @@ Figures = Mapping[str, Any]
 def small(figures: Figures) -> Iterator[str]:
     """For the README: ticks run 0 times / once / more than once."""
     yield from _head(["", *SCENARIOS, "late (p50)"])
-    for name, row in figures["cells"].items():
+    for name, row in _rows(figures).items():
         cells = [cell(row[scenario]) for scenario in SCENARIOS]
         yield _row([CONTESTANTS[name].label, *cells, _late(row["normal"])])
 
 
 def whole(figures: Figures) -> Iterator[str]:
     """Of whatever scenarios there are: the cell, how late, and what ended by itself."""
-    rows = figures["cells"]
+    rows = _rows(figures)
     scenarios = list(next(iter(rows.values())))
     yield from _head(["", *scenarios])
     for name, row in rows.items():
@@ -50,11 +50,21 @@ def setup(figures: Figures) -> Iterator[str]:
 
 def reasons(figures: Figures) -> Iterator[str]:
     """Of each cell of ours with ticks that did not run: why, as the store has it on record."""
-    for name, row in figures["cells"].items():
+    for name, row in _rows(figures).items():
         for scenario, found in row.items():
             if found["reasons"]:
                 told = ", ".join(f"{count} `{why}`" for why, count in found["reasons"].items())
                 yield f"- {CONTESTANTS[name].label}, {scenario}: {told}"
+
+
+def _rows(figures: Figures) -> dict[str, dict[str, Figures]]:
+    """The cells in the order in which contestants and scenarios are declared."""
+    cells = figures["cells"]
+    return {
+        name: {each: cells[name][each] for each in SCENARIOS if each in cells[name]}
+        for name in CONTESTANTS
+        if name in cells
+    }
 
 
 def cell(figures: Figures) -> str:
