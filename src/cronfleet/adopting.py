@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from cronfleet.errors import StoreError
 from cronfleet.model import Instant, JobRecord, Reason
 from cronfleet.planning import plan_of
-from cronfleet.policy import due_gap
+from cronfleet.policy import past_gap
 from cronfleet.store import Moved, Order, Ordered, Store, StoreInfo
 
 log: logging.Logger = logging.getLogger(__name__)
@@ -74,10 +74,11 @@ async def settle_until(
 async def _settle_job(store: Store, id_seen: str, job: JobRecord, until: Instant) -> bool:
     """Settle what a job expects up to the instant, as one gap; whether there was any."""
     for _ in range(LOOKS):
-        if job.expected is None or job.expected.due > until:
+        if job.expected is None or job.expected.fire_time > until:
             return False
         plan = await plan_of(store, job)
-        gap = due_gap(plan, job.expected, until, Reason.BY_HAND)
+        # By the fire time: another definition may have run it with less jitter.
+        gap = past_gap(plan, job.expected, until, Reason.BY_HAND)
         following = plan.first_after(gap.last) if gap else job.expected
         moved = Moved(job.generation, job.expected.fire_time, following, gap)
         if await store.settle(id_seen, job.name, moved) is Ordered.DONE:

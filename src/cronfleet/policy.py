@@ -139,6 +139,15 @@ def due_gap(plan: Plan, expected: Fire | None, now: Instant, reason: Reason) -> 
     return Gap(first, last, count_fires(plan.schedule, first, last), reason)
 
 
+def past_gap(plan: Plan, expected: Fire | None, until: Instant, reason: Reason) -> Gap | None:
+    """All fire times up to the instant, due or not by their jitter; None if there is none."""
+    if expected is None or expected.fire_time > until:
+        return None
+    first = expected.fire_time
+    last = max(first, plan.schedule.previous_before(until + 1) or first)
+    return Gap(first, last, count_fires(plan.schedule, first, last), reason)
+
+
 def too_late_gap(plan: Plan, expected: Fire | None, now: Instant, reason: Reason) -> Gap | None:
     """All that comes too late to be run of a job that expects this tick; None if nothing does."""
     return due_gap(plan, expected, now - _grace_ms(plan.definition) - 1, reason)

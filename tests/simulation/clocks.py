@@ -32,22 +32,31 @@ class ProcessClock:
     def __init__(self, loop: FaultyLoop, rate: float, chance: Random) -> None:
         self._loop = loop
         self._rate = rate
-        self.slept_ms = 0
+        self._slept_ms = 0
+        self._asleep_since_ms: int | None = None
         self._woke_ms: int | None = None
         self._boot = chance.randrange(1 << 40)
         self._wrong_ms = chance.randrange(-DAY_MS, DAY_MS)
 
-    def sleep_is_over(self, slept_ms: int) -> None:
-        """It stood still for so long, and goes from now on."""
-        self.slept_ms += slept_ms
-        self._woke_ms = self._loop.now_ms
+    def fall_asleep(self) -> None:
+        """It stands still from now on."""
+        if self._asleep_since_ms is None:
+            self._asleep_since_ms = self._loop.now_ms
+
+    def wake(self) -> None:
+        """It goes on from where it stood, if it stood."""
+        if self._asleep_since_ms is not None:
+            self._woke_ms = self._loop.now_ms
+            self._slept_ms += self._woke_ms - self._asleep_since_ms
+            self._asleep_since_ms = None
 
     def has_slept_within(self, span_ms: int) -> bool:
         """Whether it woke so recently, by true time."""
         return self._woke_ms is not None and self._loop.now_ms - self._woke_ms <= span_ms
 
     def boot_ms(self) -> int:
-        return self._boot + int((self._loop.now_ms - self.slept_ms) * self._rate)
+        now_ms = self._loop.now_ms if self._asleep_since_ms is None else self._asleep_since_ms
+        return self._boot + int((now_ms - self._slept_ms) * self._rate)
 
     def wall_ms(self) -> int:
         return EPOCH_MS + self._wrong_ms + self._loop.now_ms

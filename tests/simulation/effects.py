@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from cronfleet.context import RunContext
-from cronfleet.model import OnLost, RunId, RunState
+from cronfleet.model import OnLost, RunState
+from cronfleet.run_id import Instant, RunId
 from tests.simulation.case import Job
 from tests.simulation.mirror import Mirror, Step
 
@@ -21,9 +22,11 @@ class Effect:
     token: int
     attempt: int
     entered: int
-    is_excused: Callable[[], bool]
-    """Whether its process stood still, so that it could not hear that it must end."""
+    may_not_have_heard: Callable[[], bool]
+    """Whether its process could not hear that it must end."""
     cannot_be_stopped: bool
+    store: int = 0
+    """How often the store had been emptied when it said that it may be entered."""
     may_run_again: bool = True
     ended: int | None = None
     how: str = ""
@@ -40,7 +43,7 @@ class Effects:
         self.count = 0
 
     def enter(
-        self, context: RunContext, who: str, job: Job, is_excused: Callable[[], bool]
+        self, context: RunContext, who: str, job: Job, may_not_have_heard: Callable[[], bool]
     ) -> Effect:
         """A handler is entered."""
         effect = Effect(
@@ -49,7 +52,7 @@ class Effects:
             context.token,
             context.attempt,
             self._now_ms(),
-            is_excused,
+            may_not_have_heard,
             cannot_be_stopped=job.stubborn or job.plain,
         )
         self._of[effect.run].append(effect)
@@ -64,27 +67,39 @@ class Effects:
         return self._by_token.get(token)
 
     def broken(
-        self, effect: Effect, *, began_ms: int, has_slept: bool
+        self, effect: Effect, *, has_seen: Callable[[int], Instant], has_slept: bool
     ) -> Iterator[tuple[str, str]]:
         """The rules that it breaks to enter it now, and how."""
-        emptied_at = self._mirror.emptied_at
         stored = self._mirror.runs.get(effect.run)
-        before = self._of[effect.run][:-1]
+        is_forgotten = stored is None and self._mirror.emptied > 0
+        effect.store = self._mirror.emptied - is_forgotten
+        before = _known_before(effect, self._of[effect.run][:-1], has_seen)
         told = f"{effect.run} attempt {effect.attempt} on {effect.who}, after {before}"
         is_started = stored and (stored.state, stored.token) == (RunState.STARTED, effect.token)
-        is_of_a_store_that_is_no_more = stored is None and emptied_at is not None
-        if not is_started and not has_slept and not is_of_a_store_that_is_no_more:
+        if not is_started and not has_slept and not is_forgotten:
             yield "a_handler_is_entered_only_while_it_is_started", f"{told}: {stored}"
         if stored and stored.on_lost is OnLost.ABANDON:
             effect.may_run_again = False
-        if any(_still_runs(each) for each in before):
+        if any(_still_runs(each) for each in before if each.token < effect.token):
             yield "an_attempt_begins_when_the_one_before_it_has_ended", told
-        # Who comes to an emptied store for the first time knows nothing of the one before it.
-        if emptied_at is None or began_ms < emptied_at:
-            yield from _again(effect, before, told)
-            # Whose clocks slept, too, cannot know that its session has ended.
-            if not has_slept and any(each.token > effect.token for each in before):
-                yield "a_handler_is_never_entered_after_a_newer_one", told
+        yield from _again(effect, before, told)
+        # Whose clocks slept, too, cannot know that its session has ended.
+        if not has_slept and any(each.token > effect.token for each in before):
+            yield "a_handler_is_never_entered_after_a_newer_one", told
+
+
+def _known_before(
+    effect: Effect, before: list[Effect], has_seen: Callable[[int], Instant]
+) -> list[Effect]:
+    """The effects before it of which its instance can know.
+
+    Of a store that has lost all nothing is known but the time that it was seen to show; whoever
+    orders a run gives it an id that may have been given there. An attempt follows those before it
+    in its own store, where somebody who knew even less may have made the first.
+    """
+    in_its_store = [each for each in before if each.store == effect.store]
+    was_seen = effect.run.fire_time <= has_seen(effect.store)
+    return before if was_seen and not in_its_store and not effect.run.number else in_its_store
 
 
 def _again(effect: Effect, before: list[Effect], told: str) -> Iterator[tuple[str, str]]:
@@ -98,7 +113,7 @@ def _still_runs(earlier: Effect) -> bool:
     """Without an excuse: its handler takes no notice, or could not be told to end."""
     if earlier.ended is not None or earlier.cannot_be_stopped:
         return False
-    return not (earlier.may_run_again and earlier.is_excused())
+    return not (earlier.may_run_again and earlier.may_not_have_heard())
 
 
 _ENDS = {RunState.SUCCEEDED: "succeeded", RunState.FAILED: "failed"}

@@ -52,7 +52,7 @@ class Director:
             process.go_on()
         for who in self._world.names:
             self._world.start(who)
-        if self._world.mirror.emptied_at is not None:
+        if self._world.mirror.emptied:
             self._adopt()
         for name in sorted({job.name for job in self._world.case.jobs}):
             self._order(self._operator.resume(name, who="operator"))
@@ -102,10 +102,9 @@ class Director:
             self._world.freeze(fault.who, fault.ms)
 
     def suspend(self, fault: Fault) -> None:
-        """Its machine stands still with its clocks, and does not know."""
         if process := self._alive(fault):
-            process.freeze()
-            self._world.later(fault.ms, process.go_on, fault.ms)
+            process.suspend()
+            self._world.later(fault.ms, process.go_on)
 
     def block(self, fault: Fault) -> None:
         """Its event loop alone stands still."""

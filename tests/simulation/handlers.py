@@ -13,6 +13,7 @@ from tests.simulation import fibres
 from tests.simulation.case import Job
 from tests.simulation.clocks import ProcessClock
 from tests.simulation.effects import Effect, Effects
+from tests.simulation.links import Link
 
 Broken: TypeAlias = Callable[[str, str], None]
 
@@ -21,15 +22,13 @@ class Instance(Protocol):
     """The process that a handler is at work in."""
 
     clock: ProcessClock
-    began_ms: int
+    link: Link
     ttl_ms: int
-    stood_still: int
 
     @property
     def who(self) -> str: ...
 
-    @property
-    def is_dead(self) -> bool: ...
+    def may_not_have_heard(self) -> bool: ...
 
 
 LOOK_S = 0.5
@@ -40,15 +39,9 @@ def handler_of(job: Job, process: Instance, effects: Effects, broken: Broken) ->
     """The job's handler in one process, its effects told."""
 
     def entered(run: RunContext) -> Effect:
-        stood_still = process.stood_still
-
-        def is_excused() -> bool:
-            return process.is_dead or process.stood_still > stood_still
-
-        # By its own clock no session outlives its waking by more than a TTL, unless it is renewed.
         has_slept = process.clock.has_slept_within(process.ttl_ms)
-        effect = effects.enter(run, process.who, job, is_excused)
-        found = effects.broken(effect, began_ms=process.began_ms, has_slept=has_slept)
+        effect = effects.enter(run, process.who, job, process.may_not_have_heard)
+        found = effects.broken(effect, has_seen=process.link.has_seen, has_slept=has_slept)
         for rule, how in found:
             broken(rule, how)
         return effect

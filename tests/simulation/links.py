@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeAlias
 
+from cronfleet.run_id import Instant
 from tests.simulation.case import Fault
 from tests.simulation.mirror import Request
 
@@ -38,6 +39,15 @@ class Link:
     """A partition: of `requests`, of `answers`, or of `both`."""
     in_flight: int = 0
     is_dead: bool = False
+    _greatest: dict[int, Instant] = field(default_factory=dict[int, Instant])
+
+    def saw(self, store: int, now: Instant) -> None:
+        """The store showed this time, when it had been emptied so often."""
+        self._greatest[store] = max(now, self._greatest.get(store, 0))
+
+    def has_seen(self, before: int) -> Instant:
+        """The greatest time that it was shown before the store was emptied so often."""
+        return max((now for store, now in self._greatest.items() if store < before), default=0)
 
 
 @dataclass(slots=True, eq=False)
@@ -50,6 +60,8 @@ class Call:
     answer: asyncio.Future[Any]
     times_out_at: int
     trap: Fault | None
+    store: int = 0
+    """How often the store had been emptied when it took the call."""
 
     @property
     def op(self) -> str:

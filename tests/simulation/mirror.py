@@ -60,13 +60,13 @@ class Mirror:
     ) -> None:
         self._judge = judge
         self.true_ms: Callable[[], Instant] = true_ms
-        self.emptied_at: Instant | None = None
-        """In true time."""
+        self.emptied = 0
+        """How often the store was emptied."""
         self._begin_anew()
 
     def lose_all(self) -> None:
         """The store was emptied."""
-        self.emptied_at = self.true_ms() if self.emptied_at is None else self.emptied_at
+        self.emptied += 1
         self._begin_anew()
 
     def _begin_anew(self) -> None:

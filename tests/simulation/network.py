@@ -9,6 +9,8 @@ from functools import partial
 from typing import Any
 
 from cronfleet.errors import StoreUnavailableError
+from cronfleet.run_id import Instant
+from cronfleet.store import Renewal, Seen, StoreInfo
 from tests.simulation.case import Fleet
 from tests.simulation.hints import Listeners
 from tests.simulation.links import Act, Call, Link
@@ -145,6 +147,7 @@ class Network:
             answer, error = run_now(call.act()), None
         except Exception as raised:  # noqa: BLE001 - it is the caller's
             answer, error = None, raised
+        call.store = self._mirror.emptied
         self._story.took(call.link.who, call.op, answer)
         return answer, error
 
@@ -161,6 +164,8 @@ class Network:
         if call.answer.done():
             return
         if error is None:
+            if now := _time_shown(answer):
+                call.link.saw(call.store, now)
             call.answer.set_result(answer)
         else:
             call.answer.set_exception(error)
@@ -181,6 +186,12 @@ class Network:
             self.strike("slow", "any")
             wait_ms += link.chance.randrange(self.slow_ms)
         return wait_ms
+
+
+def _time_shown(answer: Any) -> Instant | None:
+    """The store's time, where an answer has it."""
+    shown = answer.info if isinstance(answer, Renewal) else answer
+    return shown.now if isinstance(shown, StoreInfo | Seen) else None
 
 
 def _landed(link: Link, answer: asyncio.Future[Any]) -> None:

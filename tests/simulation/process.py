@@ -59,10 +59,8 @@ class Process:
             session_ttl=span(site.fleet.ttl),
             drain_timeout=span(site.fleet.drain),
         )
-        self.began_ms: int = site.loop.now_ms
         self.ttl_ms: int = site.fleet.ttl
-        self.stood_still = 0
-        """How often it was frozen, blocked or asleep."""
+        self._went_on_ms: int | None = None
 
     def start(self, jobs: Sequence[Job]) -> asyncio.Task[None]:
         """Work until it is told to stop; answers the task, which nobody cancels."""
@@ -103,19 +101,21 @@ class Process:
         self.life.is_still = self.threads.is_still = True
 
     def freeze(self) -> None:
-        self.stood_still += 1
         self.life.is_still = self.threads.is_still = True
+
+    def suspend(self) -> None:
+        """Its machine stands still with its clocks, and does not know."""
+        self.freeze()
+        self.clock.fall_asleep()
 
     def block(self) -> None:
         """Its event loop alone: a handler does not give it back."""
-        self.stood_still += 1
         self.life.is_still = True
 
-    def go_on(self, slept_ms: int = 0) -> None:
-        """After `slept_ms` in which even its clocks stood still."""
+    def go_on(self) -> None:
         if not self.is_dead:
-            if slept_ms:
-                self.clock.sleep_is_over(slept_ms)
+            self.clock.wake()
+            self._went_on_ms = self._site.loop.now_ms
             for life in (self.threads, self.life):
                 self._site.loop.go_on(life)
 
@@ -132,6 +132,16 @@ class Process:
     @property
     def is_still(self) -> bool:
         return self.life.is_still
+
+    def may_not_have_heard(self) -> bool:
+        """Whether it stood still so lately that what it holds may have been taken from it.
+
+        By its own clock no session outlives its waking by more than a TTL, unless it is renewed.
+        """
+        if self.is_dead or self.is_still:
+            return True
+        went_on_ms = self._went_on_ms
+        return went_on_ms is not None and self._site.loop.now_ms - went_on_ms <= self.ttl_ms
 
     @property
     def is_over(self) -> bool:

@@ -15,8 +15,13 @@ def test_a_sleep_excuses_for_a_ttl_after_the_waking_and_no_longer() -> None:
     with closing(FaultyLoop()) as loop:
         clock = ProcessClock(loop, 1.0, Random(0))
         assert not clock.has_slept_within(TTL_MS)
+        loop.run_until(20_000)
+        before = clock.boot_ms()
+        clock.fall_asleep()
         loop.run_until(50_000)
-        clock.sleep_is_over(30_000)
+        clock.wake()
+        clock.wake()
+        assert clock.boot_ms() == before
         loop.run_until(50_000 + TTL_MS)
         assert clock.has_slept_within(TTL_MS)
         loop.run_until(50_001 + TTL_MS)

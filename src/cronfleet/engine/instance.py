@@ -32,7 +32,7 @@ from cronfleet.engine.times import Times, rest
 from cronfleet.engine.writes import Entry, GatheredWrites
 from cronfleet.errors import StoreError
 from cronfleet.events import Alert
-from cronfleet.model import Claim, Instant, JobName, RunState, SessionId
+from cronfleet.model import Claim, Instant, JobName, JobRecord, RunState, SessionId
 from cronfleet.store import (
     CANCEL,
     DUE,
@@ -337,7 +337,10 @@ class Instance:
         self._wake.set()
 
     async def settle_until(self, until: Instant) -> None:
-        await settle_until(self._store, until, self._jobs.is_ours)
+        def is_wanted(job: JobRecord) -> bool:
+            return job.program == self._program and self._jobs.may_have_run(job)
+
+        await settle_until(self._store, until, is_wanted)
 
     def session_ends_soon(self, session: SessionId) -> None:
         self._runner.stop_repeatable(session)

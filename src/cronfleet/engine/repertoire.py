@@ -89,6 +89,10 @@ class Repertoire(Mapping[JobName, KnownJob]):
             return True
         return self._may_run(job.name) and job.handler in self._abilities.names
 
+    def may_have_run(self, job: JobRecord) -> bool:
+        """Whether this instance may have run it, as it stands or by another definition."""
+        return job.name in self.declared or self.is_ours(job)
+
     # --- learning
 
     async def learn(self, store: Store, seen: Seen) -> None:

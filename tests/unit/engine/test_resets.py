@@ -114,6 +114,26 @@ async def test_a_store_that_is_emptied_when_its_clock_was_set_back_runs_no_tick_
     assert_nothing_ran_twice(rig)
 
 
+async def test_no_tick_runs_again_when_an_instance_that_knows_less_declared_the_job_otherwise(
+    rig: Rig,
+) -> None:
+    async with rig.at_work(job(rig.handlers.quick)) as anna:
+        await asyncio.sleep(600)
+        rig.clock.leap(-300_000)
+        await asyncio.sleep(2 * TTL_S)
+        rig.store.empty()
+        await stopped(rig, anna)
+        before = len(rig.handlers.entered)
+        async with rig.at_work(job(rig.handlers.quick, overlap="allow")):
+            await adopted_by_hand(rig)
+            await rig.until(lambda: not anna.trouble, 2 * RENEWAL_S)
+        await asyncio.sleep(200)
+        assert len(rig.handlers.entered) == before
+        await asyncio.sleep(220)
+    assert len(rig.handlers.entered) > before
+    assert_nothing_ran_twice(rig)
+
+
 async def test_with_continue_an_instance_adopts_an_emptied_store_itself_and_says_so(
     rig: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:
