@@ -48,11 +48,6 @@ def sha256_of(paths: Iterable[Path]) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
-def source() -> str:
-    """The Git tree of `src/` as it was committed, which tells one product from another."""
-    return COMMITTED["source"]
-
-
 def changed() -> list[str]:
     """What differs from the commit, or is not in it: of the product, and of those who judge it."""
     lines = _git("status", "--porcelain", "--untracked-files=all", "--", *JUDGED_BY).splitlines()
@@ -81,4 +76,5 @@ def _git(*words: str) -> str:
 
 
 COMMITTED = {"commit": _git("rev-parse", "HEAD"), "source": _git("rev-parse", "HEAD:src")}
-"""As it was when the campaign began: another commit may be checked out before it ends."""
+"""As it was when the campaign began: another commit may be checked out before it ends. `source`
+is the Git tree of `src/`, which tells one product from another."""

@@ -12,11 +12,11 @@ from typing import Any
 
 from benchmarks.rivals.contestants import CONTESTANTS
 from benchmarks.rivals.scenarios import SCENARIOS
+from tests.docs.made import Made
 
 ROOT = Path(__file__).parents[2]
 RESULT = ROOT / "docs" / "results" / "rivals.json"
 BEGIN = "<!-- made by benchmarks/rivals/tables.py from docs/results/rivals.json -->\n"
-END = "<!-- end -->\n"
 
 Figures = Mapping[str, Any]
 
@@ -115,15 +115,14 @@ def made(page: Path) -> str:
     return "".join(f"{line}\n" for line in PAGES[page](figures))
 
 
-def shown(page: Path) -> str:
-    """What it shows now."""
-    return page.read_text().partition(BEGIN)[2].partition(END)[0]
+def part(page: Path) -> Made:
+    """Where the page shows it."""
+    return Made(page, BEGIN)
 
 
 def write() -> None:
     for page in PAGES:
-        before, begin, rest = page.read_text().partition(BEGIN)
-        page.write_text(before + begin + made(page) + END + rest.partition(END)[2])
+        part(page).write(made(page))
 
 
 if __name__ == "__main__":

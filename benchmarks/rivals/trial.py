@@ -7,7 +7,6 @@ It is a process of its own, since servers die with the thread that started them.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shutil
 import subprocess
@@ -22,8 +21,8 @@ from benchmarks.rivals.fleet import Fleet, Place
 from benchmarks.rivals.reasons import reasons
 from benchmarks.rivals.scenarios import SCENARIOS, TICKS, Scenario, Server, Stage
 from benchmarks.rivals.stores import server
-from cronfleet import Scheduler
 from cronfleet_verify.report import as_text
+from tests.chaos.looker import Looker
 
 FIRST_RUN_WITHIN_S = 60
 SETTLED_S = 8
@@ -64,7 +63,8 @@ def run(contestant: Contestant, scenario: Scenario, folder: Path) -> dict[str, o
         why: dict[str, int] = {}
         if contestant in OURS:
             history = logs / "history.jsonl"
-            asyncio.run(_export(store.url, history))
+            with Looker(store.url) as looker:
+                looker.export(history)
             why = reasons(history, effects, first_ms, TICKS)
         about = str(store).partition(",")[0]
     cell, verdict = count(effects, first_ms, TICKS)
@@ -84,15 +84,6 @@ def _play(fleet: Fleet, scenario: Scenario, store: Server) -> tuple[int, int]:
     scenario.act(stage)
     stage.wait_until(TICKS - 1 + scenario.watched_s)
     return first_ms, fleet.ended - before
-
-
-async def _export(url: str, path: Path) -> None:
-    scheduler = Scheduler(url, program="rivals-rig")
-    try:
-        with path.open("w") as file:
-            await scheduler.export(file.write)
-    finally:
-        await scheduler.aclose()
 
 
 if __name__ == "__main__":

@@ -10,10 +10,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 from tests.docs.guarantee_table import PAGE
+from tests.docs.made import Made
 from tests.results import RESULTS
 
-BEGIN = "<!-- made by tests/docs/figures.py from docs/results -->\n"
-END = "<!-- end of figures -->\n"
+MADE = Made(
+    PAGE, "<!-- made by tests/docs/figures.py from docs/results -->\n", "<!-- end of figures -->\n"
+)
 
 Figures: TypeAlias = Mapping[str, Any]
 
@@ -36,7 +38,7 @@ def results() -> dict[str, Any]:
 def section(kept: Mapping[str, Any]) -> str:
     """All figures, each with what was run for it."""
     figures: dict[str, Figures] = {name: each["figures"] for name, each in kept.items()}
-    lines: list[str] = []
+    lines = [""]
     for name, told in (("simulation", _simulation), ("mutants", _mutants)):
         if name in figures:
             lines += [*told(figures[name]), ""]
@@ -48,7 +50,7 @@ def section(kept: Mapping[str, Any]) -> str:
     ):
         if name in figures:
             lines += [*told(figures[name]), ""]
-    return "\n".join([*lines, *_sources(kept), ""])
+    return "\n".join([*lines, *_sources(kept), "", ""])
 
 
 def _simulation(figures: Figures) -> Iterator[str]:
@@ -146,12 +148,5 @@ def _sources(kept: Mapping[str, Any]) -> Iterator[str]:
         yield f"| [{name}](results/{name}.json) | `{commit}` | {each['cores']} | `{each['command']}` |"
 
 
-def page_with(text: str) -> str:
-    """The page with its figures replaced."""
-    head, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    return f"{head}{BEGIN}\n{text}\n{END}{tail}"
-
-
 if __name__ == "__main__":
-    PAGE.write_text(page_with(section(results())), "utf-8")
+    MADE.write(section(results()))

@@ -20,10 +20,10 @@ from cronfleet.promise import (
     sqlite_promise,
 )
 from cronfleet.promise.values import SOUND
+from tests.docs.made import Made
 
 PAGE = Path(__file__).parents[2] / "docs" / "guarantees.md"
-BEGIN = "<!-- made by tests/docs/guarantee_table.py from cronfleet.promise -->\n"
-END = "<!-- end -->\n"
+MADE = Made(PAGE, "<!-- made by tests/docs/guarantee_table.py from cronfleet.promise -->\n")
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,9 @@ COLUMNS = (
 
 def table() -> str:
     """The whole table, what is not as with the others, and every downgrade."""
-    return "\n".join([*_matrix(), "", *_sound(), "", *_differences(), "", *_downgrades(), ""])
+    return "\n".join(
+        ["", *_matrix(), "", *_sound(), "", *_differences(), "", *_downgrades(), "", ""]
+    )
 
 
 def _matrix() -> Iterator[str]:
@@ -159,12 +161,5 @@ def _first_upper(text: str) -> str:
     return text[0].upper() + text[1:]
 
 
-def page_with(text: str) -> str:
-    """The page with its table replaced."""
-    head, _, rest = PAGE.read_text().partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    return f"{head}{BEGIN}\n{text}\n{END}{tail}"
-
-
 if __name__ == "__main__":
-    PAGE.write_text(page_with(table()))
+    MADE.write(table())

@@ -11,13 +11,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tests.docs.made import Made
 from tests.mutants.faults.equivalent import EQUIVALENT
 from tests.results import RESULTS, ROOT
 
 PAGE = ROOT / "docs" / "mutants.md"
 RESULT = RESULTS / "mutants.json"
-BEGIN = "<!-- made by tests/docs/mutant_table.py from docs/results/mutants.json -->\n"
-END = "<!-- end -->\n"
+MADE = Made(PAGE, "<!-- made by tests/docs/mutant_table.py from docs/results/mutants.json -->\n")
 _CELL = re.compile(r"test_a_store_answers_and_changes_what_the_table_says_and_nothing_else\[(.+)]")
 
 
@@ -28,7 +28,7 @@ def result() -> Mapping[str, Any]:
 def table() -> str:
     """The counts, every mutant, and those that are none."""
     figures = result()["figures"]
-    return "\n".join([*_counts(figures), "", *_rows(figures), "", *_equivalent(), ""])
+    return "\n".join(["", *_counts(figures), "", *_rows(figures), "", *_equivalent(), "", ""])
 
 
 def _counts(figures: Mapping[str, Any]) -> Iterator[str]:
@@ -73,12 +73,5 @@ def _equivalent() -> Iterator[str]:
         yield f"- {each.name}: {why}."
 
 
-def page_with(text: str) -> str:
-    """The page with its table replaced."""
-    head, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    return f"{head}{BEGIN}\n{text}\n{END}{tail}"
-
-
 if __name__ == "__main__" and RESULT.exists():
-    PAGE.write_text(page_with(table()), "utf-8")
+    MADE.write(table())

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tests.docs.figures import CHAOS, FOUND, PAGE, page_with, results, section
+from tests.docs.figures import CHAOS, FOUND, MADE, PAGE, results, section
 
 
 def test_every_result_is_of_a_source_that_was_committed() -> None:
@@ -15,4 +15,4 @@ def test_the_page_says_which_kinds_of_faults_never_struck() -> None:
 
 def test_the_page_has_the_figures_of_the_results() -> None:
     """If this fails: python3 dev.py figures"""
-    assert PAGE.read_text("utf-8") == page_with(section(results()))
+    assert PAGE.read_text("utf-8") == MADE.page_with(section(results()))

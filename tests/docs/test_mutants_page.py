@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.docs.mutant_table import PAGE, RESULT, page_with, result, table
+from tests.docs.mutant_table import MADE, PAGE, RESULT, result, table
 from tests.mutants.faults import FAMILIES
 
 pytestmark = pytest.mark.skipif(not RESULT.exists(), reason="no hunt for mutants has been kept")
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.skipif(not RESULT.exists(), reason="no hunt for mutants
 
 def test_the_page_has_the_table_that_the_result_makes() -> None:
     """If this fails: python3 dev.py figures"""
-    assert PAGE.read_text("utf-8") == page_with(table())
+    assert PAGE.read_text("utf-8") == MADE.page_with(table())
 
 
 def test_the_result_is_of_the_mutants_that_there_are() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import secrets
 import signal
@@ -11,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from cronfleet import Scheduler
 from cronfleet_verify.checking import Options, Verdict, check
 from cronfleet_verify.reading import texts_of
 from cronfleet_verify.report import as_text
+from tests.chaos.looker import Looker
 from tests.fleet.rig import Fleet, eventually
 from tests.fleet.test_fleet import freeze_in_a_run
 from tests.servers import Server
@@ -35,15 +34,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def export(store: str, path: Path) -> list[dict[str, Any]]:
-    async def write() -> None:
-        scheduler = Scheduler(store, program="auditor")
-        try:
-            with path.open("w") as file:
-                await scheduler.export(file.write)
-        finally:
-            await scheduler.aclose()
-
-    asyncio.run(write())
+    with Looker(store) as looker:
+        looker.export(path)
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 

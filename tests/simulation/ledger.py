@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.results import source
+from tests.results import COMMITTED
 from tests.simulation.batch import YEAR_MS, Totals
 from tests.simulation.verdict import Struck, Verdict, Violation
 
@@ -19,7 +19,6 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._source = source()
         self._sources: Counter[str] = Counter()
         self.verdicts: dict[int, Verdict] = {}
         if path.exists():
@@ -29,7 +28,7 @@ class Ledger:
     def add(self, verdict: Verdict) -> None:
         """Keep it at once."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        line = {"source": self._source, **_told(verdict)}
+        line = {"source": COMMITTED["source"], **_told(verdict)}
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, separators=(",", ":")) + "\n")
         self._read(line)

@@ -112,13 +112,5 @@ class _Step(asyncio.Handle):
             super()._run()
 
 
-class _Timer(asyncio.TimerHandle):
-    _context: Context
+class _Timer(_Step, asyncio.TimerHandle):
     _scheduled: bool
-
-    def _run(self) -> None:
-        life = self._context.get(life_of)
-        if isinstance(life, Life) and life.is_still:
-            life.kept.append(self)
-        else:
-            super()._run()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from types import TracebackType
-from typing import Any, Self, cast
+from collections.abc import Coroutine, Iterable
+from typing import Any, cast
 
 import hiredis
+
+from tests.stores.relay import Relay
 
 SCRIPTS = {"EVALSHA", "EVAL"}
 
@@ -25,34 +27,14 @@ class _Conversation:
         self.damage = ""
 
 
-class LossyProxy:
+class LossyProxy(Relay):
     """Passes commands and replies on, until it is told what to do to the next script."""
 
     def __init__(self, host: str, port: int) -> None:
-        self._target = (host, port)
+        super().__init__(host, port)
         self._damage = ""
         self._refusals: list[bytes] = []
-        self._tasks: set[asyncio.Task[None]] = set()
         self._conversations: list[_Conversation] = []
-
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        self._server.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    @property
-    def port(self) -> int:
-        return self._server.sockets[0].getsockname()[1]
 
     @property
     def url(self) -> str:
@@ -85,15 +67,16 @@ class LossyProxy:
         """Answer the next scripts with these, and pass none of them on."""
         self._refusals += [f"-{error}\r\n".encode() for error in errors]
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection(*self._target)
+    def _both_ways(
+        self,
+        asks: asyncio.StreamReader,
+        client: asyncio.StreamWriter,
+        answers: asyncio.StreamReader,
+        server: asyncio.StreamWriter,
+    ) -> Iterable[Coroutine[Any, Any, None]]:
         said = _Conversation()
         self._conversations.append(said)
-        both = (self._commands(reader, back, writer, said), self._replies(there, writer, said))
-        for passing in both:
-            task = asyncio.create_task(passing)
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        return self._commands(asks, server, client, said), self._replies(answers, client, said)
 
     async def _commands(
         self,
