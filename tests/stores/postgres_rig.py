@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from typing import Any, Protocol, cast
+import threading
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager, closing
+from typing import Any, Protocol, TypeVar, cast
 from urllib.parse import urlsplit
 
 import psycopg
@@ -13,8 +15,19 @@ import pytest
 
 from cronfleet.clock import Clock
 from cronfleet.errors import StoreRefusedError
-from cronfleet.stores.postgres import PostgresStore
+from cronfleet.model import SessionId
+from cronfleet.store import ClaimAnswer, ClaimItem, NewSession
+from cronfleet.stores.postgres import PostgresStore, pool
+from cronfleet.stores.postgres.blocking import BlockingLink
+from cronfleet.stores.postgres.queries import Batch
+from cronfleet.stores.steps import needs
+from cronfleet.stores.steps.claims import claim
+from cronfleet.stores.steps.needs import Needs
+from cronfleet.stores.steps.records import Records
+from cronfleet.testing.samples import PROGRAM, TZDATA, report
 from tests.postgres_servers import Postgres
+
+Answer = TypeVar("Answer")
 
 SOON_S = 20.0
 """A hint that takes longer than this does not come."""
@@ -55,6 +68,15 @@ async def opener() -> AsyncGenerator[Opener]:
     finally:
         for store in stores:
             await store.aclose()
+
+
+async def with_report(store: PostgresStore, *names: str) -> SessionId:
+    """A session that outlives any test, and has declared reports that are due since 1970."""
+    anna = SessionId(secrets.token_hex(16))
+    await store.join(NewSession(anna, PROGRAM, "anna", ttl_ms=600_000, tzdata=TZDATA))
+    jobs = [report(name, first=1) for name in names or ("report",)]
+    await store.sync_jobs(anna, PROGRAM, jobs)
+    return anna
 
 
 class Looker:
@@ -104,13 +126,60 @@ async def looker(url: str) -> AsyncGenerator[Looker]:
 async def lock_on(
     url: str, store: PostgresStore, name: str, table: str = "job"
 ) -> AsyncGenerator[None]:
-    """Somebody has the row of this job locked, or of the run of this id."""
+    """Somebody has the row of this job locked, or of the run or session of this id."""
     key = "name" if table == "job" else "id"
     async with looker(url) as other:
         await other.ask("BEGIN")
         await other.ask(f"SELECT FROM {tables(store)}.{table} WHERE {key} = %s FOR UPDATE", name)
         yield
         await other.ask("ROLLBACK")
+
+
+@asynccontextmanager
+async def in_the_middle(
+    store: PostgresStore, step: Callable[[Records], Answer], needed: Needs
+) -> AsyncGenerator[asyncio.Task[Answer]]:
+    """Another instance has taken this step, and stands still, with its locks, until the end."""
+    stands, goes_on = threading.Event(), threading.Event()
+
+    def stand_still(records: Records) -> Answer:
+        answer = step(records)
+        stands.set()
+        goes_on.wait()
+        return answer
+
+    with closing(BlockingLink(store._address, store._statements)) as link:
+        talk = store._talk.write(stand_still, needed)
+        taking = asyncio.create_task(asyncio.to_thread(link.take, talk))
+        taking.add_done_callback(lambda _: stands.set())  # Also when it has failed.
+        try:
+            await asyncio.to_thread(stands.wait)
+            if taking.done():
+                await taking
+            yield taking
+        finally:
+            goes_on.set()
+            await asyncio.wait({taking})
+
+
+def claiming(
+    session: SessionId, *items: ClaimItem
+) -> tuple[Callable[[Records], list[ClaimAnswer]], Needs]:
+    """What a claim does, and what it needs."""
+    return lambda records: claim(records, session, items), needs.to_claim(session, items)
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[Batch]:
+    """What is sent from now on."""
+    sent: list[Batch] = []
+    exchange = pool._Link._exchange
+
+    async def noted(link: pool._Link, batch: Batch) -> Sequence[Any]:
+        sent.append(batch)
+        return await exchange(link, batch)
+
+    monkeypatch.setattr(pool._Link, "_exchange", noted)
+    return sent
 
 
 def as_user(server: Postgres, user: str, database: str = "postgres") -> str:

@@ -37,7 +37,7 @@ async def test_the_servers_own_time_is_read_when_the_locks_are_held(
     await store.join(NewSession(anna, PROGRAM, "anna", 1_000, TZDATA))
     await store.sync_jobs(anna, PROGRAM, [report(first=1)])
     async with looker(postgres_server.url) as other:
-        async with lock_on(postgres_server.url, store, "report"):
+        async with lock_on(postgres_server.url, store, anna, "session"):
             claim = asyncio.create_task(store.claim(anna, [DUE]))
             await other.waiter("transactionid")
             while not await other.ask(f"SELECT {EXPIRED} FROM {tables(store)}.session"):

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import threading
 from collections.abc import AsyncGenerator
 from contextlib import closing
 
 import pytest
+from psycopg.errors import IdleInTransactionSessionTimeout
 
 from cronfleet.clock import ManualClock
 from cronfleet.errors import StoreUnavailableError
 from cronfleet.model import RunState, SessionId
 from cronfleet.store import Granted, NewSession, NotGranted, PendingClaim, Start
 from cronfleet.stores.postgres import PostgresStore
-from cronfleet.stores.postgres.blocking import BlockingLink
 from cronfleet.stores.postgres.pool import MOST_CONNECTIONS
-from cronfleet.stores.steps import needs
-from cronfleet.stores.steps.records import Records
 from cronfleet.testing.samples import (
     PROGRAM,
     START,
@@ -30,9 +27,19 @@ from cronfleet.testing.samples import (
     report,
     start_id,
     tick,
+    triggered,
 )
 from tests.postgres_servers import OwnPostgres, Postgres
-from tests.stores.postgres_rig import Opener, lock_on, looker, opener, tables
+from tests.stores.postgres_rig import (
+    Opener,
+    claiming,
+    in_the_middle,
+    lock_on,
+    looker,
+    opener,
+    tables,
+    with_report,
+)
 
 pytestmark = pytest.mark.postgres
 
@@ -45,15 +52,6 @@ async def opened() -> AsyncGenerator[Opener]:
         yield open_one
 
 
-async def with_report(store: PostgresStore, *names: str) -> SessionId:
-    """A session that outlives any test, and has declared reports that are due since 1970."""
-    anna = SessionId(secrets.token_hex(16))
-    await store.join(NewSession(anna, PROGRAM, "anna", ttl_ms=600_000, tzdata=TZDATA))
-    jobs = [report(name, first=1) for name in names or ("report",)]
-    await store.sync_jobs(anna, PROGRAM, jobs)
-    return anna
-
-
 # --- waiting
 
 
@@ -61,11 +59,11 @@ async def test_a_lock_that_another_keeps_is_waited_for_no_longer_than_a_call_may
     postgres_server: Postgres, opened: Opener
 ) -> None:
     store = await opened(postgres_server.url, call_timeout=0.3)
-    anna = await with_report(store)
+    await with_report(store)
     async with lock_on(postgres_server.url, store, "report"):
         with pytest.raises(StoreUnavailableError):
-            await store.claim(anna, [DUE])
-    await granted(store, anna, DUE)
+            await triggered(store)
+    await triggered(store)
 
 
 async def test_the_time_is_read_when_the_locks_are_held(
@@ -76,11 +74,13 @@ async def test_the_time_is_read_when_the_locks_are_held(
     store = await opened(postgres_server.url, clock=clock)
     anna = await joined(store, "anna", report())
     async with looker(postgres_server.url) as other:
-        async with lock_on(postgres_server.url, store, "report"):
+        async with lock_on(postgres_server.url, store, anna, "session"):
             claim = asyncio.create_task(store.claim(anna, [tick()]))
             await other.waiter("transactionid")
             clock.advance(TTL)
         assert await claim == [NotGranted.LOST]
+    renew(store, anna)
+    await granted(store, anna, tick())
 
 
 async def test_a_renewal_does_not_wait_for_a_claim_of_its_session(
@@ -88,12 +88,9 @@ async def test_a_renewal_does_not_wait_for_a_claim_of_its_session(
 ) -> None:
     store = await opened(postgres_server.url)
     anna = await with_report(store)
-    async with looker(postgres_server.url) as other:
-        async with lock_on(postgres_server.url, store, "report"):
-            claim = asyncio.create_task(store.claim(anna, [DUE]))
-            await other.waiter("transactionid")
-            assert await asyncio.to_thread(renew, store, anna) is not None
-        assert isinstance((await claim)[0], Granted)
+    async with in_the_middle(store, *claiming(anna, DUE)) as claim:
+        assert await asyncio.to_thread(renew, store, anna) is not None
+    assert isinstance((await claim)[0], Granted)
 
 
 async def test_a_session_is_not_closed_under_a_claim_that_relies_on_it(
@@ -103,72 +100,48 @@ async def test_a_session_is_not_closed_under_a_claim_that_relies_on_it(
     store = await opened(postgres_server.url, clock=clock)
     anna = await joined(store, "anna", report())
     async with looker(postgres_server.url) as other:
-        async with lock_on(postgres_server.url, store, "report"):
-            claim = asyncio.create_task(store.claim(anna, [tick()]))
-            await other.waiter("transactionid")
+        async with in_the_middle(store, *claiming(anna, tick())) as claim:
             leaving = asyncio.create_task(store.leave(anna))
-            await other.waiter("transactionid", count=2)
+            await other.waiter("transactionid")
         (answer,) = await claim
         await leaving
     assert isinstance(answer, Granted)
     assert [swept.run for swept in await store.sweep()] == [answer.claim.run]
 
 
-async def test_a_pending_run_that_two_want_at_once_is_granted_to_one(
+async def test_an_instance_frozen_in_a_transaction_holds_up_the_others_for_one_call_at_most(
     postgres_server: Postgres, opened: Opener
 ) -> None:
-    store = await opened(postgres_server.url)
-    anna, ben = await with_report(store), await with_report(store)
-    run = (await granted(store, anna, DUE)).run
-    await store.release([(await store.held(anna))[0].claim])
-    async with looker(postgres_server.url) as other:
-        async with lock_on(postgres_server.url, store, str(run), "run"):
-            calls = [store.claim(session, [PendingClaim(run)]) for session in (anna, ben)]
-            claims = [asyncio.create_task(call) for call in calls]
-            await other.waiter("transactionid")
-            await other.waiter("tuple")
-        answers = [answer for claim in claims for answer in await claim]
-    assert sum(isinstance(answer, Granted) for answer in answers) == 1
-
-
-async def test_an_instance_frozen_in_a_transaction_holds_up_the_others_for_two_calls_at_most(
-    postgres_server: Postgres, opened: Opener
-) -> None:
+    """Whoever waits for it goes on before it has thawed: the server has ended it."""
     fleet = secrets.token_hex(4)
-    frozen = await opened(postgres_server.url, fleet, call_timeout=0.2)
-    anna = await with_report(frozen)
     store = await opened(postgres_server.url, fleet)
-    is_holding, thawed = threading.Event(), threading.Event()
-
-    def freeze(records: Records) -> None:
-        records.job("report")
-        is_holding.set()
-        thawed.wait()
-
-    link = BlockingLink(frozen._address, frozen._statements)
-    talk = frozen._talk.write(freeze, needs.to_order("report"))
-    freezing = asyncio.create_task(asyncio.to_thread(link.take, talk))
-    await asyncio.to_thread(is_holding.wait)
-    await granted(store, anna, DUE)
-    thawed.set()
-    with pytest.raises(StoreUnavailableError):
-        await freezing
+    await with_report(store)
+    bounds = (await opened(postgres_server.url, fleet, call_timeout=0.2))._talk.bounds
+    async with looker(postgres_server.url) as frozen:
+        await frozen.ask("BEGIN")
+        await frozen.ask(store._statements["bounds"], **bounds.arguments or {})
+        assert await frozen.ask("SHOW idle_in_transaction_session_timeout") == "200ms"
+        await frozen.ask(f"SELECT FROM {tables(store)}.job FOR UPDATE")
+        await triggered(store)
+        with pytest.raises(IdleInTransactionSessionTimeout):
+            await frozen.ask("COMMIT")
 
 
 async def test_a_deadlock_is_tried_again(postgres_server: Postgres, opened: Opener) -> None:
     """Nobody who keeps the order of locks makes one: here somebody does not."""
     store = await opened(postgres_server.url)
     anna = await with_report(store, "a", "b")
+    claims = [await granted(store, anna, tick(name, 1)) for name in ("a", "b")]
     job = f"FROM {tables(store)}.job WHERE name = %s FOR UPDATE"
     async with looker(postgres_server.url) as watcher, looker(postgres_server.url) as other:
         await other.ask("BEGIN")
         await other.ask("SET LOCAL deadlock_timeout = '1min'")  # The store is to be the victim.
         await other.ask(f"SELECT {job}", "b")
-        claim = asyncio.create_task(store.claim(anna, [tick("a", 1), tick("b", 1)]))
+        release = asyncio.create_task(store.release(claims))
         await watcher.waiter("transactionid")
         await other.ask(f"SELECT {job}", "a")
         await other.ask("COMMIT")
-        assert all(isinstance(answer, Granted) for answer in await claim)
+        assert await release == [True, True]
 
 
 # --- connections that end
@@ -180,7 +153,7 @@ async def test_a_connection_ended_before_the_commit_is_replaced_and_the_step_tak
     store = await opened(postgres_server.url)
     anna = await with_report(store)
     async with looker(postgres_server.url) as other:
-        async with lock_on(postgres_server.url, store, "report"):
+        async with lock_on(postgres_server.url, store, anna, "session"):
             claim = asyncio.create_task(store.claim(anna, [DUE]))
             await other.ask("SELECT pg_terminate_backend(%s)", await other.waiter("transactionid"))
         assert isinstance((await claim)[0], Granted)
@@ -295,7 +268,7 @@ async def test_a_cancelled_call_goes_on_to_its_end_and_leaves_nothing_half_done(
     store = await opened(postgres_server.url)
     anna = await with_report(store)
     url = postgres_server.url
-    async with looker(url) as other, lock_on(url, store, "report"):
+    async with looker(url) as other, lock_on(url, store, anna, "session"):
         claim = asyncio.create_task(store.claim(anna, [DUE]))
         await other.waiter("transactionid")
         claim.cancel()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any, cast
 
 import psycopg
@@ -14,8 +14,7 @@ from cronfleet.errors import MissingExtraError, StoreRefusedError, StoreUnavaila
 from cronfleet.model import Outcome
 from cronfleet.store import DUE, Completion, Granted, lock_topic
 from cronfleet.stores import open_store
-from cronfleet.stores.postgres import PostgresStore, pool
-from cronfleet.stores.postgres.queries import Batch
+from cronfleet.stores.postgres import PostgresStore
 from cronfleet.stores.postgres.server import check
 from cronfleet.testing.samples import (
     PROGRAM,
@@ -29,7 +28,16 @@ from cronfleet.testing.samples import (
     tick,
 )
 from tests.postgres_servers import OwnPooler, OwnPostgres, Postgres
-from tests.stores.postgres_rig import SOON_S, Opener, as_user, looker, opener, refused, tables
+from tests.stores.postgres_rig import (
+    SOON_S,
+    Opener,
+    as_user,
+    counted,
+    looker,
+    opener,
+    refused,
+    tables,
+)
 
 pytestmark = pytest.mark.postgres
 
@@ -275,30 +283,20 @@ async def test_whatever_is_asked_of_a_lock_is_two_round_trips(
         assert len(sent) == 2
 
 
-def counted(monkeypatch: pytest.MonkeyPatch) -> list[Batch]:
-    """What is sent from now on."""
-    sent: list[Batch] = []
-    exchange = pool._Link._exchange
-
-    async def noted(link: pool._Link, batch: Batch) -> Sequence[Any]:
-        sent.append(batch)
-        return await exchange(link, batch)
-
-    monkeypatch.setattr(pool._Link, "_exchange", noted)
-    return sent
-
-
 @pytest.mark.parametrize(
     ("statement", "values"),
     [
         ("jobs_due", {"program": "p", "low": 0, "high": 1, "limit": 9, "skip": 0}),
         ("next_due", {"program": "p", "after": 1}),
         ("hold_jobs", {"names": ["a", "b"]}),
+        ("hold_free_jobs", {"names": ["a", "b"]}),
         ("hold_runs", {"ids": ["a@1", "b@1"]}),
+        ("hold_free_runs", {"ids": ["a@1", "b@1"]}),
         ("runs", {"job": "a", "limit": 9, "skip": 0}),
         ("runs_pending", {"program": "p", "until": 1, "limit": 9, "skip": 0}),
         ("waiting", {"jobs": ["a"], "most": 8}),
-        ("count_waiting", {"job": "a"}),
+        ("ticks_waiting", {"jobs": ["a"]}),
+        ("count_waiting", {"jobs": ["a"]}),
         ("runs_held", {"session": "s"}),
         ("count_held", {"sessions": ["s"]}),
         ("runs_orphaned", {"limit": 9}),

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from cronfleet.clock import ManualClock
 from cronfleet.store import IfActive, Locked
-from cronfleet.stores.postgres import PostgresStore
+from cronfleet.stores.postgres import PostgresStore, pool
+from cronfleet.stores.postgres.queries import Batch
 from cronfleet.stores.postgres.statements import statements
 from cronfleet.testing.samples import (
     HOUR_MS,
@@ -27,7 +29,7 @@ from cronfleet.testing.samples import (
     tick,
 )
 from tests.postgres_servers import Postgres
-from tests.stores.postgres_rig import Opener, lock_on, looker, opener, tables
+from tests.stores.postgres_rig import Opener, looker, opener, tables
 
 pytestmark = pytest.mark.postgres
 
@@ -150,22 +152,34 @@ async def test_whoever_lets_tokens_follow_the_clock_lowers_them_for_nobody(
     assert await next_token(first) > max(given)
 
 
-async def test_a_claim_that_waits_for_the_run_it_replaces_has_a_token_above_all_given_meanwhile(
-    postgres_server: Postgres, opened: Opener
+async def test_a_claim_that_locks_the_run_it_replaces_has_a_token_above_all_given_before_that(
+    postgres_server: Postgres, opened: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else the run that it cancels could have the higher token, and the later one the lower."""
     clock = ManualClock(START)
     store = await opened(postgres_server.url, clock=clock)
     anna = await joined(store, "anna", report())
-    replaced = await granted(store, anna, tick())
+    await granted(store, anna, tick())
     clock.advance(timedelta(milliseconds=HOUR_MS))
     renew(store, anna)
     newer = replace(tick(fire_time=ONE_PM), if_active=IfActive.REPLACE, wanted_until=TWO_PM)
-    async with (
-        looker(postgres_server.url) as other,
-        lock_on(postgres_server.url, store, str(replaced.run), table="run"),
-    ):
-        claiming = asyncio.create_task(granted(store, anna, newer))
-        await other.waiter("transactionid")
-        meanwhile = await next_token(store)
-    assert (await claiming).token > meanwhile
+    claims = interrupted(monkeypatch, "hold_free_runs", lambda: next_token(store))
+    claim = await granted(store, anna, newer)
+    (meanwhile,) = claims
+    assert claim.token > meanwhile
+
+
+def interrupted(
+    monkeypatch: pytest.MonkeyPatch, statement: str, act: Callable[[], Awaitable[int]]
+) -> list[int]:
+    """What came of it when somebody acted just before this statement was sent."""
+    acted: list[int] = []
+    exchange = pool._Link._exchange
+
+    async def noted(link: pool._Link, batch: Batch) -> Sequence[Any]:
+        if any(query.statement == statement for query in batch.queries):
+            acted.append(await act())
+        return await exchange(link, batch)
+
+    monkeypatch.setattr(pool._Link, "_exchange", noted)
+    return acted

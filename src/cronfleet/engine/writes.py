@@ -11,7 +11,7 @@ from cronfleet.chance import fresh_id
 from cronfleet.engine.gathering import Gathered
 from cronfleet.engine.runner import Ended
 from cronfleet.engine.session import SessionKeeper
-from cronfleet.errors import StoreError
+from cronfleet.errors import StoreError, StoreUnavailableError
 from cronfleet.model import Claim, Outcome, RunState, SessionId, StartId
 from cronfleet.store import Completion, HeldRun, Recorded, Start, Store
 
@@ -102,10 +102,13 @@ class GatheredWrites:
         wait_s = FIRST_WAIT_S
         while True:
             try:
-                return await self._completions.write(completion)
+                recorded = await self._completions.write(completion)
             except StoreError:
-                await asyncio.sleep(wait_s)
-                wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+                recorded = Recorded.UNANSWERED
+            if recorded is not Recorded.UNANSWERED:
+                return recorded
+            await asyncio.sleep(wait_s)
+            wait_s = min(2 * wait_s, LONGEST_WAIT_S)
 
     async def release(self, claims: Iterable[Claim]) -> None:
         """Give claims back unfinished. If this fails, they are swept with the session."""
@@ -132,6 +135,8 @@ class GatheredWrites:
                 ", ".join(str(claim.run) for claim in started),
             )
             error = "its start was never answered, so its handler was not entered"
-            await self._store.complete(
+            recorded = await self._store.complete(
                 [Completion(claim.run, claim.token, Outcome.LOST, error=error) for claim in started]
             )
+            if Recorded.UNANSWERED in recorded:
+                raise StoreUnavailableError(self._store.name, "not all losses are recorded yet")

@@ -179,7 +179,7 @@ class Store(Defining, Protocol):
 
         Claimed runs become pending. Started runs become lost; or pending with the next attempt
         if the run says `rerun` and was not asked to cancel, up to `LOSSES_ALLOWED` dead
-        sessions in a row.
+        sessions in a row. Nothing, when there is nothing more to take back.
         """
         ...
 
@@ -225,7 +225,8 @@ class Store(Defining, Protocol):
         its limit. There a tick is skipped, or its run waits, as the item says. The same step
         advances the expected fire time and the watermark. A run that is granted is lost as the
         definition says that is in force then. Once one item of a job is refused, so are its later
-        ones. Never repeat an unanswered claim: ask `held`. Raises ValueError, with nothing
+        ones. What another call is changing at that moment may be answered with `LOST`, as if that
+        one had been first. Never repeat an unanswered claim: ask `held`. Raises ValueError, with nothing
         claimed, when a tick is out of order.
         """
         ...
@@ -243,6 +244,7 @@ class Store(Defining, Protocol):
         The same outcome again is `DONE`. A run that was asked to cancel ends with its attempt. One
         that ends makes room, here or in any other step:
         its job's oldest waiting run becomes pending, or is skipped if it is not wanted any more.
+        One that the store did not get to is `UNANSWERED`, while others are answered.
         """
         ...
 

@@ -377,3 +377,5 @@ class Recorded(StrEnum):
     """The run was lost before; the outcome is kept beside it."""
     REFUSED = "refused"
     """The token is stale, or the run is not started."""
+    UNANSWERED = "unanswered"
+    """Others of the call were answered, this one was not: as after an error, say it again."""

@@ -67,9 +67,9 @@ COMPLETIONS: tuple[Mutant, ...] = (
         "an instance says an outcome once, answered or not",
         Piece(
             "engine/writes.py",
-            "                return await self._completions.write(completion)\n"
-            "            except StoreError:\n",
-            "                return await self._completions.write(completion)\n"
+            "                recorded = await self._completions.write(completion)\n"
+            "            except StoreError:\n                recorded = Recorded.UNANSWERED\n",
+            "                recorded = await self._completions.write(completion)\n"
             "            except StoreError:\n                return Recorded.DONE\n",
         ),
         Scenario("session/no-complete-repeats+held-covers-ended"),

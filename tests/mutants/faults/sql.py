@@ -13,6 +13,10 @@ def _faults(about: str) -> Suite:
     return of_store("test_postgres_faults.py", about)
 
 
+def _contention(about: str) -> Suite:
+    return of_store("test_postgres_contention.py", about)
+
+
 def _tokens(about: str) -> Suite:
     return of_store("test_postgres_tokens.py", about)
 
@@ -133,7 +137,7 @@ POSTGRES: tuple[Mutant, ...] = (
         "PostgreSQL does not lock the jobs of a claim",
         Piece(
             f"{_POSTGRES}/jobs.sql",
-            "WHERE name = ANY(%(names)s::text[]) ORDER BY name FOR UPDATE;",
+            "WHERE name = ANY(%(names)s::text[]) ORDER BY name FOR UPDATE SKIP LOCKED;",
             "WHERE name = ANY(%(names)s::text[]) ORDER BY name;",
         ),
         _race("rounds or crowd"),
@@ -142,10 +146,33 @@ POSTGRES: tuple[Mutant, ...] = (
         "PostgreSQL does not lock the runs of a claim",
         Piece(
             f"{_POSTGRES}/runs.sql",
-            "WHERE id = ANY(%(ids)s::text[]) ORDER BY id FOR UPDATE;",
+            "WHERE id = ANY(%(ids)s::text[]) ORDER BY id FOR UPDATE SKIP LOCKED;",
             "WHERE id = ANY(%(ids)s::text[]) ORDER BY id;",
         ),
-        _faults("two_want"),
+        _contention("run_that_two_want"),
+    ),
+    mutant(
+        "PostgreSQL's claims wait for the jobs that others have in hand",
+        Piece(
+            f"{_POSTGRES}/jobs.sql",
+            "WHERE name = ANY(%(names)s::text[]) ORDER BY name FOR UPDATE SKIP LOCKED;",
+            "WHERE name = ANY(%(names)s::text[]) ORDER BY name FOR UPDATE;",
+        ),
+        _contention("passes_over_a_job"),
+    ),
+    mutant(
+        "PostgreSQL takes a run that another has in hand for one that is not there",
+        Piece(
+            "stores/postgres/loaded.py",
+            "            if self._runs[run] is None and run.job in self._jobs:\n",
+            "            if False:\n",
+        ),
+        _contention("not_made_a_second_time"),
+    ),
+    mutant(
+        "PostgreSQL's tokens are not drawn anew after a later lock",
+        Piece(_TALKING, "    if loaded.tokens:\n", "    if False:\n"),
+        _tokens("above_all"),
     ),
     mutant(
         "PostgreSQL closes a session under a claim that relies on it",

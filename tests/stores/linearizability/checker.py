@@ -25,6 +25,15 @@ class Told:
     answer: Answer | None
     invoked: float
     returned: float
+    ended: float | None = None
+    """When the store was through with it for certain, though no answer came; if that is known."""
+    may_pass: bool = False
+    """It may have found in another's hands what it wanted, see `passing`."""
+
+    @property
+    def over(self) -> float:
+        """Until when the store may have been at it."""
+        return self.returned if self.ended is None else self.ended
 
     @property
     def is_known(self) -> bool:
@@ -76,6 +85,8 @@ def violation(history: Sequence[Told], start: Register) -> Violation | None:
 
 def _fits(told: Told, register: Register) -> Register | None:
     """What is then. A call without an answer that would change nothing need not be carried out."""
+    if told.may_pass:
+        return register
     answer, after = told.call.step(register, told.answer)
     fits = answer == told.answer if told.is_known else after != register
     return after if fits else None

@@ -32,6 +32,8 @@ class Line:
 
     store: Store
     lose_next_reply: Callable[[], object] = bool  # Called for nothing where none can be lost.
+    until_ended: Callable[[], Awaitable[None]] | None = None
+    """Of a store that takes steps side by side: waits until no call of this client is under way."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,11 @@ class Client:
         patience_s = None
         if self._random.random() < SELDOM:
             patience_s = self._random.random() * IMPATIENCE_S
-        return await self._history.tell(self._name, call, asking, patience_s)
+        answer = await self._history.tell(self._name, call, asking, patience_s)
+        if answer is None and self._line.until_ended:
+            await self._line.until_ended()
+            self._history.ended(self._name)
+        return answer
 
     def _draw(self, choices: Sequence[Choice]) -> Choice:
         return self._random.choice(choices)
@@ -210,7 +216,8 @@ async def look(store: Store) -> Answer:
 
 async def live(lines: Sequence[Line], seed: int = 0, shards: int = 1) -> History:
     """One history: all clients at work at once, until each has asked its fill."""
-    history, claims = History(shards), list[Held]()
+    passes_over = any(line.until_ended for line in lines)
+    history, claims = History(shards, passes_over=passes_over), list[Held]()
     clients = [Client(f"client-{seed}-{n}", line, history, claims) for n, line in enumerate(lines)]
     for client in clients:
         await client.join()

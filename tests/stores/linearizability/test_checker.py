@@ -29,6 +29,7 @@ from tests.stores.linearizability.model import (
     Trigger,
     Triggered,
 )
+from tests.stores.linearizability.passing import with_passed_over
 
 TICK = RunId("raced", 0)
 ANNA, BEN = SessionId("anna"), SessionId("ben")
@@ -57,6 +58,11 @@ class Written:
     @property
     def is_found(self) -> bool:
         return violation(self.told, START) is not None
+
+    @property
+    def is_found_of_one_that_passes_over(self) -> bool:
+        """Of a store that takes steps side by side."""
+        return violation(with_passed_over(self.told), START) is not None
 
 
 def claimed() -> Written:
@@ -259,3 +265,70 @@ def test_a_tick_of_which_one_shard_is_to_be_cancelled_is_replaced_all_the_same()
         .call(StartRun(ANNA, first, 5, ID), answer=False)
     )
     assert violation(history.told, replace(START, shards=2)) is None
+
+
+# --- claims that pass over what another has in hand
+
+AT_THE_SAME_TIME = {"invoked": 2.2, "returned": 2.4}
+PENDING = ClaimRun(BEN, TICK)
+
+
+def pending() -> Written:
+    return claimed().call(Release(TICK, 5), answer=True)
+
+
+@pytest.mark.parametrize(
+    ("claim", "other", "answer"),
+    [
+        (ClaimTick(BEN, STEP_MS), Trigger("key"), Triggered(BY_HAND, RunState.WAITING)),
+        (ClaimTick(BEN, STEP_MS), Complete(TICK, 4, Outcome.FAILED), "refused"),
+        (ClaimTick(BEN, STEP_MS, IfActive.REPLACE), StartRun(BEN, TICK, 4, ID), False),
+        (PENDING, Complete(TICK, 4, Outcome.FAILED), "refused"),
+        (PENDING, ClaimTick(ANNA, 0, IfActive.REPLACE), "lost"),
+    ],
+)
+def test_a_loser_may_have_found_the_job_or_run_in_anothers_hands(
+    claim: Call, other: Call, answer: Answer
+) -> None:
+    written = pending().call(claim, "lost", invoked=2, returned=2.3)
+    assert written.is_found_of_one_that_passes_over
+    assert not written.call(other, answer, **AT_THE_SAME_TIME).is_found_of_one_that_passes_over
+    assert written.is_found
+
+
+@pytest.mark.parametrize(
+    ("claim", "other", "answer"),
+    [
+        (ClaimTick(BEN, STEP_MS), Look(), Looked(STEP_MS, 1)),
+        (ClaimTick(BEN, STEP_MS), Held(ANNA), frozenset[tuple[RunId, int, RunState]]()),
+        (ClaimTick(BEN, STEP_MS), StartRun(BEN, TICK, 4, ID), False),
+        (PENDING, ClaimTick(ANNA, 0), "lost"),
+        (PENDING, Trigger("key"), Triggered(BY_HAND, RunState.WAITING)),
+        (PENDING, Complete(BY_HAND, 4, Outcome.FAILED), "refused"),
+    ],
+)
+def test_a_loser_whom_only_calls_about_other_things_met_is_found(
+    claim: Call, other: Call, answer: Answer
+) -> None:
+    written = pending().call(claim, "lost", invoked=2, returned=2.3)
+    assert written.call(other, answer, **AT_THE_SAME_TIME).is_found_of_one_that_passes_over
+
+
+def test_a_loser_that_asked_when_the_other_was_answered_is_found() -> None:
+    written = pending().call(Complete(TICK, 4, Outcome.FAILED), "refused")
+    assert written.call(PENDING, "lost").is_found_of_one_that_passes_over
+
+
+def test_a_call_that_was_given_up_has_nothing_in_hand_when_the_store_is_through_with_it() -> None:
+    given_up = Told("anybody", Complete(TICK, 4, Outcome.FAILED), None, 2, math.inf)
+    for ended, is_found in ((None, False), (2.5, True), (3.5, False)):
+        told = [*pending().told, replace(given_up, ended=ended)]
+        written = Written(told).call(PENDING, "lost", invoked=3, returned=4)
+        assert written.is_found_of_one_that_passes_over is is_found
+
+
+def test_no_grant_and_no_other_refusal_is_excused() -> None:
+    for call, answer in ((PENDING, Granted(TICK, 5)), (StartRun(ANNA, TICK, 5, ID), True)):
+        written = pending().call(call, answer, invoked=2, returned=2.3)
+        written.call(Complete(TICK, 4, Outcome.FAILED), "refused", **AT_THE_SAME_TIME)
+        assert written.is_found_of_one_that_passes_over

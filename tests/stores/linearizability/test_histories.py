@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -61,7 +63,14 @@ async def on_postgres(opened: AsyncExitStack, server: Postgres) -> Sequence[Line
     for store in stores:
         await store.open()
         opened.push_async_callback(store.aclose)
-    return [Line(store) for store in stores]
+    return [Line(store, until_ended=partial(until_ended, store)) for store in stores]
+
+
+async def until_ended(store: PostgresStore) -> None:
+    """What its caller gave up goes on to its end."""
+    assert store._pool
+    while calls := set(store._pool._calls):
+        await asyncio.wait(calls)
 
 
 async def on_redis(opened: AsyncExitStack, server: Server) -> Sequence[Line]:

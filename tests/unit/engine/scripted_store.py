@@ -7,7 +7,7 @@ import copy
 from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
 from cronfleet.clock import Clock
 from cronfleet.errors import StoreUnavailableError
@@ -106,6 +106,11 @@ def zombie(after_s: float) -> Fault:
         raise gone("the request is late")
 
     return fault
+
+
+async def not_got_to(call: Callable[[], Awaitable[Answer]]) -> Answer:
+    """It is a completion that the store left undone."""
+    return cast("Answer", [Recorded.UNANSWERED])
 
 
 def first(act: Callable[[], Awaitable[object]]) -> Fault:

@@ -18,6 +18,7 @@ from tests.unit.engine.scripted_store import (
     late_request,
     lost_answer,
     lost_request,
+    not_got_to,
     zombie,
 )
 
@@ -161,6 +162,13 @@ async def test_a_stray_that_is_claimed_goes_back_and_one_that_is_started_is_lost
         await rig.until_run(end, within_s=3 * TIMES.renewal_ms / 1000 + 1)
 
 
+async def test_a_stray_whose_loss_the_store_did_not_get_to_is_told_as_lost_again(rig: Rig) -> None:
+    async with rig.at_work(job(rig.handlers.quick, schedule=HOURLY)):
+        await leave_a_stray(rig, RunState.STARTED)
+        rig.store.next("complete", not_got_to)
+        await rig.until_run(RunState.LOST, within_s=3 * TIMES.renewal_ms / 1000 + 2)
+
+
 # --- start
 
 
@@ -254,6 +262,15 @@ async def test_an_outcome_is_repeated_until_it_is_recorded(rig: Rig, fault: Faul
         run = await rig.until_run(RunState.SUCCEEDED, within_s=5)
         await asyncio.sleep(5)
     assert run.outcome is Outcome.SUCCEEDED
+    assert len(rig.handlers.entered) == 1
+
+
+async def test_an_outcome_that_the_store_did_not_get_to_is_said_again(rig: Rig) -> None:
+    rig.store.next("complete", not_got_to, not_got_to)
+    async with rig.at_work(job(rig.handlers.quick)):
+        await rig.next_due()
+        await rig.until_run(RunState.SUCCEEDED, within_s=5)
+        await rig.until(lambda: rig.store.calls["complete"] == 3)
     assert len(rig.handlers.entered) == 1
 
 

@@ -25,6 +25,9 @@ LOCK_SHARE, STATEMENT_SHARE, CANCEL_SHARE = 0.7, 0.75, 0.8
 """When a call's time is so far over, the server gives up waiting for a lock, then the statement;
 then it is asked to cancel; at the end the connection is cut."""
 
+BRIEF_LOCK_SHARE = 0.15
+"""The first of these for who has others waiting, and will come again."""
+
 
 class Undone(Exception):  # noqa: N818 - no error: it is tried again
     """Certainly nothing was done, and another try may do it."""

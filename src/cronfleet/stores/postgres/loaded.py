@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 
 from cronfleet.clock import Clock
@@ -18,6 +18,7 @@ from cronfleet.model import (
     SessionId,
 )
 from cronfleet.stores.postgres.queries import CLOCK, Query, Rows, Value, ordered, query
+from cronfleet.stores.steps.needs import NOTHING, Needs
 from cronfleet.stores.steps.records import FleetRecord, SessionRecord, time_of
 from cronfleet.stores.steps.rows import gap_from, job_from, run_from
 
@@ -28,6 +29,16 @@ MOST_WAITING_AT_ONCE = 8
 def queries_of_lock(name: str) -> tuple[Query, ...]:
     """Take a user's lock in hand, and see how it and its queue are then."""
     return tuple(query(statement, name=name) for statement in ("hold_lock", "lock", "waiters"))
+
+
+def holding_jobs(names: Iterable[JobName], *, passes_over: bool) -> Query:
+    """Lock jobs, all of them or those that nobody else has in hand."""
+    return query("hold_free_jobs" if passes_over else "hold_jobs", names=ordered(names))
+
+
+def holding_runs(runs: Iterable[RunId], *, passes_over: bool) -> Query:
+    """The same for runs."""
+    return query("hold_free_runs" if passes_over else "hold_runs", ids=ordered(map(str, runs)))
 
 
 class NotLoaded(Exception):  # noqa: N818 - no error: it says what to load, and the step is run again
@@ -41,15 +52,19 @@ class NotLoaded(Exception):  # noqa: N818 - no error: it says what to load, and 
 class Loaded:
     """Filled by `take`. Whoever asks for what is not there is told so by `NotLoaded`."""
 
-    def __init__(self, clock: Clock | None, *, writes: bool) -> None:
+    def __init__(self, clock: Clock | None, *, writes: bool, needed: Needs = NOTHING) -> None:
         self._clock = clock
         self._writes = writes
+        self._passes_over = needed.passes_over
+        self._declared = needed.definitions
         self._fleet: FleetRecord | None = None
         self._answers: dict[Query, Rows] = {}
         self._sessions: dict[SessionId, SessionRecord | None] = {}
         self._jobs: dict[JobName, JobRecord | None] = {}
         self._runs: dict[RunId, RunRecord | None] = {}
         self._waiting: dict[JobName, tuple[int, list[RunRecord]]] = {}
+        self._ticks_waiting: dict[JobName, list[RunRecord]] = {}
+        self._waiting_counts: dict[JobName, int] = {}
         self._surveyed: dict[JobName, list[RunRecord]] = {}
         self._gaps: dict[JobName, GapRecord | None] = {}
         self._definitions: dict[Digest, str | None] = {}
@@ -100,14 +115,28 @@ class Loaded:
         self._runs |= dict.fromkeys(map(RunId.parse, asked.value("ids")))
         self._keep_runs(map(run_from, rows), locked=asked.holds)
 
+    def take_free_runs(self, asked: Query, rows: Rows) -> None:
+        self.take_runs(asked, rows)
+        for run in map(RunId.parse, asked.value("ids")):
+            # A tick of the job may be that very run, or end it: so nothing is done about the job.
+            if self._runs[run] is None and run.job in self._jobs:
+                self._jobs[run.job] = None
+
     def take_waiting(self, asked: Query, rows: Rows) -> None:
         runs = [run_from(row) for row in rows]
         self._keep_runs(runs, locked=True)  # By their job's lock.
         for job in asked.value("jobs"):
             self._waiting[job] = asked.value("most"), [run for run in runs if run.id.job == job]
 
-    def take_ticks_waiting(self, _asked: Query, rows: Rows) -> None:
-        self._keep_runs(map(run_from, rows), locked=True)  # By their job's lock.
+    def take_ticks_waiting(self, asked: Query, rows: Rows) -> None:
+        runs = [run_from(row) for row in rows]
+        self._keep_runs(runs, locked=True)  # By their job's lock.
+        for job in asked.value("jobs"):
+            self._ticks_waiting[job] = [run for run in runs if run.id.job == job]
+
+    def take_waiting_counts(self, asked: Query, rows: Rows) -> None:
+        self._waiting_counts |= dict.fromkeys(asked.value("jobs"), 0)
+        self._waiting_counts |= {row["job"]: row["count"] for row in rows}
 
     def take_survey(self, asked: Query, rows: Rows) -> None:
         runs = [run_from(row) for row in rows]
@@ -179,7 +208,7 @@ class Loaded:
     def job(self, name: JobName) -> JobRecord | None:
         if name not in self._jobs:
             if self._writes:
-                raise NotLoaded(query("hold_jobs", names=(name,)))
+                raise NotLoaded(self._holding_jobs(name))
             # A reader that wants one job wants those of all the runs that it has seen.
             raise NotLoaded(query("jobs_seen", names=ordered({name, *self._jobs_of_seen_runs()})))
         return self._jobs[name]
@@ -197,7 +226,8 @@ class Loaded:
         if run not in self._runs:
             # Under its job's lock nobody makes it, and whoever changes it locks it first.
             held = self._writes and ("job", run.job) not in self._locked
-            raise NotLoaded(query("hold_runs" if held else "runs_seen", ids=(str(run),)))
+            seen = query("runs_seen", ids=(str(run),))
+            raise NotLoaded(self._holding_runs(run) if held else seen)
         return self._runs[run]
 
     def surveyed(self, job: JobName) -> Sequence[RunRecord] | None:
@@ -205,31 +235,63 @@ class Loaded:
         return self._surveyed.get(job)
 
     def orphaned(self, limit: int) -> list[RunRecord]:
-        """Runs of sessions that have ended, locked, as they are now."""
+        """Runs of sessions that have ended, locked, as they are now.
+
+        Whoever waits for others does so for one job alone, and keeps nobody else waiting.
+        """
         seen = [run_from(row) for row in self.rows("runs_orphaned", limit=limit)]
+        if not self._passes_over:
+            seen = [run for run in seen if run.id.job == seen[0].id.job]
+        jobs = {run.id.job for run in seen}
         if self._writes and any(run.id not in self._runs for run in seen):
             raise NotLoaded(
-                query("hold_jobs", names=ordered({run.id.job for run in seen})),
-                query(
-                    "hold_runs",
-                    ids=ordered({str(each) for run in seen for each in (run.id, run.id.whole)}),
-                ),
+                self._holding_jobs(*jobs),
+                self._holding_runs(*{each for run in seen for each in (run.id, run.id.whole)}),
+                query("waiting", jobs=ordered(jobs), most=MOST_WAITING_AT_ONCE),
             )
-        now = {run.id: self._runs.get(run.id) for run in seen}
-        return [run for was in seen if (run := now[was.id]) and run.session == was.session]
+        passed = self.passed_over
+        now = {run.id: self._runs.get(run.id) for run in seen if run.id.job not in passed}
+        return [run for was in seen if (run := now.get(was.id)) and run.session == was.session]
+
+    @property
+    def passed_over(self) -> set[JobName]:
+        """Jobs that another transaction has in hand, or that are not there."""
+        return {name for name, job in self._jobs.items() if job is None and self._passes_over}
 
     def waiting(self, job: JobName, gone: set[RunId]) -> RunRecord | None:
         """The waiting run that was made first, of those that are not gone."""
-        most, runs = self._waiting.get(job, (0, []))
+        self.hold_job(job)  # Under which alone they stay as they are.
+        if job not in self._waiting:
+            known = {name for name in self._jobs if ("job", name) in self._locked}
+            jobs = ordered({job, *known} - self._waiting.keys())
+            raise NotLoaded(query("waiting", jobs=jobs, most=MOST_WAITING_AT_ONCE))
+        most, runs = self._waiting[job]
         left = next((run for run in runs if run.id not in gone), None)
         if left is None and len(runs) == most:
-            more = max(MOST_WAITING_AT_ONCE, 8 * most)
-            raise NotLoaded(query("waiting", jobs=(job,), most=more))
+            raise NotLoaded(query("waiting", jobs=(job,), most=8 * most))
         return left
 
     def ticks_waiting(self, job: JobName) -> list[RunRecord]:
         """The job's waiting ticks, locked by their job's lock."""
-        return [run_from(row) for row in self.rows("ticks_waiting", job=job)]
+        self.hold_job(job)
+        if job not in self._ticks_waiting:
+            raise NotLoaded(query("ticks_waiting", jobs=self._full_with(job)))
+        return self._ticks_waiting[job]
+
+    def count_waiting(self, job: JobName) -> int:
+        """How many runs of the job waited before this transaction wrote."""
+        if job not in self._waiting_counts:
+            raise NotLoaded(query("count_waiting", jobs=self._full_with(job)))
+        return self._waiting_counts[job]
+
+    def _full_with(self, job: JobName) -> tuple[JobName, ...]:
+        """The job, and all in hand that are at their limit: the same will be asked of them."""
+        full = {
+            name
+            for name, each in self._jobs.items()
+            if each and 0 < each.limit <= each.active and ("job", name) in self._locked
+        }
+        return ordered({job, *full})
 
     def was_waiting(self, run: RunId) -> bool:
         """Whether it waited before this transaction wrote."""
@@ -238,7 +300,7 @@ class Loaded:
 
     def newest_gap(self, job: JobName) -> GapRecord | None:
         if job not in self._gaps:
-            raise NotLoaded(query("newest_gaps", jobs=(job,)))
+            raise NotLoaded(query("newest_gaps", jobs=self._full_with(job)))
         return self._gaps[job]
 
     def definition(self, digest: Digest) -> str | None:
@@ -273,15 +335,29 @@ class Loaded:
 
     def hold_job(self, name: JobName) -> None:
         if self._jobs.get(name) and ("job", name) not in self._locked:
-            raise NotLoaded(query("hold_jobs", names=(name,)))
+            raise NotLoaded(self._holding_jobs(name, *self._to_be_changed()))
+
+    def _to_be_changed(self) -> Iterator[JobName]:
+        """Of the jobs that were only looked at, those that are not as they are declared now."""
+        for name, job in self._jobs.items():
+            if job and ("job", name) not in self._locked:
+                is_kept = job.digest in self._declared and job.undeclared_since is None
+                if job.removed or not is_kept:
+                    yield name
 
     def hold_runs(self, runs: Sequence[RunId]) -> None:
         if not self._locked.issuperset(run for run in runs if self._runs.get(run, True)):
-            raise NotLoaded(query("hold_runs", ids=ordered(map(str, runs))))
+            raise NotLoaded(self._holding_runs(*runs))
 
     def hold_run(self, run: RunId) -> None:
         if self._runs.get(run) and run not in self._locked:
-            raise NotLoaded(query("hold_runs", ids=(str(run),)))
+            raise NotLoaded(self._holding_runs(run))
+
+    def _holding_jobs(self, *names: JobName) -> Query:
+        return holding_jobs(names, passes_over=self._passes_over)
+
+    def _holding_runs(self, *runs: RunId) -> Query:
+        return holding_runs(runs, passes_over=self._passes_over)
 
 
 # What is found by the query itself needs none.
@@ -296,13 +372,16 @@ _TAKERS = {
     "end_session": Loaded.take_session,
     "jobs_seen": Loaded.take_jobs,
     "hold_jobs": Loaded.take_jobs,
+    "hold_free_jobs": Loaded.take_jobs,
     "runs_seen": Loaded.take_runs,
     "hold_runs": Loaded.take_runs,
+    "hold_free_runs": Loaded.take_free_runs,
     "survey": Loaded.take_survey,
     "hold_survey": Loaded.take_survey,
     "hold_lock": Loaded.take_lock,
     "waiting": Loaded.take_waiting,
     "ticks_waiting": Loaded.take_ticks_waiting,
+    "count_waiting": Loaded.take_waiting_counts,
     "newest_gaps": Loaded.take_newest_gaps,
     "definitions": Loaded.take_definitions,
     "editions": Loaded.take_editions,

@@ -19,6 +19,7 @@ _HOLDING = frozenset(
         *("keep_session", "change_session", "end_session"),
         *("keep_fleet", "hold_fleet", "rename_fleet"),
         *("hold_jobs", "hold_runs", "hold_survey", "hold_lock"),
+        *("hold_free_jobs", "hold_free_runs"),
     }
 )
 
@@ -32,7 +33,7 @@ class Query:
 
     @property
     def holds(self) -> bool:
-        """Whether it takes locks, for which it may have to wait."""
+        """Whether it takes locks: what was read before it may be old by then."""
         return self.statement in _HOLDING
 
     @property

@@ -124,6 +124,11 @@ class PostgresRecords:
     def job(self, name: JobName) -> JobRecord | None:
         return self.writes.jobs.get(name) or self._loaded.job(name)
 
+    @property
+    def passed_over(self) -> set[JobName]:
+        """Jobs of which nothing is known here, since another transaction has them in hand."""
+        return self._loaded.passed_over
+
     def put_job(self, job: JobRecord) -> None:
         self._loaded.hold_job(job.name)
         self.writes.jobs[job.name] = job
@@ -202,8 +207,7 @@ class PostgresRecords:
         )
 
     def count_waiting(self, job: JobName) -> int:
-        stored: int = self._loaded.rows("count_waiting", job=job)[0]["count"]
-        return stored + sum(
+        return self._loaded.count_waiting(job) + sum(
             (run.state is RunState.WAITING) - self._loaded.was_waiting(run.id)
             for run in self._written(job).values()
         )

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import TypeVar
 
 from cronfleet.clock import Clock
-from cronfleet.errors import StoreRefusedError
+from cronfleet.errors import StoreRefusedError, StoreUnavailableError
 from cronfleet.model import JobName, SessionId
 from cronfleet.promise import Promise, postgres_promise
 from cronfleet.store import (
+    DUE,
+    Completion,
     Fault,
     FaultKind,
     Hints,
     Moved,
     Order,
+    Recorded,
     Renewal,
     Renewer,
     Store,
     StoreInfo,
+    Swept,
 )
+from cronfleet.stores.postgres import parts
 from cronfleet.stores.postgres.address import Address, schema_of
 from cronfleet.stores.postgres.blocking import BlockingLink
-from cronfleet.stores.postgres.links import LOCK_SHARE, STATEMENT_SHARE
+from cronfleet.stores.postgres.links import BRIEF_LOCK_SHARE, LOCK_SHARE, STATEMENT_SHARE
 from cronfleet.stores.postgres.listening import Listening
 from cronfleet.stores.postgres.opening import prepared
+from cronfleet.stores.postgres.parts import Answers, Part
 from cronfleet.stores.postgres.pool import Pool
 from cronfleet.stores.postgres.queries import Query, query
 from cronfleet.stores.postgres.records import PostgresRecords
@@ -69,6 +77,8 @@ class PostgresStore(SteppedStore):
         self._schema = schema_of(fleet)
         self._statements = statements(self._schema)
         self._talk = Talk(self._schema, _bounds(call_timeout), clock)
+        self._briefly = replace(self._talk, bounds=_bounds(call_timeout, BRIEF_LOCK_SHARE))
+        self._timeout_s = call_timeout
         self._listening = Listening(self._address, self._schema, self._hub)
         self._pool: Pool | None = None
 
@@ -98,6 +108,43 @@ class PostgresStore(SteppedStore):
     ) -> list[Fault]:
         faults = await super().check(job, moved, repair)
         return faults + await self._strays(job, mends=repair is not None)
+
+    async def complete(self, completions: Sequence[Completion]) -> list[Recorded]:
+        """What others have in hand is waited for last, one job after the other."""
+        time = asyncio.get_running_loop().time
+        ends_at = time() + self._timeout_s
+        answers = await self._record(self._talk, parts.free(completions), self._timeout_s)
+        for part in parts.by_job(completions, answers):
+            left_s = ends_at - time()
+            if answers and left_s < self._timeout_s / 2:
+                break
+            # Those that have an answer are not to wait for it much longer.
+            talk = self._briefly if answers else self._talk
+            try:
+                answers |= await self._record(talk, part, left_s)
+            except StoreUnavailableError:
+                if not answers:
+                    raise
+                break
+        if answers:
+            self._hub.tell(DUE)
+        return [answers.get(at, Recorded.UNANSWERED) for at in range(len(completions))]
+
+    async def _record(self, talk: Talk, part: Part, timeout_s: float) -> Answers:
+        return await self._opened().take(lambda: talk.write(part.record, part.needed), timeout_s)
+
+    async def sweep(self, limit: int = 200) -> list[Swept]:
+        """What others have in hand is waited for when nothing else is left, of one job a call."""
+        swept, is_more_left = await self._opened().take(
+            lambda: self._talk.write(
+                lambda records: parts.sweep_free(records, limit), Needs(passes_over=True)
+            )
+        )
+        if not swept and is_more_left:
+            return await super().sweep(limit)
+        if swept:
+            self._hub.tell(DUE)
+        return swept
 
     async def _strays(self, job: JobName, *, mends: bool) -> list[Fault]:
         """Whether each run of the job stands under its job's program."""
@@ -160,12 +207,16 @@ class _PostgresRenewer:
         self._link.close()
 
 
-def _bounds(timeout_s: float) -> Query:
-    """How long the server itself may wait. A client that falls silent in a transaction is ended."""
+def _bounds(timeout_s: float, lock_share: float = LOCK_SHARE) -> Query:
+    """How long the server itself may wait.
+
+    A client that falls silent in a transaction for the time of a call is ended: no call lasts longer,
+    and others may be waiting for what it has in hand.
+    """
     ms = timeout_s * 1000
     return query(
         "bounds",
-        lock_ms=str(max(1, round(ms * LOCK_SHARE))),
+        lock_ms=str(max(1, round(ms * lock_share))),
         statement_ms=str(max(1, round(ms * STATEMENT_SHARE))),
-        idle_ms=str(max(1, round(2 * ms))),
+        idle_ms=str(max(1, round(ms))),
     )

@@ -17,6 +17,8 @@ from cronfleet.stores.postgres.loaded import (
     MOST_WAITING_AT_ONCE,
     Loaded,
     NotLoaded,
+    holding_jobs,
+    holding_runs,
     queries_of_lock,
 )
 from cronfleet.stores.postgres.queries import (
@@ -107,7 +109,7 @@ class Talk:
 
     def _begin(self, needed: Needs) -> Conversation[Loaded]:
         while True:
-            loaded = Loaded(self.clock, writes=True)
+            loaded = Loaded(self.clock, writes=True, needed=needed)
             yield from self._load(loaded, [BEGIN, self.bounds, *_first(needed), CLOCK])
             if loaded.server_started_at is None:
                 return loaded
@@ -174,9 +176,9 @@ def _first(needed: Needs) -> Iterator[Query]:
         yield from queries_of_lock(needed.lock)
     yield from _session_first(needed)
     if needed.jobs:
-        yield query("hold_jobs", names=ordered(needed.jobs))
+        yield holding_jobs(needed.jobs, passes_over=needed.passes_over)
     if needed.runs:
-        yield query("hold_runs", ids=ordered(map(str, needed.runs)))
+        yield holding_runs(needed.runs, passes_over=needed.passes_over)
     if needed.surveys is not None:
         yield query("hold_survey", job=needed.surveys)
     yield from _then_seen(replace(needed, surveys=None))
@@ -200,8 +202,7 @@ def _session_first(needed: Needs) -> Iterator[Query]:
 
 def _then_seen(needed: Needs) -> Iterator[Query]:
     """What the locks that are held protect, or what needs none."""
-    if needed.jobs_seen - needed.jobs:
-        yield query("jobs_seen", names=ordered(needed.jobs_seen - needed.jobs))
+    yield from _only_seen(needed)
     if needed.surveys is not None:
         yield query("survey", job=needed.surveys)
     if needed.makes_room:
@@ -210,11 +211,20 @@ def _then_seen(needed: Needs) -> Iterator[Query]:
         yield query("newest_gaps", jobs=ordered(needed.gaps))
     if needed.definitions:
         yield query("definitions", digests=ordered(needed.definitions))
-    if needed.definitions and needed.jobs:
+    jobs = needed.jobs | needed.jobs_seen
+    if needed.definitions and jobs:
         digests = ordered(needed.definitions)
-        yield query("editions", jobs=ordered(needed.jobs), digests=digests)
+        yield query("editions", jobs=ordered(jobs), digests=digests)
     if needed.tokens:
         yield query("tokens", count=needed.tokens)
+
+
+def _only_seen(needed: Needs) -> Iterator[Query]:
+    jobs, runs = needed.jobs_seen - needed.jobs, needed.runs_seen - needed.runs
+    if jobs:
+        yield query("jobs_seen", names=ordered(jobs))
+    if runs:
+        yield query("runs_seen", ids=ordered(map(str, runs)))
 
 
 def _looks(look: Look, now: Instant) -> Iterator[Query]:

@@ -41,6 +41,7 @@ class Needs:
     jobs: frozenset[JobName] = frozenset()
     jobs_seen: frozenset[JobName] = frozenset()
     runs: frozenset[RunId] = frozenset()
+    runs_seen: frozenset[RunId] = frozenset()
     definitions: frozenset[Digest] = frozenset()
     gaps: frozenset[JobName] = frozenset()
     """Jobs whose newest gap may go on."""
@@ -60,6 +61,9 @@ class Needs:
     """Whoever knows the jobs had better look, if one was changed."""
     takes_turns: bool = False
     """It makes what is not there yet, or drops what others share: one such step at a time."""
+    passes_over: bool = False
+    """Nobody is waited for: a job or run that another transaction has in hand is as if it were not
+    there, and so is a job of which it has a run in hand."""
     may_undo: bool = False
     """When nothing was written, its answer promises nothing, and need not be made to last."""
 
@@ -80,12 +84,12 @@ def to_end(session: SessionId) -> Needs:
 
 
 def to_sync(session: SessionId, declarations: Sequence[Declaration]) -> Needs:
+    """Most jobs are as they are declared, and stay so."""
     return Needs(
         session=session,
         session_use=SessionUse.CHANGES,
-        jobs=frozenset(each.name for each in declarations),
+        jobs_seen=frozenset(each.name for each in declarations),
         definitions=frozenset(each.digest for each in declarations),
-        makes_room=True,
         moves_ticks=True,
         takes_turns=True,
     )
@@ -100,9 +104,11 @@ def to_claim(session: SessionId, items: Sequence[ClaimItem]) -> Needs:
         session_use=SessionUse.STANDS,
         jobs=frozenset(each.job for each in ticks),
         jobs_seen=frozenset(run.job for run in pending),
-        runs=frozenset([*made, *pending]),
+        runs=frozenset(pending),
+        runs_seen=frozenset(made),
         gaps=frozenset(each.job for each in ticks if each.gap),
         tokens=len(items),
+        passes_over=True,
         may_undo=True,
     )
 

@@ -41,6 +41,10 @@ SELECT * FROM {schema}.job WHERE name = ANY(%(names)s::text[]);
 -- hold_jobs: the jobs of these names, locked in the order of their names.
 SELECT * FROM {schema}.job WHERE name = ANY(%(names)s::text[]) ORDER BY name FOR UPDATE;
 
+-- hold_free_jobs: those of the jobs of these names that nobody else has in hand, locked.
+SELECT * FROM {schema}.job
+WHERE name = ANY(%(names)s::text[]) ORDER BY name FOR UPDATE SKIP LOCKED;
+
 -- put_jobs: create or replace jobs, whose programs never change.
 INSERT INTO {schema}.job (
     name, program, digest, schedule_digest, "limit", on_lost, generation,

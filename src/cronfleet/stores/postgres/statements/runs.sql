@@ -4,6 +4,10 @@ SELECT * FROM {schema}.run WHERE id = ANY(%(ids)s::text[]);
 -- hold_runs: the runs of these ids, locked in the order of their ids.
 SELECT * FROM {schema}.run WHERE id = ANY(%(ids)s::text[]) ORDER BY id FOR UPDATE;
 
+-- hold_free_runs: those of the runs of these ids that nobody else has in hand, locked.
+SELECT * FROM {schema}.run
+WHERE id = ANY(%(ids)s::text[]) ORDER BY id FOR UPDATE SKIP LOCKED;
+
 -- survey: all runs of :job, not locked.
 SELECT * FROM {schema}.run WHERE job = %(job)s;
 
@@ -78,13 +82,14 @@ SELECT run.* FROM unnest(%(jobs)s::text[]) AS named (job) CROSS JOIN LATERAL (
     LIMIT %(most)s
 ) AS run;
 
--- ticks_waiting: the waiting runs of :job that are ticks, the oldest first. They change only under
--- their job's lock.
-SELECT * FROM {schema}.run WHERE job = %(job)s AND state = 'waiting' AND number = 0
+-- ticks_waiting: the waiting runs of each of these jobs that are ticks, the oldest first. They
+-- change only under their job's lock.
+SELECT * FROM {schema}.run WHERE job = ANY(%(jobs)s::text[]) AND state = 'waiting' AND number = 0
 ORDER BY created_at, fire_time;
 
--- count_waiting: how many runs of :job wait.
-SELECT count(*) AS count FROM {schema}.run WHERE job = %(job)s AND state = 'waiting';
+-- count_waiting: how many runs of each of these jobs wait; none of those without a row.
+SELECT job, count(*) AS count FROM {schema}.run
+WHERE job = ANY(%(jobs)s::text[]) AND state = 'waiting' GROUP BY job;
 
 -- runs_held: the runs that :session holds, by id.
 SELECT * FROM {schema}.run WHERE session = %(session)s ORDER BY job, fire_time, number, shard;
