@@ -12,12 +12,14 @@ from tests.simulation.world import World
 Wish: TypeAlias = Callable[[World], Iterable[str]]
 
 LATE_MS = 10_000
+SHORTEST_MS = 300_000
+"""With the time of faults, half an hour."""
 
 
 def bound_ms(case: Case) -> int:
     """By when all must be well again."""
     longest = max((job.takes for job in case.jobs), default=0)
-    return 3 * case.fleet.ttl + 2 * longest + 150_000
+    return max(SHORTEST_MS, 3 * case.fleet.ttl + 2 * longest + 150_000)
 
 
 def no_run_is_stuck(world: World) -> Iterator[str]:
