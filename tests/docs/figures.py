@@ -54,16 +54,27 @@ def section(kept: Mapping[str, Any]) -> str:
 
 
 def _simulation(figures: Figures) -> Iterator[str]:
+    fleets = {int(size): count for size, count in figures["fleets_of"].items()}
     cells = sum(map(len, figures["struck"].values()))
     strikes = sum(sum(each.values()) for each in figures["struck"].values())
     yield (
         f"**Simulator.** {figures['seeds']:,} seeds in which a fault struck, "
-        f"{figures['instance years']:.2f} years of instances in virtual time: "
-        f"{figures['ticks']:,} ticks, {figures['handlers entered']:,} handlers entered, "
-        f"{figures['store calls']:,} calls of a store, {strikes:,} strikes of "
+        "each the life of a fleet for half an hour or more of virtual time; the fleets are of "
+        f"{min(fleets)} to {max(fleets)} instances, {fleets[3]:,} of them of three. "
+        f"{figures['instance_years']:.2f} years of instances: "
+        f"{figures['ticks']:,} ticks, {figures['handlers_entered']:,} handlers entered, "
+        f"{figures['store_calls']:,} calls of a store, {strikes:,} strikes of "
         f"{len(figures['struck'])} kinds of faults in {cells} cells of kind and operation. "
-        f"**{figures['failed']} seeds broke a rule.**"
+        f"**{figures['failed']} seeds broke a rule.**{_at_several(figures['sources'])}"
     )
+
+
+def _at_several(sources: Mapping[str, int]) -> str:
+    """What is to be said where the source changed on the way."""
+    if len(sources) == 1:
+        return ""
+    counts = ", ".join(f"{count:,} on `{source[:10]}`" for source, count in sources.items())
+    return f" The product's source changed on the way: {counts} (the tree of `src`)."
 
 
 def _mutants(figures: Figures) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.results import COMMITTED
 from tests.simulation.batch import YEAR_MS, Totals
+from tests.simulation.drawing import drawn
 from tests.simulation.verdict import Struck, Verdict, Violation
 
 
@@ -46,22 +47,28 @@ class Ledger:
             totals.add(verdict)
         return {
             "seeds": totals.seeds,
-            "seeds without a fault": totals.idle,
+            "seeds_without_a_fault": totals.idle,
             "failed": len(totals.failed),
-            "instance years": round(totals.instances_ms / YEAR_MS, 3),
-            "store calls": totals.calls,
+            "instance_years": round(totals.instances_ms / YEAR_MS, 3),
+            "store_calls": totals.calls,
             "ticks": totals.ticks,
-            "handlers entered": totals.effects,
+            "handlers_entered": totals.effects,
+            "fleets_of": dict(sorted(Counter(map(_size, self.verdicts)).items())),
             "ranges": [f"{first}:{last + 1}" for first, last in _ranges(sorted(self.verdicts))],
             "sources": dict(self._sources),
             "struck": _cells(totals.strikes),
-            "seeds struck": dict(sorted(totals.seeds_struck.items())),
+            "seeds_struck": dict(sorted(totals.seeds_struck.items())),
         }
 
     def digest(self) -> str:
         """Of all histories in the order of their seeds: the same wherever they are lived through."""
         digests = "".join(each.digest for _, each in sorted(self.verdicts.items()))
         return hashlib.sha256(digests.encode()).hexdigest()
+
+
+def _size(seed: int) -> int:
+    """How many instances the seed's fleet has."""
+    return drawn(seed).fleet.instances
 
 
 def _told(verdict: Verdict) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def test_whoever_opens_a_ledger_again_finds_all_that_is_in_it(tmp_path: Path) ->
 def test_a_seed_in_which_nothing_but_hints_was_lost_does_not_count(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger.jsonl")
     ledger.add(replace(verdict(1), struck=Struck({("hint lost", "due"): 3})))
-    assert (ledger.figures()["seeds"], ledger.figures()["seeds without a fault"]) == (0, 1)
+    assert (ledger.figures()["seeds"], ledger.figures()["seeds_without_a_fault"]) == (0, 1)
 
 
 def test_the_digest_of_a_ledger_does_not_know_the_order_of_its_lines(tmp_path: Path) -> None:
