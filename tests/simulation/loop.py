@@ -55,19 +55,28 @@ class FaultyLoop(SimulatedLoop):
             self.go_on(life)
         super().end_all()
 
+    def later(
+        self, wait_ms: int, callback: Callable[..., object], *args: Any, context: Context
+    ) -> None:
+        """By true time, whoever's context it is."""
+        if wait_ms:
+            self._schedule((self.now_ms + wait_ms) / 1000, callback, args, context)
+        else:
+            self.call_soon(callback, *args, context=context)
+
     # --- as an event loop
 
     def call_soon(
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.Handle:
-        handle = _Step(callback, args, self, context or contextvars.copy_context())
+        handle = _Step(callback, args, self, _own(context))
         self._ready.append(handle)
         return handle
 
     def call_soon_threadsafe(
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.Handle:
-        context = context or contextvars.copy_context()
+        context = _own(context)
         life = context.get(life_of)
         if isinstance(life, Life) and life.in_loop is not life:
             context.run(life_of.set, life.in_loop)
@@ -95,10 +104,20 @@ class FaultyLoop(SimulatedLoop):
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         when = math.ceil(when * 1000 - 0.001) / 1000  # Time passes in whole milliseconds.
-        timer = _Timer(when, callback, args, self, context or contextvars.copy_context())
+        return self._schedule(when, callback, args, _own(context))
+
+    def _schedule(
+        self, when: float, callback: Callable[..., object], args: tuple[Any, ...], context: Context
+    ) -> _Timer:
+        timer = _Timer(when, callback, args, self, context)
         heapq.heappush(self._scheduled, timer)
         timer._scheduled = True
         return timer
+
+
+def _own(context: Context | None) -> Context:
+    """An empty one counts as false, and is one all the same."""
+    return contextvars.copy_context() if context is None else context
 
 
 class _Step(asyncio.Handle):

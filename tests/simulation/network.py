@@ -67,10 +67,7 @@ class Network:
 
     def later(self, wait_ms: int, act: Callable[..., object], *arguments: object) -> None:
         """Whatever the instances are doing then."""
-        if wait_ms:
-            self._loop.call_later(wait_ms / 1000, act, *arguments, context=self.outside)
-        else:
-            self._loop.call_soon(act, *arguments, context=self.outside)
+        self._loop.later(wait_ms, act, *arguments, context=self.outside)
 
     def strike(self, kind: str, on: str) -> None:
         """A fault has struck."""

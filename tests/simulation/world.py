@@ -46,6 +46,7 @@ class World:
         self.host = Host(fleet.store, self.clock, self.mirror, self.network)
         self._site = Site(fleet, self.loop, self.network, self.effects, self.broken)
         self._chance = Random(f"world {fleet.seed}")
+        self.network.outside.run(drawn_from.set, self._chance)
         self._rates = {who: self._rate() for who in NAMES}
         self.processes: dict[str, Process] = {}
         self.editions: dict[str, int] = {}
@@ -147,7 +148,6 @@ class World:
         """Somebody who orders and looks, and runs nothing."""
         link = Link("operator", Random(f"operator {self.case.fleet.seed}"), 2_500)
         store = remote(self.host.store_for(link), self.network, link)
-        self.network.outside.run(drawn_from.set, self._chance)
         operator = Scheduler(store, program=PROGRAM)
         operator._clock = self.clock
         register(operator, self.jobs_of("operator"), idle)
