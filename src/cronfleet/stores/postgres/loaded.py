@@ -116,11 +116,11 @@ class Loaded:
         self._keep_runs(map(run_from, rows), locked=asked.holds)
 
     def take_free_runs(self, asked: Query, rows: Rows) -> None:
-        self.take_runs(asked, rows)
-        for run in map(RunId.parse, asked.value("ids")):
+        self.take_runs(asked, [row for row in rows if row["is_free"]])
+        for row in rows:
             # A tick of the job may be that very run, or end it: so nothing is done about the job.
-            if self._runs[run] is None and run.job in self._jobs:
-                self._jobs[run.job] = None
+            if not row["is_free"] and row["job"] in self._jobs:
+                self._jobs[row["job"]] = None
 
     def take_waiting(self, asked: Query, rows: Rows) -> None:
         runs = [run_from(row) for row in rows]

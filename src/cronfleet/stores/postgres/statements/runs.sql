@@ -4,9 +4,15 @@ SELECT * FROM {schema}.run WHERE id = ANY(%(ids)s::text[]);
 -- hold_runs: the runs of these ids, locked in the order of their ids.
 SELECT * FROM {schema}.run WHERE id = ANY(%(ids)s::text[]) ORDER BY id FOR UPDATE;
 
--- hold_free_runs: those of the runs of these ids that nobody else has in hand, locked.
-SELECT * FROM {schema}.run
-WHERE id = ANY(%(ids)s::text[]) ORDER BY id FOR UPDATE SKIP LOCKED;
+-- hold_free_runs: the runs of these ids: locked, if nobody else has them in hand.
+WITH free AS (
+    SELECT * FROM {schema}.run
+    WHERE id = ANY(%(ids)s::text[]) ORDER BY id FOR UPDATE SKIP LOCKED
+)
+SELECT free.*, true AS is_free FROM free
+UNION ALL
+SELECT run.*, false FROM {schema}.run
+WHERE id = ANY(%(ids)s::text[]) AND id NOT IN (SELECT id FROM free);
 
 -- survey: all runs of :job, not locked.
 SELECT * FROM {schema}.run WHERE job = %(job)s;
