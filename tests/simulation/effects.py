@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cronfleet.context import RunContext
 from cronfleet.model import OnLost, RunState
@@ -22,7 +22,7 @@ class Effect:
     token: int
     attempt: int
     entered: int
-    may_not_have_heard: Callable[[], bool]
+    may_not_have_heard: Callable[[], bool] = field(repr=False)
     """Whether its process could not hear that it must end."""
     cannot_be_stopped: bool
     store: int = 0
@@ -116,7 +116,13 @@ def _still_runs(earlier: Effect) -> bool:
     return not (earlier.may_run_again and earlier.may_not_have_heard())
 
 
-_ENDS = {RunState.SUCCEEDED: "succeeded", RunState.FAILED: "failed"}
+_ENDS = {
+    RunState.SUCCEEDED: "succeeded",
+    RunState.FAILED: "failed",
+    RunState.TIMED_OUT: "cancelled",
+    RunState.CANCELLED: "cancelled",
+}
+"""How a handler ends whose run has this outcome; one that was lost may have ended anyhow."""
 
 
 def misreported(step: Step, effects: Effects) -> Iterator[tuple[str, str]]:
@@ -126,5 +132,7 @@ def misreported(step: Step, effects: Effects) -> Iterator[tuple[str, str]]:
             continue
         how = _ENDS.get(RunState(new.outcome))
         effect = effects.of(new.token)
+        if how == "cancelled" and (effect is None or effect.cannot_be_stopped):
+            continue  # It was not entered yet, or takes no notice.
         if how and new.state is not RunState.STARTED and (effect is None or effect.how != how):
             yield "an_outcome_is_what_the_handler_did", f"{new.id}: {new.outcome}, {effect}"

@@ -50,6 +50,14 @@ class _Entered:
     is_handed_on: bool = False
     """Cancelled for another instance to go on with: that is no loss."""
 
+    @property
+    def may_be_cancelled(self) -> bool:
+        """Whether its handler goes on, and nobody has cancelled it yet.
+
+        One that has ended is not seen to at once, where the event loop stood still.
+        """
+        return self.cancelled_as is None and not self.call.ended.done()
+
 
 class Runner:
     """Enters handlers while `holds` says that their session lasts, and cancels those that must end.
@@ -130,7 +138,7 @@ class Runner:
         """Cancel these runs, as far as they are here. A thread is told, and waited for."""
         wanted = {(each.run, each.token) for each in asked}
         for claim, entered in self._entered.items():
-            if (claim.run, claim.token) in wanted and not entered.cancelled_as:
+            if (claim.run, claim.token) in wanted and entered.may_be_cancelled:
                 log.info("%s: asked to cancel", claim.run)
                 entered.lost.set()
                 if entered.call.can_be_stopped:
@@ -176,7 +184,7 @@ class Runner:
         return loop.call_later(timeout_ms / 1000, self._cancel, entered, Outcome.TIMED_OUT)
 
     def _cancel(self, entered: _Entered, outcome: Outcome) -> None:
-        if entered.cancelled_as is None:
+        if entered.may_be_cancelled:
             entered.cancelled_as = outcome
             entered.call.stop(self._graces.cancel_ms)
             self._give_up_after(entered, self._graces.cancel_ms)

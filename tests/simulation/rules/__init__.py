@@ -9,11 +9,16 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
 from tests.simulation.mirror import Mirror, Step
-from tests.simulation.rules import jobs, runs, sessions
+from tests.simulation.rules import jobs, queues, runs, sessions
 
 Rule: TypeAlias = Callable[[Step, Mirror], Iterable[str]]
 
-RULES: tuple[Rule, ...] = (*runs.RULES, *jobs.RULES, *sessions.RULES)
+RULES: tuple[Rule, ...] = (
+    *runs.RULES,
+    *jobs.RULES,
+    *queues.RULES,
+    *sessions.RULES,
+)
 
 
 def broken(step: Step, mirror: Mirror) -> Iterator[tuple[str, str]]:

@@ -351,6 +351,20 @@ async def test_a_handler_is_cancelled_once_and_the_first_reason_counts() -> None
     assert (await running).outcome is Outcome.TIMED_OUT
 
 
+async def test_a_handler_that_has_ended_is_not_cancelled_any_more() -> None:
+    """Its time may be over by when that is seen: the event loop stood still."""
+    runner = new_runner()
+
+    async def handler(run: RunContext) -> None:
+        me = asyncio.current_task()
+        assert me
+        me.add_done_callback(lambda _: runner.cancel(asked()))
+        raise OSError("paper jam")
+
+    end = await runner.run(job(handler), claim(), ANNA)
+    assert end.outcome is Outcome.FAILED
+
+
 @pytest.mark.parametrize("on_lost", ["abandon", "rerun"])
 async def test_what_an_operator_cancels_ends_for_good(on_lost: str) -> None:
     runner = new_runner()
