@@ -14,6 +14,9 @@ from typing import Any
 from tests.docs.made import Made
 from tests.mutants.faults.equivalent import EQUIVALENT
 from tests.results import RESULTS, ROOT
+from tests.simulation import effects
+from tests.simulation.rules import RULES
+from tests.simulation.wellness import AGAIN_WELL, DRAINED
 
 PAGE = ROOT / "docs" / "mutants.md"
 RESULT = RESULTS / "mutants.json"
@@ -28,7 +31,8 @@ def result() -> Mapping[str, Any]:
 def table() -> str:
     """The counts, every mutant, and those that are none."""
     figures = result()["figures"]
-    return "\n".join(["", *_counts(figures), "", *_rows(figures), "", *_equivalent(), "", ""])
+    parts = (_counts(figures), _rows(figures), _untried(figures), _equivalent())
+    return "\n".join(["", *(line for part in parts for line in (*part, "")), ""])
 
 
 def _counts(figures: Mapping[str, Any]) -> Iterator[str]:
@@ -58,6 +62,16 @@ def _rows(figures: Mapping[str, Any]) -> Iterator[str]:
             ", ".join(f"`{name}`" for name in row["shown_by"]),
         ]
         yield f"| {' | '.join(cells)} |"
+
+
+def _untried(figures: Mapping[str, Any]) -> Iterator[str]:
+    """A rule that no mutant breaks may be one that finds nothing."""
+    broken = {kill["what"] for row in figures["table"] for kill in row["found_by"]}
+    rules = [rule.__name__ for rule in (*RULES, *AGAIN_WELL, *DRAINED)]
+    untried = [name for name in (*rules, *effects.RULES) if name not in broken]
+    yield "Each mutant is told of by the first rule of the simulator that it breaks."
+    yield f"These {len(untried)} of its rules are not the first of any: "
+    yield ", ".join(f"`{name}`" for name in untried) + "."
 
 
 def _test(name: str) -> str:

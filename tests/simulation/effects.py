@@ -12,6 +12,15 @@ from cronfleet.run_id import Instant, RunId
 from tests.simulation.case import Job
 from tests.simulation.mirror import Mirror, Step
 
+RULES = (
+    "a_handler_is_entered_only_while_it_is_started",
+    "an_attempt_begins_when_the_one_before_it_has_ended",
+    "a_handler_is_never_entered_after_a_newer_one",
+    "a_token_enters_its_handler_once",
+    "a_tick_is_started_at_most_once",
+    "an_outcome_is_what_the_handler_did",
+)
+
 
 @dataclass(slots=True)
 class Effect:

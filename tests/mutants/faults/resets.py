@@ -64,6 +64,20 @@ RESETS: tuple[Mutant, ...] = (
         engine("test_resets.py"),
     ),
     mutant(
+        "in an adopted store only jobs are settled that stand as they are declared",
+        Piece("engine/repertoire.py", "return job.name in self.declared or self", "return self"),
+        engine("test_resets.py", "otherwise"),
+    ),
+    mutant(
+        "in an adopted store only ticks are settled that are due by their jitter",
+        Piece(
+            "adopting.py",
+            "if job.expected is None or job.expected.fire_time",
+            "if job.expected is None or job.expected.due",
+        ),
+        engine("test_resets.py", "jitter"),
+    ),
+    mutant(
         "a run that was claimed before a reset is begun after it",
         Piece(
             "engine/instance.py",

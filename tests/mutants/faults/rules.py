@@ -112,6 +112,7 @@ OVERLAPS: tuple[Mutant, ...] = (
             "            skip(records, run, Reason.MISFIRE)\n            continue\n",
             "",
         ),
+        Seeds(),
         memory("too_late or wanted"),
     ),
     mutant(
@@ -121,6 +122,7 @@ OVERLAPS: tuple[Mutant, ...] = (
             "return min(waiting, key=lambda run: (run.created_at, run.id), default=None)",
             "return max(waiting, key=lambda run: (run.created_at, run.id), default=None)",
         ),
+        Seeds(),
         memory("order"),
         Scenario("overlap/no-promotes-oldest"),
     ),
@@ -175,6 +177,7 @@ SHARDS: tuple[Mutant, ...] = (
             "for outcome, count in counted if count][-1])",
             "for outcome, count in counted if count][0])",
         ),
+        Seeds(),
         memory("worst"),
         policies("test_attempts.py", "shard"),
         Scenario("shards/no-worst-wins"),

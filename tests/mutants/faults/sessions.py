@@ -181,6 +181,11 @@ LEASES: tuple[Mutant, ...] = (
         engine("test_session.py", "repeatable"),
     ),
     mutant(
+        "a handler that has ended is cancelled",
+        Piece("engine/runner.py", " and not self.call.ended.done()\n", "\n"),
+        engine("test_runner.py", "ended"),
+    ),
+    mutant(
         "an instance claims although the store's clock leapt",
         Piece(
             _SESSION,

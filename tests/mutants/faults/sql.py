@@ -146,8 +146,8 @@ POSTGRES: tuple[Mutant, ...] = (
         "PostgreSQL does not lock the runs of a claim",
         Piece(
             f"{_POSTGRES}/runs.sql",
-            "WHERE id = ANY(%(ids)s::text[]) ORDER BY id FOR UPDATE SKIP LOCKED;",
-            "WHERE id = ANY(%(ids)s::text[]) ORDER BY id;",
+            "WHERE id = ANY(%(ids)s::text[]) ORDER BY id FOR UPDATE SKIP LOCKED\n",
+            "WHERE id = ANY(%(ids)s::text[]) ORDER BY id\n",
         ),
         _contention("run_that_two_want"),
     ),
@@ -164,7 +164,7 @@ POSTGRES: tuple[Mutant, ...] = (
         "PostgreSQL takes a run that another has in hand for one that is not there",
         Piece(
             "stores/postgres/loaded.py",
-            "            if self._runs[run] is None and run.job in self._jobs:\n",
+            '            if not row["is_free"] and row["job"] in self._jobs:\n',
             "            if False:\n",
         ),
         _contention("not_made_a_second_time"),

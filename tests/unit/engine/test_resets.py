@@ -6,14 +6,16 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 import pytest
 
 from cronfleet.adopting import Adopted, adopt
 from cronfleet.engine.instance import Instance
 from cronfleet.model import Gap, Reason, RunState
+from cronfleet.schedule import due_of
 from cronfleet.store import Order
-from tests.unit.engine.rig import EACH_SECOND, TIMES, TTL_S, Rig, job
+from tests.unit.engine.rig import EACH_MINUTE, EACH_SECOND, TIMES, TTL_S, Rig, job
 from tests.unit.engine.scripted_store import Answer, gone, late_answer
 from tests.virtual_time import START_MS
 
@@ -131,6 +133,25 @@ async def test_no_tick_runs_again_when_an_instance_that_knows_less_declared_the_
         assert len(rig.handlers.entered) == before
         await asyncio.sleep(220)
     assert len(rig.handlers.entered) > before
+    assert_nothing_ran_twice(rig)
+
+
+async def test_no_tick_runs_again_when_it_is_declared_with_more_jitter(rig: Rig) -> None:
+    """By when it was due an instance cannot tell whether it has run: another definition may say so."""
+    jitter = timedelta(seconds=59)
+    async with rig.at_work(job(rig.handlers.quick)) as anna:
+        await rig.next_due()
+        await asyncio.sleep(0.1)
+        due = due_of(EACH_MINUTE, "report", rig.handlers.entered[-1].fire_time, jitter)
+        assert due.timestamp() * 1000 > rig.clock.wall_ms()
+        rig.clock.leap(-50_000)
+        await asyncio.sleep(2 * TTL_S)
+        rig.store.empty()
+        await stopped(rig, anna)
+        async with rig.at_work(job(rig.handlers.quick, jitter=jitter)):
+            await adopted_by_hand(rig)
+            await rig.until(lambda: not anna.trouble, 2 * TTL_S)
+        await asyncio.sleep(420)
     assert_nothing_ran_twice(rig)
 
 
