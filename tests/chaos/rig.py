@@ -59,6 +59,15 @@ class Places:
     def stalls(self) -> Path:
         return self.quick / "stalls.jsonl"
 
+    @property
+    def store_clock(self) -> Path:
+        return self.quick / "store-clock.jsonl"
+
+    @property
+    def clocks(self) -> Path:
+        """What instances have read on clocks that are wrong."""
+        return self.quick / "clocks.jsonl"
+
 
 class Rig:
     """All that faults can reach."""

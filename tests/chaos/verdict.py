@@ -70,6 +70,7 @@ class ChaosVerdict:
             "ticks_without_outcome": sum(found.get(rule, 0) for rule in WITHOUT_OUTCOME),
             "findings": sum(found.values()) + len(self.troubles) + len(self.deeds.crashes),
             "late_effects_of_the_frozen": self.judgement.late_effects,
+            "excused_by_the_stores_clock": self.judgement.by_the_stores_clock,
             "jobs_poisoned": self.poisoned,
             "well_again_after_s": round(sum(self.calm_s.values()), 1),
             "late_ms_p50": self.judgement.late_ms(0.5),
@@ -103,8 +104,9 @@ def _lines(verdict: ChaosVerdict) -> Iterator[str]:
         yield f"  {name:24}     - there is none here"
     shown = ("ticks", "starts", "fire_times_checked", "kills", "freezes", "store_restarts")
     more = ("failovers", "instance_starts", "duplicates", "ticks_without_outcome")
-    last = ("late_effects_of_the_frozen", "jobs_poisoned", "late_ms_p50", "late_ms_p99")
-    for name in (*shown, *more, *last):
+    excused = ("late_effects_of_the_frozen", "excused_by_the_stores_clock")
+    last = ("jobs_poisoned", "late_ms_p50", "late_ms_p99")
+    for name in (*shown, *more, *excused, *last):
         yield f"{name.replace('_', ' '):28} {verdict.figures[name]}"
     for what, took_s in verdict.calm_s.items():
         yield f"in the calm, after {took_s:.1f} s: {what}"
