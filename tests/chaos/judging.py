@@ -1,15 +1,15 @@
 """What the checker makes of a run: of what handlers did, and of what the store says that they did.
 
 Never by our own word alone. What the checker cannot excuse it does not excuse here either, but for
-two things, which are counted and shown. An instance that was frozen may wake and do late what it
-was about to do: nobody can forbid that, where it stood still before. And while the clock of the
-store was set wrong, some rules are held to a tolerance that is wider by as much.
+two things, which are counted and shown. An instance that could not keep its session may do late
+what it was about to do: `excuses` has when. And while the clock of the store was set wrong, some
+rules are held to a tolerance that is wider by as much: `store_clock` has which.
 """
 
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from cronfleet_verify.findings import Finding
 from cronfleet_verify.reading import texts_of
 from cronfleet_verify.report import as_text
 from tests.chaos import stalls
+from tests.chaos.excuses import Excuses
 from tests.chaos.jobs import EDITED, ENTERED_AT_ONCE
 from tests.chaos.store_clock import Off
 
@@ -38,7 +39,7 @@ class Judgement:
     found: dict[str, int]
     """By rule; all but what the next two count."""
     late_effects: int
-    """Effects of instances that had stood still."""
+    """Effects of instances that had stood still, or were cut off."""
     by_the_stores_clock: int
     """What would not be found but for the store's clock, while it was wrong."""
     counts: dict[str, int]
@@ -69,7 +70,7 @@ def judge(
     """Read all of it."""
     checks = _Checks((*exports, effects), ttl_ms)
     verdict = checks.within(TOLERANCE_MS)
-    excused = _Excused(_Excuses(stalls.read(stood), ttl_ms, store_was_off), checks, store_was_off)
+    excused = _Excused(Excuses(stalls.read(stood), ttl_ms, store_was_off), checks, store_was_off)
     by_what = Counter((each.rule, excused.by(each)) for each in verdict.findings.kept)
     found = Counter({rule: count for (rule, by), count in by_what.items() if not by})
     unknown = _unexpectedly_unchecked(verdict)
@@ -110,7 +111,7 @@ class _Checks:
 class _Excused:
     """By what a finding is excused, if by anything."""
 
-    def __init__(self, excuses: _Excuses, checks: _Checks, store_was_off: Sequence[Off]) -> None:
+    def __init__(self, excuses: Excuses, checks: _Checks, store_was_off: Sequence[Off]) -> None:
         self._excuses = excuses
         self._checks = checks
         self._store_was_off = store_was_off
@@ -126,36 +127,6 @@ class _Excused:
         """Whether it is found even if clocks may differ by so much more."""
         loose = self._checks.within(TOLERANCE_MS + abs(off.off_ms))
         return finding in loose.findings.kept
-
-
-class _Excuses:
-    """When each instance stood still."""
-
-    def __init__(
-        self, stood: Iterable[stalls.Stall], ttl_ms: int, store_was_off: Sequence[Off]
-    ) -> None:
-        self._stalls: dict[str, list[stalls.Stall]] = defaultdict(list)
-        for stall in stood:
-            self._stalls[stall.instance].append(stall)
-        self._store_was_off = store_was_off
-        self._shortly_ms = 3 * ttl_ms
-        """After so long at the latest those who watch a silent session have closed it."""
-
-    def holds(self, finding: Finding) -> bool:
-        """Shown are the effect that came late, and what says that the run was another's by then."""
-        late, gone = (json.loads(quote.text) for quote in finding.shown[:2])
-        is_record = gone.get("line") == "run"
-        gone_at = gone["ended_at"] if is_record else gone["at"]
-        off_ms = self._store_off_ms(gone_at) if is_record else 0
-        return any(
-            stall.since <= gone_at + off_ms and stall.until >= gone_at - off_ms - self._shortly_ms
-            for stall in self._stalls[str(late.get("instance"))]
-        )
-
-    def _store_off_ms(self, recorded: int) -> int:
-        """By how much the store may have been wrong when it recorded that."""
-        near = [off.off_ms for off in self._store_was_off if off.may_be_near(recorded)]
-        return max(map(abs, near), default=0)
 
 
 def _unexpectedly_unchecked(verdict: Verdict) -> list[str]:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from functools import partial
 
 from tests.chaos import stalls, store_clock
 from tests.chaos.faults.registry import fault
 from tests.chaos.patience import comes_true
-from tests.chaos.rig import UP_S, Rig
+from tests.chaos.rig import UP_S, Rig, now_ms
 from tests.chaos.stores import ChaosStore
 from tests.chaos.wall_clock import ClocksSeen
 
@@ -55,7 +54,7 @@ async def step_of_the_store(rig: Rig, draw: random.Random) -> bool:
     if clock is None or clock.off_s:
         return False
     off_s = draw.choice((0.5, 3, STORE_OFF_S)) * draw.choice((-1, 1))
-    since = _now_ms()
+    since = now_ms()
     clock.set(off_s)
     try:
         struck = await comes_true(partial(_shows, rig.store, off_s), PATIENCE_S)
@@ -63,20 +62,16 @@ async def step_of_the_store(rig: Rig, draw: random.Random) -> bool:
     finally:
         clock.set(0)
         await comes_true(partial(_shows, rig.store, 0), PATIENCE_S)
-        was = store_clock.off(since, _now_ms(), round(off_s * 1000))
+        was = store_clock.off(since, now_ms(), round(off_s * 1000))
         store_clock.note(rig.places.store_clock, was)
     return struck
 
 
 async def _shows(store: ChaosStore, off_s: float) -> bool:
     """Whether a client of the store reads a time that is so wrong."""
-    before = _now_ms()
+    before = now_ms()
     said = store.clock_ms()
-    after = _now_ms()
+    after = now_ms()
     if said is None or after - before > QUICKLY_MS:
         return False
     return before - NEARLY_MS <= said - off_s * 1000 <= after + NEARLY_MS
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
