@@ -50,13 +50,7 @@ class Judgement:
     ticks: int = 0
     starts: int = 0
     lateness_ms: Sequence[int] = field(default_factory=list[int])
-    """Sorted: of the first starts of ticks that wait for no run before them."""
-
-    def late_ms(self, share: float) -> int:
-        """How late a tick was at such a share of them."""
-        if not self.lateness_ms:
-            return 0
-        return self.lateness_ms[min(len(self.lateness_ms) - 1, int(share * len(self.lateness_ms)))]
+    """Of the first starts of ticks that wait for no run before them."""
 
 
 def judge(
@@ -87,7 +81,7 @@ def judge(
         as_text(verdict),
         len(ticks),
         len(starts),
-        sorted(late for tick, late in ticks if tick.startswith(ENTERED_AT_ONCE)),
+        [late for tick, late in ticks if tick.startswith(ENTERED_AT_ONCE)],
     )
 
 

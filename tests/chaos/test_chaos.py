@@ -79,6 +79,15 @@ def test_a_life_without_ticks_is_not_clean(live: Callable[[str], Lived]) -> None
         assert not replace(verdict, judgement=empty).is_clean
 
 
+def test_the_figures_of_a_life_say_how_late_so_many_in_a_hundred_were(
+    live: Callable[[str], Lived],
+) -> None:
+    verdict, _ = live("sqlite")
+    judgement = replace(verdict.judgement, lateness_ms=range(100, 0, -1))
+    figures = replace(verdict, judgement=judgement).figures
+    assert (figures["late_ms_p50"], figures["late_ms_p99"]) == (50, 99)
+
+
 # --- the judge
 
 
