@@ -14,10 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cronfleet import CronfleetError
-from tests.chaos import stores
+from tests.chaos import store_clock, stores
 from tests.chaos.exports import Exporter
 from tests.chaos.faults import FAULTS, Fault
-from tests.chaos.faults.clocks import STORE_OFF_S
 from tests.chaos.jobs import steady
 from tests.chaos.judging import judge
 from tests.chaos.network import network
@@ -52,7 +51,7 @@ def run(settings: Settings, kept: Path, say: Say, only: Sequence[str] = ()) -> C
             campaign = Campaign(rig, say, only)
             asyncio.run(campaign.live())
         forget_the_dead()
-        for file in (places.effects, places.stalls):
+        for file in (places.effects, places.stalls, places.store_clock):
             if file.exists():
                 shutil.copy(file, kept)
         verdict = campaign.verdict()
@@ -144,13 +143,12 @@ class Campaign:
 
     def verdict(self) -> ChaosVerdict:
         settings, places = self._rig.settings, self._rig.places
-        off_ms = 1_000 * STORE_OFF_S if self._struck["store-clock-step"] else 0
         judgement = judge(
             self._exporter.paths,
             places.kept / places.effects.name,
             places.kept / places.stalls.name,
             ttl_ms=settings.ttl_ms,
-            store_off_ms=off_ms,
+            store_was_off=store_clock.read(places.kept / places.store_clock.name),
         )
         (places.kept / "checker.txt").write_text(judgement.said)
         return ChaosVerdict(

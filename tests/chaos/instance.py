@@ -15,16 +15,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import cast
 
-from tests.chaos import stalls
+from tests.chaos import stalls, wall_clock
+from tests.chaos.excuses import Bounds
 from tests.chaos.points import Death, mortal
-
-STALL_OF_TTL = 0.2
 
 
 def main(url: str, ttl_ms: int, edition: str, load: float, folder: Path) -> None:
     # Processes that it starts for single runs are the same instance.
     os.environ["CHAOS_INSTANCE"] = stalls.name_of(os.getpid())
-    stalls.watch(folder / "stalls.jsonl", os.environ["CHAOS_INSTANCE"], STALL_OF_TTL * ttl_ms)
+    unseen_ms = Bounds(ttl_ms).unseen_ms
+    stalls.watch(folder / "stalls.jsonl", os.environ["CHAOS_INSTANCE"], unseen_ms)
+    wall_clock.watch(folder / "clocks.jsonl", os.environ["CHAOS_INSTANCE"])
 
     from cronfleet import Scheduler
     from cronfleet.stores import open_store

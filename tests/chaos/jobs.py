@@ -96,6 +96,10 @@ ENTERED_AT_ONCE = ("quick-", "even-", "thread-", "punctual-")
 """How the names of those begin whose ticks wait for nothing, if all is well: for their lateness."""
 
 
+RERUN = tuple(f"{each.name}-" for each in STEADY if each.options.get("on_lost") == "rerun")
+"""How the names of those begin whose handlers are stopped before others may begin them again."""
+
+
 def steady(load: float) -> list[str]:
     """The jobs that each edition declares in the same way."""
     return [name for each in STEADY for name in each.names(load)]

@@ -1,14 +1,15 @@
 """What the checker makes of a run: of what handlers did, and of what the store says that they did.
 
 Never by our own word alone. What the checker cannot excuse it does not excuse here either, but for
-one rule: an instance that was frozen may wake and do late what it was about to do. Nobody can
-forbid that, so such an effect is counted and shown, where the instance stood still before it.
+two things, which are counted and shown. An instance that could not keep its session may do late
+what it was about to do: `excuses` has when. And while the clock of the store was set wrong, some
+rules are held to a tolerance that is wider by as much: `store_clock` has which.
 """
 
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,15 +20,16 @@ from cronfleet_verify.findings import Finding
 from cronfleet_verify.reading import texts_of
 from cronfleet_verify.report import as_text
 from tests.chaos import stalls
+from tests.chaos.excuses import Excuses
 from tests.chaos.jobs import EDITED, ENTERED_AT_ONCE
+from tests.chaos.store_clock import Off
 
 TOLERANCE_MS = 100
 """All effects are stamped by one clock, which is the store's too; and most handlers take less than
 a second, so that with more no two of them could ever overlap."""
 HELD = frozenset({"claimed", "started", "pending", "waiting", "sharded"})
 WITHOUT_OUTCOME = ("gap", "outcome")
-BY_TWO_CLOCKS = ("early", "stale", "unlogged", "unrecorded", "changed", "overlap")
-"""Rules that hold effects against the store's clock."""
+A_STALL, THE_STORES_CLOCK = "a stall", "the store's clock"
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,11 @@ class Judgement:
     """What was found, and what was counted on the way."""
 
     found: dict[str, int]
-    """By rule; all but what `late_effects` counts."""
+    """By rule; all but what the next two count."""
     late_effects: int
-    """Effects of instances that had stood still."""
+    """Effects of instances that had stood still, or were cut off."""
+    by_the_stores_clock: int
+    """What would not be found but for the store's clock, while it was wrong."""
     counts: dict[str, int]
     unchecked: list[str]
     """What could not be judged, and need not have been."""
@@ -46,76 +50,77 @@ class Judgement:
     ticks: int = 0
     starts: int = 0
     lateness_ms: Sequence[int] = field(default_factory=list[int])
-    """Sorted: of the first starts of ticks that wait for no run before them."""
-
-    def late_ms(self, share: float) -> int:
-        """How late a tick was at such a share of them."""
-        if not self.lateness_ms:
-            return 0
-        return self.lateness_ms[min(len(self.lateness_ms) - 1, int(share * len(self.lateness_ms)))]
+    """Of the first starts of ticks that wait for no run before them."""
 
 
 def judge(
-    exports: Sequence[Path], effects: Path, stood: Path, *, ttl_ms: int, store_off_ms: int = 0
+    exports: Sequence[Path],
+    effects: Path,
+    stood: Path,
+    *,
+    ttl_ms: int,
+    store_was_off: Sequence[Off] = (),
 ) -> Judgement:
-    """Read all of it. The store's clock was wrong by so much at the most."""
-    verdicts = list(_verdicts(exports, effects, ttl_ms, store_off_ms))
-    excused = _Excuses(stalls.read(stood), ttl_ms, store_off_ms)
-    late = sum(excused.holds(each) for each in verdicts[0].findings.kept if each.rule == "stale")
-    found: Counter[str] = Counter()
-    for verdict in verdicts:
-        for rule, count in verdict.findings.counts.items():
-            found[rule] = max(found[rule], count)
-    found["stale"] -= late
-    unknown = _unexpectedly_unchecked(verdicts[0])
+    """Read all of it."""
+    checks = _Checks((*exports, effects), ttl_ms)
+    verdict = checks.within(TOLERANCE_MS)
+    excused = _Excused(Excuses(stalls.read(stood), ttl_ms, store_was_off), checks, store_was_off)
+    by_what = Counter((each.rule, excused.by(each)) for each in verdict.findings.kept)
+    found = Counter({rule: count for (rule, by), count in by_what.items() if not by})
+    unknown = _unexpectedly_unchecked(verdict)
     found["unchecked"] = len(unknown)
     found["held"] = _held_at_the_end(exports[-1]) if exports else 0
     starts = list(_starts(effects))
     ticks = list(_first_of_ticks(starts))
     return Judgement(
         {rule: count for rule, count in found.items() if count},
-        late,
-        verdicts[0].counts,
-        [why for why in verdicts[0].unchecked if why not in unknown],
-        "\n".join(as_text(verdict) for verdict in verdicts),
+        sum(count for (_, by), count in by_what.items() if by == A_STALL),
+        sum(count for (_, by), count in by_what.items() if by == THE_STORES_CLOCK),
+        verdict.counts,
+        [why for why in verdict.unchecked if why not in unknown],
+        as_text(verdict),
         len(ticks),
         len(starts),
-        sorted(late for tick, late in ticks if tick.startswith(ENTERED_AT_ONCE)),
+        [late for tick, late in ticks if tick.startswith(ENTERED_AT_ONCE)],
     )
 
 
-def _verdicts(
-    exports: Sequence[Path], effects: Path, ttl_ms: int, store_off_ms: int
-) -> Iterator[Verdict]:
-    """One; and where the store's clock was wrong, what needs no clock but the effects' once more."""
-    every = [Options(tolerance=TOLERANCE_MS + store_off_ms, ttl=ttl_ms, most=1_000_000)]
-    if store_off_ms:
-        every.append(Options(tolerance=TOLERANCE_MS, ttl=ttl_ms, ignored=BY_TWO_CLOCKS))
-    for options in every:
-        files = (*exports, effects)
-        yield check([(str(path), texts_of(str(path))) for path in files], options)
+class _Checks:
+    """What the checker says of the same files within one tolerance or another."""
+
+    def __init__(self, files: Sequence[Path], ttl_ms: int) -> None:
+        self._files = files
+        self._ttl_ms = ttl_ms
+        self._verdicts: dict[int, Verdict] = {}
+
+    def within(self, tolerance_ms: int) -> Verdict:
+        """With every finding in it."""
+        if tolerance_ms not in self._verdicts:
+            options = Options(tolerance=tolerance_ms, ttl=self._ttl_ms, most=1_000_000)
+            sources = [(str(path), texts_of(str(path))) for path in self._files]
+            self._verdicts[tolerance_ms] = check(sources, options)
+        return self._verdicts[tolerance_ms]
 
 
-class _Excuses:
-    """When each instance stood still."""
+class _Excused:
+    """By what a finding is excused, if by anything."""
 
-    def __init__(self, stood: Iterable[stalls.Stall], ttl_ms: int, store_off_ms: int) -> None:
-        self._stalls: dict[str, list[stalls.Stall]] = defaultdict(list)
-        for stall in stood:
-            self._stalls[stall.instance].append(stall)
-        self._store_off_ms = store_off_ms
-        self._shortly_ms = 3 * ttl_ms + store_off_ms
-        """After so long at the latest those who watch a silent session have closed it."""
+    def __init__(self, excuses: Excuses, checks: _Checks, store_was_off: Sequence[Off]) -> None:
+        self._excuses = excuses
+        self._checks = checks
+        self._store_was_off = store_was_off
 
-    def holds(self, finding: Finding) -> bool:
-        """Shown are the effect that came late, and what says that the run was another's by then."""
-        late, gone = (json.loads(quote.text) for quote in finding.shown[:2])
-        gone_at = gone["ended_at"] if gone.get("line") == "run" else gone["at"]
-        return any(
-            stall.since <= gone_at + self._store_off_ms
-            and stall.until >= gone_at - self._shortly_ms
-            for stall in self._stalls[str(late.get("instance"))]
-        )
+    def by(self, finding: Finding) -> str:
+        if any(
+            off.fools(finding) and not self._is_found(finding, off) for off in self._store_was_off
+        ):
+            return THE_STORES_CLOCK
+        return A_STALL if finding.rule == "stale" and self._excuses.holds(finding) else ""
+
+    def _is_found(self, finding: Finding, off: Off) -> bool:
+        """Whether it is found even if clocks may differ by so much more."""
+        loose = self._checks.within(TOLERANCE_MS + abs(off.off_ms))
+        return finding in loose.findings.kept
 
 
 def _unexpectedly_unchecked(verdict: Verdict) -> list[str]:

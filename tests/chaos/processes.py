@@ -70,6 +70,12 @@ class Process:
         popen = self._popen
         return popen.pid if popen is not None and popen.returncode is None else 0
 
+    def pids_since(self, ended: int) -> list[int]:
+        """Of all that were at work since so many had ended, the one at work included."""
+        with self._lock:
+            ends = [end.pid for end in self.ends[ended:]]
+            return [*ends, self.pid] if self.pid else ends
+
     @property
     def is_frozen(self) -> bool:
         return self._is_frozen

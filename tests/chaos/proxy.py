@@ -10,6 +10,7 @@ import asyncio
 import socket
 import struct
 import threading
+import time
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -50,10 +51,23 @@ class Link:
 
 
 class Trouble:
-    """What is done while it is in force; this one does nothing. `struck` counts what it did."""
+    """What is done while it is in force; this one does nothing."""
 
-    def __init__(self) -> None:
-        self.struck: int = 0
+    keeps_away: ClassVar[bool] = True
+    """Whether who is struck by it cannot work with the store."""
+    struck: int = 0
+    """What it did, counted."""
+    struck_at: int = 0
+    """When it did the first of that, in ms since 1970."""
+
+    @property
+    def lasts_ms(self) -> int:
+        """For how long it may still be felt when it is over."""
+        return 0
+
+    def strike(self) -> None:
+        self.struck_at = self.struck_at or time.time_ns() // 1_000_000
+        self.struck += 1
 
     def begin(self, links: set[Link]) -> None:
         """It comes into force, and these are the connections there are."""
@@ -76,14 +90,14 @@ class Drop(Trouble):
     def begin(self, links: set[Link]) -> None:
         for link in list(links):
             link.cut()
-            self.struck += 1
+            self.strike()
 
 
 class Refuse(Drop):
     """Resets each connection that there is, and each new one at once."""
 
     def admits(self) -> bool:
-        self.struck += 1
+        self.strike()
         return False
 
 
@@ -93,11 +107,14 @@ class Delay(Trouble):
 
     way: Way
     delay_s: float
-    struck: int = field(default=0, init=False)
+
+    @property
+    def lasts_ms(self) -> int:
+        return round(self.delay_s * 1000)
 
     async def passed(self, chunk: bytes, way: Way, link: Link) -> bytes:
         if way is self.way:
-            self.struck += 1
+            self.strike()
             await asyncio.sleep(self.delay_s)
         return chunk
 
@@ -106,13 +123,12 @@ class Swallow(Trouble):
     """Requests are passed on, answers never; at the end the connections that lack one are cut."""
 
     def __init__(self) -> None:
-        super().__init__()
         self._robbed: set[Link] = set()
 
     async def passed(self, chunk: bytes, way: Way, link: Link) -> bytes:
         if way is Way.UP and link not in self._robbed:
             return chunk
-        self.struck += 1
+        self.strike()
         self._robbed.add(link)
         return b""
 
@@ -125,13 +141,12 @@ class Partition(Trouble):
     """Nothing is passed on, and nobody is told. Then it comes late; or the connections are cut."""
 
     def __init__(self, *, cuts: bool) -> None:
-        super().__init__()
         self._cuts = cuts
         self._over = asyncio.Event()
         self._silent: set[Link] = set()
 
     async def passed(self, chunk: bytes, way: Way, link: Link) -> bytes:
-        self.struck += 1
+        self.strike()
         self._silent.add(link)
         await self._over.wait()
         return chunk
@@ -149,7 +164,6 @@ class CutAfter(Trouble):
 
     way: Way
     after_bytes: int
-    struck: int = field(default=0, init=False)
     _said: dict[Link, int] = field(default_factory=dict[Link, int], init=False)
 
     async def passed(self, chunk: bytes, way: Way, link: Link) -> bytes:
@@ -163,7 +177,7 @@ class CutAfter(Trouble):
         with suppress(OSError):
             end.write(chunk[:left])
             await end.drain()
-        self.struck += 1
+        self.strike()
         end.close()  # What was said so far arrives, then the end; the other side is reset.
         reset(link.near if way is Way.UP else link.far)
         return b""
@@ -179,7 +193,7 @@ class Duplicate(Trouble):
     host: str
     port: int
     after_s: float
-    struck: int = field(default=0, init=False)
+    keeps_away: ClassVar[bool] = False
     zombies: ClassVar[set[asyncio.Task[None]]] = set()
     """Kept here, for they outlive the trouble, and the loop does not keep them."""
 
@@ -196,7 +210,7 @@ class Duplicate(Trouble):
             reader, writer = await asyncio.open_connection(self.host, self.port)
             writer.write(chunk)
             if await reader.read(READ_BYTES):
-                self.struck += 1
+                self.strike()
             writer.close()
 
 

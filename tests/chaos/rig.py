@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import random
 import sys
 import time
 from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
 from cronfleet import CronfleetError, Scheduler
 from cronfleet.model import JobRecord
-from cronfleet_verify.effects import append
 from tests.chaos import handlers, stalls, true_time
 from tests.chaos.jobs import KEPT, OF_RUN_TIME, PROGRAM, Edition, every_s
 from tests.chaos.network import Network
 from tests.chaos.points import Death
 from tests.chaos.processes import Process, Program, Supervisor
+from tests.chaos.stalls import Stall
 from tests.chaos.stores import ChaosStore
 from tests.chaos.wall_clock import WallClock
 from tests.servers import ServerUnavailableError
@@ -58,6 +59,29 @@ class Places:
     @property
     def stalls(self) -> Path:
         return self.quick / "stalls.jsonl"
+
+    @property
+    def store_clock(self) -> Path:
+        return self.quick / "store-clock.jsonl"
+
+    @property
+    def clocks(self) -> Path:
+        """What instances have read on clocks that are wrong."""
+        return self.quick / "clocks.jsonl"
+
+
+@dataclass
+class Stalling:
+    """Since when a fault has really struck, and until when; nothing if it did not."""
+
+    since: int = 0
+    until: int = 0
+    """Until it is noted, if nobody says."""
+
+
+def now_ms() -> int:
+    """The true time: the rig's own clock is right."""
+    return time.time_ns() // 1_000_000
 
 
 class Rig:
@@ -116,11 +140,16 @@ class Rig:
         command = self._command(self.instances.index(process), edition)
         process.program = replace(process.program, command=command)
 
-    def excuse(self, process: Process, for_s: float) -> None:
-        """Cut off for so long from now on, it may do late what it was about to do."""
-        now = time.time_ns() // 1_000_000
-        stall = (stalls.name_of(process.pid), now, now + round(for_s * 1000))
-        append(self.places.stalls, json.dumps(stall))
+    @contextmanager
+    def stalled(self, process: Process, kind: str) -> Generator[Stalling]:
+        """Notes, at the end of the block, what it says of whoever was this process meanwhile."""
+        ended, stalling = len(process.ends), Stalling()
+        try:
+            yield stalling
+        finally:
+            for pid in process.pids_since(ended) if stalling.since else ():
+                stall = Stall(stalls.name_of(pid), stalling.since, stalling.until or now_ms(), kind)
+                stalls.note(self.places.stalls, stall)
 
     def _program(self, number: int) -> Program:
         environment = {

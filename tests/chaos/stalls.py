@@ -1,7 +1,7 @@
-"""A process tells when it stood still: frozen, or starved by others.
+"""When a process stood still, frozen or starved by others, and when it was cut off from the store.
 
-Who was frozen and wakes goes on where it was, and may have an effect of which nobody can forbid it.
-So that is what late effects are held against: what the process itself has seen.
+The first it tells by itself; of both the rig tells what it has done to it, when it is over. What
+may be late because of that says `excuses`.
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ from cronfleet_verify.effects import append
 from tests.chaos.true_time import true_time_ms
 
 LOOK_S = 0.05
+STILL, CUT = "still", "cut"
 
 
 class Stall(NamedTuple):
-    """From when to when a process was cut off or stood still, in ms since 1970 of the true time."""
+    """From when to when, in ms since 1970 of the true time."""
 
     instance: str
     since: int
     until: int
+    kind: str = STILL
 
 
 def watch(file: Path, instance: str, worth_ms: float) -> None:
@@ -38,10 +40,14 @@ def watch(file: Path, instance: str, worth_ms: float) -> None:
             stood_ms = round((now - before) * 1000)
             if stood_ms > worth_ms:
                 until = true_time_ms()
-                append(file, json.dumps((instance, until - stood_ms, until)))
+                note(file, Stall(instance, until - stood_ms, until))
             before = now
 
     threading.Thread(target=look, name="stalls", daemon=True).start()
+
+
+def note(file: Path, stall: Stall) -> None:
+    append(file, json.dumps(stall))
 
 
 def read(file: Path) -> list[Stall]:

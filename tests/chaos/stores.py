@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -46,6 +47,10 @@ class ChaosStore(Protocol):
         """Its own wall clock, where that can be set apart from the machine's."""
         ...
 
+    def clock_ms(self) -> int | None:
+        """What a client reads there, of a store with a clock of its own; None while nobody can."""
+        ...
+
     def stop(self) -> None: ...
 
 
@@ -69,6 +74,9 @@ class OneFile:
 
     async def fail_over(self) -> bool:
         return False
+
+    def clock_ms(self) -> int | None:
+        return None
 
     def stop(self) -> None:
         if self.disk is not None:
@@ -117,6 +125,11 @@ class OneServer:
 
     async def _has_ended(self) -> bool:
         return isinstance(self._server, OwnServer) and self._server.has_ended
+
+    def clock_ms(self) -> int | None:
+        said = self.tell("TIME") if self.clock is not None else None
+        numbers = re.findall(rb"^(\d+)\r\n", said or b"", re.MULTILINE)
+        return int(numbers[0]) * 1000 + int(numbers[1]) // 1000 if len(numbers) == 2 else None
 
     def tell(self, *words: str) -> bytes | None:
         """One command of Redis by hand; None while there is no server."""
@@ -179,6 +192,9 @@ class UnderSentinel:
     async def _is_whole(self) -> bool:
         """Else there is nobody who could take over."""
         return self._servers.count_replicas(self._servers.primary) == len(self._servers.replicas)
+
+    def clock_ms(self) -> int | None:
+        return None
 
     def stop(self) -> None:
         self._servers.stop()

@@ -6,10 +6,15 @@ the clock of a real one.
 
 from __future__ import annotations
 
+import json
 import os
+import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from cronfleet_verify.effects import append
+from tests.chaos.true_time import true_time_ns
 from tests.servers import MEMORY, ServerUnavailableError
 
 PLACES = (
@@ -21,6 +26,8 @@ PLACES = (
 NAME = "libfaketimeMT.so.1"
 SHARED = "faketime_shm_"
 SLEEPS = Path(__file__).with_name("faked")
+LOOK_S = 0.1
+NEARLY_S = 0.1
 
 
 def find_library() -> Path:
@@ -61,6 +68,40 @@ class WallClock:
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "PYTHONPATH": os.pathsep.join(paths),
         }
+
+
+def watch(file: Path, instance: str) -> None:
+    """Write down, in a thread of its own, each time that this process reads another clock."""
+    pause = threading.Event()
+
+    def look() -> None:
+        told_s = 0.0
+        while not pause.wait(LOOK_S):
+            off_s = (time.time_ns() - true_time_ns()) / 1e9
+            if abs(off_s - told_s) > NEARLY_S:
+                append(file, json.dumps((instance, round(off_s, 3))))
+                told_s = off_s
+
+    threading.Thread(target=look, name="clock", daemon=True).start()
+
+
+class ClocksSeen:
+    """What instances have written down, later than now."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._before = file.stat().st_size if file.exists() else 0
+
+    def by(self, instance: str, off_s: float) -> bool:
+        """Whether it has read a clock that is so wrong."""
+        return any(who == instance and abs(off_s - s) < 2 * NEARLY_S for who, s in self._said())
+
+    def _said(self) -> list[tuple[str, float]]:
+        if not self._file.exists():
+            return []
+        with self._file.open() as file:
+            file.seek(self._before)
+            return [tuple(json.loads(line)) for line in file if line.endswith("\n")]
 
 
 def forget_the_dead() -> None:

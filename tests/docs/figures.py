@@ -120,7 +120,7 @@ def _outbox(figures: Figures) -> Iterator[str]:
         f"{figures['users']:,} users: {figures['mails']:,} mails were accepted by the server, "
         f"{figures['parked']:,} notices are parked as UNCERTAIN (of which the server had taken "
         f"{figures['parked_that_were_accepted']:,}), {figures['refused']:,} were refused for good. "
-        f"**{figures['double_mails']} users were mailed twice.**"
+        f"**{figures['surplus_mails']} mails went to somebody who had been mailed before.**"
     )
 
 

@@ -144,8 +144,13 @@ class Director:
     # --- orders
 
     def order(self, fault: Fault) -> None:
-        self._network.strike(fault.kind, fault.what)
-        self._order(ORDERS[fault.what](self._operator, fault.who))
+        """Struck when the store took it, which may be never."""
+
+        async def give() -> None:
+            if await ORDERS[fault.what](self._operator, fault.who):
+                self._network.strike(fault.kind, fault.what)
+
+        self._order(give())
 
     def _race(self, call: Call) -> None:
         """An order about the job of the call that is under way."""

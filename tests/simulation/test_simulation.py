@@ -82,3 +82,19 @@ def _history(seeds: str, hash_seed: str) -> str:
 
 def test_another_seed_has_another_history() -> None:
     assert run(drawn(11)).digest != run(drawn(15)).digest
+
+
+@pytest.mark.parametrize(
+    ("order", "job", "struck"),
+    [("trigger", "report", 1), ("trigger", "nobody", 0), ("cancel", "never", 0)],
+)
+def test_an_order_counts_as_a_strike_when_the_store_did_something_because_of_it(
+    order: str, job: str, struck: int
+) -> None:
+    case = parse(
+        "fleet faulty=60000 instances=1\n"
+        "job name=report period=30000\n"
+        "job name=never period=3000000 phase=2900000\n"
+        f"fault at=20000 kind=order who={job} what={order}\n"
+    )
+    assert run(case).struck["order", order] == struck

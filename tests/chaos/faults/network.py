@@ -1,6 +1,6 @@
 """The network of one instance fails in every way that a network can; the others' goes on.
 
-Who cannot reach the store for longer than a TTL may do late what it was about to do.
+Who cannot reach the store for long enough may do late what it was about to do.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from tests.chaos.proxy import (
     Trouble,
     Way,
 )
-from tests.chaos.rig import Rig
+from tests.chaos.rig import Rig, now_ms
+from tests.chaos.stalls import CUT
 
 LONGEST_PIECE_BYTES = 600
 AT_ONCE_S = 0.1
@@ -44,21 +45,18 @@ async def strike(
     draw: random.Random,
     trouble: Callable[[], Trouble],
     for_s: float,
-    *,
-    excuses: bool = True,
 ) -> bool:
     """One after the other, until it did something to one: others are dead, or struck already."""
 
     async def struck() -> bool:
         assert rig.network is not None
         number = draw.randrange(len(rig.instances))
-        if rig.network.is_troubled(number):
-            return False
-        if excuses:
-            rig.excuse(rig.instances[number], for_s)
-        has_struck = await rig.network.strike(number, trouble(), for_s)
-        if excuses:
-            rig.excuse(rig.instances[number], 0)  # It may be another process by now.
+        made = trouble()
+        with rig.stalled(rig.instances[number], CUT) as stalling:
+            has_struck = await rig.network.strike(number, made, for_s)
+            if has_struck and made.keeps_away:
+                stalling.since = made.struck_at
+                stalling.until = now_ms() + made.lasts_ms
         return has_struck
 
     return await comes_true(struck, PATIENCE_S, LOOK_S)
@@ -67,7 +65,7 @@ async def strike(
 @fault("net-drop", per_minute=3, where=has_network)
 async def drop(rig: Rig, draw: random.Random) -> bool:
     """All its connections are reset."""
-    return await strike(rig, draw, Drop, AT_ONCE_S, excuses=False)
+    return await strike(rig, draw, Drop, AT_ONCE_S)
 
 
 @fault("net-refuse", per_minute=1, where=has_network)
@@ -105,13 +103,13 @@ async def partition(rig: Rig, draw: random.Random) -> bool:
 async def cut_requests(rig: Rig, draw: random.Random) -> bool:
     """In the middle of one."""
     trouble = partial(CutAfter, Way.UP, draw.randrange(1, LONGEST_PIECE_BYTES))
-    return await strike(rig, draw, trouble, A_WHILE_S, excuses=False)
+    return await strike(rig, draw, trouble, A_WHILE_S)
 
 
 @fault("net-cut-answers", per_minute=3, where=has_network)
 async def cut_answers(rig: Rig, draw: random.Random) -> bool:
     trouble = partial(CutAfter, Way.DOWN, draw.randrange(1, LONGEST_PIECE_BYTES))
-    return await strike(rig, draw, trouble, A_WHILE_S, excuses=False)
+    return await strike(rig, draw, trouble, A_WHILE_S)
 
 
 @fault("net-duplicate", per_minute=3, where=has_scripts)
@@ -119,7 +117,7 @@ async def duplicate(rig: Rig, draw: random.Random) -> bool:
     """Zombies: each script is asked for once more, on another connection, later."""
     assert rig.network is not None
     trouble = partial(Duplicate, *rig.network.store, after_s=draw.uniform(0, A_WHILE_S / 2))
-    return await strike(rig, draw, trouble, A_WHILE_S, excuses=False)
+    return await strike(rig, draw, trouble, A_WHILE_S)
 
 
 def _ttls(rig: Rig, draw: random.Random, least: float, most: float) -> float:

@@ -79,9 +79,8 @@ async def cancel(rig: Rig, draw: random.Random, job: str) -> bool:
     """A run that is under way, of a job with long ones."""
     name = draw.choice(("slow-0", "slow-1", "replace-0"))
     under_way = [run for run in await rig.operator.runs(name, 5) if run.state == "started"]
-    for run in under_way:
-        await rig.operator.cancel(run.id, who="chaos")
-    return bool(under_way)
+    stand = [await rig.operator.cancel(run.id, who="chaos") for run in under_way]
+    return any(run.cancel_asked_at is not None for run in stand)
 
 
 @order("order-update", per_minute=1)

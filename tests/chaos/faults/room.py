@@ -10,7 +10,9 @@ from pathlib import Path
 
 from tests.chaos.faults.registry import fault
 from tests.chaos.patience import comes_true
-from tests.chaos.rig import Rig
+from tests.chaos.processes import Process
+from tests.chaos.rig import Rig, now_ms
+from tests.chaos.stalls import CUT
 from tests.chaos.stores import OneServer
 
 NO_ROOM_ON_DISK = b"disk is full"
@@ -82,15 +84,25 @@ async def _has_refused(store: OneServer, longer_s: float) -> bool:
 async def starve(rig: Rig, draw: random.Random) -> bool:
     """It gets no more memory for a while, fails wherever it asks for some, and is killed."""
     for process in TRIES * rig.shuffled(draw):
-        seen = Seen(rig, *NO_MEMORY)
-        if process.deny_memory():
-            await comes_true(seen.soon, LONGEST_S)
-            await asyncio.sleep(draw.uniform(0, 1))
-            process.kill()
-            if seen.any_more():
-                return True
+        if await _starves(rig, process, draw.uniform(0, 1)):
+            return True
         await asyncio.sleep(LOOK_S)
     return False
+
+
+async def _starves(rig: Rig, process: Process, longer_s: float) -> bool:
+    """Who can do nothing can renew nothing either."""
+    seen = Seen(rig, *NO_MEMORY)
+    with rig.stalled(process, CUT) as stalling:
+        before = now_ms()
+        if not process.deny_memory():
+            return False
+        await comes_true(seen.soon, LONGEST_S)
+        await asyncio.sleep(longer_s)
+        process.kill()
+        struck = seen.any_more()
+        stalling.since = before if struck else 0
+    return struck
 
 
 class Seen:

@@ -36,7 +36,8 @@ class Verdict:
     wrong: list[str] = field(default_factory=list[str])
     states: Counter[str] = field(default_factory=Counter[str])
     mails: int = 0
-    doubles: int = 0
+    surplus: int = 0
+    """Mails beyond the first, of all users together."""
     parked_accepted: int = 0
     """Of those of whom it is not known: how many had been accepted indeed."""
 
@@ -45,7 +46,7 @@ def judge(users: int, notices: dict[str, Notice], mails: Path, dialogues: Path) 
     verdict = Verdict()
     accepted, talks = _accepted(mails), _talks(dialogues)
     verdict.mails = sum(accepted.values())
-    verdict.doubles = sum(count - 1 for count in accepted.values())
+    verdict.surplus = sum(count - 1 for count in accepted.values())
     known_users = [address(number) for number in range(1, users + 1)]
     for user in known_users:
         known = Dialogues(

@@ -72,7 +72,7 @@ def _figures(campaign: Campaign, verdict: Verdict, parts: Parts) -> dict[str, An
         **{f"peer_{act}s": count for act, count in sorted(acts.items()) if act != KILL},
         "users": parts.users.count,
         "mails": verdict.mails,
-        "double_mails": verdict.doubles,
+        "surplus_mails": verdict.surplus,
         "sent": verdict.states["SENT"],
         "parked": verdict.states["UNCERTAIN"],
         "parked_that_were_accepted": verdict.parked_accepted,

@@ -67,8 +67,8 @@ def test_a_mail_to_somebody_who_is_no_user_is_found(tmp_path: Path) -> None:
     assert verdict.wrong == [f"{stranger}: mailed, and no user"]
 
 
-def test_a_double_mail_is_found_by_us_and_by_the_checker(tmp_path: Path) -> None:
+def test_a_surplus_mail_is_found_by_us_and_by_the_checker(tmp_path: Path) -> None:
     sent = Notice("SENT", "")
-    verdict = judged(tmp_path, sent, "NEXT", "NEXT", mails=2, answer="250 yes")
-    assert verdict.doubles == 1
-    assert verdict.wrong == [f"{ANNA}: mailed 2 times", "the checker found 1 twice"]
+    verdict = judged(tmp_path, sent, "NEXT", "NEXT", mails=3, answer="250 yes")
+    assert verdict.surplus == 2
+    assert verdict.wrong == [f"{ANNA}: mailed 3 times", "the checker found 2 twice"]
