@@ -23,9 +23,12 @@ pytestmark = pytest.mark.fleet
 
 
 @pytest.fixture
-def rig(tmp_path: Path) -> Rig:
+def rig(tmp_path: Path) -> Generator[Rig]:
     settings = Settings("sqlite", seed=1, seconds=1)
-    return Rig(settings, OneFile(tmp_path), Supervisor(), Places(tmp_path, tmp_path))
+    (folder := tmp_path / "store").mkdir()
+    store = OneFile(folder)
+    yield Rig(settings, store, Supervisor(), Places(tmp_path, tmp_path))
+    store.stop()
 
 
 @pytest.fixture

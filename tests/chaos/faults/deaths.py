@@ -11,6 +11,8 @@ from tests.chaos.rig import UP_S, Rig
 
 PATIENCE_S = 20
 """How long a point waits for somebody to come by."""
+TRIES = 2
+"""While a store fails over nobody comes by anywhere."""
 
 
 async def kill_one(rig: Rig, draw: random.Random) -> bool:
@@ -37,7 +39,13 @@ async def kill_all(rig: Rig, _: random.Random) -> bool:
 @fault("kill-at-point", per_minute=5)
 async def kill_at_point(rig: Rig, draw: random.Random) -> bool:
     """Whoever gets there first dies; before anybody gets to some points, another must have died."""
-    point = draw.choice(POINTS)
+    for _ in range(TRIES):
+        if await _kill_at(draw.choice(POINTS), rig, draw):
+            return True
+    return False
+
+
+async def _kill_at(point: str, rig: Rig, draw: random.Random) -> bool:
     async with rig.one_at_a_time:
         rig.death.wish(point)
         if point in AFTER_A_DEATH:
