@@ -91,7 +91,7 @@ class Repertoire(Mapping[JobName, KnownJob]):
 
     def may_have_run(self, job: JobRecord) -> bool:
         """Whether this instance may have run it, as it stands or by another definition."""
-        return job.name in self.declared or self.is_ours(job)
+        return job.name in self or self.is_ours(job)
 
     # --- learning
 

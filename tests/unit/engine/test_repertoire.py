@@ -155,3 +155,17 @@ async def test_what_asks_for_more_than_this_version_knows_is_left_to_newer_ones(
         await ours.learn(rig.store, looked)
     assert list(ours) == []
     assert caplog.text.count("a newer version of cronfleet has defined it") == 1
+
+
+async def test_what_was_learned_may_have_run_here_also_when_the_store_knows_it_otherwise(
+    rig: Rig, handlers: Handlers
+) -> None:
+    """A store that was restored may hold the definition before it, of a handler that is not here."""
+    await defined(rig, stored(job(rig.handlers.quick, "added"), handler="ring"))
+    before = await rig.store.job("added")
+    await defined(rig, stored(job(rig.handlers.quick, "added")))
+    ours = Repertoire({}, handlers)
+    assert before is not None
+    assert not ours.may_have_run(before)
+    await ours.learn(rig.store, await seen(rig))
+    assert ours.may_have_run(before)

@@ -52,7 +52,8 @@ class Pool:
         A call that is cancelled goes on to its own end, so that no connection is left in the
         middle. Raises StoreUnavailableError when its time is over.
         """
-        timeout_s = timeout_s or self._address.timeout_s
+        if timeout_s is None:  # Zero is a time, too: there is none left.
+            timeout_s = self._address.timeout_s
         call = asyncio.create_task(self._take(converse, timeout_s), name="cronfleet-postgres")
         self._calls.add(call)
         call.add_done_callback(self._has_ended)

@@ -124,8 +124,7 @@ class PostgresStore(SteppedStore):
                 answers |= await self._record(talk, part, left_s)
             except StoreUnavailableError:
                 if not answers:
-                    raise
-                break
+                    raise  # Else it is the next job's turn: this one may be kept for long.
         if answers:
             self._hub.tell(DUE)
         return [answers.get(at, Recorded.UNANSWERED) for at in range(len(completions))]
@@ -134,17 +133,31 @@ class PostgresStore(SteppedStore):
         return await self._opened().take(lambda: talk.write(part.record, part.needed), timeout_s)
 
     async def sweep(self, limit: int = 200) -> list[Swept]:
-        """What others have in hand is waited for when nothing else is left, of one job a call."""
-        swept, is_more_left = await self._opened().take(
-            lambda: self._talk.write(
-                lambda records: parts.sweep_free(records, limit), Needs(passes_over=True)
-            )
-        )
-        if not swept and is_more_left:
-            return await super().sweep(limit)
+        """What others have in hand is waited for when nothing else is left, one job at a time."""
+        time = asyncio.get_running_loop().time
+        ends_at = time() + self._timeout_s
+        swept, is_more_left = await self._sweep_free(limit, self._timeout_s)
+        while is_more_left and not swept:
+            swept = await self._sweep_one_job(limit, ends_at - time())
+            if not swept:  # Whoever had that job in hand has ended its runs; others may be left.
+                swept, is_more_left = await self._sweep_free(limit, ends_at - time())
         if swept:
             self._hub.tell(DUE)
         return swept
+
+    async def _sweep_free(self, limit: int, timeout_s: float) -> tuple[list[Swept], bool]:
+        return await self._opened().take(
+            lambda: self._talk.write(
+                lambda records: parts.sweep_free(records, limit), Needs(passes_over=True)
+            ),
+            timeout_s,
+        )
+
+    async def _sweep_one_job(self, limit: int, timeout_s: float) -> list[Swept]:
+        return await self._opened().take(
+            lambda: self._talk.write(lambda records: sessions.sweep(records, limit), NOTHING),
+            timeout_s,
+        )
 
     async def _strays(self, job: JobName, *, mends: bool) -> list[Fault]:
         """Whether each run of the job stands under its job's program."""

@@ -164,7 +164,8 @@ def to_remove(job: JobName) -> Needs:
 
 
 def to_note(jobs: Sequence[JobName]) -> Needs:
-    return Needs(jobs=frozenset(jobs))
+    """Not beside a declaration, which does not lock what it leaves as it is."""
+    return Needs(jobs=frozenset(jobs), takes_turns=True)
 
 
 def to_look_up(definitions: Sequence[Digest]) -> Needs:
