@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import threading
+import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from typing import Any, Protocol, TypeVar, cast
@@ -30,7 +31,7 @@ from tests.postgres_servers import Postgres
 Answer = TypeVar("Answer")
 
 SOON_S = 20.0
-"""A hint that takes longer than this does not come."""
+"""What takes longer than this does not come."""
 
 
 class Opener(Protocol):
@@ -110,10 +111,12 @@ class Looker:
         statement = (
             "SELECT min(pid) FROM pg_stat_activity WHERE wait_event = %s HAVING count(*) >= %s"
         )
-        while True:
+        ends_at = time.monotonic() + SOON_S
+        while time.monotonic() < ends_at:
             pid = await self.ask(statement, event, count)
             if pid is not None:
                 return pid
+        raise AssertionError(f"in {SOON_S} s not so many wait: {event}, {count}")
 
 
 @asynccontextmanager
