@@ -16,6 +16,7 @@ from cronfleet.policy import (
     Plan,
     Settled,
     count_fires,
+    past_gap,
     paused_gap,
     retry_in_ms,
     settle,
@@ -362,6 +363,31 @@ def test_a_pause_never_swallows_a_tick_that_is_not_due_yet(plan: Plan, ms: int) 
     due = due_fires(plan, expected.fire_time, now) if expected.due <= now else []
     assert (gap_fires(gap, due) if gap else []) == due
     assert gap is None or plan.fire(gap.last).due <= now
+
+
+# --- what may have run elsewhere
+
+
+@given(plans(), st.integers(-10_000, 10_000_000))
+def test_all_whose_fire_time_has_come_may_have_run_elsewhere_due_or_not(
+    plan: Plan, ms: int
+) -> None:
+    expected = plan.first_after(NOON_MS - 1)
+    if expected is None:
+        return
+    until = expected.fire_time + ms
+    gap = past_gap(plan, expected, until, Reason.BY_HAND)
+    following = plan.schedule.next_after(gap.last if gap else expected.fire_time - 1)
+    assert following is None or following > until
+    assert (gap is None) == (ms < 0)
+    assert gap is None or gap.first == expected.fire_time <= gap.last <= until
+
+
+def test_an_owed_tick_before_all_fire_times_may_have_run_elsewhere() -> None:
+    owed = Fire(hour(-1) + 1, hour(-1) + 1)
+    gap = past_gap(plan_of(at(NOON)), owed, hour(-1) + 5, Reason.BY_HAND)
+    assert gap == Gap(*owed, 1, Reason.BY_HAND)
+    assert past_gap(plan_of(at(NOON)), None, hour(1), Reason.BY_HAND) is None
 
 
 # --- nobody there
