@@ -25,7 +25,15 @@ STORES = {
     "valkey-sentinel": "Valkey, Sentinel",
     "postgres": "PostgreSQL",
 }
-CHAOS = ("ticks", "kills", "freezes", "store_restarts", "failovers", "late_effects_of_the_frozen")
+CHAOS = (
+    "ticks",
+    "kills",
+    "freezes",
+    "store_restarts",
+    "failovers",
+    "late_effects_of_the_frozen",
+    "excused_by_the_stores_clock",
+)
 FOUND = ("duplicates", "ticks_without_outcome", "findings")
 
 
@@ -96,17 +104,23 @@ def _chaos(figures: Mapping[str, Figures]) -> Iterator[str]:
         return
     yield "**Chaos with real processes**, judged by the checker from exports and logs of effects:"
     yield ""
-    yield "| store | " + " | ".join(each.replace("_", " ") for each in (*CHAOS, *FOUND)) + " |"
+    yield "| store | " + " | ".join(map(_head, (*CHAOS, *FOUND))) + " |"
     yield "|---|" + "---:|" * len((*CHAOS, *FOUND))
     for name, row in rows.items():
         yield _row(STORES[name], row)
     if len(rows) > 1:
         keys = (*CHAOS, *FOUND)
         yield _row("**all**", {key: sum(row[key] for row in rows.values()) for key in keys})
+    yield ""
+    yield "Late effects, and what the store's clock excuses, are no findings: [chaos.md](chaos.md) says why."
     for name, row in rows.items():
         if absent := row.get("kinds_that_never_struck"):
             yield ""
             yield f"Not struck on {STORES[name]}, so nothing is shown of it there: {', '.join(absent)}."
+
+
+def _head(key: str) -> str:
+    return key.replace("_", " ").replace("the stores", "the store's")
 
 
 def _row(name: str, row: Figures) -> str:
