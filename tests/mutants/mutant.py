@@ -90,6 +90,10 @@ def policies(file: str, about: str = "") -> Suite:
     return Suite(f"tests/policies/{file}", "property tests of the policies", about)
 
 
+def policy(about: str = "") -> Suite:
+    return Suite("tests/unit/test_policy.py", "tests of the policies", about)
+
+
 def engine(file: str, about: str = "") -> Suite:
     return Suite(f"tests/unit/engine/{file}", "tests of the engine", about)
 

@@ -11,6 +11,7 @@ from tests.mutants.mutant import (
     memory,
     mutant,
     policies,
+    policy,
 )
 
 _POLICY = "policy.py"
@@ -40,6 +41,7 @@ MISFIRES: tuple[Mutant, ...] = (
             "    return [Settled(expected, expected, plan.first_after(newest), None)]",
         ),
         _MISFIRE,
+        policy(),
         Seeds(),
     ),
     mutant(
@@ -50,11 +52,13 @@ MISFIRES: tuple[Mutant, ...] = (
             "return now >= plan.wanted_until(fire_time)",
         ),
         _MISFIRE,
+        policy(),
     ),
     mutant(
         "a tick is never too late",
         Piece(_POLICY, "return now > plan.wanted_until(fire_time)", "return False"),
         _MISFIRE,
+        policy(),
     ),
     mutant(
         "one more late tick runs than may be caught up",
@@ -64,6 +68,7 @@ MISFIRES: tuple[Mutant, ...] = (
             "while len(wanted) <= plan.definition.max_catch_up",
         ),
         _MISFIRE,
+        policy(),
     ),
     mutant(
         "jitter reaches beyond the next fire time",
