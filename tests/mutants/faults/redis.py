@@ -130,7 +130,7 @@ REDIS_SCRIPTS: tuple[Mutant, ...] = (
             "    call('ZREM', key('held', run.was.session), held_member(run))\n",
             "    local _ = held_member(run)\n",
         ),
-        redis("complete"),
+        redis("cancelled_at_once or complete"),
     ),
     mutant(
         "a number of the scripts is written in its short form",
