@@ -89,7 +89,7 @@ def _settle_none(plan: Plan, expected: Instant, newest: Instant) -> Settled:
         expected,
         None,
         plan.first_after(newest),
-        Gap(expected, newest, count_fires(plan.schedule, expected, newest), Reason.MISFIRE),
+        _gap(plan, expected, newest, Reason.MISFIRE),
     )
 
 
@@ -98,7 +98,7 @@ def _gap_below(plan: Plan, expected: Instant, fire_time: Instant) -> Gap | None:
         return None
     previous = plan.schedule.previous_before(fire_time)
     last = expected if previous is None else max(expected, previous)
-    return Gap(expected, last, count_fires(plan.schedule, expected, last), Reason.MISFIRE)
+    return _gap(plan, expected, last, Reason.MISFIRE)
 
 
 def _settle_all(plan: Plan, expected: Instant, now: Instant) -> list[Settled]:
@@ -120,6 +120,10 @@ def _settle_all(plan: Plan, expected: Instant, now: Instant) -> list[Settled]:
     return steps
 
 
+def _gap(plan: Plan, first: Instant, last: Instant, reason: Reason) -> Gap:
+    return Gap(first, last, count_fires(plan.schedule, first, last), reason)
+
+
 def count_fires(schedule: Schedule, first: Instant, last: Instant) -> int:
     """How many fire times lie in first <= t <= last, `first` counted; "more" above the bound."""
     return 1 + len(schedule.between(first, last, MAX_COUNTED))
@@ -136,7 +140,7 @@ def due_gap(plan: Plan, expected: Fire | None, now: Instant, reason: Reason) -> 
         return None
     first = expected.fire_time
     last = _newest_due(plan, first, now)
-    return Gap(first, last, count_fires(plan.schedule, first, last), reason)
+    return _gap(plan, first, last, reason)
 
 
 def past_gap(plan: Plan, expected: Fire | None, until: Instant, reason: Reason) -> Gap | None:
@@ -145,7 +149,7 @@ def past_gap(plan: Plan, expected: Fire | None, until: Instant, reason: Reason) 
         return None
     first = expected.fire_time
     last = max(first, plan.schedule.previous_before(until + 1) or first)
-    return Gap(first, last, count_fires(plan.schedule, first, last), reason)
+    return _gap(plan, first, last, reason)
 
 
 def too_late_gap(plan: Plan, expected: Fire | None, now: Instant, reason: Reason) -> Gap | None:

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.postgres_servers import Postgres
-from tests.stores.relay import Relay
+from tests.stores.relay import Relay, passing_on_to
 
 
 class CommitProxy(Relay):
@@ -40,25 +40,17 @@ class CommitProxy(Relay):
         return self._asked(asks, server), self._answered(answers, client)
 
     async def _asked(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        try:
+        with passing_on_to(sink):
             while data := await source.read(65_536):
                 self._has_committed |= self._is_told and b"COMMIT;" in data
                 sink.write(data)
                 await sink.drain()
-        except ConnectionError:
-            pass
-        finally:
-            sink.close()
 
     async def _answered(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        try:
+        with passing_on_to(sink):
             while data := await source.read(65_536):
                 if self._has_committed:
                     self._is_told = self._has_committed = False
                     break
                 sink.write(data)
                 await sink.drain()
-        except ConnectionError:
-            pass
-        finally:
-            sink.close()

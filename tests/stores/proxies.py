@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import hiredis
 
-from tests.stores.relay import Relay
+from tests.stores.relay import Relay, passing_on_to
 
 SCRIPTS = {"EVALSHA", "EVAL"}
 
@@ -86,7 +86,7 @@ class LossyProxy(Relay):
         said: _Conversation,
     ) -> None:
         parser = cast("Any", hiredis.Reader())
-        try:
+        with passing_on_to(sink):
             while data := await source.read(65_536):
                 parser.feed(data)
                 while words := cast("list[bytes]", parser.gets()):
@@ -96,10 +96,6 @@ class LossyProxy(Relay):
                     else:
                         sink.write(packed(words))
                 await sink.drain()
-        except ConnectionError:
-            pass
-        finally:
-            sink.close()
 
     def _refusal(self, said: _Conversation) -> bytes:
         """What is answered in the server's place; empty when the command is passed on."""
@@ -113,7 +109,7 @@ class LossyProxy(Relay):
     async def _replies(
         self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, said: _Conversation
     ) -> None:
-        try:
+        with passing_on_to(sink):
             while data := await source.read(65_536):
                 if said.damage == "lost":
                     break
@@ -121,7 +117,3 @@ class LossyProxy(Relay):
                 await sink.drain()
                 if said.damage:
                     break
-        except ConnectionError:
-            pass
-        finally:
-            sink.close()

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Generator, Iterable
+from contextlib import closing, contextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
+
+
+@contextmanager
+def passing_on_to(sink: asyncio.StreamWriter) -> Generator[None]:
+    """Close it when there is nothing more to pass on, or either side is gone."""
+    with closing(sink), suppress(ConnectionError):
+        yield
 
 
 class Relay(ABC):

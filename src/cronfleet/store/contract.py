@@ -220,14 +220,13 @@ class Store(Defining, Protocol):
     async def claim(self, session: SessionId, items: Sequence[ClaimItem]) -> list[ClaimAnswer]:
         """Claim ticks and pending runs.
 
-        An item is granted if the session is open and unexpired, the job's expected fire time
-        and generation are those of the item, it is due, and the job is neither paused nor at
-        its limit. There a tick is skipped, or its run waits, as the item says. The same step
-        advances the expected fire time and the watermark. A run that is granted is lost as the
-        definition says that is in force then. Once one item of a job is refused, so are its later
-        ones. What another call is changing at that moment may be answered with `LOST`, as if that
-        one had been first. Never repeat an unanswered claim: ask `held`. Raises ValueError, with nothing
-        claimed, when a tick is out of order.
+        An item is granted if the session is open and unexpired, the job's expected fire time and
+        generation are those of the item, it is due, and the job is neither paused nor at its limit.
+        There a tick is skipped, or its run waits, as the item says. The same step advances the
+        expected fire time and the watermark. A run that is granted is lost as the definition says
+        that is in force then. Once one item of a job is refused, so are its later ones. What
+        another call is changing then may be `LOST`, as if it were first. Never repeat an unanswered
+        claim: ask `held`. Raises ValueError, with nothing claimed, when a tick is out of order.
         """
         ...
 
@@ -242,9 +241,8 @@ class Store(Defining, Protocol):
         """Record outcomes, under the token alone: an expired session may still complete.
 
         The same outcome again is `DONE`. A run that was asked to cancel ends with its attempt. One
-        that ends makes room, here or in any other step:
-        its job's oldest waiting run becomes pending, or is skipped if it is not wanted any more.
-        One that the store did not get to is `UNANSWERED`, while others are answered.
+        that ends makes room, here or in any other step: its job's oldest waiting run becomes
+        pending, or is skipped if it is not wanted any more. What is not got to is `UNANSWERED`.
         """
         ...
 
