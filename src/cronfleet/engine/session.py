@@ -97,6 +97,8 @@ class SessionKeeper:
             return "the session could not be renewed in time"
         if not self._steadiness.is_steady(self._clock.boot_ms()):
             return "the store's clock leapt"
+        if not self._succession.is_settled:
+            return "what ran in the store before this one is not settled yet"
         return ""
 
     @property
@@ -255,9 +257,7 @@ class SessionKeeper:
         if self._to_leave is not None:
             await self._store.leave(self._to_leave)
             self._to_leave = None
-        if not self._succession.is_settled:
-            await self._fate.settle_until(self._succession.floor)
-            self._succession.is_settled = True
+        await self._settle()
 
     async def _look_again(self) -> None:
         """Whether a person has adopted the store; once a renewal."""
@@ -311,6 +311,13 @@ class SessionKeeper:
             await self._join()
             self.back()
         await self._declare()
+        if self._is_joined:
+            await self._settle()  # What was declared since, by us or by others.
+            self._succession.is_settled = True
+
+    async def _settle(self) -> None:
+        if not self._succession.is_settled:
+            await self._fate.settle_until(self._succession.floor)
 
     def _tended(self, tending: asyncio.Task[None]) -> None:
         if not tending.cancelled() and (error := tending.exception()):

@@ -26,7 +26,7 @@ class Succession:
         self.floor: Instant = 0
         """No tick up to here may be run any more: it was in reach of a store before."""
         self.is_settled: bool = True
-        """Whether the store expects nothing up to the floor."""
+        """Whether nothing up to the floor becomes a tick in the store any more."""
 
     @property
     def known(self) -> StoreInfo | None:

@@ -289,10 +289,12 @@ class Store(Defining, Protocol):
 
     # --- after a reset
 
-    async def settle(self, id_seen: str, job: JobName, moved: Moved) -> Ordered:
+    async def settle(self, id_seen: str, job: JobName, moved: Moved, floor: Instant) -> Ordered:
         """Settle a job's ticks without runs, and without a word in the audit.
 
-        Only while the store's id is the one that was seen; else `CHANGED`.
+        No fire time up to `floor` becomes a tick any more, whatever is declared later: the
+        watermark is that at least. Only while the store's id is the one that was seen; else
+        `CHANGED`.
         """
         ...
 

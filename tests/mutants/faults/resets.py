@@ -51,7 +51,7 @@ RESETS: tuple[Mutant, ...] = (
             "        self.floor = max(self.floor, self._greatest, now)\n",
             "        self.floor = 0\n",
         ),
-        engine("test_resets.py"),
+        engine("test_emptied_behind.py"),
     ),
     mutant(
         "in an adopted store jobs begin at the last time that it told",
@@ -61,21 +61,45 @@ RESETS: tuple[Mutant, ...] = (
             "max(self.floor, now)",
         ),
         Seeds(),
-        engine("test_resets.py"),
+        engine("test_emptied_behind.py"),
     ),
     mutant(
         "in an adopted store only jobs are settled that stand as they are declared",
         Piece("engine/repertoire.py", "return job.name in self or self", "return self"),
-        engine("test_resets.py", "otherwise"),
+        engine("test_emptied_behind.py", "otherwise"),
     ),
     mutant(
         "in an adopted store only ticks are settled that are due by their jitter",
         Piece(
             "adopting.py",
-            "if job.expected is None or job.expected.fire_time",
-            "if job.expected is None or job.expected.due",
+            "if expected is None or expected.fire_time",
+            "if expected is None or expected.due",
         ),
-        engine("test_resets.py", "jitter"),
+        engine("test_emptied_behind.py", "jitter"),
+    ),
+    mutant(
+        "an adopted store does not keep up to when its ticks had run before",
+        Piece(_RESETS, "job, job, moved, floor)", "job, job, moved)"),
+        memory("floor"),
+        engine("test_emptied_behind.py", "removed"),
+    ),
+    mutant(
+        "in an adopted store nothing is settled that was declared since",
+        Piece(
+            "engine/session.py",
+            "            await self._settle()  # What was declared since, by us or by others.\n",
+            "",
+        ),
+        engine("test_emptied_behind.py"),
+    ),
+    mutant(
+        "in an adopted store an instance claims before all is settled",
+        Piece(
+            "engine/session.py",
+            "        if not self._succession.is_settled:\n            return",
+            "        if False:\n            return",
+        ),
+        engine("test_emptied_behind.py", "before"),
     ),
     mutant(
         "a run that was claimed before a reset is begun after it",

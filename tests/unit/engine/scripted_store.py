@@ -263,6 +263,10 @@ class ScriptedStore(MemoryStore):
         parent = super()
         return await self._told("skip_next", lambda: parent.skip_next(job, moved, order))
 
+    async def settle(self, id_seen: str, job: JobName, moved: Moved, floor: Instant) -> Ordered:
+        parent = super()
+        return await self._told("settle", lambda: parent.settle(id_seen, job, moved, floor))
+
     async def prune(self, job: JobName, history: History, limit: int = 200) -> int:
         parent = super()
         return await self._told("prune", lambda: parent.prune(job, history, limit))

@@ -4,39 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 
 import pytest
 
-from cronfleet.adopting import Adopted, adopt
-from cronfleet.engine.instance import Instance
 from cronfleet.model import Gap, Reason, RunState
-from cronfleet.schedule import due_of
-from cronfleet.store import Order
-from tests.unit.engine.rig import EACH_MINUTE, EACH_SECOND, TIMES, TTL_S, Rig, job
+from tests.unit.engine.resetting import (
+    RENEWAL_S,
+    adopted_by_hand,
+    assert_nothing_ran_twice,
+    stopped,
+)
+from tests.unit.engine.rig import EACH_SECOND, TTL_S, Rig, job
 from tests.unit.engine.scripted_store import Answer, gone, late_answer
 from tests.virtual_time import START_MS
 
-RENEWAL_S = TIMES.renewal_ms / 1000
 MINUTE_MS = 60_000
 AN_HOUR_S = 3_600
-
-
-async def adopted_by_hand(rig: Rig) -> Adopted:
-    return await adopt(rig.store, (await rig.store.open()).id, Order("key", "ops", "restored"))
-
-
-def assert_nothing_ran_twice(rig: Rig) -> None:
-    twice = [tick for tick, count in Counter(rig.handlers.ticks).items() if count > 1]
-    assert twice == []
-
-
-async def stopped(rig: Rig, *instances: Instance) -> None:
-    """Each has stopped because of the store; it takes no longer than two renewals."""
-    for each in instances:
-        await rig.until(lambda each=each: "not the one it was" in each.trouble, 2 * RENEWAL_S)
 
 
 def said(caplog: pytest.LogCaptureFixture, words: str) -> int:
@@ -79,80 +63,6 @@ async def test_a_store_that_is_emptied_while_an_instance_joins_can_be_adopted(ri
         await stopped(rig, instance)
         await adopted_by_hand(rig)
         await rig.until_run(RunState.SUCCEEDED)
-
-
-async def test_an_emptied_store_whose_clock_is_behind_runs_no_tick_again(rig: Rig) -> None:
-    """Of what others ran this instance knows only that it had come by then."""
-    quick = job(rig.handlers.quick)
-    async with rig.at_work(quick) as anna, rig.at_work(quick):
-        await asyncio.sleep(600)
-        rig.store.empty()
-        rig.clock.leap(-300_000)
-        await stopped(rig, anna)
-        before = len(rig.handlers.entered)
-        await adopted_by_hand(rig)
-        await asyncio.sleep(240)
-        assert len(rig.handlers.entered) == before
-        await asyncio.sleep(180)
-    assert len(rig.handlers.entered) > before
-    assert_nothing_ran_twice(rig)
-
-
-async def test_a_store_that_is_emptied_when_its_clock_was_set_back_runs_no_tick_again(
-    rig: Rig,
-) -> None:
-    async with rig.at_work(job(rig.handlers.quick)) as instance:
-        await asyncio.sleep(600)
-        rig.clock.leap(-300_000)
-        await asyncio.sleep(2 * TTL_S)  # The instance has come to know the clock as it is now.
-        rig.store.empty()
-        await stopped(rig, instance)
-        before = len(rig.handlers.entered)
-        await adopted_by_hand(rig)
-        await asyncio.sleep(200)
-        assert len(rig.handlers.entered) == before
-        await asyncio.sleep(220)
-    assert len(rig.handlers.entered) > before
-    assert_nothing_ran_twice(rig)
-
-
-async def test_no_tick_runs_again_when_an_instance_that_knows_less_declared_the_job_otherwise(
-    rig: Rig,
-) -> None:
-    async with rig.at_work(job(rig.handlers.quick)) as anna:
-        await asyncio.sleep(600)
-        rig.clock.leap(-300_000)
-        await asyncio.sleep(2 * TTL_S)
-        rig.store.empty()
-        await stopped(rig, anna)
-        before = len(rig.handlers.entered)
-        async with rig.at_work(job(rig.handlers.quick, overlap="allow")):
-            await adopted_by_hand(rig)
-            await rig.until(lambda: not anna.trouble, 2 * RENEWAL_S)
-        await asyncio.sleep(200)
-        assert len(rig.handlers.entered) == before
-        await asyncio.sleep(220)
-    assert len(rig.handlers.entered) > before
-    assert_nothing_ran_twice(rig)
-
-
-async def test_no_tick_runs_again_when_it_is_declared_with_more_jitter(rig: Rig) -> None:
-    """By when it was due an instance cannot tell whether it has run: another definition may say so."""
-    jitter = timedelta(seconds=59)
-    async with rig.at_work(job(rig.handlers.quick)) as anna:
-        await rig.next_due()
-        await asyncio.sleep(0.1)
-        due = due_of(EACH_MINUTE, "report", rig.handlers.entered[-1].fire_time, jitter)
-        assert due.timestamp() * 1000 > rig.clock.wall_ms()
-        rig.clock.leap(-50_000)
-        await asyncio.sleep(2 * TTL_S)
-        rig.store.empty()
-        await stopped(rig, anna)
-        async with rig.at_work(job(rig.handlers.quick, jitter=jitter)):
-            await adopted_by_hand(rig)
-            await rig.until(lambda: not anna.trouble, 2 * TTL_S)
-        await asyncio.sleep(420)
-    assert_nothing_ran_twice(rig)
 
 
 async def test_with_continue_an_instance_adopts_an_emptied_store_itself_and_says_so(

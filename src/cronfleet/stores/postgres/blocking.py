@@ -20,7 +20,7 @@ from cronfleet.stores.postgres.links import (
     Watched,
     as_given,
     cut,
-    kept,
+    pipelined,
 )
 from cronfleet.stores.postgres.queries import Batch, Conversation, Rows
 from cronfleet.stores.postgres.server import in_our_words
@@ -81,19 +81,17 @@ class BlockingLink:
             raise in_our_words(self._address.name, error) from error
         stays_with_the_parent(connection)
         connection.add_notice_handler(self._watched.notice)
+        self._pipeline = pipelined(connection, psycopg.Pipeline(connection)).__enter__()
         return connection
 
     def _exchange(self, connection: _Connection, batch: Batch) -> list[Rows]:
         """One round trip."""
         self._watched.sends(batch)
         cursors: list[psycopg.Cursor[dict[str, Any]]] = []
-        failures: list[psycopg.Error] = []
-        with kept(failures), connection.pipeline(), kept(failures):
-            for query in batch.queries:
-                text = self._statements[query.statement]
-                cursors.append(connection.execute(text, query.arguments))
-        if failures:
-            raise failures[0]
+        for query in batch.queries:
+            text = self._statements[query.statement]
+            cursors.append(connection.execute(text, query.arguments))
+        self._pipeline.sync()
         if batch.ends:
             self._watched.has_ended(cursors[-1].statusmessage)
         return [as_given(cursor.fetchall()) if cursor.description else [] for cursor in cursors]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager, suppress
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, TypeAlias, TypeVar
 
 import psycopg
 from psycopg.errors import Diagnostic
@@ -17,6 +17,7 @@ from cronfleet.stores.postgres.server import in_our_words, is_lost, is_undone
 from cronfleet.stores.postgres.texts import said
 
 AnyConnection: TypeAlias = "psycopg.Connection[Any] | psycopg.AsyncConnection[Any]"
+Pipeline = TypeVar("Pipeline", psycopg.Pipeline, psycopg.AsyncPipeline)
 
 # No session state: behind a pooler every transaction may have another connection.
 OPTIONS: dict[str, Any] = {"autocommit": True, "prepare_threshold": None}
@@ -76,13 +77,16 @@ class Watched:
         return in_our_words(self._name, error)
 
 
-@contextmanager
-def kept(failures: list[psycopg.Error]) -> Generator[None]:
-    """Keep the driver's errors for later: leaving a pipeline by one, it would log a second."""
-    try:
-        yield
-    except psycopg.Error as error:
-        failures.append(error)
+def pipelined(connection: AnyConnection, pipeline: Pipeline) -> Pipeline:
+    """The pipeline for as long as its connection is open, to be entered and never left.
+
+    Not `connection.pipeline()`: when that is left the driver sends a Flush behind the last Sync. If
+    it comes by itself, PgBouncer (1.18 at least) takes it for the beginning of a transaction, and
+    keeps one of the server's connections for us alone until we ask for something: a few idle
+    instances, and it has none left for anybody.
+    """
+    connection._pipeline = pipeline  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]  # noqa: SLF001
+    return pipeline
 
 
 def as_given(found: Sequence[dict[str, Any]]) -> Rows:

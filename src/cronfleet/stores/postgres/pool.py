@@ -20,7 +20,7 @@ from cronfleet.stores.postgres.links import (
     Watched,
     as_given,
     cut,
-    kept,
+    pipelined,
 )
 from cronfleet.stores.postgres.queries import Batch, Conversation, Rows
 from cronfleet.stores.postgres.server import in_our_words
@@ -104,7 +104,8 @@ class Pool:
         except psycopg.Error as error:
             raise in_our_words(self._address.name, error) from error
         stays_with_the_parent(connection)
-        return _Link(connection, self._address, self._statements)
+        pipeline = await pipelined(connection, psycopg.AsyncPipeline(connection)).__aenter__()
+        return _Link(connection, pipeline, self._address, self._statements)
 
     async def _within(self, ends_at: float, awaited: Awaitable[Answer], what: str) -> Answer:
         try:
@@ -127,15 +128,17 @@ class Pool:
 
 
 class _Link:
-    """One connection."""
+    """One connection. After an error it is not used again."""
 
     def __init__(
         self,
         connection: psycopg.AsyncConnection[dict[str, Any]],
+        pipeline: psycopg.AsyncPipeline,
         address: Address,
         statements: dict[str, bytes],
     ) -> None:
         self._connection = connection
+        self._pipeline = pipeline
         self._timeout_s = address.timeout_s
         self._statements = statements
         self._watched = Watched(address.name)
@@ -181,15 +184,10 @@ class _Link:
         """One round trip."""
         self._watched.sends(batch)
         cursors: list[psycopg.AsyncCursor[dict[str, Any]]] = []
-        failures: list[psycopg.Error] = []
-        with kept(failures):
-            async with self._connection.pipeline():
-                with kept(failures):
-                    for query in batch.queries:
-                        text = self._statements[query.statement]
-                        cursors.append(await self._connection.execute(text, query.arguments))
-        if failures:
-            raise failures[0]
+        for query in batch.queries:
+            text = self._statements[query.statement]
+            cursors.append(await self._connection.execute(text, query.arguments))
+        await self._pipeline.sync()
         if batch.ends:
             self._watched.has_ended(cursors[-1].statusmessage)
         return [
