@@ -72,31 +72,22 @@ async def settle_until(
 
 
 async def _settle_job(store: Store, id_seen: str, job: JobRecord, until: Instant) -> bool:
-    """Settle what a job expects up to the instant, as one gap; whether it expected any.
-
-    If it did not it may do so later: when its clock is behind, and another definition comes.
-    """
+    """Settle what a job expects up to the instant, as one gap; whether there was any."""
     for _ in range(LOOKS):
-        if job.watermark >= until:
+        if job.expected is None or job.expected.fire_time > until:
             return False
-        moved = await _moved_beyond(store, job, until)
-        if await store.settle(id_seen, job.name, moved, until) is Ordered.DONE:
-            return moved.gap is not None
+        plan = await plan_of(store, job)
+        # By the fire time: another definition may have run it with less jitter.
+        gap = past_gap(plan, job.expected, until, Reason.BY_HAND)
+        following = plan.first_after(gap.last) if gap else job.expected
+        moved = Moved(job.generation, job.expected.fire_time, following, gap)
+        if await store.settle(id_seen, job.name, moved) is Ordered.DONE:
+            return True
         now = await store.open()
         if now.id != id_seen:
             raise _OvertakenError(id_seen, now)
         job = await store.job(job.name) or job
     raise StoreError(f"job {job.name!r} changes all the time; stop the instances and try again")
-
-
-async def _moved_beyond(store: Store, job: JobRecord, until: Instant) -> Moved:
-    expected = job.expected
-    if expected is None or expected.fire_time > until:
-        return Moved(job.generation, expected and expected.fire_time, expected, None)
-    plan = await plan_of(store, job)
-    # By the fire time: another definition may have run it with less jitter.
-    gap = past_gap(plan, expected.fire_time, until, Reason.BY_HAND)
-    return Moved(job.generation, expected.fire_time, plan.first_after(until), gap)
 
 
 async def all_jobs(store: Store) -> AsyncIterator[JobRecord]:

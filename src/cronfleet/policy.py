@@ -143,8 +143,11 @@ def due_gap(plan: Plan, expected: Fire | None, now: Instant, reason: Reason) -> 
     return _gap(plan, first, last, reason)
 
 
-def past_gap(plan: Plan, first: Instant, until: Instant, reason: Reason) -> Gap:
-    """The fire times from the first one up to the instant, due or not by their jitter."""
+def past_gap(plan: Plan, expected: Fire | None, until: Instant, reason: Reason) -> Gap | None:
+    """All fire times up to the instant, due or not by their jitter; None if there is none."""
+    if expected is None or expected.fire_time > until:
+        return None
+    first = expected.fire_time
     last = max(first, plan.schedule.previous_before(until + 1) or first)
     return _gap(plan, first, last, reason)
 

@@ -21,12 +21,12 @@ from cronfleet.clock import Clock
 from cronfleet.cron.zones import tzdata_version
 from cronfleet.definer import Definer
 from cronfleet.ending import stops_when_the_program_ends
+from cronfleet.engine.identity import Identity
 from cronfleet.engine.instance import Instance
 from cronfleet.engine.isolated.address import check_address
 from cronfleet.engine.isolated.inside import is_spawned, refuse_to_work
 from cronfleet.engine.known import Handler, KnownJob
 from cronfleet.engine.repertoire import Repertoire
-from cronfleet.engine.session import Identity
 from cronfleet.engine.times import Times, times_of
 from cronfleet.errors import ConfigurationError, CronfleetError
 from cronfleet.events import Alert, alert_by

@@ -340,12 +340,9 @@ class Twins:
         if moved.gap and moved.expected and moved.gap.last < moved.expected:
             return  # Two gaps with one last tick have no order.
 
-        floor = job.watermark + self.draw((-1, 0, 0, 1, 60_000, 3_600_000))
-
         async def aside(store: Store) -> object:
             seen = (await store.open()).id
-            settled = await store.settle(seen, job.name, moved, floor)
-            return settled, await store.clear(seen, job.name)
+            return await store.settle(seen, job.name, moved), await store.clear(seen, job.name)
 
         await self.ask(aside)
 

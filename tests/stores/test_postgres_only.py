@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import secrets
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any, cast
 
 import psycopg
@@ -246,40 +243,6 @@ async def test_twenty_instances_may_open_an_empty_database_at_once_through_a_poo
     fleet = secrets.token_hex(4)
     stores = await asyncio.gather(*(opened(pooler.url, fleet) for _ in range(20)))
     assert len({(await store.open()).id for store in stores}) == 1
-
-
-async def test_nothing_is_sent_behind_a_sync_for_a_pooler_would_begin_a_transaction_for_it(
-    postgres_server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with ExitStack() as files:
-        for kind in (psycopg.Connection, psycopg.AsyncConnection):
-            monkeypatch.setattr(kind, "add_notice_handler", traced(tmp_path, files))
-        async with opener() as opened:
-            store = await opened(postgres_server.url)
-            anna = await joined(store, "anna", report())
-            renewer = store.renewer()
-            assert renewer.renew(anna)
-            renewer.close()
-    connections = said_by_us(tmp_path)
-    assert len(connections) >= 2
-    assert all(said[-2:] == ["Sync", "Terminate"] for said in connections)
-    assert not any("Flush" in said for said in connections)
-
-
-def traced(folder: Path, files: ExitStack) -> Callable[[Any, Any], None]:
-    """Have the driver write down what a connection says and hears, when we begin to use it."""
-
-    def trace(connection: Any, _handler: Any) -> None:
-        file = files.enter_context((folder / secrets.token_hex(8)).open("wb"))
-        connection.pgconn.trace(file.fileno())
-
-    return trace
-
-
-def said_by_us(folder: Path) -> list[list[str]]:
-    """The kinds of messages of each connection, in their order."""
-    line = re.compile(r"^[\d-]+ [\d:.]+\tF\t\d+\t(\w+)", re.MULTILINE)
-    return [line.findall(file.read_text("utf-8")) for file in folder.iterdir()]
 
 
 # --- how much is sent, and how it is found

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from cronfleet.engine.identity import Identity
 from cronfleet.engine.repertoire import Repertoire
-from cronfleet.engine.session import Identity, SessionKeeper
+from cronfleet.engine.session import SessionKeeper
 from cronfleet.errors import StoreError
 from cronfleet.model import Instant, JobName, JobRecord, Reason
 from cronfleet.planning import plan_of

@@ -17,6 +17,7 @@ from cronfleet.engine.caretaker import Caretaker
 from cronfleet.engine.choice import Chooser, foreseen
 from cronfleet.engine.declaring import Declaring, declare
 from cronfleet.engine.failing import tell_if_it_failed
+from cronfleet.engine.identity import Identity
 from cronfleet.engine.janitor import Janitor
 from cronfleet.engine.known import KnownJob, KnownJobs
 from cronfleet.engine.lookout import Lookout
@@ -26,7 +27,7 @@ from cronfleet.engine.reconciling import Reconciling
 from cronfleet.engine.repertoire import Repertoire
 from cronfleet.engine.runner import TOO_LATE, Runner
 from cronfleet.engine.seats import Free, Seats
-from cronfleet.engine.session import Identity, SessionKeeper
+from cronfleet.engine.session import SessionKeeper
 from cronfleet.engine.steadiness import Reading
 from cronfleet.engine.times import Times, rest
 from cronfleet.engine.writes import Entry, GatheredWrites
@@ -218,6 +219,8 @@ class Instance:
             self._looked_at = self._clock.boot_ms()
             self._session.read(Reading(seen.now, sent_at, self._looked_at))
             await self._jobs.learn(self._store, seen)
+            ahead = (*seen.due, *seen.soon)
+            self._session.expects(t.expected.fire_time for t in ahead if t.job in self._jobs)
             is_full = max(len(seen.due), len(seen.pending)) == limit
             self._lookout.saw(seen)
             if not skip and self._overruled.saw(seen, self._looked_at):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 from cronfleet.chance import fresh_id
 from cronfleet.clock import Clock
 from cronfleet.engine.acquaintance import Recognised, Reset, Same, Successor
 from cronfleet.engine.fate import Fate
 from cronfleet.engine.fellows import Fellows
+from cronfleet.engine.identity import Identity
 from cronfleet.engine.ranking import Ranking
 from cronfleet.engine.renewal import Answered, Asked, Died, Lost, News, Unanswered, renews_by
 from cronfleet.engine.steadiness import Reading, Steadiness
@@ -19,21 +20,10 @@ from cronfleet.engine.succession import Succession
 from cronfleet.engine.times import Times, rest
 from cronfleet.engine.watch import Watch
 from cronfleet.errors import ForeignJobError, StoreError, StoreUnavailableError
-from cronfleet.model import Instant, ProgramName, SessionId
+from cronfleet.model import Instant, SessionId
 from cronfleet.store import NewSession, Renewal, Store, StoreInfo
 
 log: logging.Logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What an instance says of itself."""
-
-    program: ProgramName
-    label: str
-    tzdata: str
-    adopts: bool = False
-    """Whether it goes on by itself with a store that was emptied or restored."""
 
 
 class SessionKeeper:
@@ -97,9 +87,7 @@ class SessionKeeper:
             return "the session could not be renewed in time"
         if not self._steadiness.is_steady(self._clock.boot_ms()):
             return "the store's clock leapt"
-        if not self._succession.is_settled:
-            return "what ran in the store before this one is not settled yet"
-        return ""
+        return "" if self._succession.is_settled else "what the store expects may have run before"
 
     @property
     def is_reset(self) -> bool:
@@ -257,7 +245,12 @@ class SessionKeeper:
         if self._to_leave is not None:
             await self._store.leave(self._to_leave)
             self._to_leave = None
-        await self._settle()
+        await self._succession.settle(self._fate)
+
+    def expects(self, fire_times: Iterable[Instant]) -> None:
+        """What the store expects of jobs that run here: look at `may_claim` after it."""
+        if self._succession.may_have_run(fire_times):
+            self._heard.set()
 
     async def _look_again(self) -> None:
         """Whether a person has adopted the store; once a renewal."""
@@ -312,12 +305,7 @@ class SessionKeeper:
             self.back()
         await self._declare()
         if self._is_joined:
-            await self._settle()  # What was declared since, by us or by others.
-            self._succession.is_settled = True
-
-    async def _settle(self) -> None:
-        if not self._succession.is_settled:
-            await self._fate.settle_until(self._succession.floor)
+            await self._succession.settle(self._fate)
 
     def _tended(self, tending: asyncio.Task[None]) -> None:
         if not tending.cancelled() and (error := tending.exception()):

@@ -289,12 +289,10 @@ class Store(Defining, Protocol):
 
     # --- after a reset
 
-    async def settle(self, id_seen: str, job: JobName, moved: Moved, floor: Instant) -> Ordered:
+    async def settle(self, id_seen: str, job: JobName, moved: Moved) -> Ordered:
         """Settle a job's ticks without runs, and without a word in the audit.
 
-        No fire time up to `floor` becomes a tick any more, whatever is declared later: the
-        watermark is that at least. Only while the store's id is the one that was seen; else
-        `CHANGED`.
+        Only while the store's id is the one that was seen; else `CHANGED`.
         """
         ...
 

@@ -147,7 +147,7 @@ ORDERS: tuple[Mutant, ...] = (
         "ticks are moved back, behind the watermark",
         Piece(
             _ORDERS,
-            "    if last < job.watermark or (moved.following and"
+            "    if settled < job.watermark or (moved.following and"
             " moved.following.fire_time <= settled):\n        return Ordered.CHANGED\n",
             "",
         ),

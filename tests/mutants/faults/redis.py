@@ -179,11 +179,6 @@ REDIS_SCRIPTS: tuple[Mutant, ...] = (
         redis("behind or edit"),
     ),
     mutant(
-        "an adopted store does not keep up to when its ticks had run before (Redis)",
-        Piece(f"{_LUA}/settle.lua", "move(job, moved, floor)", "move(job, moved)"),
-        redis("floor"),
-    ),
-    mutant(
         "lock.lua grants a lock that another holds",
         Piece(
             f"{_LUA}/lock.lua",

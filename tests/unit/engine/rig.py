@@ -10,10 +10,10 @@ from datetime import timedelta
 from typing import Any
 
 from cronfleet import RunContext, every
+from cronfleet.engine.identity import Identity
 from cronfleet.engine.instance import Instance
 from cronfleet.engine.known import Handler, KnownJob
 from cronfleet.engine.renewal import RenewalThread
-from cronfleet.engine.session import Identity
 from cronfleet.engine.times import Times
 from cronfleet.events import Alert
 from cronfleet.model import Instant, JobName, RunRecord, RunState, SessionId, StartId

@@ -263,9 +263,9 @@ class ScriptedStore(MemoryStore):
         parent = super()
         return await self._told("skip_next", lambda: parent.skip_next(job, moved, order))
 
-    async def settle(self, id_seen: str, job: JobName, moved: Moved, floor: Instant) -> Ordered:
+    async def settle(self, id_seen: str, job: JobName, moved: Moved) -> Ordered:
         parent = super()
-        return await self._told("settle", lambda: parent.settle(id_seen, job, moved, floor))
+        return await self._told("settle", lambda: parent.settle(id_seen, job, moved))
 
     async def prune(self, job: JobName, history: History, limit: int = 200) -> int:
         parent = super()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import timedelta
 
 import pytest
 
+from cronfleet.adopting import adopt
 from cronfleet.changing import remove
 from cronfleet.schedule import due_of
 from cronfleet.store import Order
+from cronfleet.stores.memory import MemoryStore
 from tests.unit.engine.resetting import (
     RENEWAL_S,
     adopted_by_hand,
@@ -18,7 +20,7 @@ from tests.unit.engine.resetting import (
     stopped,
 )
 from tests.unit.engine.rig import EACH_MINUTE, TTL_S, Rig, job
-from tests.unit.engine.scripted_store import first, late_request
+from tests.unit.engine.scripted_store import Answer, first, late_request
 
 
 async def test_an_emptied_store_whose_clock_is_behind_runs_no_tick_again(rig: Rig) -> None:
@@ -121,6 +123,24 @@ async def test_no_tick_runs_again_when_a_fresh_instance_is_the_first_to_declare_
 async def test_nothing_is_claimed_before_all_that_ran_is_settled(rig: Rig, behind: None) -> None:
     rig.store.next("sync_jobs", first(lambda: declared_by_one_that_knows_less(rig)))
     rig.store.next("settle", late_request(90))
+    await adopted_by_hand(rig)
+    await assert_what_ran_does_not_run_again(rig)
+
+
+async def test_what_is_settled_in_a_store_that_is_replaced_meanwhile_is_settled_in_the_next(
+    rig: Rig, behind: None
+) -> None:
+    async def replaced(call: Callable[[], Awaitable[Answer]]) -> Answer:
+        old = rig.store.copy()
+        answer = await call()
+        rig.store.restore(old)
+        id_seen = (await MemoryStore.open(rig.store)).id
+        await adopt(rig.store, id_seen, Order("again", "ops", "restored"))
+        await asyncio.sleep(2 * RENEWAL_S)
+        return answer
+
+    rig.store.next("sync_jobs", first(lambda: declared_by_one_that_knows_less(rig)))
+    rig.store.next("settle", replaced)
     await adopted_by_hand(rig)
     await assert_what_ran_does_not_run_again(rig)
 

@@ -15,6 +15,7 @@ import pytest
 from cronfleet import RunContext
 from cronfleet.clock import ManualClock, SystemClock
 from cronfleet.engine import session as session_module
+from cronfleet.engine.identity import Identity
 from cronfleet.engine.instance import Instance
 from cronfleet.engine.renewal import (
     LEAST_BETWEEN_MS,
@@ -28,7 +29,6 @@ from cronfleet.engine.renewal import (
     Unanswered,
     renews_by,
 )
-from cronfleet.engine.session import Identity
 from cronfleet.engine.times import Times
 from cronfleet.errors import StoreUnavailableError
 from cronfleet.model import RunState, SessionId

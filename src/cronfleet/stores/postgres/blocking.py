@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, TypeAlias, TypeVar
 
 import psycopg
+from psycopg.generators import send
 from psycopg.rows import dict_row
 
 from cronfleet.forks import stays_with_the_parent
@@ -77,11 +78,11 @@ class BlockingLink:
             connection = psycopg.Connection[dict[str, Any]].connect(
                 **self._address.parameters(), **OPTIONS, row_factory=dict_row
             )
+            self._pipeline = pipelined(connection, psycopg.Pipeline(connection)).__enter__()
         except psycopg.Error as error:
             raise in_our_words(self._address.name, error) from error
         stays_with_the_parent(connection)
         connection.add_notice_handler(self._watched.notice)
-        self._pipeline = pipelined(connection, psycopg.Pipeline(connection)).__enter__()
         return connection
 
     def _exchange(self, connection: _Connection, batch: Batch) -> list[Rows]:
@@ -91,6 +92,8 @@ class BlockingLink:
         for query in batch.queries:
             text = self._statements[query.statement]
             cursors.append(connection.execute(text, query.arguments))
+        # The driver would go on to read with a part of it unsent, which the server waits for.
+        connection.wait(send(connection.pgconn))
         self._pipeline.sync()
         if batch.ends:
             self._watched.has_ended(cursors[-1].statusmessage)

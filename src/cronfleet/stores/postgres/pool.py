@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 import psycopg
+from psycopg.generators import send
 from psycopg.rows import dict_row
 
 from cronfleet.errors import StoreUnavailableError
@@ -101,10 +102,10 @@ class Pool:
         )
         try:
             connection = await self._within(ends_at, connecting, "it takes no connection")
+            pipeline = await pipelined(connection, psycopg.AsyncPipeline(connection)).__aenter__()
         except psycopg.Error as error:
             raise in_our_words(self._address.name, error) from error
         stays_with_the_parent(connection)
-        pipeline = await pipelined(connection, psycopg.AsyncPipeline(connection)).__aenter__()
         return _Link(connection, pipeline, self._address, self._statements)
 
     async def _within(self, ends_at: float, awaited: Awaitable[Answer], what: str) -> Answer:
@@ -187,6 +188,8 @@ class _Link:
         for query in batch.queries:
             text = self._statements[query.statement]
             cursors.append(await self._connection.execute(text, query.arguments))
+        # The driver would go on to read with a part of it unsent, which the server waits for.
+        await self._connection.wait(send(self._connection.pgconn))
         await self._pipeline.sync()
         if batch.ends:
             self._watched.has_ended(cursors[-1].statusmessage)

@@ -253,8 +253,8 @@ class RedisStore(OpenRedis):
 
     # --- after a reset
 
-    async def settle(self, id_seen: str, job: JobName, moved: Moved, floor: Instant) -> Ordered:
-        return Ordered(await self._call("settle", id_seen, job, *codec.moved(moved), floor))
+    async def settle(self, id_seen: str, job: JobName, moved: Moved) -> Ordered:
+        return Ordered(await self._call("settle", id_seen, job, *codec.moved(moved)))
 
     async def clear(self, id_seen: str, job: JobName, limit: int = 200) -> int:
         return int(await self._call("clear", id_seen, job, min(limit, MOST_ITEMS), SET_ASIDE))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cronfleet.model import (
-    Instant,
     JobName,
     JobRecord,
     Kind,
@@ -120,19 +119,13 @@ def _move(
     return answer
 
 
-def move(
-    records: Records, job: JobRecord, after: JobRecord, moved: Moved, floor: Instant = -1
-) -> Ordered:
-    """Move a job's ticks; `after` is the job with what else changes.
-
-    No fire time up to `floor` becomes a tick any more.
-    """
+def move(records: Records, job: JobRecord, after: JobRecord, moved: Moved) -> Ordered:
+    """Move a job's ticks; `after` is the job with what else changes."""
     expected = job.expected.fire_time if job.expected else None
     if job.generation != moved.generation or expected != moved.expected:
         return Ordered.CHANGED
-    last = moved.gap.last if moved.gap else job.watermark
-    settled = max(last, floor)
-    if last < job.watermark or (moved.following and moved.following.fire_time <= settled):
+    settled = moved.gap.last if moved.gap else job.watermark
+    if settled < job.watermark or (moved.following and moved.following.fire_time <= settled):
         return Ordered.CHANGED
     since = job.since
     if moved.gap:

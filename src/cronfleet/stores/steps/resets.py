@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from cronfleet.chance import fresh_id
-from cronfleet.model import AuditRecord, Instant, JobName, RunRecord, RunState
+from cronfleet.model import AuditRecord, JobName, RunRecord, RunState
 from cronfleet.store import MOST_AUDIT, Moved, Order, Ordered, StoreInfo
 from cronfleet.stores.steps.orders import move
 from cronfleet.stores.steps.overlap import end_unstarted
@@ -20,13 +20,13 @@ _UNSTARTED = frozenset({RunState.WAITING, RunState.PENDING, RunState.CLAIMED})
 _PAGE = 200
 
 
-def settle(records: Records, id_seen: str, name: JobName, moved: Moved, floor: Instant) -> Ordered:
+def settle(records: Records, id_seen: str, name: JobName, moved: Moved) -> Ordered:
     job = records.job(name)
     if job is None:
         return Ordered.UNKNOWN
     if records.fleet().store_id != id_seen:
         return Ordered.CHANGED
-    return move(records, job, job, moved, floor)
+    return move(records, job, job, moved)
 
 
 def clear(records: Records, id_seen: str, name: JobName, limit: int) -> int:

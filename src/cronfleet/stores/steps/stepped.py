@@ -251,10 +251,9 @@ class SteppedStore(ABC):
         self._hub.tell(CANCEL if answer is Ordered.ASKED else DUE)
         return answer
 
-    async def settle(self, id_seen: str, job: JobName, moved: Moved, floor: Instant) -> Ordered:
+    async def settle(self, id_seen: str, job: JobName, moved: Moved) -> Ordered:
         return await self._step(
-            lambda records: resets.settle(records, id_seen, job, moved, floor),
-            needs.to_settle(job),
+            lambda records: resets.settle(records, id_seen, job, moved), needs.to_settle(job)
         )
 
     async def clear(self, id_seen: str, job: JobName, limit: int = 200) -> int:

@@ -9,7 +9,7 @@ import pytest
 
 from cronfleet.clock import ManualClock
 from cronfleet.model import Gap, JobState, Outcome, Reason, RunState, SessionId
-from cronfleet.store import Behind, Declared, Moved, Ordered, PendingClaim, Store
+from cronfleet.store import Moved, Ordered, PendingClaim, Store
 from cronfleet.testing.conformance.base import StoreTests
 from cronfleet.testing.samples import (
     HOUR_MS,
@@ -37,8 +37,8 @@ THIRD = timedelta(milliseconds=TTL_MS // 3)
 SET_ASIDE = Moved(1, NOON, fire(TWO_PM), Gap(NOON, ONE_PM, 2, Reason.BY_HAND))
 
 
-async def settle(store: Store, job: str, moved: Moved, floor: int = ONE_PM) -> Ordered:
-    return await store.settle((await store.open()).id, job, moved, floor)
+async def settle(store: Store, job: str, moved: Moved) -> Ordered:
+    return await store.settle((await store.open()).id, job, moved)
 
 
 async def clear(store: Store, job: str, limit: int = 200) -> int:
@@ -85,34 +85,6 @@ class SettleTests(StoreTests):
         assert record.gap == SET_ASIDE.gap
         assert await store.runs("report") == []
         assert await store.audit() == []
-
-    async def test_no_fire_time_up_to_the_floor_becomes_a_tick_whatever_is_declared_later(
-        self, store: Store, anna: SessionId
-    ) -> None:
-        floor = ONE_PM + HOUR_MS // 2
-        assert await settle(store, "report", SET_ASIDE, floor) is Ordered.DONE
-        assert (await the_job(store)).watermark == floor
-        await store.remove("report", Moved(2, TWO_PM, None, None), order())
-        for first, answer in (
-            (ONE_PM, Behind(floor)),
-            (floor, Behind(floor)),
-            (TWO_PM, Declared.NEW),
-        ):
-            assert await store.sync_jobs(anna, PROGRAM, [report(first=first)]) == [answer]
-        assert (await the_job(store)).expected == fire(TWO_PM)
-
-    async def test_the_floor_counts_where_nothing_up_to_it_is_expected_too(
-        self, store: Store, anna: SessionId
-    ) -> None:
-        as_it_is = Moved(1, NOON, fire(NOON), None)
-        assert await settle(store, "report", as_it_is, NOON) is Ordered.CHANGED
-        assert await settle(store, "report", as_it_is, NOON - 1) is Ordered.DONE
-        job = await the_job(store)
-        assert (job.watermark, job.expected, job.generation) == (NOON - 1, fire(NOON), 2)
-        assert await store.gaps("report") == []
-        lower = Moved(2, NOON, fire(NOON), None)
-        assert await settle(store, "report", lower, NOON - 2) is Ordered.DONE
-        assert (await the_job(store)).watermark == NOON - 1
 
     async def test_a_claim_that_saw_the_ticks_before_is_refused(
         self, store: Store, anna: SessionId
@@ -200,7 +172,7 @@ class AdoptTests(StoreTests):
         seen = (await store.open()).id
         run = await triggered(store)
         await store.adopt(seen, order())
-        assert await store.settle(seen, "report", SET_ASIDE, ONE_PM) is Ordered.CHANGED
+        assert await store.settle(seen, "report", SET_ASIDE) is Ordered.CHANGED
         assert await store.clear(seen, "report") == 0
         assert (await the_run(store, run)).state is RunState.PENDING
 

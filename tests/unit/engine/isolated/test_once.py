@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cronfleet.clock import SystemClock
+from cronfleet.engine.identity import Identity
 from cronfleet.engine.instance import Instance
-from cronfleet.engine.session import Identity
 from cronfleet.engine.times import Times
 from cronfleet.model import RunId
 from cronfleet.store import Completion, Order, Recorded

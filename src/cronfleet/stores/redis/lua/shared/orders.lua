@@ -35,15 +35,13 @@ local function read_moved()
     gap = read_gap()}
 end
 
--- Moves a job's ticks, and its watermark to the floor at least, if there is one. False if the job is
--- not as it was seen.
-local function move(job, moved, floor)
+-- Moves a job's ticks. False if the job is not as it was seen.
+local function move(job, moved)
   if job.generation ~= moved.generation or job.fire ~= moved.expected then
     return false
   end
-  local last = moved.gap and moved.gap.last or job.watermark
-  local settled = math.max(last, floor or last)
-  if last < job.watermark or moved.following and moved.following <= settled then
+  local settled = moved.gap and moved.gap.last or job.watermark
+  if settled < job.watermark or moved.following and moved.following <= settled then
     return false
   end
   if moved.gap then

@@ -19,7 +19,7 @@ async def _settle(store: Store, asked: Request) -> object:
         following=None if following is None else fire(following),
         gap=None if at is None else Gap(at, at, 1, Reason.BY_HAND),
     )
-    return await store.settle(asked.store_id, asked.job, moved, -1 if at is None else at)
+    return await store.settle(asked.store_id, asked.job, moved)
 
 
 async def _clear(store: Store, asked: Request) -> object:
