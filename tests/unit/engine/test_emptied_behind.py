@@ -71,6 +71,7 @@ async def test_no_tick_runs_again_when_an_instance_that_knows_less_declared_the_
         async with rig.at_work(job(rig.handlers.quick, overlap="allow")):
             await adopted_by_hand(rig)
             await rig.until(lambda: not anna.trouble, 2 * RENEWAL_S)
+            assert await rig.store.gaps("report")  # While the other's definition is in force.
         await asyncio.sleep(200)
         assert len(rig.handlers.entered) == before
         await asyncio.sleep(220)
@@ -160,5 +161,8 @@ async def test_no_tick_runs_again_when_it_is_declared_with_more_jitter(rig: Rig)
         async with rig.at_work(job(rig.handlers.quick, jitter=jitter)):
             await adopted_by_hand(rig)
             await rig.until(lambda: not anna.trouble, 2 * TTL_S)
+            assert await rig.store.gaps("report")
+        before = len(rig.handlers.entered)
         await asyncio.sleep(420)
+    assert len(rig.handlers.entered) > before
     assert_nothing_ran_twice(rig)
