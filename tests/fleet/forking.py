@@ -132,8 +132,6 @@ def has_nothing(program: Program) -> object:
         name
         for name in open_here().values()
         if name not in before and not name.startswith("anon_inode:[pidfd")
-        # A script that is just being read, for its first call, is no connection.
-        if not name.endswith(".lua")
     }
     # An epoll has no name of its own: the child must have none at all.
     shared = in_child(lambda: sorted(its_own & set(open_here().values())))

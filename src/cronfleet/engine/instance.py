@@ -219,8 +219,7 @@ class Instance:
             self._looked_at = self._clock.boot_ms()
             self._session.read(Reading(seen.now, sent_at, self._looked_at))
             await self._jobs.learn(self._store, seen)
-            ahead = (*seen.due, *seen.soon)
-            self._session.expects(t.expected.fire_time for t in ahead if t.job in self._jobs)
+            self._session.look_back(seen, self._jobs)
             is_full = max(len(seen.due), len(seen.pending)) == limit
             self._lookout.saw(seen)
             if not skip and self._overruled.saw(seen, self._looked_at):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Container
 
 from cronfleet.chance import fresh_id
 from cronfleet.clock import Clock
@@ -20,8 +20,8 @@ from cronfleet.engine.succession import Succession
 from cronfleet.engine.times import Times, rest
 from cronfleet.engine.watch import Watch
 from cronfleet.errors import ForeignJobError, StoreError, StoreUnavailableError
-from cronfleet.model import Instant, SessionId
-from cronfleet.store import NewSession, Renewal, Store, StoreInfo
+from cronfleet.model import Instant, JobName, SessionId
+from cronfleet.store import NewSession, Renewal, Seen, Store, StoreInfo
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -247,9 +247,15 @@ class SessionKeeper:
             self._to_leave = None
         await self._succession.settle(self._fate)
 
-    def expects(self, fire_times: Iterable[Instant]) -> None:
-        """What the store expects of jobs that run here: look at `may_claim` after it."""
-        if self._succession.may_have_run(fire_times):
+    def look_back(self, seen: Seen, jobs: Container[JobName]) -> None:
+        """If one of these jobs may have run what is expected of it, settle that before all else.
+
+        It was settled when the store was adopted; but since then a job may have been removed, and
+        declared once more while the clock was behind. Look at `may_claim` after it.
+        """
+        floor = self._succession.floor
+        if any(t.expected.fire_time <= floor and t.job in jobs for t in (*seen.due, *seen.soon)):
+            self._succession.is_settled = False
             self._heard.set()
 
     async def _look_again(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 
 from cronfleet.adopting import adopt
 from cronfleet.chance import fresh_id
@@ -56,21 +55,11 @@ class Succession:
             self.trouble, self.is_settled = "", False
         return met
 
-    def may_have_run(self, fire_times: Iterable[Instant]) -> bool:
-        """Whether one of these that the store expects may have run in a store before it.
-
-        They were settled when it was adopted. But since then a job may have been removed, and
-        declared once more while the clock was behind: then there is something to settle again.
-        """
-        may_have_run = any(fire_time <= self.floor for fire_time in fire_times)
-        self.is_settled = self.is_settled and not may_have_run
-        return may_have_run
-
     async def settle(self, fate: Fate) -> None:
         """Settle what the store expects up to the floor, if there may be any. Raises StoreError."""
         if not self.is_settled:
             await fate.settle_until(self.floor)
-            self.is_settled = True  # If it is yet another store by now, `may_have_run` will say so.
+            self.is_settled = True  # If it is yet another store by now, a peek shows it.
 
     async def adopt(self, store: Store, info: StoreInfo, label: str) -> StoreInfo:
         """Adopt it without a person. Raises StoreError."""

@@ -10,6 +10,7 @@ import pytest
 
 from cronfleet.adopting import adopt
 from cronfleet.changing import remove
+from cronfleet.engine.instance import Instance
 from cronfleet.schedule import due_of
 from cronfleet.store import Order
 from cronfleet.stores.memory import MemoryStore
@@ -21,6 +22,18 @@ from tests.unit.engine.resetting import (
 )
 from tests.unit.engine.rig import EACH_MINUTE, TTL_S, Rig, job
 from tests.unit.engine.scripted_store import Answer, first, late_request
+
+
+@pytest.fixture
+async def behind(rig: Rig) -> AsyncGenerator[Instance]:
+    """It ran a job until its store was emptied, whose clock is five minutes back."""
+    async with rig.at_work(job(rig.handlers.quick)) as instance:
+        await asyncio.sleep(600)
+        rig.clock.leap(-300_000)
+        await asyncio.sleep(2 * TTL_S)  # The instance has come to know the clock as it is now.
+        rig.store.empty()
+        await stopped(rig, instance)
+        yield instance
 
 
 async def test_an_emptied_store_whose_clock_is_behind_runs_no_tick_again(rig: Rig) -> None:
@@ -41,54 +54,30 @@ async def test_an_emptied_store_whose_clock_is_behind_runs_no_tick_again(rig: Ri
 
 
 async def test_a_store_that_is_emptied_when_its_clock_was_set_back_runs_no_tick_again(
-    rig: Rig,
+    rig: Rig, behind: Instance
 ) -> None:
-    async with rig.at_work(job(rig.handlers.quick)) as instance:
-        await asyncio.sleep(600)
-        rig.clock.leap(-300_000)
-        await asyncio.sleep(2 * TTL_S)  # The instance has come to know the clock as it is now.
-        rig.store.empty()
-        await stopped(rig, instance)
-        before = len(rig.handlers.entered)
-        await adopted_by_hand(rig)
-        await asyncio.sleep(200)
-        assert len(rig.handlers.entered) == before
-        await asyncio.sleep(220)
+    before = len(rig.handlers.entered)
+    await adopted_by_hand(rig)
+    await asyncio.sleep(200)
+    assert len(rig.handlers.entered) == before
+    await asyncio.sleep(220)
     assert len(rig.handlers.entered) > before
     assert_nothing_ran_twice(rig)
 
 
 async def test_no_tick_runs_again_when_an_instance_that_knows_less_declared_the_job_otherwise(
-    rig: Rig,
+    rig: Rig, behind: Instance
 ) -> None:
-    async with rig.at_work(job(rig.handlers.quick)) as anna:
-        await asyncio.sleep(600)
-        rig.clock.leap(-300_000)
-        await asyncio.sleep(2 * TTL_S)
-        rig.store.empty()
-        await stopped(rig, anna)
-        before = len(rig.handlers.entered)
-        async with rig.at_work(job(rig.handlers.quick, overlap="allow")):
-            await adopted_by_hand(rig)
-            await rig.until(lambda: not anna.trouble, 2 * RENEWAL_S)
-            assert await rig.store.gaps("report")  # While the other's definition is in force.
-        await asyncio.sleep(200)
-        assert len(rig.handlers.entered) == before
-        await asyncio.sleep(220)
+    before = len(rig.handlers.entered)
+    async with rig.at_work(job(rig.handlers.quick, overlap="allow")):
+        await adopted_by_hand(rig)
+        await rig.until(lambda: not behind.trouble, 2 * RENEWAL_S)
+        assert await rig.store.gaps("report")  # While the other's definition is in force.
+    await asyncio.sleep(200)
+    assert len(rig.handlers.entered) == before
+    await asyncio.sleep(220)
     assert len(rig.handlers.entered) > before
     assert_nothing_ran_twice(rig)
-
-
-@pytest.fixture
-async def behind(rig: Rig) -> AsyncGenerator[None]:
-    """An instance that ran a job until its store was emptied, whose clock is five minutes back."""
-    async with rig.at_work(job(rig.handlers.quick)) as instance:
-        await asyncio.sleep(600)
-        rig.clock.leap(-300_000)
-        await asyncio.sleep(2 * TTL_S)
-        rig.store.empty()
-        await stopped(rig, instance)
-        yield
 
 
 async def assert_what_ran_does_not_run_again(rig: Rig) -> None:
@@ -99,7 +88,7 @@ async def assert_what_ran_does_not_run_again(rig: Rig) -> None:
 
 
 async def test_no_tick_runs_again_when_the_job_is_removed_and_a_fresh_instance_declares_it(
-    rig: Rig, behind: None
+    rig: Rig, behind: Instance
 ) -> None:
     await adopted_by_hand(rig)
     await asyncio.sleep(2 * RENEWAL_S)
@@ -114,14 +103,16 @@ async def declared_by_one_that_knows_less(rig: Rig) -> None:
 
 
 async def test_no_tick_runs_again_when_a_fresh_instance_is_the_first_to_declare_its_job(
-    rig: Rig, behind: None
+    rig: Rig, behind: Instance
 ) -> None:
     rig.store.next("sync_jobs", first(lambda: declared_by_one_that_knows_less(rig)))
     await adopted_by_hand(rig)
     await assert_what_ran_does_not_run_again(rig)
 
 
-async def test_nothing_is_claimed_before_all_that_ran_is_settled(rig: Rig, behind: None) -> None:
+async def test_nothing_is_claimed_before_all_that_ran_is_settled(
+    rig: Rig, behind: Instance
+) -> None:
     rig.store.next("sync_jobs", first(lambda: declared_by_one_that_knows_less(rig)))
     rig.store.next("settle", late_request(90))
     await adopted_by_hand(rig)
@@ -129,7 +120,7 @@ async def test_nothing_is_claimed_before_all_that_ran_is_settled(rig: Rig, behin
 
 
 async def test_what_is_settled_in_a_store_that_is_replaced_meanwhile_is_settled_in_the_next(
-    rig: Rig, behind: None
+    rig: Rig, behind: Instance
 ) -> None:
     async def replaced(call: Callable[[], Awaitable[Answer]]) -> Answer:
         old = rig.store.copy()

@@ -9,7 +9,6 @@ from contextlib import contextmanager, suppress
 from typing import Any, TypeAlias, TypeVar
 
 import psycopg
-from psycopg.generators import send
 from psycopg.rows import dict_row
 
 from cronfleet.forks import stays_with_the_parent
@@ -19,6 +18,7 @@ from cronfleet.stores.postgres.links import (
     OPTIONS,
     Undone,
     Watched,
+    all_sent,
     as_given,
     cut,
     pipelined,
@@ -92,8 +92,7 @@ class BlockingLink:
         for query in batch.queries:
             text = self._statements[query.statement]
             cursors.append(connection.execute(text, query.arguments))
-        # The driver would go on to read with a part of it unsent, which the server waits for.
-        connection.wait(send(connection.pgconn))
+        connection.wait(all_sent(connection))
         self._pipeline.sync()
         if batch.ends:
             self._watched.has_ended(cursors[-1].statusmessage)

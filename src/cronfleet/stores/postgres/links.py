@@ -9,7 +9,9 @@ from contextlib import suppress
 from typing import Any, TypeAlias, TypeVar
 
 import psycopg
+from psycopg.abc import PQGen
 from psycopg.errors import Diagnostic
+from psycopg.generators import send
 
 from cronfleet.errors import StoreError, StoreUnavailableError
 from cronfleet.stores.postgres.queries import Batch, Rows
@@ -87,6 +89,14 @@ def pipelined(connection: AnyConnection, pipeline: Pipeline) -> Pipeline:
     """
     connection._pipeline = pipeline  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]  # noqa: SLF001
     return pipeline
+
+
+def all_sent(connection: AnyConnection) -> PQGen[None]:
+    """For `connection.wait`, before each Sync.
+
+    Else the driver goes on to read with a part of a large batch unsent, which the server waits for.
+    """
+    return send(connection.pgconn)
 
 
 def as_given(found: Sequence[dict[str, Any]]) -> Rows:

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg.generators import send
 from psycopg.rows import dict_row
 
 from cronfleet.errors import StoreUnavailableError
@@ -19,6 +18,7 @@ from cronfleet.stores.postgres.links import (
     OPTIONS,
     Undone,
     Watched,
+    all_sent,
     as_given,
     cut,
     pipelined,
@@ -188,8 +188,7 @@ class _Link:
         for query in batch.queries:
             text = self._statements[query.statement]
             cursors.append(await self._connection.execute(text, query.arguments))
-        # The driver would go on to read with a part of it unsent, which the server waits for.
-        await self._connection.wait(send(self._connection.pgconn))
+        await self._connection.wait(all_sent(self._connection))
         await self._pipeline.sync()
         if batch.ends:
             self._watched.has_ended(cursors[-1].statusmessage)

@@ -27,8 +27,6 @@ from cronfleet.store import (
 from cronfleet.stores.steps.overlap import REMOVED
 from cronfleet.stores.steps.records import TOKENS_PER_MS
 
-_LUA = files("cronfleet.stores.redis") / "lua"
-
 _SHARED = ("fleet", "records", "runs", "sessions", "orders")
 _OTHERS: dict[str, tuple[str, ...]] = dict.fromkeys(("lock", "renew_lock", "unlock"), ("locks",))
 """Scripts that share something else: what is shared is set up each time that a script runs."""
@@ -102,7 +100,7 @@ def confirmed_script(name: str) -> Script:
         return script(name)
     begun = "read_clock()\n" if name in _OTHERS else ""  # What confirms it needs the time.
     operation = f"{begun}local function operation()\n{_own(name)}\nend\n"
-    text = _shared_by(name) + operation + (_LUA / "shared" / "confirmed.lua").read_text("utf-8")
+    text = _shared_by(name) + operation + _texts()["shared/confirmed"]
     return Script(text, _sha(text), is_confirmed=True)
 
 
@@ -111,7 +109,20 @@ def _shared_by(name: str) -> str:
 
 
 def _own(name: str) -> str:
-    return (_LUA / f"{name}.lua").read_text("utf-8")
+    return _texts()[name]
+
+
+@cache
+def _texts() -> dict[str, str]:
+    """All that there is, by name: read at once, so that no later call waits for a file."""
+    lua = files("cronfleet.stores.redis") / "lua"
+    folders = {"": lua, "shared/": lua / "shared"}
+    return {
+        folder + file.name.removesuffix(".lua"): file.read_text("utf-8")
+        for folder, there in folders.items()
+        for file in there.iterdir()
+        if file.name.endswith(".lua")
+    }
 
 
 def _sha(text: str) -> str:
@@ -122,5 +133,4 @@ def _sha(text: str) -> str:
 def _shared(names: tuple[str, ...]) -> str:
     numbers = [f"local {name} = {value}\n" for name, value in _NUMBERS.items()]
     numbers.append(f"local REMOVED = '{REMOVED}'\n")
-    parts = [(_LUA / "shared" / f"{name}.lua").read_text("utf-8") for name in names]
-    return "".join([*numbers, *parts])
+    return "".join([*numbers, *(_texts()[f"shared/{name}"] for name in names)])
