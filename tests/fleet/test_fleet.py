@@ -133,7 +133,7 @@ def test_a_frozen_instance_starts_nothing_twice_and_its_late_outcome_is_kept(sto
 def freeze_in_a_run(fleet: Fleet, store: str) -> Effect:
     """Freeze the instance that has just entered the handler; answers what it entered.
 
-    On SQLite one that is frozen in a write keeps the file's lock, as the pages say: not that one.
+    On SQLite one that is frozen in a transaction keeps its lock, as the pages say: not that one.
     """
     while True:
         (started,) = fleet.entered("frozen", 1, within_s=10)
@@ -144,9 +144,10 @@ def freeze_in_a_run(fleet: Fleet, store: str) -> Effect:
 
 
 def is_locked(path: str) -> bool:
+    """Whether anybody keeps writers out: without a WAL, a reader does too."""
     with closing(sqlite3.connect(path, timeout=1, isolation_level=None)) as connection:
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError:
             return True
     return False
