@@ -372,7 +372,7 @@ class Twins:
     async def prune(self) -> None:
         name, age_ms = self.draw(JOBS), self.draw((1_000, 3_600_000))
         history = History(successes=1, failures=2, age_ms=age_ms)
-        await self.ask(lambda store: store.prune(name, history))
+        await self.ask(lambda store: store.prune({name: history}))
 
 
 def a_claim(job: JobRecord, place: int, shape: str) -> TickClaim:

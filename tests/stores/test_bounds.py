@@ -114,7 +114,7 @@ async def a_day(store: Store, clock: ManualClock, number: int) -> None:
     await bury(store, clock, dying)
     await store.pause("report", order())
     clock.advance(timedelta(milliseconds=KEY_KEPT_MS + 1))
-    await store.prune("report", KEPT)
+    await store.prune({"report": KEPT})
 
 
 async def test_a_store_in_daily_use_stops_growing(planted: Planted, clock: ManualClock) -> None:

@@ -359,7 +359,7 @@ async def test_after_a_repair_no_tick_runs_again_that_ran_while_the_clock_was_ah
     ahead = NOON + DAY_MS + HOUR_MS
     await mended(planted, Moved(1, ahead, fire(NOON + DAY_MS), None))
     assert (await the_job(planted.store)).watermark == NOON
-    await planted.store.prune("report", History(successes=0, failures=0, age_ms=0))
+    await planted.store.prune({"report": History(successes=0, failures=0, age_ms=0)})
     clock.leap(timedelta(days=1))
     renew(planted.store, anna)
     (answer,) = await planted.store.claim(anna, [tick(fire_time=NOON + DAY_MS, generation=2)])

@@ -141,7 +141,7 @@ class Dice:
             "claim ticks": self._claim_of_ticks(session, job),
             "runs": lambda store: store.runs(job.name, limit=5, skip=1),
             "gaps": lambda store: store.gaps(job.name),
-            "prune": lambda store: store.prune(job.name, history),
+            "prune": lambda store: store.prune({job.name: history}),
         }
         if runs := await self._memory.runs(job.name, limit=6):
             run = self._one_of(runs)

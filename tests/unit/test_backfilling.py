@@ -145,7 +145,7 @@ async def test_what_has_run_is_passed_over_when_its_record_is_kept_no_more(
     clock.leap(2 * HOUR_MS)
     await run_tick(store, 1)
     await run_tick(store, 2)
-    await store.prune("report", History(successes=0, failures=0))
+    await store.prune({"report": History(successes=0, failures=0)})
     came_to = await fill(scheduler, 0, 2)
     assert (came_to.made, came_to.had_run, came_to.unrecorded) == (1, 2, 2)
 
@@ -154,7 +154,7 @@ async def test_so_is_what_was_filled(scheduler: Scheduler, store: ScriptedStore)
     await fill(scheduler, -9, -5)
     for run in await store.runs("report"):
         await store.cancel(run.id, order())
-    await store.prune("report", History(successes=0, failures=0))
+    await store.prune({"report": History(successes=0, failures=0)})
     came_to = await fill(scheduler, -9, -3)
     assert (came_to.made, came_to.unrecorded) == (2, 5)
 

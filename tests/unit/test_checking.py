@@ -122,7 +122,7 @@ async def test_no_watermark_is_moved_below_a_tick_whose_record_may_be_gone(
         at = ONE_PM + hour * HOUR_MS
         claim = await started(store, anna, await granted(store, anna, tick("report", at)))
         await completed(store, claim, Outcome.SUCCEEDED)
-    await store.prune("report", history)
+    await store.prune({"report": history})
     clock.advance(timedelta(hours=-10))
     faults = await Check(store, clock, order()).faults()
     mended = [fault.mended for fault in faults if fault.kind is FaultKind.FUTURE_WATERMARK]

@@ -16,7 +16,7 @@ from cronfleet.store import Store
 log: logging.Logger = logging.getLogger(__name__)
 
 AT_ONCE = 200
-"""So many runs a call; a round goes on while a call finds that many."""
+"""So many jobs and runs a call; a round goes on while a call finds that many runs."""
 
 
 class Janitor:
@@ -68,7 +68,9 @@ class Janitor:
             self._clock_leapt = True  # The next round looks again.
 
     async def _prune(self, kept: Mapping[JobName, History]) -> None:
-        for name, history in sorted(kept.items()):
+        names = sorted(kept)
+        for first in range(0, len(names), AT_ONCE):
+            part = {name: kept[name] for name in names[first : first + AT_ONCE]}
             pruned = AT_ONCE
             while pruned >= AT_ONCE:
-                pruned = await self._store.prune(name, history, AT_ONCE)
+                pruned = await self._store.prune(part, AT_ONCE)

@@ -14,7 +14,7 @@ is then unknown. Losing a race is an answer, never an error.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from cronfleet.model import (
@@ -391,8 +391,8 @@ class Store(Defining, Protocol):
         """What operators did, the newest first."""
         ...
 
-    async def prune(self, job: JobName, history: History, limit: int = 200) -> int:
-        """Delete ended runs beyond the job's history; answers how many.
+    async def prune(self, kept: Mapping[JobName, History], limit: int = 200) -> int:
+        """Delete ended runs beyond each job's history, up to `limit` in all; answers how many.
 
         Succeeded and skipped runs are counted apart from the others, so that successes never
         push a failure out.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections import Counter, defaultdict, deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol, TypeVar, cast
 
@@ -267,9 +267,9 @@ class ScriptedStore(MemoryStore):
         parent = super()
         return await self._told("settle", lambda: parent.settle(id_seen, job, moved))
 
-    async def prune(self, job: JobName, history: History, limit: int = 200) -> int:
+    async def prune(self, kept: Mapping[JobName, History], limit: int = 200) -> int:
         parent = super()
-        return await self._told("prune", lambda: parent.prune(job, history, limit))
+        return await self._told("prune", lambda: parent.prune(kept, limit))
 
     async def lock(self, name: str, owner: LockOwner, ttl_ms: int, *, waits: bool) -> LockAnswer:
         parent = super()

@@ -13,6 +13,7 @@ from cronfleet.model import (
     Fire,
     Gap,
     GapRecord,
+    History,
     InstanceRecord,
     JobName,
     JobRecord,
@@ -114,6 +115,10 @@ def completion(each: Completion) -> Iterable[Word]:
 
 def claim(each: Claim) -> Iterable[Word]:
     return (str(each.run), each.token)
+
+
+def kept(job: JobName, history: History) -> Iterable[Word]:
+    return (job, history.successes, history.failures, history.age_ms)
 
 
 def order(verb: str, job: JobName, each: Order, about: str = "") -> Iterable[Word]:

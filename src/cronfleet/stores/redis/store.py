@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import chain
+from collections.abc import Mapping, Sequence
+from itertools import chain, starmap
 
 from cronfleet.chance import fresh_id
 from cronfleet.definition import manifest_of
@@ -318,12 +318,16 @@ class RedisStore(OpenRedis):
     async def audit(self, limit: int = 50, skip: int = 0) -> list[AuditRecord]:
         return [codec.audit(each) for each in await self._call("audit", limit, skip)]
 
-    async def prune(self, job: JobName, history: History, limit: int = 200) -> int:
-        kept = (history.successes, history.failures, history.age_ms)
-        most = min(limit, MOST_ITEMS)
-        pruned = int(await self._call("prune", job, *kept, most))
-        is_all = pruned < most or most == limit
-        return pruned if is_all else pruned + await self.prune(job, history, limit - most)
+    async def prune(self, kept: Mapping[JobName, History], limit: int = 200) -> int:
+        pruned = 0
+        for part in parts(list(kept.items())):
+            words = list(chain.from_iterable(starmap(codec.kept, part)))
+            most = found = min(limit - pruned, MOST_ITEMS)
+            while most and found == most:
+                found = int(await self._call("prune", most, *words))
+                pruned += found
+                most = min(limit - pruned, MOST_ITEMS)
+        return pruned
 
 
 class _RedisRenewer:

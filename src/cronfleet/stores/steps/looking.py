@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from cronfleet.model import History, JobName, JobRecord, ProgramName
 from cronfleet.store import SOON_MS, DueTick, PendingRun, Seen
@@ -33,7 +33,15 @@ def _ticks(jobs: Sequence[JobRecord]) -> list[DueTick]:
     ]
 
 
-def prune(records: Records, job: JobName, history: History, limit: int) -> int:
+def prune(records: Records, kept: Mapping[JobName, History], limit: int) -> int:
+    pruned = 0
+    for job, history in kept.items():
+        if pruned < limit:
+            pruned += _prune_job(records, job, history, limit - pruned)
+    return pruned
+
+
+def _prune_job(records: Records, job: JobName, history: History, limit: int) -> int:
     before = records.now - history.age_ms
     pruned = 0
     for succeeded, keep in ((True, history.successes), (False, history.failures)):

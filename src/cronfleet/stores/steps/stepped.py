@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from cronfleet.model import (
@@ -329,5 +329,5 @@ class SteppedStore(ABC):
     async def audit(self, limit: int = 50, skip: int = 0) -> list[AuditRecord]:
         return await self._read(lambda records: list(records.audit(limit, skip)))
 
-    async def prune(self, job: JobName, history: History, limit: int = 200) -> int:
-        return await self._step(lambda records: looking.prune(records, job, history, limit))
+    async def prune(self, kept: Mapping[JobName, History], limit: int = 200) -> int:
+        return await self._step(lambda records: looking.prune(records, kept, limit))

@@ -159,7 +159,7 @@ class BackfillTests(StoreTests):
         await backfilled(store, NOON)
         for run in await store.runs("report"):
             await store.cancel(run.id, order())
-        assert await store.prune("report", History(successes=0, failures=0)) == 3
+        assert await store.prune({"report": History(successes=0, failures=0)}) == 3
         assert await store.runs("report") == []
         filled = [Backfill(NOON, NOON, NOON), Backfill(TEN, ELEVEN, NOON)]
         assert await store.backfills("report") == filled

@@ -10,6 +10,7 @@ from cronfleet.model import (
     Gap,
     History,
     Instant,
+    JobName,
     Outcome,
     Reason,
     RunId,
@@ -21,6 +22,7 @@ from cronfleet.testing.conformance.base import StoreTests
 from cronfleet.testing.samples import (
     HOUR_MS,
     NOON,
+    PROGRAM,
     completed,
     granted,
     join,
@@ -40,12 +42,17 @@ A_SECOND = timedelta(seconds=1)
 
 class HistoryTests(StoreTests):
     async def run_once(
-        self, store: Store, clock: ManualClock, session: SessionId, outcome: Outcome
+        self,
+        store: Store,
+        clock: ManualClock,
+        session: SessionId,
+        outcome: Outcome,
+        job: JobName = "report",
     ) -> RunId:
         """One triggered run from its beginning to its end, a second after the one before."""
         clock.advance(A_SECOND)
         renew(store, session)
-        run = await triggered(store)
+        run = await triggered(store, job)
         claim = await started(store, session, await granted(store, session, PendingClaim(run)))
         await completed(store, claim, outcome)
         return run
@@ -75,7 +82,7 @@ class HistoryTests(StoreTests):
     ) -> None:
         failed = [await self.run_once(store, clock, anna, Outcome.FAILED) for _ in range(2)]
         succeeded = [await self.run_once(store, clock, anna, Outcome.SUCCEEDED) for _ in range(4)]
-        assert await store.prune("report", History(successes=1, failures=2)) == 3
+        assert await store.prune({"report": History(successes=1, failures=2)}) == 3
         kept = [run.id for run in await store.runs("report")]
         assert kept == [succeeded[-1], *failed[::-1]]
 
@@ -83,7 +90,7 @@ class HistoryTests(StoreTests):
         self, store: Store, clock: ManualClock, anna: SessionId
     ) -> None:
         failed = [await self.run_once(store, clock, anna, Outcome.TIMED_OUT) for _ in range(3)]
-        assert await store.prune("report", History(failures=1)) == 2
+        assert await store.prune({"report": History(failures=1)}) == 2
         assert [run.id for run in await store.runs("report")] == failed[-1:]
         assert await store.run(failed[0]) is None
 
@@ -92,9 +99,9 @@ class HistoryTests(StoreTests):
     ) -> None:
         old = await self.run_once(store, clock, anna, Outcome.SUCCEEDED)
         clock.advance(timedelta(milliseconds=500))
-        assert await store.prune("report", History(age_ms=500)) == 0
+        assert await store.prune({"report": History(age_ms=500)}) == 0
         clock.advance(timedelta(milliseconds=1))
-        assert await store.prune("report", History(age_ms=500)) == 1
+        assert await store.prune({"report": History(age_ms=500)}) == 1
         assert await store.run(old) is None
 
     async def test_a_run_that_has_not_ended_is_never_pruned(
@@ -103,7 +110,7 @@ class HistoryTests(StoreTests):
         held = await granted(store, anna, tick())
         waiting = await triggered(store)
         clock.advance(timedelta(days=365))
-        assert await store.prune("report", History(0, 0, 0)) == 0
+        assert await store.prune({"report": History(0, 0, 0)}) == 0
         assert (await the_run(store, held.run)).state is RunState.CLAIMED
         assert (await the_run(store, waiting)).state is RunState.WAITING
 
@@ -112,8 +119,23 @@ class HistoryTests(StoreTests):
     ) -> None:
         for outcome in [Outcome.SUCCEEDED, Outcome.FAILED] * 2:
             await self.run_once(store, clock, anna, outcome)
-        pruned = [await store.prune("report", History(0, 0), limit=3) for _ in range(3)]
+        pruned = [await store.prune({"report": History(0, 0)}, limit=3) for _ in range(3)]
         assert pruned == [3, 1, 0]
+
+    async def test_one_prune_keeps_each_job_within_its_own_history(
+        self, store: Store, clock: ManualClock, anna: SessionId
+    ) -> None:
+        await store.sync_jobs(anna, PROGRAM, [report(name) for name in ("report", "other", "third")])
+        ran = {
+            name: [await self.run_once(store, clock, anna, Outcome.SUCCEEDED, name) for _ in range(3)]
+            for name in ("other", "report", "third")
+        }
+        kept = {"other": History(successes=1), "nobody": History(0, 0), "report": History(2)}
+        assert await store.prune(kept, limit=2) == 2
+        assert [run.id for run in await store.runs("other")] == ran["other"][-1:]
+        assert await store.prune(kept) == 1
+        assert [run.id for run in await store.runs("report")] == ran["report"][:0:-1]
+        assert [run.id for run in await store.runs("third")] == ran["third"][::-1]
 
     async def test_a_tick_that_was_cancelled_before_it_had_shards_is_pruned_like_any_other(
         self, store: Store, clock: ManualClock
@@ -123,7 +145,7 @@ class HistoryTests(StoreTests):
         waiting = await triggered(store)
         await store.cancel(waiting, order())
         clock.advance(A_SECOND)
-        assert await store.prune("report", History(0, 0)) == 1
+        assert await store.prune({"report": History(0, 0)}) == 1
         assert await store.run(waiting) is None
 
     async def test_the_watermark_outlives_the_run(
@@ -132,7 +154,7 @@ class HistoryTests(StoreTests):
         claim = await started(store, anna, await granted(store, anna, tick()))
         await completed(store, claim, Outcome.SUCCEEDED)
         clock.advance(A_SECOND)
-        await store.prune("report", History(0, 0, 0))
+        await store.prune({"report": History(0, 0, 0)})
         assert await store.run(claim.run) is None
         assert (await the_job(store)).watermark == NOON
 

@@ -347,11 +347,11 @@ class ShardTests(StoreTests):
     ) -> None:
         claims = await all_started(store, olga)
         await end(store, claims, Outcome.SUCCEEDED, Outcome.FAILED)
-        assert await store.prune("report", History(successes=0, failures=0)) == 0
+        assert await store.prune({"report": History(successes=0, failures=0)}) == 0
         await end(store, claims[2:], Outcome.SUCCEEDED)
-        assert await store.prune("report", History(successes=0, failures=1)) == 0
+        assert await store.prune({"report": History(successes=0, failures=1)}) == 0
         assert len(await store.runs("report")) == 1 + SHARDS
-        assert await store.prune("report", History(successes=1, failures=0)) == 1
+        assert await store.prune({"report": History(successes=1, failures=0)}) == 1
         assert await store.runs("report") == []
         assert await store.run(NOON_SHARDS[0]) is None
 

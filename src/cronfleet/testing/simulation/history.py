@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from cronfleet.clock import Clock
@@ -28,7 +28,7 @@ class KeepingStore(MemoryStore):
 
     def all_runs(self, job: JobName) -> list[RunRecord]:
         """The oldest made first."""
-        kept = self.step(lambda records: records.runs(job, ALL, 0))
+        kept = self._runs(job)
         # Failures are kept for longer than successes that are newer.
         return sorted(
             [*self._pruned[job].values(), *kept], key=lambda run: (run.created_at, run.id)
@@ -40,12 +40,16 @@ class KeepingStore(MemoryStore):
 
     # --- what may let go of something
 
-    async def prune(self, job: JobName, history: History, limit: int = 200) -> int:
-        before = self.step(lambda records: records.runs(job, ALL, 0))
-        pruned = await super().prune(job, history, limit)
-        left = {run.id for run in self.step(lambda records: records.runs(job, ALL, 0))}
-        self._pruned[job] |= {run.id: run for run in before if run.id not in left}
+    async def prune(self, kept: Mapping[JobName, History], limit: int = 200) -> int:
+        before = {job: self._runs(job) for job in kept}
+        pruned = await super().prune(kept, limit)
+        for job, runs in before.items():
+            left = {run.id for run in self._runs(job)}
+            self._pruned[job] |= {run.id: run for run in runs if run.id not in left}
         return pruned
+
+    def _runs(self, job: JobName) -> Sequence[RunRecord]:
+        return self.step(lambda records: records.runs(job, ALL, 0))
 
     async def claim(self, session: SessionId, items: Sequence[ClaimItem]) -> list[ClaimAnswer]:
         answers = await super().claim(session, items)

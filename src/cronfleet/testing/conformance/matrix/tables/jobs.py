@@ -33,7 +33,7 @@ async def _note(store: Store, asked: Request) -> object:
 
 
 async def _prune(store: Store, asked: Request) -> object:
-    return await store.prune(asked.job, replace(History(), age_ms=asked.span_ms))
+    return await store.prune({asked.job: replace(History(), age_ms=asked.span_ms)})
 
 
 SYNC_JOBS = Operation(
