@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from heapq import merge
 
 from cronfleet.engine.known import KnownJob, KnownJobs
 from cronfleet.engine.ranking import SHARD_GRACE_MS, Ranking
@@ -21,12 +23,18 @@ _IF_ACTIVE = {
 }
 
 
+MOST_CLAIMED = 200
+"""About so many ticks and runs in one claim: while they are carried out, the next are claimed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """What to claim now, and when to look at the rest again (store time, if known)."""
 
     items: Sequence[ClaimItem]
     look_again_at: Instant | None
+    left: Seen | None = None
+    """What this instance goes first for, and did not ask for yet: it needs no second look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +49,29 @@ class Chooser:
     """For how long it leaves shards to the sessions whose turn it is."""
 
     def choose(self, seen: Seen, free: Free) -> Choice:
-        """Take ripe ticks and pending runs, soonest first, while there are seats for them."""
-        items: list[ClaimItem] = []
+        """Take ripe ticks and pending runs while there are seats for them.
+
+        First those for which it ranks highest, and of these the soonest.
+        """
         later = [] if seen.next_due is None else [seen.next_due]
-        for tick in seen.due:
-            job = self._known(tick)
+        ripe: list[tuple[KnownJob, DueTick | PendingRun]] = []
+        for thing in merge(seen.due, seen.pending, key=_owed_since):
+            job = self._known(thing)
             if job is None:
                 continue
-            ripe_at = tick.expected.due + self.ranking.grace_ms(tick.job)
+            ripe_at = self._ripe_at(thing)
             if ripe_at > seen.now:
                 later.append(ripe_at)
             else:
-                items += _claims(job, tick, seen.now, free)
-        items += self._pending(seen, free)
-        later += self._turns_to_come(seen)
+                ripe.append((job, thing))
+        ripe.sort(key=lambda each: self._turn(each[1]))
+        items: list[ClaimItem] = []
+        to_ask = deque(ripe)
+        while to_ask and len(items) < MOST_CLAIMED:
+            items += _claims(*to_ask.popleft(), seen.now, free)
         later += self._ripe_soon(seen.soon)
-        return Choice(items, min(later, default=None))
+        left = [thing for _, thing in to_ask if not self._turn(thing)]
+        return Choice(items, min(later, default=None), _only(left, seen) if left else None)
 
     def can_use(self, seen: Seen, free: Free) -> bool:
         """Whether anything due or pending could be this instance's, and has a seat now."""
@@ -73,37 +88,40 @@ class Chooser:
             return None
         return None if self.only_utc and job.plan.schedule.needs_tzdata else job
 
-    def _pending(self, seen: Seen, free: Free) -> list[ClaimItem]:
-        # Nobody waits for a grace here, but for a turn at shards; each takes first what it ranks highest for.
-        ripe = [each for each in seen.pending if self._ripe_at(each) <= seen.now]
-        ranked = sorted(ripe, key=lambda each: self.ranking.rank(each.run.job))
-        items: list[ClaimItem] = []
-        for each in ranked:
-            job = self._known(each)
-            if job and free.of(job) > 0:
-                free.take(job)
-                items.append(PendingClaim(each.run))
-        return items
+    def _ripe_at(self, thing: DueTick | PendingRun) -> Instant:
+        """When this instance may take it: nobody waits for a grace at runs, but for turns at shards."""
+        if isinstance(thing, DueTick):
+            return thing.expected.due + self.ranking.grace_ms(thing.job)
+        if not thing.run.is_shard:
+            return thing.not_before
+        return thing.not_before + self.ranking.shard_grace_ms(thing.run, self.shard_grace_ms)
 
-    def _ripe_at(self, pending: PendingRun) -> Instant:
-        """When this instance may take it; of shards each at first those whose turn is its own."""
-        if not pending.run.is_shard:
-            return pending.not_before
-        return pending.not_before + self.ranking.shard_grace_ms(pending.run, self.shard_grace_ms)
-
-    def _turns_to_come(self, seen: Seen) -> list[Instant]:
-        ripe_at = [self._ripe_at(each) for each in seen.pending if self._known(each)]
-        return [instant for instant in ripe_at if instant > seen.now]
+    def _turn(self, thing: DueTick | PendingRun) -> int:
+        """0 where it goes first."""
+        if isinstance(thing, DueTick):
+            return self.ranking.rank(thing.job)
+        return self.ranking.turn(thing.run)
 
     def _ripe_soon(self, soon: Iterable[DueTick]) -> list[Instant]:
-        return [
-            tick.expected.due + self.ranking.grace_ms(tick.job)
-            for tick in soon
-            if self._known(tick)
-        ]
+        return [self._ripe_at(tick) for tick in soon if self._known(tick)]
 
 
-def _claims(job: KnownJob, tick: DueTick, now: Instant, free: Free) -> list[ClaimItem]:
+def _owed_since(thing: DueTick | PendingRun) -> Instant:
+    return thing.expected.due if isinstance(thing, DueTick) else thing.not_before
+
+
+def _claims(
+    job: KnownJob, thing: DueTick | PendingRun, now: Instant, free: Free
+) -> Sequence[ClaimItem]:
+    if isinstance(thing, DueTick):
+        return _claims_of_tick(job, thing, now, free)
+    if free.of(job) <= 0:
+        return ()
+    free.take(job)
+    return (PendingClaim(thing.run),)
+
+
+def _claims_of_tick(job: KnownJob, tick: DueTick, now: Instant, free: Free) -> list[ClaimItem]:
     items: list[ClaimItem] = []
     room = _room(job, tick)
     for step in settle(job.plan, tick.expected.fire_time, now):
@@ -137,6 +155,12 @@ def _room(job: KnownJob, thing: DueTick | PendingRun) -> int:
 def _wanted_until(job: KnownJob, fire_time: Instant | None) -> Instant | None:
     is_waiting = _IF_ACTIVE[job.definition.overlap] is not IfActive.SKIP
     return job.plan.wanted_until(fire_time) if is_waiting and fire_time is not None else None
+
+
+def _only(things: Sequence[DueTick | PendingRun], seen: Seen) -> Seen:
+    due = [each for each in things if isinstance(each, DueTick)]
+    pending = [each for each in things if isinstance(each, PendingRun)]
+    return Seen(seen.now, due, soon=(), pending=pending, next_due=None)
 
 
 def foreseen(seen: Seen, now: Instant) -> Seen:

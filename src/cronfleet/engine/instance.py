@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from cronfleet.adopting import settle_until
 from cronfleet.clock import Clock
 from cronfleet.engine.caretaker import Caretaker
-from cronfleet.engine.choice import Chooser, foreseen
+from cronfleet.engine.choice import Chooser
 from cronfleet.engine.declaring import Declaring, declare
 from cronfleet.engine.failing import tell_if_it_failed
 from cronfleet.engine.identity import Identity
@@ -28,6 +28,7 @@ from cronfleet.engine.repertoire import Repertoire
 from cronfleet.engine.runner import TOO_LATE, Runner
 from cronfleet.engine.seats import Free, Seats
 from cronfleet.engine.session import SessionKeeper
+from cronfleet.engine.sight import Sight
 from cronfleet.engine.steadiness import Reading
 from cronfleet.engine.times import Times, rest
 from cronfleet.engine.writes import Entry, GatheredWrites
@@ -92,7 +93,7 @@ class Instance:
         self._hurry = asyncio.Event()
         self._is_hurried = False
         self.joined: asyncio.Event = asyncio.Event()
-        self._seen: Seen | None = None
+        self._sight = Sight(clock)
         self._again_ms = AGAIN_MS
         self._looked_at: Instant | None = None
 
@@ -177,12 +178,12 @@ class Instance:
             if free.total <= 0:
                 self._looked_at = self._clock.boot_ms()
                 return None  # A seat that frees will wake us.
-            seen = self._foreseen(free) or await self._peek(free)
+            seen = self._in_sight(free) or await self._peek(free)
             if not self._session.may_claim:
                 return None  # It may be a leap of the clock that made things due.
             choice = self._chooser.choose(seen, free)
+            self._sight.chose(seen, choice)
             if not choice.items:
-                self._seen = seen
                 self._again_ms = AGAIN_MS
                 return choice.look_again_at
             return await self._claim(choice.items, handlers)
@@ -201,14 +202,10 @@ class Instance:
             SHARD_GRACE_MS + told_ms,
         )
 
-    def _foreseen(self, free: Free) -> Seen | None:
-        """What the last peek saw coming and is due by now: it needs no second look."""
-        seen, self._seen = self._seen, None
-        if seen is None or not seen.soon:
-            return None
-        now = self._session.store_now()
-        ahead = foreseen(seen, now)
-        return ahead if ahead.due and self._chooser.can_use(ahead, free) else None
+    def _in_sight(self, free: Free) -> Seen | None:
+        """What the last peek showed and is due by now: it needs no second look."""
+        seen = self._sight.now(self._session.store_now())
+        return seen if seen and self._chooser.can_use(seen, free) else None
 
     async def _peek(self, free: Free) -> Seen:
         """Look at what is due, past what this instance does not know or has no seat for."""
@@ -217,6 +214,7 @@ class Instance:
             sent_at = self._clock.boot_ms()
             seen = await self._store.peek(self._program, limit, skip)
             self._looked_at = self._clock.boot_ms()
+            self._sight.peeked()
             self._session.read(Reading(seen.now, sent_at, self._looked_at))
             await self._jobs.learn(self._store, seen)
             self._session.look_back(seen, self._jobs)
@@ -241,6 +239,7 @@ class Instance:
             if isinstance(answer, Granted):
                 self._carry_on(answer.claim, session, handlers)
         if all(isinstance(answer, NotGranted) for answer in answers):
+            self._sight.forget()
             return self._next_try()  # Others were first. This is normal.
         self._again_ms = AGAIN_MS
         self._wake.set()

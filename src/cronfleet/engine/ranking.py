@@ -47,13 +47,17 @@ class Ranking:
         """How long past due this session leaves the job to those before it."""
         return GRACE_MS * min(self.rank(job), MOST_GRACES)
 
-    def shard_grace_ms(self, run: RunId, grace_ms: int) -> int:
-        """How long this session leaves a shard to others: the sessions take turns.
+    def turn(self, run: RunId) -> int:
+        """0 for the session that goes first for a run: at shards the sessions take turns.
 
-        Nothing, where it is this one's turn. Who is next to the one whose turn it is goes last,
-        since those that rank low look last, too.
+        Who is next to the one whose turn it is goes last, since those that rank low look last, too.
         """
-        turn = (run.shard - self.rank(run.job)) % (len(self._others) + 1)
+        rank = self.rank(run.job)
+        return (run.shard - rank) % (len(self._others) + 1) if run.is_shard else rank
+
+    def shard_grace_ms(self, run: RunId, grace_ms: int) -> int:
+        """How long this session leaves a shard to others: not at all, where the turn is its own."""
+        turn = self.turn(run)
         return grace_ms + GRACE_MS * min(turn, MOST_GRACES) if turn else 0
 
 
