@@ -37,6 +37,10 @@ class Ended:
 TOO_LATE = Ended(Outcome.LOST, error="the session ran out while it was being started; not entered")
 
 
+def _future() -> asyncio.Future[None]:
+    return asyncio.get_running_loop().create_future()
+
+
 @dataclass(slots=True)
 class _Entered:
     """A handler at work."""
@@ -45,7 +49,8 @@ class _Entered:
     job: KnownJob
     lost: threading.Event
     call: Call
-    given_up: asyncio.Event = field(default_factory=asyncio.Event)
+    over: asyncio.Future[None] = field(default_factory=_future)
+    """Done when its handler has ended, or is given up."""
     cancelled_as: Outcome | None = None
     is_handed_on: bool = False
     """Cancelled for another instance to go on with: that is no loss."""
@@ -57,6 +62,10 @@ class _Entered:
         One that has ended is not seen to at once, where the event loop stood still.
         """
         return self.cancelled_as is None and not self.call.ended.done()
+
+    def end(self, _: object = None) -> None:
+        if not self.over.done():
+            self.over.set_result(None)
 
 
 class Runner:
@@ -93,7 +102,7 @@ class Runner:
         entered = self._enter(job, claim, session)
         timer = self._time_limit(entered)
         try:
-            await _first_of(entered.call.ended, entered.given_up)
+            await entered.over
         finally:
             del self._entered[claim]
             if timer:
@@ -170,6 +179,7 @@ class Runner:
 
         at_work = call(job, context, lambda: self._holds(session), self._graces, cancelled)
         entered = _Entered(session, job, context.lost, at_work)
+        at_work.ended.add_done_callback(entered.end)
         self._entered[claim] = entered
         return entered
 
@@ -192,7 +202,7 @@ class Runner:
     def _give_up_after(self, entered: _Entered, grace_ms: int) -> None:
         """A handler may take no notice; its run is not held open for it for ever."""
         loop = asyncio.get_running_loop()
-        loop.call_later(entered.call.given_up_after_ms(grace_ms) / 1000, entered.given_up.set)
+        loop.call_later(entered.call.given_up_after_ms(grace_ms) / 1000, entered.end)
 
 
 def _context(job: KnownJob, claim: Claim, draining: threading.Event, now: int) -> RunContext:
@@ -217,14 +227,6 @@ def _context(job: KnownJob, claim: Claim, draining: threading.Event, now: int) -
 
 def _moment(instant: int) -> datetime:
     return datetime.fromtimestamp(instant / 1000, UTC)
-
-
-async def _first_of(ended: asyncio.Future[BaseException | None], given_up: asyncio.Event) -> None:
-    waiter = asyncio.create_task(given_up.wait())
-    try:
-        await asyncio.wait({ended, waiter}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        waiter.cancel()
 
 
 def _ended(entered: _Entered, claim: Claim) -> Ended:

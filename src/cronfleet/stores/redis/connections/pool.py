@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
+from hiredis import pack_command
 from redis import asyncio as driver
 from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
@@ -230,7 +231,7 @@ async def _hold(connection: Any, talk: Talk) -> Reply:
 async def _say(connection: Any, words: Sequence[Word]) -> Reply:
     if not connection.is_connected:  # A new one would not know what was said on this.
         raise NoConnectionError("the connection was closed")
-    await connection.send_command(*words)
+    await connection.send_packed_command(pack_command(tuple(words)))  # The driver packs in Python.
     return await connection.read_response()
 
 
