@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 
 from cronfleet.clock import Clock
@@ -258,15 +258,15 @@ class Loaded:
         """Jobs that another transaction has in hand, or that are not there."""
         return {name for name, job in self._jobs.items() if job is None and self._passes_over}
 
-    def waiting(self, job: JobName, gone: set[RunId]) -> RunRecord | None:
-        """The waiting run that was made first, of those that are not gone."""
+    def waiting(self, job: JobName, is_left: Callable[[RunRecord], bool]) -> RunRecord | None:
+        """The waiting run that was made first, of those that are left."""
         self.hold_job(job)  # Under which alone they stay as they are.
         if job not in self._waiting:
             known = {name for name in self._jobs if ("job", name) in self._locked}
             jobs = ordered({job, *known} - self._waiting.keys())
             raise NotLoaded(query("waiting", jobs=jobs, most=MOST_WAITING_AT_ONCE))
         most, runs = self._waiting[job]
-        left = next((run for run in runs if run.id not in gone), None)
+        left = next((run for run in runs if is_left(run)), None)
         if left is None and len(runs) == most:
             raise NotLoaded(query("waiting", jobs=(job,), most=8 * most))
         return left

@@ -191,12 +191,11 @@ class PostgresRecords:
         return [run for each in ids if (run := self.run(each))]
 
     def oldest_waiting(self, job: JobName) -> RunRecord | None:
-        gone = {
-            run
-            for run, now in self.writes.runs.items()
-            if not now or now.state is not RunState.WAITING
-        }
-        run = self._loaded.waiting(job, gone)
+        def is_left(run: RunRecord) -> bool:
+            now = self.writes.runs.get(run.id, run)
+            return now is not None and now.state is RunState.WAITING
+
+        run = self._loaded.waiting(job, is_left)
         return run and (self.writes.runs.get(run.id) or run)
 
     def ticks_waiting(self, job: JobName) -> Sequence[RunRecord]:

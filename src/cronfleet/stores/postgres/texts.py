@@ -11,9 +11,13 @@ _MARKED = re.compile(f"{_MARK}([0-9a-f]{{4}})")
 
 def sayable(text: str) -> str:
     """The text, with a mark and a number for what no `text` column takes: NUL, lone surrogates."""
+    if text.isascii() and "\0" not in text:  # Nearly always, and known without looking at each.
+        return text
     return _UNSAYABLE.sub(lambda found: f"{_MARK}{ord(found[0]):04x}", text)
 
 
 def said(text: str) -> str:
     """The text that `sayable` was given."""
+    if text.isascii():
+        return text
     return _MARKED.sub(lambda found: chr(int(found[1], 16)), text)
