@@ -18,6 +18,8 @@ class AlertKind(StrEnum):
     """A job is paused, since one of its runs lost its instance three times in a row."""
     NO_INSTANCE = "no_instance"
     """A job is due, and no open instance knows it as it is defined now."""
+    OVERLOADED = "overloaded"
+    """More is due than is started: the job has waited the longest."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -294,3 +294,5 @@ class Health:
     """Why it is not ready; empty when it is."""
     promise: Promise | None
     """What the store could promise when it was last asked; None before it was."""
+    backlog: str = ""
+    """What has been due for too long, and why: more is due than is started. Empty if nothing is."""

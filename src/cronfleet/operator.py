@@ -107,6 +107,10 @@ class Operator:
         """Why this instance makes no claims."""
         return "this is no instance at work"
 
+    def _backlog(self) -> str:
+        """What has been due for too long, as this instance sees it."""
+        return ""
+
     def _store_info(self) -> StoreInfo | None:
         """What the store said of itself last."""
         return self._info
@@ -316,6 +320,7 @@ class Operator:
             ready=not trouble,
             detail=trouble,
             promise=self._promise,
+            backlog=self._backlog(),
         )
 
     # --- inside

@@ -360,6 +360,9 @@ class Scheduler(Definer):
             )
         return super()._trouble()
 
+    def _backlog(self) -> str:
+        return self._instance.backlog if self._instance is not None else ""
+
     def _store_info(self) -> StoreInfo | None:
         return (self._instance and self._instance.store_info) or super()._store_info()
 

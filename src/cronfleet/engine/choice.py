@@ -55,7 +55,7 @@ class Chooser:
         """
         later = [] if seen.next_due is None else [seen.next_due]
         ripe: list[tuple[KnownJob, DueTick | PendingRun]] = []
-        for thing in merge(seen.due, seen.pending, key=_owed_since):
+        for thing in merge(seen.due, seen.pending, key=owed_since):
             job = self._known(thing)
             if job is None:
                 continue
@@ -106,7 +106,7 @@ class Chooser:
         return [self._ripe_at(tick) for tick in soon if self._known(tick)]
 
 
-def _owed_since(thing: DueTick | PendingRun) -> Instant:
+def owed_since(thing: DueTick | PendingRun) -> Instant:
     return thing.expected.due if isinstance(thing, DueTick) else thing.not_before
 
 

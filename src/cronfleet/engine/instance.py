@@ -14,22 +14,18 @@ from collections.abc import Callable, Sequence
 from cronfleet.adopting import settle_until
 from cronfleet.clock import Clock
 from cronfleet.engine.caretaker import Caretaker
-from cronfleet.engine.choice import Chooser
 from cronfleet.engine.declaring import Declaring, declare
 from cronfleet.engine.failing import tell_if_it_failed
 from cronfleet.engine.identity import Identity
 from cronfleet.engine.janitor import Janitor
 from cronfleet.engine.known import KnownJob, KnownJobs
 from cronfleet.engine.lookout import Lookout
-from cronfleet.engine.overruled import Overruled
-from cronfleet.engine.ranking import SHARD_GRACE_MS
+from cronfleet.engine.peeking import Peeking
 from cronfleet.engine.reconciling import Reconciling
 from cronfleet.engine.repertoire import Repertoire
 from cronfleet.engine.runner import TOO_LATE, Runner
-from cronfleet.engine.seats import Free, Seats
+from cronfleet.engine.seats import Seats
 from cronfleet.engine.session import SessionKeeper
-from cronfleet.engine.sight import Sight
-from cronfleet.engine.steadiness import Reading
 from cronfleet.engine.times import Times, rest
 from cronfleet.engine.writes import Entry, GatheredWrites
 from cronfleet.errors import StoreError
@@ -43,7 +39,6 @@ from cronfleet.store import (
     Granted,
     NotGranted,
     Recorded,
-    Seen,
     Store,
     StoreInfo,
     Swept,
@@ -53,9 +48,6 @@ log: logging.Logger = logging.getLogger(__name__)
 
 AGAIN_MS = 20
 """How soon to look again when everything that was asked for went to others."""
-
-PEEKED_PER_SEAT = 4
-MOST_PEEKED = 800
 
 
 class Instance:
@@ -87,15 +79,21 @@ class Instance:
         self._janitor = Janitor(store, self._jobs, times)
         self._caretaker = Caretaker(store, identity, self._jobs, self._session)
         self._lookout = Lookout(store, self._jobs, alert)
-        self._overruled = Overruled(self._jobs, times.ttl_ms)
+        self._peeking = Peeking(
+            store,
+            clock,
+            times,
+            identity.program,
+            jobs=self._jobs,
+            session=self._session,
+            lookout=self._lookout,
+        )
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
         self._hurry = asyncio.Event()
         self._is_hurried = False
         self.joined: asyncio.Event = asyncio.Event()
-        self._sight = Sight(clock)
         self._again_ms = AGAIN_MS
-        self._looked_at: Instant | None = None
 
     # --- for the scheduler
 
@@ -152,19 +150,18 @@ class Instance:
         """Why no claims are being made; empty when they are."""
         if self._stopping.is_set():
             return "it is stopping"
-        return self._session.away_because or self._session.trouble or self._silence()
+        return self._session.away_because or self._session.trouble or self._peeking.silence
+
+    @property
+    def backlog(self) -> str:
+        """What has been due for too long, and why; empty if nothing has."""
+        behind = self._lookout.backlog
+        return behind.job and f"{behind.job}: {behind.said}"
 
     @property
     def store_info(self) -> StoreInfo | None:
         """What the store said last, while it was the one that is known."""
         return self._session.info
-
-    def _silence(self) -> str:
-        now = self._clock.boot_ms()
-        longest_ms = self._times.ttl_ms + self._times.poll_ms
-        if self._looked_at is None or now - self._looked_at > longest_ms:
-            return "nothing has been looked for yet, or not for a while"
-        return ""
 
     # --- the loop
 
@@ -176,13 +173,12 @@ class Instance:
             await self._reconciling.ask_if_due(self._session.id)
             free = self._seats.free
             if free.total <= 0:
-                self._looked_at = self._clock.boot_ms()
+                await self._peeking.look_over(free)
                 return None  # A seat that frees will wake us.
-            seen = self._in_sight(free) or await self._peek(free)
+            seen = await self._peeking.look(free)
             if not self._session.may_claim:
                 return None  # It may be a leap of the clock that made things due.
-            choice = self._chooser.choose(seen, free)
-            self._sight.chose(seen, choice)
+            choice = self._peeking.choose(seen, free)
             if not choice.items:
                 self._again_ms = AGAIN_MS
                 return choice.look_again_at
@@ -190,41 +186,6 @@ class Instance:
         except StoreError as error:
             self._session.away(error)
             return None
-
-    @property
-    def _chooser(self) -> Chooser:
-        # Who is not told looks within a poll.
-        told_ms = 0 if self._store.tells_all else self._times.poll_ms
-        return Chooser(
-            self._jobs,
-            self._session.ranking,
-            self._session.has_old_tzdata,
-            SHARD_GRACE_MS + told_ms,
-        )
-
-    def _in_sight(self, free: Free) -> Seen | None:
-        """What the last peek showed and is due by now: it needs no second look."""
-        seen = self._sight.now(self._session.store_now())
-        return seen if seen and self._chooser.can_use(seen, free) else None
-
-    async def _peek(self, free: Free) -> Seen:
-        """Look at what is due, past what this instance does not know or has no seat for."""
-        limit, skip = min(PEEKED_PER_SEAT * free.total, MOST_PEEKED), 0
-        while True:
-            sent_at = self._clock.boot_ms()
-            seen = await self._store.peek(self._program, limit, skip)
-            self._looked_at = self._clock.boot_ms()
-            self._sight.peeked()
-            self._session.read(Reading(seen.now, sent_at, self._looked_at))
-            await self._jobs.learn(self._store, seen)
-            self._session.look_back(seen, self._jobs)
-            is_full = max(len(seen.due), len(seen.pending)) == limit
-            self._lookout.saw(seen)
-            if not skip and self._overruled.saw(seen, self._looked_at):
-                self._session.declare_again()
-            if not is_full or self._chooser.can_use(seen, free):
-                return seen
-            skip += limit
 
     async def _claim(
         self, items: Sequence[ClaimItem], handlers: set[asyncio.Task[None]]
@@ -239,7 +200,7 @@ class Instance:
             if isinstance(answer, Granted):
                 self._carry_on(answer.claim, session, handlers)
         if all(isinstance(answer, NotGranted) for answer in answers):
-            self._sight.forget()
+            self._peeking.forget()
             return self._next_try()  # Others were first. This is normal.
         self._again_ms = AGAIN_MS
         self._wake.set()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
+from cronfleet.engine.backlog import Backlog
 from cronfleet.engine.known import KnownJobs
+from cronfleet.engine.seats import Free
 from cronfleet.engine.times import rest
 from cronfleet.errors import StoreError
 from cronfleet.events import Alert, AlertKind
-from cronfleet.model import Digest, JobName, Reason, RunId
+from cronfleet.model import Digest, Instant, JobName, Reason, RunId
 from cronfleet.store import Seen, Store
 
 log: logging.Logger = logging.getLogger(__name__)
@@ -36,15 +38,18 @@ class Lookout:
         self._store = store
         self._jobs = jobs
         self._alert = alert
+        self.backlog: Backlog = Backlog(jobs)
         self._lost: list[RunId] = []
         self._unknown_since: dict[Digest, float] = {}
         self._told: set[Digest] = set()
-        self._seen: Seen | None = None
+        self._pages: Sequence[Seen] = ()
         self._wake = asyncio.Event()
 
-    def saw(self, seen: Seen) -> None:
-        """What the instance found when it looked last."""
-        self._seen = seen
+    def saw(self, pages: Sequence[Seen], free: Free, now: Instant) -> None:
+        """What the instance found when it looked last, at `now` by a clock that nobody sets."""
+        self._pages = pages
+        if self.backlog.saw(pages, free, now):
+            self._tell(AlertKind.OVERLOADED, self.backlog.job, self.backlog.said)
 
     def run_lost(self, run: RunId) -> None:
         """It was swept as lost: its job may be poisoned by it."""
@@ -86,14 +91,12 @@ class Lookout:
         self._told = set(orphaned)
 
     def _unknown(self) -> Iterator[tuple[Digest, JobName]]:
-        seen = self._seen
-        if seen is None:
-            return
-        things = [(each.digest, each.job) for each in seen.due]
-        for digest, name in things + [(each.digest, each.run.job) for each in seen.pending]:
-            job = self._jobs.get(name)
-            if job is None or job.digest != digest:
-                yield digest, name
+        for page in self._pages:
+            things = [(each.digest, each.job) for each in page.due]
+            for digest, name in things + [(each.digest, each.run.job) for each in page.pending]:
+                job = self._jobs.get(name)
+                if job is None or job.digest != digest:
+                    yield digest, name
 
     def _tell(self, kind: AlertKind, job: JobName, said: str) -> None:
         log.error("job %s: %s", job, said)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cronfleet import RunContext, at, cron, every
-from cronfleet.engine.choice import Choice, Chooser, foreseen
+from cronfleet.engine.choice import MOST_CLAIMED, Choice, Chooser, foreseen
 from cronfleet.engine.known import Handler, KnownJob, KnownJobs
 from cronfleet.engine.ranking import GRACE_MS, SHARD_GRACE_MS, Ranking
 from cronfleet.engine.seats import Free
@@ -265,6 +265,48 @@ def test_pending_runs_wait_for_no_grace_but_each_takes_first_what_it_ranks_highe
     both = seen(pending=[pending(REPORT), pending(BACKUP)])
     items = choose(known(REPORT, BACKUP), both, ranking=ranking).items
     assert [_name(item) for item in items] == ["backup", "report"]
+
+
+# --- how much at once
+
+
+def many(count: int) -> list[KnownJob]:
+    return [job(f"job-{n:03}") for n in range(count)]
+
+
+def test_what_is_due_beyond_one_claim_is_left_for_the_next_without_another_look() -> None:
+    jobs = many(MOST_CLAIMED + 2)
+    due = seen(*map(tick, jobs[1:]), pending=[pending(jobs[0])])
+    choice = choose(known(*jobs), due, free=Free(1_000, 0))
+    assert len(choice.items) == MOST_CLAIMED
+    assert choice.left is not None
+    assert choice.left.due == [*map(tick, jobs[-2:])]
+
+
+def test_what_has_no_seat_keeps_nothing_else_from_being_claimed() -> None:
+    printers = [job(f"printer-{n}", handler=plain) for n in range(MOST_CLAIMED)]
+    due = seen(*map(tick, printers), tick(REPORT))
+    choice = choose(known(*printers, REPORT), due, free=Free(1, 0))
+    assert [_name(item) for item in choice.items] == ["report"]
+
+
+def test_an_instance_claims_first_what_it_goes_first_for_and_leaves_the_rest_to_the_others() -> (
+    None
+):
+    jobs = many(4 * MOST_CLAIMED)
+    ranking = Ranking(ANNA, {ANNA, BERT})
+    late = seen(*map(tick, jobs), now=NOON_MS + GRACE_MS)
+    choice = choose(known(*jobs), late, ranking=ranking, free=Free(1_000, 0))
+    assert {ranking.rank(_name(item)) for item in choice.items} == {0}
+    assert choice.left is not None
+    assert {ranking.rank(each.job) for each in choice.left.due} == {0}
+
+
+def test_ticks_do_not_go_before_runs_that_have_waited_longer() -> None:
+    waiting = replace(pending(REPORT), not_before=NOON_MS - 1)
+    both = seen(tick(BACKUP), pending=[waiting])
+    choice = choose(known(REPORT, BACKUP), both, free=Free(1, 0))
+    assert [_name(item) for item in choice.items] == ["report"]
 
 
 # --- foresight

@@ -95,7 +95,7 @@ async def test_an_instance_says_why_it_makes_no_claims(rig: Rig) -> None:
     async with rig.at_work(job(rig.handlers.quick)) as instance:
         await asyncio.sleep(1)
         assert instance.trouble == ""
-        instance._looked_at = None
+        instance._peeking._looked_at = None
         assert "nothing has been looked for" in instance.trouble
         instance.stop()
         assert instance.trouble == "it is stopping"

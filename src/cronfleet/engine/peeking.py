@@ -1,0 +1,116 @@
+"""Looking for what there is to do: in the store, or in what it showed a moment ago."""
+
+from __future__ import annotations
+
+from cronfleet.clock import Clock
+from cronfleet.engine.choice import Choice, Chooser
+from cronfleet.engine.lookout import Lookout
+from cronfleet.engine.overruled import Overruled
+from cronfleet.engine.ranking import SHARD_GRACE_MS
+from cronfleet.engine.repertoire import Repertoire
+from cronfleet.engine.seats import Free
+from cronfleet.engine.session import SessionKeeper
+from cronfleet.engine.sight import Sight
+from cronfleet.engine.steadiness import Reading
+from cronfleet.engine.times import Times
+from cronfleet.model import Instant, ProgramName
+from cronfleet.store import Seen, Store
+
+PEEKED_PER_SEAT = 4
+MOST_PEEKED = 800
+PEEKED_WHEN_FULL = 20
+"""Without a seat."""
+
+
+class Peeking:
+    """What an instance sees of the program's ticks and runs, and what it chooses of them."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        times: Times,
+        program: ProgramName,
+        *,
+        jobs: Repertoire,
+        session: SessionKeeper,
+        lookout: Lookout,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._times = times
+        self._program = program
+        self._jobs = jobs
+        self._session = session
+        self._lookout = lookout
+        self._overruled = Overruled(jobs, times.ttl_ms)
+        self._sight = Sight(clock)
+        self._looked_at: Instant | None = None
+
+    @property
+    def silence(self) -> str:
+        """Why nobody knows what there is to do; empty if it was looked for lately."""
+        now = self._clock.boot_ms()
+        longest_ms = self._times.ttl_ms + self._times.poll_ms
+        if self._looked_at is None or now - self._looked_at > longest_ms:
+            return "nothing has been looked for yet, or not for a while"
+        return ""
+
+    async def look(self, free: Free) -> Seen:
+        """What there may be to claim. Look at `may_claim` after it. Raises StoreError."""
+        seen = self._sight.now(self._session.store_now())
+        if seen and self._chooser.can_use(seen, free):
+            return seen  # The last peek showed it: it needs no second look.
+        return await self._peek(free)
+
+    async def look_over(self, free: Free) -> None:
+        """Without a seat nothing can be claimed, but how long it has been due should be known.
+
+        Raises StoreError.
+        """
+        now = self._clock.boot_ms()
+        if self._looked_at is None or now - self._looked_at >= self._times.poll_ms:
+            seen = await self._store.peek(self._program, PEEKED_WHEN_FULL)
+            self._looked_at = self._clock.boot_ms()
+            self._lookout.saw([seen], free, self._looked_at)
+
+    def choose(self, seen: Seen, free: Free) -> Choice:
+        """What of it to claim now."""
+        choice = self._chooser.choose(seen, free)
+        self._sight.chose(seen, choice)
+        return choice
+
+    def forget(self) -> None:
+        """Others were first: what was seen is out of date."""
+        self._sight.forget()
+
+    @property
+    def _chooser(self) -> Chooser:
+        # Who is not told looks within a poll.
+        told_ms = 0 if self._store.tells_all else self._times.poll_ms
+        return Chooser(
+            self._jobs,
+            self._session.ranking,
+            self._session.has_old_tzdata,
+            SHARD_GRACE_MS + told_ms,
+        )
+
+    async def _peek(self, free: Free) -> Seen:
+        """Look at what is due, past what this instance does not know or has no seat for."""
+        limit = min(PEEKED_PER_SEAT * free.total, MOST_PEEKED)
+        pages: list[Seen] = []
+        while True:
+            sent_at = self._clock.boot_ms()
+            seen = await self._store.peek(self._program, limit, limit * len(pages))
+            self._looked_at = self._clock.boot_ms()
+            self._sight.peeked()
+            self._session.read(Reading(seen.now, sent_at, self._looked_at))
+            await self._jobs.learn(self._store, seen)
+            self._session.look_back(seen, self._jobs)
+            if not pages and self._overruled.saw(seen, self._looked_at):
+                self._session.declare_again()
+            pages.append(seen)
+            is_full = max(len(seen.due), len(seen.pending)) == limit
+            if not is_full or self._chooser.can_use(seen, free):
+                self._lookout.saw(pages, free, self._looked_at)
+                return seen
