@@ -83,7 +83,6 @@ class Instance:
             store,
             clock,
             times,
-            identity.program,
             jobs=self._jobs,
             session=self._session,
             lookout=self._lookout,

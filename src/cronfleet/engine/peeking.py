@@ -13,7 +13,7 @@ from cronfleet.engine.session import SessionKeeper
 from cronfleet.engine.sight import Sight
 from cronfleet.engine.steadiness import Reading
 from cronfleet.engine.times import Times
-from cronfleet.model import Instant, ProgramName
+from cronfleet.model import Instant
 from cronfleet.store import Seen, Store
 
 PEEKED_PER_SEAT = 4
@@ -30,7 +30,6 @@ class Peeking:
         store: Store,
         clock: Clock,
         times: Times,
-        program: ProgramName,
         *,
         jobs: Repertoire,
         session: SessionKeeper,
@@ -39,7 +38,7 @@ class Peeking:
         self._store = store
         self._clock = clock
         self._times = times
-        self._program = program
+        self._program = session.identity.program
         self._jobs = jobs
         self._session = session
         self._lookout = lookout

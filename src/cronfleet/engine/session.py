@@ -35,7 +35,7 @@ class SessionKeeper:
         self._store = store
         self._clock = clock
         self._times = times
-        self._identity = identity
+        self.identity: Identity = identity
         self._fate = fate
         self._steadiness = Steadiness(times.ttl_ms)
         self._reading = Reading(0, 0, 0)
@@ -207,7 +207,7 @@ class SessionKeeper:
         await self._begin_again()
         session = SessionId(fresh_id())
         sent_at = self._clock.boot_ms()
-        who = self._identity
+        who = self.identity
         await self._store.join(
             NewSession(session, who.program, who.label, self._times.ttl_ms, who.tzdata)
         )
@@ -266,9 +266,9 @@ class SessionKeeper:
         self._look_at = now + self._times.renewal_ms
         info = await self._store.open()
         met = self._recognise(info, Reading(info.now, now, self._clock.boot_ms()))
-        if isinstance(met, Reset) and self._identity.adopts:
+        if isinstance(met, Reset) and self.identity.adopts:
             sent_at = self._clock.boot_ms()
-            info = await self._succession.adopt(self._store, info, self._identity.label)
+            info = await self._succession.adopt(self._store, info, self.identity.label)
             self._recognise(info, Reading(info.now, sent_at, self._clock.boot_ms()))
         if not self.is_reset:
             await self._be_a_member()
@@ -351,7 +351,7 @@ class SessionKeeper:
         ):
             return
         self.read(reading)
-        self.has_old_tzdata = self._identity.tzdata < renewal.tzdata
+        self.has_old_tzdata = self.identity.tzdata < renewal.tzdata
         self._watch.saw(renewal, news.received_at)
         self._fate.held_seen(renewal.held)
         self._fate.cancels_asked(renewal.cancels)
