@@ -102,6 +102,18 @@ async def test_of_a_job_that_another_has_in_hand_no_tick_is_claimed(
     assert expected.fire_time == 1
 
 
+async def test_runs_of_a_job_that_another_has_in_hand_are_granted_though_its_tick_is_not(
+    postgres_server: Postgres, opened: Opener
+) -> None:
+    """They change nothing of their job."""
+    store = await opened(postgres_server.url)
+    anna = await with_report(store, "a", "b")
+    runs = [PendingClaim(await triggered(store, name)) for name in ("a", "b")]
+    async with lock_on(postgres_server.url, store, "a"):
+        answers = await store.claim(anna, [tick("a", 1), *runs])
+    assert kinds(answers) == [LOST, Granted, Granted]
+
+
 async def test_a_claim_passes_over_a_pending_run_that_another_has_in_hand(
     postgres_server: Postgres, opened: Opener
 ) -> None:

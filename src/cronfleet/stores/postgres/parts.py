@@ -8,7 +8,16 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from cronfleet.model import JobName
-from cronfleet.store import Completion, Recorded, Swept
+from cronfleet.store import (
+    ClaimAnswer,
+    ClaimItem,
+    Completion,
+    NotGranted,
+    PendingClaim,
+    Recorded,
+    Swept,
+    TickClaim,
+)
 from cronfleet.stores.postgres.records import PostgresRecords
 from cronfleet.stores.steps import needs, runs, sessions
 from cronfleet.stores.steps.needs import Needs
@@ -37,6 +46,18 @@ class Part:
         places = [at for at in self.places if self.completions[at].run.job not in passed]
         said = runs.complete(records, [self.completions[at] for at in places])
         return dict(zip(places, said, strict=True))
+
+
+def runs_lost_with_ticks(items: Sequence[ClaimItem], answers: Sequence[ClaimAnswer]) -> list[int]:
+    """Places of runs that may have been lost only since a tick of their job was wanted, too.
+
+    A tick needs its job, which another may have in hand; a run alone needs only to see it.
+    """
+    lost = [at for at, answer in enumerate(answers) if answer is NotGranted.LOST]
+    ticks = {item.job for item in (items[at] for at in lost) if isinstance(item, TickClaim)}
+    return [
+        at for at in lost if isinstance(item := items[at], PendingClaim) and item.run.job in ticks
+    ]
 
 
 def free(completions: Sequence[Completion]) -> Part:

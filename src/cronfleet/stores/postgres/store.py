@@ -14,6 +14,8 @@ from cronfleet.model import JobName, SessionId
 from cronfleet.promise import Promise, postgres_promise
 from cronfleet.store import (
     DUE,
+    ClaimAnswer,
+    ClaimItem,
     Completion,
     Fault,
     FaultKind,
@@ -108,6 +110,14 @@ class PostgresStore(SteppedStore):
     ) -> list[Fault]:
         faults = await super().check(job, moved, repair)
         return faults + await self._strays(job, mends=repair is not None)
+
+    async def claim(self, session: SessionId, items: Sequence[ClaimItem]) -> list[ClaimAnswer]:
+        answers = await super().claim(session, items)
+        if again := parts.runs_lost_with_ticks(items, answers):
+            said = await super().claim(session, [items[at] for at in again])
+            for at, answer in zip(again, said, strict=True):
+                answers[at] = answer
+        return answers
 
     async def complete(self, completions: Sequence[Completion]) -> list[Recorded]:
         """What others have in hand is waited for last, one job after the other."""
