@@ -87,7 +87,7 @@ class Effects:
         is_started = stored and (stored.state, stored.token) == (RunState.STARTED, effect.token)
         if not is_started and not has_slept and not is_forgotten:
             yield "a_handler_is_entered_only_while_it_is_started", f"{told}: {stored}"
-        if stored and stored.on_lost is OnLost.ABANDON:
+        if stored and self._mirror.on_lost.get(effect.token) is OnLost.ABANDON:
             effect.may_run_again = False
         if any(_still_runs(each) for each in before if each.token < effect.token):
             yield "an_attempt_begins_when_the_one_before_it_has_ended", told

@@ -14,6 +14,7 @@ from cronfleet.model import (
     JobName,
     JobRecord,
     Kind,
+    OnLost,
     RunId,
     RunRecord,
     SessionId,
@@ -62,6 +63,8 @@ class Mirror:
         self.true_ms: Callable[[], Instant] = true_ms
         self.emptied = 0
         """How often the store was emptied."""
+        self.on_lost: dict[int, OnLost] = {}
+        """By token: each claim says anew what is done if that attempt is lost."""
         self._begin_anew()
 
     def lose_all(self) -> None:
@@ -140,6 +143,7 @@ class Mirror:
         self.runs[new.id] = new
         self.pruned.discard(new.id)
         self.greatest_token = max(self.greatest_token, new.token)
+        self.on_lost[new.token] = new.on_lost
         if old is None and new.kind is Kind.TICK and not new.id.is_shard:
             self.made[new.id.job].add(new.id)
         if new.is_active:

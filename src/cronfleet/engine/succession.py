@@ -22,6 +22,8 @@ class Succession:
         self._acquaintance = Acquaintance()
         self._reading = Reading(0, 0, 0)
         self._greatest: Instant = 0
+        self._ahead_elsewhere: Instant = 0
+        """By how much other stores that were in use meanwhile were ahead of the boot clock."""
         self.trouble: str = ""
         """Why nothing may be claimed; empty when the store is the right one."""
         self.floor: Instant = 0
@@ -49,9 +51,13 @@ class Succession:
         now = known.store + reading.received_at - known.received_at
         self.floor = max(self.floor, self._greatest, now)
         if isinstance(met, Reset):
+            if info.lived_ms:  # Those who came after the reset work in it, and it may be lost, too.
+                ahead = info.now - reading.received_at
+                self._ahead_elsewhere = max(self._ahead_elsewhere, ahead)
             self._stop(met)
         else:
             log.warning("the store was adopted: going on with it, in a new session")
+            self.floor = max(self.floor, self._ahead_elsewhere + reading.received_at)
             self.trouble, self.is_settled = "", False
         return met
 
@@ -72,7 +78,7 @@ class Succession:
             log.warning("a failover lost about the last %d ms of the store", met.lost_ms)
         if self.trouble:
             log.warning("the store is the one it was again: claims go on")
-        self.trouble = ""
+        self.trouble, self._ahead_elsewhere = "", 0
 
     def _stop(self, reset: Reset) -> None:
         was_stopped, self.trouble = bool(self.trouble), _told(reset)
