@@ -90,8 +90,8 @@ MISFIRES: tuple[Mutant, ...] = (
         "an instance claims without a free seat",
         Piece(
             "engine/choice.py",
-            "            if job and free.of(job) > 0:\n",
-            "            if job:\n",
+            "    if free.of(job) <= 0:\n        return ()\n",
+            "",
         ),
         engine("test_choice.py"),
     ),
