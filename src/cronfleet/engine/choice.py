@@ -69,6 +69,8 @@ class Chooser:
         to_ask = deque(ripe)
         while to_ask and len(items) < MOST_CLAIMED:
             items += _claims(*to_ask.popleft(), seen.now, free)
+        # A tick may take the place of its job's runs: those are not to be granted first.
+        items.sort(key=lambda item: isinstance(item, PendingClaim))
         later += self._ripe_soon(seen.soon)
         left = [thing for _, thing in to_ask if not self._turn(thing)]
         return Choice(items, min(later, default=None), _only(left, seen) if left else None)

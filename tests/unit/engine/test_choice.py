@@ -309,6 +309,13 @@ def test_ticks_do_not_go_before_runs_that_have_waited_longer() -> None:
     assert [_name(item) for item in choice.items] == ["report"]
 
 
+def test_ticks_are_asked_for_before_runs_whose_place_they_may_take() -> None:
+    report = job("report", options={"overlap": "replace", "max_active": 2})
+    waiting = replace(pending(report), not_before=NOON_MS - 1)
+    items = choose(known(report), seen(tick(report), pending=[waiting])).items
+    assert [type(item) for item in items] == [TickClaim, PendingClaim]
+
+
 # --- foresight
 
 
