@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import Message
+from functools import cache
 
 import pytest
 from hypothesis import given
@@ -12,6 +14,7 @@ from cronfleet.apps.password_expiry.message import (
     BadAddressError,
     Letterhead,
     Mail,
+    _text,
     checked_address,
     readable_name,
 )
@@ -184,3 +187,25 @@ def test_the_sender_may_have_a_name() -> None:
 def test_a_sender_that_is_none_is_a_configuration_error(email_from: str) -> None:
     with pytest.raises(ConfigurationError, match="EMAIL_FROM"):
         Letterhead(email_from)
+
+
+ADDRESSES = st.from_regex(
+    re.compile(r"[a-z0-9]{1,40}([._+'-][a-z0-9]{1,20}){0,2}@[a-z0-9]{1,30}\.com", re.ASCII),
+    fullmatch=True,
+)
+
+
+letterhead_of = cache(Letterhead)
+
+
+@given(ADDRESSES, st.text(max_size=150), st.datetimes(timezones=st.just(UTC)), st.integers(0))
+@pytest.mark.parametrize(
+    "email_from", ["it@example.com", "Ünï, Cöde <it@example.com>", f"x@{'a' * 60}.{'b' * 60}.com"]
+)
+def test_a_mail_that_is_filled_in_is_the_one_that_the_library_would_have_written(
+    email_from: str, address: str, name: str, moment: datetime, number: int
+) -> None:
+    letterhead, notice_id = letterhead_of(email_from), f"{number:032x}"[-32:]
+    text = _text(name, moment)
+    mail = letterhead.write(notice_id, address, name, moment, moment)
+    assert mail.content == letterhead.written(notice_id, address, moment, text)
