@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from cronfleet.apps.password_expiry.databases import DatabaseError, OddValueError
 from cronfleet.apps.password_expiry.gathering import Gathering
 from cronfleet.apps.password_expiry.looking import Looking
-from cronfleet.apps.password_expiry.message import BadAddressError, Letterhead, recipient_address
+from cronfleet.apps.password_expiry.message import (
+    BadAddressError,
+    Letterhead,
+    Mail,
+    recipient_address,
+)
 from cronfleet.apps.password_expiry.notices import BAD_ADDRESS, Outbox
 from cronfleet.apps.password_expiry.policy import ExpiryRule, User
 from cronfleet.apps.password_expiry.refusals import FIRST, FirstAnswers
@@ -76,6 +82,9 @@ class Delivery:
         looking = Looking(parts.users, parts.rule, ask.now)
         self._gathering = Gathering(parts.outbox, looking, ask.log, parts.sender.at_a_time)
         self._settling = Settling(self._gathering, ask.log, self._stop)
+        self._supply = Supply(
+            self._gathering, self._wanted, parts.sender.at_a_time, self._settling.give_back
+        )
         self._first: FirstAnswers[Held] = FirstAnswers()
         self._stopped_by: BaseException | None = None
         self._spoilt_by: CronfleetError | None = None
@@ -91,23 +100,20 @@ class Delivery:
         Raises the `CronfleetError` that kept it from going on, or else the first that kept a
         single notice back; the notices not yet sent stay.
         """
-        lanes = await self._lanes()
-        supply = Supply(self._gathering, self._wanted, lanes, self._settling.give_back)
+        lanes = [self._lane() for _ in range(await self._count_lanes())]
         try:
             # What happens in one lane never ends another one in the middle of a mail.
-            ends = await asyncio.gather(
-                *(self._lane(supply) for _ in range(lanes)), return_exceptions=True
-            )
+            ends = await asyncio.gather(*lanes, return_exceptions=True)
             await self._gathering.finish()
         finally:
-            supply.close()
+            self._supply.close()
             await self._gathering.stop()
             await self._parts.sender.close()
         for error in (self._stopped_by, *ends, self._spoilt_by):
             if error is not None:
                 raise error
 
-    async def _lanes(self) -> int:
+    async def _count_lanes(self) -> int:
         """As many as the sender takes at a time, if there is something for each to do."""
         return await asyncio.to_thread(
             self._parts.outbox.waiting,
@@ -115,12 +121,12 @@ class Delivery:
             most=min(self._parts.sender.at_a_time, self._wanted.most),
         )
 
-    async def _lane(self, supply: Supply) -> None:
+    async def _lane(self) -> None:
         while self._stopped_by is None and not self._ask.is_over:
             try:
                 # Before the lease begins to run out: some servers take their time to greet.
                 await self._parts.sender.ready()
-                held = await supply.take()
+                held = await self._supply.take()
                 if held is None:
                     return
                 await self._deliver(held)
@@ -159,25 +165,35 @@ class Delivery:
             case user:
                 pass
         try:
-            recipient = recipient_address(
-                user.address or "", reaches_people=self._parts.sender.reaches_people
-            )
+            mail = held.mail or self._mail(held, user)
         except BadAddressError as error:
             return self._settling.settle(held, NoticeState.DEAD, f"{BAD_ADDRESS}{error}")
-        return await self._send(held, user, recipient)
-
-    async def _send(self, held: Held, user: User, recipient: str) -> None:
         hand_off = _HandOff(self, held, user)
+        result = await self._parts.sender.send(mail, hand_off)
+        return self._record(held, result, hand_off)
+
+    def _mail(self, held: Held, user: User) -> Mail:
+        """Raises `BadAddressError`."""
+        recipient = recipient_address(
+            user.address or "", reaches_people=self._parts.sender.reaches_people
+        )
         expiry = self._parts.rule.expiry(held.lease.key)
-        mail = self._parts.letterhead.write(
+        return self._parts.letterhead.write(
             held.lease.id, recipient, user.name, expiry, held.lease.created_at
         )
-        result = await self._parts.sender.send(mail, hand_off)
-        self._record(held, result, hand_off)
 
     async def commit(self, held: Held, user: User) -> Written:
         """Commit that the mail may be accepted from now on, if the user is still the same."""
-        return await self._gathering.hand_off(held, self._parts.sender.name, user)
+        committing = self._gathering.hand_off(held, self._parts.sender.name, user)
+        self._write_ahead()
+        return await committing
+
+    def _write_ahead(self) -> None:
+        """The processor has nothing else to do while the disk is waited for."""
+        held = self._supply.first_without_mail()
+        if held and isinstance(held.look, User):
+            with suppress(BadAddressError):  # It is told of when its turn comes.
+                held.mail = self._mail(held, held.look)
 
     def is_changed(self, held: Held, written: Written) -> None:
         """Instead of that, the notice was settled: the user has changed."""

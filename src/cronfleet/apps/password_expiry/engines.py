@@ -167,15 +167,15 @@ def _sqlite_writer(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # The module would begin late, and not take the write lock.
     # A commit ends with the end of the journal: only so is that on the disk, too.
     connection.execute("PRAGMA synchronous = EXTRA")
-    # To empty the journal costs a disk far less than to remove it, and is as safe. A write-ahead
+    # To void the journal costs a disk far less than to remove it, and is as safe. A write-ahead
     # log is the file's own: whoever chose it for the users wants to keep it.
     if connection.execute("PRAGMA journal_mode").fetchone() == ("delete",):
-        connection.execute("PRAGMA journal_mode = TRUNCATE")
+        connection.execute("PRAGMA journal_mode = PERSIST")
 
 
 def _tidy_up(connection: Any, _record: object) -> None:
-    with suppress(sqlite3.Error):  # No empty journal is to lie beside the users' file for ever.
-        if connection.execute("PRAGMA journal_mode").fetchone() == ("truncate",):
+    with suppress(sqlite3.Error):  # No journal is to lie beside the users' file for ever.
+        if connection.execute("PRAGMA journal_mode").fetchone() == ("persist",):
             connection.execute("PRAGMA journal_mode = DELETE")
 
 

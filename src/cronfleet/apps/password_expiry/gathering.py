@@ -12,6 +12,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 from cronfleet.apps.password_expiry.databases import DatabaseError, OddValueError
 from cronfleet.apps.password_expiry.looking import Look, Looking
@@ -193,5 +194,5 @@ def _if_unchanged(request: Request, look: Look) -> Move | DatabaseError:
             return Settle(NoticeState.PENDING, "the address changed")
 
 
-def _future() -> asyncio.Future[object]:
+def _future() -> asyncio.Future[Any]:
     return asyncio.get_running_loop().create_future()

@@ -29,7 +29,7 @@ from sqlalchemy import (
     update,
 )
 
-from cronfleet.apps.password_expiry.databases import Database
+from cronfleet.apps.password_expiry.databases import Database, Prepared
 from cronfleet.apps.password_expiry.moves import Standing, Write, leased, moved
 from cronfleet.apps.password_expiry.policy import NoticeKey
 from cronfleet.apps.password_expiry.preparing import id_in, prepared
@@ -83,6 +83,12 @@ class Outbox:
             )
         self.database = database
         self.id = ""
+        self._ours = Prepared(database, select(OUTBOX.c.id, NOW_MS[database.dialect]))
+        self._move = Prepared(database, _MOVE, *_MOVING, "of")
+        self._locks: dict[int, Prepared] = {}
+        due, put_off = _first(only_put_off=False), _first(only_put_off=True)
+        self._first = Prepared(database, due, "now", "most")
+        self._first_put_off = Prepared(database, put_off, "now", "most")
 
     def prepare(self) -> str:
         """Make the tables if they are not there, whoever comes first; the outbox's random id.
@@ -176,7 +182,9 @@ class Outbox:
             changed = {id_: to for id_, to in after.items() if to is not before[id_]}
             leases = self._lease(connection, wanted, now, changed) if wanted else []
             if changed:
-                connection.execute(_MOVE, [_values(id_, to) for id_, to in changed.items()])
+                self._move.for_each(
+                    connection, [(*_moving_of(to), id_) for id_, to in changed.items()]
+                )
         return Exchanged(states, leases)
 
     def counts(self) -> dict[NoticeState, int]:
@@ -200,14 +208,17 @@ class Outbox:
         """Where the notices stand, and will stand until this transaction ends."""
         if not writes:
             return {}
-        ids = sorted({write.lease.id for write in writes})  # Two that lock in one order never wait
-        rows = connection.execute(_LOCK, {"ids": ids})  # for each other.
+        # Two that lock in the same order never wait for each other.
+        ids = sorted({write.lease.id for write in writes})
+        if len(ids) not in self._locks:
+            names = [f"id_{number}" for number in range(len(ids))]
+            self._locks[len(ids)] = Prepared(self.database, _locking(names), *names)
+        rows = self._locks[len(ids)].rows(connection, *ids)
         return {id_: Standing.of(moving) for id_, *moving in rows}
 
     def _now_of_ours(self, connection: Connection) -> int:
         """The clock, once this is known to be the outbox that it was, and all locks are taken."""
-        query = select(OUTBOX.c.id, NOW_MS[self.database.dialect])
-        found, now = connection.execute(query).first() or (None, 0)
+        found, now = next(iter(self._ours.rows(connection)), (None, 0))
         if found != self.id:
             raise OtherOutboxError(self.database, self.id, found)
         return int(now)
@@ -215,8 +226,8 @@ class Outbox:
     def _lease(
         self, connection: Connection, wanted: Wanted, now: int, changed: dict[str, Standing]
     ) -> list[Lease]:
-        first = _FIRST_PUT_OFF if wanted.only_put_off else _FIRST_DUE
-        rows = connection.execute(first, {"now": now, "most": wanted.most}).all()
+        first = self._first_put_off if wanted.only_put_off else self._first
+        rows = first.rows(connection, now, wanted.most)
         leases: list[Lease] = []
         for id_, user, stored_date, threshold, created_at, *moving in rows:
             taken = leased(Standing.of(moving), wanted.token, now)
@@ -268,19 +279,9 @@ def _write(standings: dict[str, Standing], write: Write, now: int) -> NoticeStat
     return to.state
 
 
-def _values(id_: str, standing: Standing) -> dict[str, object]:
-    return dict(zip(_MOVING, _moving_of(standing), strict=True), of=id_)
-
-
 # Made once: to make a statement takes longer than to carry it out.
 _MOVING = tuple(field.name for field in fields(Standing))
 _moving_of = attrgetter(*_MOVING)
-_LOCK = (
-    select(_n.id, *(NOTICES.c[name] for name in _MOVING))
-    .where(_n.id.in_(bindparam("ids", expanding=True)))
-    .order_by(_n.id)
-    .with_for_update()
-)
 _MOVE = (
     update(NOTICES)
     .where(_n.id == bindparam("of"))
@@ -295,6 +296,16 @@ def _is_badly_addressed(row: Row[*tuple[Any, ...]]) -> bool:
     return row.state == _S.DEAD and row.reason.startswith(BAD_ADDRESS)
 
 
+def _locking(names: Sequence[str]) -> Select[*tuple[Any, ...]]:
+    """The notices with the ids of these parameters; nobody else moves them then."""
+    return (
+        select(_n.id, *(NOTICES.c[name] for name in _MOVING))
+        .where(_n.id.in_([bindparam(name, type_=_n.id.type) for name in names]))
+        .order_by(_n.id)
+        .with_for_update()
+    )
+
+
 def _due(now: int | BindParameter[int], *, only_put_off: bool) -> list[ColumnElement[bool]]:
     due = [_n.state == _S.PENDING, _n.not_before <= now]
     return [*due, _n.failures > 0] if only_put_off else due
@@ -307,13 +318,10 @@ def _first(*, only_put_off: bool) -> Select[*tuple[Any, ...]]:
     return (
         select(*key, *(NOTICES.c[name] for name in _MOVING))
         .where(*due)
-        .order_by(_n.not_before, _n.id)
+        .order_by(_n.not_before)
         .limit(bindparam("most", type_=Integer))
         .with_for_update(skip_locked=True)  # On SQLite there is no rival.
     )
-
-
-_FIRST_DUE, _FIRST_PUT_OFF = _first(only_put_off=False), _first(only_put_off=True)
 
 
 def _anew(now: int) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from cronfleet.apps.password_expiry.databases import DatabaseError
 from cronfleet.apps.password_expiry.looking import Look
+from cronfleet.apps.password_expiry.message import Mail
 from cronfleet.apps.password_expiry.moves import Move
 from cronfleet.apps.password_expiry.policy import User
 from cronfleet.apps.password_expiry.states import NoticeState
@@ -20,11 +21,12 @@ from cronfleet.apps.password_expiry.values import HANDOFF_LEASE, LEASE, Lease, W
 class Held:
     """A notice that this run holds, and until when, by this machine's clock.
 
-    `look` is its user as stored when it was leased.
+    `look` is its user as stored when it was leased, `mail` what is to be sent if it is written yet.
     """
 
     lease: Lease
     look: Look
+    mail: Mail | None = None
     until: float = field(default_factory=lambda: time.monotonic() + LEASE.total_seconds())
     is_handed_off: bool = False
 

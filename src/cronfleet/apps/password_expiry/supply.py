@@ -60,6 +60,10 @@ class Supply:
                 return None
         return None
 
+    def first_without_mail(self) -> Held | None:
+        """One of those ahead: to write its mail now saves the time later."""
+        return next((held for held in self._ahead if held.mail is None), None)
+
     def close(self) -> None:
         """Lease nothing more, and give back what was leased ahead."""
         self._is_closed = True

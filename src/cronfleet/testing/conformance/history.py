@@ -125,9 +125,13 @@ class HistoryTests(StoreTests):
     async def test_one_prune_keeps_each_job_within_its_own_history(
         self, store: Store, clock: ManualClock, anna: SessionId
     ) -> None:
-        await store.sync_jobs(anna, PROGRAM, [report(name) for name in ("report", "other", "third")])
+        await store.sync_jobs(
+            anna, PROGRAM, [report(name) for name in ("report", "other", "third")]
+        )
         ran = {
-            name: [await self.run_once(store, clock, anna, Outcome.SUCCEEDED, name) for _ in range(3)]
+            name: [
+                await self.run_once(store, clock, anna, Outcome.SUCCEEDED, name) for _ in range(3)
+            ]
             for name in ("other", "report", "third")
         }
         kept = {"other": History(successes=1), "nobody": History(0, 0), "report": History(2)}

@@ -33,7 +33,7 @@ class Dialogue(asyncio.Protocol):
     def __init__(self, transport: asyncio.Transport, *, pipelines: bool) -> None:
         self.transport = transport
         self.pipelines = pipelines
-        self.is_new = True
+        self.is_new: bool = True
         """Nothing has been said yet."""
         self._heard = b""
         self._lines: list[bytes] = []
