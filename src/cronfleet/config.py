@@ -161,6 +161,9 @@ class Settings(BaseSettings):
     smtp_tls: Literal["starttls", "tls"] = Field(
         default="starttls", description="starttls or tls; there is no sending without TLS"
     )
+    smtp_connections: Annotated[int, IN_DIGITS] = Field(
+        default=3, ge=1, le=100, description="a whole number from 1 to 100"
+    )
     mailbox_dir: Path | None = None
     dry_run: bool | None = Field(default=None, description="true or false")
     max_mails_per_run: Annotated[int, IN_DIGITS] = Field(

@@ -44,6 +44,8 @@ class MailServer:
         default_factory=lambda: defaultdict[str, deque[str | Act]](deque)
     )
     port: int = 0
+    pipelines: bool = False
+    """Whether it says that it takes several commands in one breath; it does so anyway."""
     authority: trustme.CA = field(default_factory=trustme.CA)
 
     def at(self, stage: str, *acts: str | Act) -> None:
@@ -77,6 +79,12 @@ class MailServer:
         return str(act)
 
     # What aiosmtpd calls
+
+    async def handle_EHLO(  # noqa: N802 - its name for it
+        self, _server: SMTP, session: Session, _envelope: Envelope, name: str, said: list[str]
+    ) -> list[str]:
+        session.host_name = name
+        return [*said[:-1], "250-PIPELINING", said[-1]] if self.pipelines else said
 
     async def handle_MAIL(  # noqa: N802 - its name for it
         self, server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]

@@ -17,7 +17,9 @@ import pytest
 from cronfleet import ConfigurationError, RunContext, Scheduler
 from cronfleet.apps.password_expiry import DELIVERY_JOB, JOB, PasswordExpiry, register
 from cronfleet.apps.password_expiry.files import private_file
+from cronfleet.apps.password_expiry.moves import PutOff, Write
 from cronfleet.apps.password_expiry.senders import SenderRefusedError, SenderUnavailableError
+from cronfleet.apps.password_expiry.values import Wanted
 from cronfleet.config import load_settings
 from tests.apps.outboxes import let_pass, swap_outbox
 from tests.apps.worlds import Recorder, make_users, row
@@ -234,9 +236,8 @@ async def test_a_sender_that_is_away_is_not_knocked_at_every_minute(set_: Set) -
         outbox = made._parts.outbox
         with pytest.raises(SenderUnavailableError):
             await made.run(context())
-        lease = outbox.lease(token=1)
-        assert lease
-        outbox.put_off(lease, "451 not now")
+        (lease,) = outbox.exchange([], Wanted(1)).leases
+        outbox.exchange([Write(lease, PutOff("451 not now"))])
         let_pass(outbox, timedelta(minutes=1))
         with pytest.raises(SenderUnavailableError):
             await made.deliver(context())

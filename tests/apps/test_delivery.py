@@ -5,6 +5,7 @@ import multiprocessing
 import sqlite3
 import threading
 from collections import Counter
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -12,14 +13,15 @@ import pytest
 
 from cronfleet.apps.password_expiry.databases import DatabaseError
 from cronfleet.apps.password_expiry.message import Mail
-from cronfleet.apps.password_expiry.notices import OtherOutboxError, Outbox
+from cronfleet.apps.password_expiry.moves import Settle
+from cronfleet.apps.password_expiry.notices import OtherOutboxError
 from cronfleet.apps.password_expiry.policy import NoticeKey
 from cronfleet.apps.password_expiry.senders import Answer, HandOff, SendResult
 from cronfleet.apps.password_expiry.senders.mailbox import MailboxSender
 from cronfleet.apps.password_expiry.states import NoticeState
 from cronfleet.apps.password_expiry.users import PAGE
-from cronfleet.apps.password_expiry.values import Lease
-from tests.apps.outboxes import put_in, swap_outbox
+from cronfleet.apps.password_expiry.values import Exchanged, Wanted
+from tests.apps.outboxes import meddle, put_in, swap_outbox
 from tests.apps.worlds import LONG_AGO, NOW, OpenWorld, Recorder, make_users, row, world
 
 
@@ -227,14 +229,14 @@ async def test_an_answer_is_written_even_when_the_run_is_cancelled_at_that_momen
 ) -> None:
     these, sender = world_of(row(1)), Recorder()
     writing, go_on = asyncio.Event(), threading.Event()
-    loop, settle = asyncio.get_running_loop(), Outbox.settle
+    loop = asyncio.get_running_loop()
 
-    def slow(outbox: Outbox, lease: Lease, to: NoticeState, reason: str = "") -> bool:
+    def slow(carry_out: Callable[[], Exchanged]) -> Exchanged:
         loop.call_soon_threadsafe(writing.set)
         go_on.wait()
-        return settle(outbox, lease, to, reason)
+        return carry_out()
 
-    monkeypatch.setattr(Outbox, "settle", slow)
+    meddle(monkeypatch, Settle, slow)
     running = asyncio.create_task(these.run(sender))
     await writing.wait()
     running.cancel()
@@ -249,14 +251,14 @@ async def test_a_notice_leased_while_the_run_is_cancelled_is_given_back(
 ) -> None:
     these = world_of(row(1))
     leasing, go_on = asyncio.Event(), threading.Event()
-    loop, lease = asyncio.get_running_loop(), Outbox.lease
+    loop = asyncio.get_running_loop()
 
-    def slow(outbox: Outbox, token: int, *, only_put_off: bool = False) -> Lease | None:
+    def slow(carry_out: Callable[[], Exchanged]) -> Exchanged:
         loop.call_soon_threadsafe(leasing.set)
         go_on.wait()
-        return lease(outbox, token, only_put_off=only_put_off)
+        return carry_out()
 
-    monkeypatch.setattr(Outbox, "lease", slow)
+    meddle(monkeypatch, Wanted, slow)
     running = asyncio.create_task(these.run(Recorder()))
     await leasing.wait()
     running.cancel()

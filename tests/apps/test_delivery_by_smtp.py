@@ -1,19 +1,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from cronfleet.apps.password_expiry.databases import DatabaseError
-from cronfleet.apps.password_expiry.notices import Outbox
+from cronfleet.apps.password_expiry.moves import HandOff
 from cronfleet.apps.password_expiry.senders import SenderUnavailableError
 from cronfleet.apps.password_expiry.senders.smtp import SmtpSender, SmtpTimes
-from cronfleet.apps.password_expiry.values import HANDOFF_LEASE, LEASE, Lease
+from cronfleet.apps.password_expiry.values import HANDOFF_LEASE, LEASE, Exchanged
 from tests.apps.mail_server import DROP, QUICK, SILENCE, MailServer, mail_server
-from tests.apps.outboxes import let_pass
+from tests.apps.outboxes import let_pass, meddle
 from tests.apps.worlds import World, make_users, row, world
 
 A_DAY = timedelta(days=1)
@@ -203,15 +203,14 @@ async def test_a_lease_that_ran_out_before_the_dot_sends_nothing(
     one: World, server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The run slept too long, and another one has the notice now."""
-    hand_off = Outbox.hand_off
 
-    def late(outbox: Outbox, lease: Lease, sender: str) -> bool:
-        let_pass(outbox, LEASE + timedelta(seconds=1))
-        outbox.reap()
-        assert outbox.lease(token=8)
-        return hand_off(outbox, lease, sender)
+    def late(carry_out: Callable[[], Exchanged]) -> Exchanged:
+        let_pass(one.outbox, LEASE + timedelta(seconds=1))
+        one.outbox.reap()
+        assert one.outbox.lease(token=8)
+        return carry_out()
 
-    monkeypatch.setattr(Outbox, "hand_off", late)
+    meddle(monkeypatch, HandOff, late)
     await run(one, server)
     assert (one.states(), server.mails) == ({"1": "LEASED"}, [])
 
@@ -219,14 +218,12 @@ async def test_a_lease_that_ran_out_before_the_dot_sends_nothing(
 async def test_a_hand_off_whose_commit_was_not_confirmed_sends_nothing(
     one: World, server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hand_off = Outbox.hand_off
-
-    def unconfirmed(outbox: Outbox, lease: Lease, sender: str) -> bool:
-        hand_off(outbox, lease, sender)
+    def unconfirmed(carry_out: Callable[[], Exchanged]) -> Exchanged:
+        carry_out()
         raise DatabaseError("the connection was lost", refuses=False)
 
     with monkeypatch.context() as broken:
-        broken.setattr(Outbox, "hand_off", unconfirmed)
+        meddle(broken, HandOff, unconfirmed)
         with pytest.raises(DatabaseError):
             await run(one, server)
     assert (one.states(), server.mails) == ({"1": "PENDING"}, [])

@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
+from cronfleet.apps.password_expiry import moves
 from cronfleet.apps.password_expiry.databases import DatabaseError, OddValueError
-from cronfleet.apps.password_expiry.delivery import LANES
 from cronfleet.apps.password_expiry.job import ExpiryJob
 from cronfleet.apps.password_expiry.message import Mail
-from cronfleet.apps.password_expiry.notices import Outbox
+from cronfleet.apps.password_expiry.moves import Move, PutOff, Rest, Settle
 from cronfleet.apps.password_expiry.policy import User
 from cronfleet.apps.password_expiry.senders import (
     Answer,
@@ -26,9 +25,9 @@ from cronfleet.apps.password_expiry.senders import (
 )
 from cronfleet.apps.password_expiry.states import NoticeState
 from cronfleet.apps.password_expiry.users import UserTable
-from cronfleet.apps.password_expiry.values import Lease
-from tests.apps.outboxes import let_pass
-from tests.apps.worlds import LONG_AGO, OpenWorld, Recorder, ask, row
+from cronfleet.apps.password_expiry.values import Exchanged, Lease
+from tests.apps.outboxes import let_pass, meddle
+from tests.apps.worlds import LANES, LONG_AGO, OpenWorld, Recorder, ask, row
 
 MINUTE = timedelta(minutes=1)
 
@@ -52,41 +51,40 @@ def rows(count: int) -> list[tuple[object, object, object, object]]:
     return [row(number) for number in range(1, count + 1)]
 
 
-def fail_once(monkeypatch: pytest.MonkeyPatch, method: str, *, after_writing: bool) -> None:
+def fail_once(patch: pytest.MonkeyPatch, kind: type[Move], *, after_writing: bool) -> None:
     """The first write of that kind fails, or its answer is lost."""
-    write: Callable[..., Any] = getattr(Outbox, method)
     failures = iter([DatabaseError("database is locked")])
 
-    def failing(*arguments: Any) -> Any:
-        answer = write(*arguments) if after_writing else None
+    def failing(carry_out: Callable[[], Exchanged]) -> Exchanged:
+        answer = carry_out() if after_writing else None
         for failure in failures:
             raise failure
-        return write(*arguments) if answer is None else answer
+        return answer or carry_out()
 
-    monkeypatch.setattr(Outbox, method, failing)
+    meddle(patch, kind, failing)
 
 
 @pytest.mark.parametrize("after_writing", [False, True])
 @pytest.mark.parametrize(
-    ("answer", "method", "state"),
+    ("answer", "kind", "state"),
     [
-        (Answer.ACCEPTED, "settle", "SENT"),
-        (Answer.REFUSED, "settle", "DEAD"),
-        (Answer.LATER, "put_off", "PENDING"),
-        (Answer.NOBODY, "rest", "PENDING"),
+        (Answer.ACCEPTED, Settle, "SENT"),
+        (Answer.REFUSED, Settle, "DEAD"),
+        (Answer.LATER, PutOff, "PENDING"),
+        (Answer.NOBODY, Rest, "PENDING"),
     ],
 )
 async def test_an_answer_is_written_although_the_database_is_busy_at_first(
     world_of: OpenWorld,
     monkeypatch: pytest.MonkeyPatch,
     answer: Answer,
-    method: str,
+    kind: type[Move],
     state: str,
     *,
     after_writing: bool,
 ) -> None:
     these = world_of(row(1))
-    fail_once(monkeypatch, method, after_writing=after_writing)
+    fail_once(monkeypatch, kind, after_writing=after_writing)
     job = ExpiryJob(these.parts(Answers(SendResult(answer, "so"))), most=5, is_dry=False)
     await asyncio.gather(job.run(ask()), return_exceptions=True)
     assert these.states() == {"1": state}
@@ -117,10 +115,10 @@ async def test_a_value_that_a_database_cannot_take_puts_that_notice_off_alone(
 ) -> None:
     these, sender, find = world_of(*rows(6)), Recorder(), UserTable.find
 
-    def odd(users: UserTable, key: str) -> User | None:
-        if key == "2":
+    def odd(users: UserTable, keys: Sequence[str]) -> dict[str, User]:
+        if "2" in keys:
             raise OddValueError("too large for an integer")
-        return find(users, key)
+        return find(users, keys)
 
     monkeypatch.setattr(UserTable, "find", odd)
     with pytest.raises(OddValueError, match="too large"):
@@ -186,10 +184,10 @@ async def test_a_lease_that_ran_out_before_the_hand_off_is_a_failure_with_its_re
 ) -> None:
     these, sender = world_of(row(1)), Recorder()
 
-    def refuse(*_: object) -> bool:
-        return False
+    def refuse(_: Callable[[], Exchanged]) -> Exchanged:
+        return Exchanged([None], [])
 
-    monkeypatch.setattr(Outbox, "hand_off", refuse)
+    meddle(monkeypatch, moves.HandOff, refuse)
     await these.run(sender)
     assert (these.states(), sender.mails) == ({"1": "PENDING"}, [])
     assert any("took longer than the lease" in line for line in caplog.messages)

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import text
 
 from cronfleet.apps.password_expiry.databases import Database
-from cronfleet.apps.password_expiry.notices import Outbox
 from cronfleet.apps.password_expiry.users import UserColumns, UserTable
 from cronfleet.errors import ConfigurationError
+from tests.apps.outboxes import OneByOne
 from tests.apps.postgres import own_postgres, statements
 from tests.apps.worlds import Recorder, World
 from tests.conftest import in_use_as
@@ -39,7 +39,7 @@ def url(server: str) -> str:
 @contextmanager
 def world_at(url: str, columns: UserColumns | None = None) -> Generator[World]:
     users = UserTable(Database(url, SETTING, writes=False), columns or UserColumns())
-    outbox = Outbox(Database(url, SETTING, writes=True))
+    outbox = OneByOne(Database(url, SETTING, writes=True))
     try:
         users.check()
         outbox.prepare()

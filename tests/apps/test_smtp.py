@@ -51,6 +51,10 @@ async def server() -> AsyncGenerator[MailServer]:
         yield made
 
 
+pipelining = pytest.mark.parametrize("pipelines", [False, True])
+"""Whether the commands come one by one, or all before the content in one breath."""
+
+
 async def send(server: MailServer, hand_off: HandOff, times: SmtpTimes = QUICK) -> SendResult:
     sender = SmtpSender(server.client(times))
     try:
@@ -128,10 +132,12 @@ BEFORE_THE_DOT = [
 ]
 
 
+@pipelining
 @pytest.mark.parametrize(("stage", "act", "answer"), BEFORE_THE_DOT)
 async def test_what_fails_before_the_354_was_surely_not_accepted(
-    server: MailServer, stage: str, act: str, answer: Answer
+    server: MailServer, stage: str, act: str, answer: Answer, *, pipelines: bool
 ) -> None:
+    server.pipelines = pipelines
     server.at(stage, act)
     hand_off = HandOff()
     assert (await send(server, hand_off)).answer is answer
@@ -224,13 +230,54 @@ async def test_a_hand_off_that_fails_sends_nothing_and_keeps_no_connection(
     assert (server.mails, sender._idle) == ([], [])
 
 
-async def test_a_refused_mail_does_not_spoil_the_next_on_its_connection(server: MailServer) -> None:
+@pipelining
+async def test_a_refused_mail_does_not_spoil_the_next_on_its_connection(
+    server: MailServer, *, pipelines: bool
+) -> None:
+    server.pipelines = pipelines
     server.at("RCPT", "550 no such user")
     sender = SmtpSender(server.client())
     answers = [(await sender.send(mail(), HandOff())).answer for _ in range(2)]
     await sender.close()
     assert answers == [Answer.REFUSED, Answer.ACCEPTED]
     assert server.connections == 1
+
+
+@pipelining
+@pytest.mark.parametrize("act", ["421 4.7.0 enough mails for one connection", DROP])
+@pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA", "354"])
+async def test_a_server_that_ends_a_kept_connection_costs_no_mail_anything(
+    server: MailServer, stage: str, act: str, *, pipelines: bool
+) -> None:
+    server.pipelines = pipelines
+    sender, hand_off = SmtpSender(server.client()), HandOff()
+    await sender.send(mail(), HandOff())
+    server.at(stage, act)
+    assert (await sender.send(mail(), hand_off)).answer is Answer.ACCEPTED
+    await sender.close()
+    assert (hand_off.asked, len(server.mails), server.connections) == (1, 2, 2)
+
+
+async def test_a_server_that_ends_each_connection_at_once_puts_the_mail_off(
+    server: MailServer,
+) -> None:
+    sender = SmtpSender(server.client())
+    await sender.send(mail(), HandOff())
+    server.at("RCPT", DROP, DROP)
+    assert (await sender.send(mail(), HandOff())).answer is Answer.LATER
+    await sender.close()
+    assert (len(server.mails), server.connections) == (1, 2)
+
+
+async def test_a_mail_that_is_awaited_although_its_recipient_was_refused_is_not_sent(
+    server: MailServer,
+) -> None:
+    server.pipelines = True
+    server.at("RCPT", "550 no such user")
+    server.at("DATA", "354 go on all the same")
+    sender, hand_off = SmtpSender(server.client()), HandOff()
+    assert (await sender.send(mail(), hand_off)).answer is Answer.REFUSED
+    assert (hand_off.asked, sender._idle) == (0, [])
 
 
 async def test_what_the_server_says_is_one_line_without_the_address(server: MailServer) -> None:

@@ -14,13 +14,14 @@ from cronfleet.apps.password_expiry.databases import Database
 from cronfleet.apps.password_expiry.delivery import Ask, Parts
 from cronfleet.apps.password_expiry.job import ExpiryJob, RunReport
 from cronfleet.apps.password_expiry.message import Letterhead, Mail
-from cronfleet.apps.password_expiry.notices import Outbox
 from cronfleet.apps.password_expiry.policy import ExpiryRule
 from cronfleet.apps.password_expiry.senders import Answer, HandOff, Sender, SendResult
 from cronfleet.apps.password_expiry.users import UserColumns, UserTable
+from tests.apps.outboxes import OneByOne
 
 NOW = datetime(2026, 4, 1, 12, tzinfo=UTC)
 LONG_AGO = "2025-01-01"
+LANES = 4
 
 Row = tuple[object, object, object, object]
 """id, email, name, password_changed_at."""
@@ -39,6 +40,7 @@ class Recorder:
 
     name = "smtp"
     reaches_people = True
+    at_a_time = LANES
 
     def __init__(self, before: Callable[[], object] = lambda: None) -> None:
         self.mails: list[Mail] = []
@@ -74,7 +76,7 @@ class World:
 
     file: Path
     users: UserTable
-    outbox: Outbox
+    outbox: OneByOne
 
     def execute(self, statement: str, values: Iterable[object] = ()) -> None:
         with closing(sqlite3.connect(self.file, timeout=30)) as connection, connection:
@@ -121,7 +123,7 @@ def world(file: Path) -> Generator[World]:
     url = f"sqlite:///{file}"
     users = UserTable(Database(url, "USERS_DATABASE_URL", writes=False), UserColumns())
     users.check()
-    outbox = Outbox(Database(url, "USERS_DATABASE_URL", writes=True))
+    outbox = OneByOne(Database(url, "USERS_DATABASE_URL", writes=True))
     outbox.prepare()
     yield World(file, users, outbox)
     users.database.close()

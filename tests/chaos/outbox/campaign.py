@@ -27,8 +27,9 @@ from tests.chaos.processes import Process, Program, Supervisor
 
 ROOT = Path(__file__).parents[3]
 INSTANCES = 3
-DUE = 24
-"""So many users are due at any time: four are mailed at a time, and some wait."""
+CONNECTIONS = 6
+DUE = 48
+"""So many users are due at any time: six are mailed at a time, others are leased, and some wait."""
 LOOK_S = 0.25
 PATIENCE_S = 90
 LONGEST_AFTER_S = 0.02
@@ -84,6 +85,7 @@ class Parts:
             "MAIL_SENDER": "smtp",
             "SMTP_HOST": "127.0.0.1",
             "SMTP_PORT": str(port),
+            "SMTP_CONNECTIONS": str(CONNECTIONS),
             "SSL_CERT_FILE": str(self.peer.authority),
             "USERS_DATABASE_URL": self.users.url,
             "CRONFLEET_DATA_DIR": str(self.folder / "data"),
@@ -100,6 +102,8 @@ class Campaign:
         self.kills: Counter[Step] = Counter()
         """By the step at which it was held; one may be held at several."""
         self.struck = 0
+        self.most_parked = 0
+        """By any one kill: so many mails were handed off, and their answers not on record."""
         self._parts = parts
         self._users = parts.users
         self._peer = parts.peer
@@ -147,6 +151,7 @@ class Campaign:
             self._pause.wait(self._draw.uniform(0, LONGEST_AFTER_S))
         if victim.kill():
             self.struck += 1
+            self.most_parked = max(self.most_parked, self._users.most_handed_off())
             self.kills.update(kill)
         self._peer.is_dead(port)
 

@@ -30,7 +30,9 @@ class GoneError(Exception):
 class Dialogue:
     """With one sender, about one mail after the other."""
 
-    def __init__(self, peer: Peer, connection: socket.socket, port: int) -> None:
+    def __init__(
+        self, peer: Peer, connection: socket.socket, port: int, *, pipelines: bool
+    ) -> None:
         self._peer = peer
         self._socket = connection
         self._lines = connection.makefile("rb")
@@ -38,8 +40,10 @@ class Dialogue:
         self.may_go_on = threading.Event()
         self.is_dead = False
         """Its sender is: there is nobody left to do anything to."""
+        self._pipelines = pipelines
         self._is_private = False
         self._to = ""
+        self._is_refused = False
         self._furthest = Step.CONNECT
         self._answers: list[str] = []
 
@@ -73,11 +77,13 @@ class Dialogue:
             self._forget()
         if verb == "RCPT":
             self._to = line.partition("<")[2].partition(">")[0]
+            self._is_refused = False
         if verb == "EHLO":
             offer = "AUTH PLAIN" if self._is_private else "STARTTLS"
-            self._answer(Step.EHLO, f"250-peer\r\n250 {offer}")
+            more = "250-PIPELINING\r\n" if self._pipelines else ""
+            self._answer(Step.EHLO, f"250-peer\r\n{more}250 {offer}")
         elif verb in USUAL:
-            self._answer(*USUAL[verb])
+            self._is_refused |= not self._answer(*USUAL[verb])
         else:
             self._say(OK if verb == "RSET" else "500 5.5.1 what?")
 
@@ -89,6 +95,9 @@ class Dialogue:
         self._is_private = True
 
     def _data(self) -> None:
+        if self._is_refused:  # Asked for in one breath with what was refused.
+            self._say("503 5.5.1 no recipient")
+            return
         if not self._answer(Step.DATA, "354 go on"):
             return
         self._answer(Step.HANDOFF)
@@ -106,8 +115,7 @@ class Dialogue:
 
     def _answer(self, step: Step, usual: str = "") -> bool:
         """Say what is usual, if anything is; whether nothing else was said."""
-        self._furthest = step
-        act = "" if self.is_dead else self._peer.act_at(step)
+        act = self._reach(step)
         match act:
             case "":
                 pass
@@ -127,6 +135,13 @@ class Dialogue:
         if act == KILL:
             self._peer.tell("said", step=step.name)
         return True
+
+    def _reach(self, step: Step) -> str:
+        """What is done there. One who is dead reaches nothing by what he had said before."""
+        if self.is_dead:
+            return ""
+        self._furthest = step
+        return self._peer.act_at(step)
 
     def _say(self, answer: str) -> None:
         self._answers.append(answer)

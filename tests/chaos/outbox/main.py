@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.chaos.given import fleet_of_its_own, store_of
 from tests.chaos.looker import Looker
-from tests.chaos.outbox.campaign import INSTANCES, Campaign, Parts, drawn
+from tests.chaos.outbox.campaign import CONNECTIONS, INSTANCES, Campaign, Parts, drawn
 from tests.chaos.outbox.judging import Verdict
 from tests.chaos.outbox.peer_process import PeerProcess
 from tests.chaos.outbox.steps import KILL, Step
@@ -61,7 +61,9 @@ def main(arguments: list[str]) -> int:
         _say(f"WRONG {line}")
     if options.result:
         keep(Result("chaos-outbox", _command(options), time.monotonic() - began, figures, logs))
-    return 1 if verdict.wrong or len(campaign.kills) < len(Step) <= options.kills else 0
+    is_seen = len(campaign.kills) == len(Step) or options.kills < len(Step)
+    is_right = not verdict.wrong and campaign.most_parked <= CONNECTIONS
+    return 0 if is_seen and is_right else 1
 
 
 def _figures(campaign: Campaign, verdict: Verdict, parts: Parts) -> dict[str, Any]:
@@ -75,6 +77,8 @@ def _figures(campaign: Campaign, verdict: Verdict, parts: Parts) -> dict[str, An
         "surplus_mails": verdict.surplus,
         "sent": verdict.states["SENT"],
         "parked": verdict.states["UNCERTAIN"],
+        "connections": CONNECTIONS,
+        "most_parked_by_a_kill": campaign.most_parked,
         "parked_that_were_accepted": verdict.parked_accepted,
         "refused": verdict.states["DEAD"],
         "broken_rules": len(verdict.wrong),

@@ -39,11 +39,11 @@ class Peer:
         self._open: set[Dialogue] = set()
         self._lock = threading.Lock()
 
-    def listen(self) -> int:
-        """On a port for one instance."""
+    def listen(self, *, pipelines: bool) -> int:
+        """On a port for one instance, from which it takes several commands in one breath or not."""
         listening = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
         port: int = listening.getsockname()[1]
-        threading.Thread(target=self._serve, args=(listening, port), daemon=True).start()
+        threading.Thread(target=self._serve, args=(listening, port, pipelines), daemon=True).start()
         return port
 
     def obey(self, order: str) -> None:
@@ -91,10 +91,10 @@ class Peer:
         sys.stdout.write(f"{json.dumps({'event': event} | more)}\n")
         sys.stdout.flush()
 
-    def _serve(self, listening: socket.socket, port: int) -> None:
+    def _serve(self, listening: socket.socket, port: int, pipelines: bool) -> None:
         while True:
             connection, _ = listening.accept()
-            dialogue = Dialogue(self, connection, port)
+            dialogue = Dialogue(self, connection, port, pipelines=pipelines)
             with self._lock:
                 self._open.add(dialogue)
             threading.Thread(target=self._talk, args=(dialogue,), daemon=True).start()
@@ -111,7 +111,7 @@ def _now_ms() -> int:
 
 def main(folder: Path, slots: int) -> None:
     peer = Peer(folder)
-    peer.tell("listening", ports=[peer.listen() for _ in range(slots)])
+    peer.tell("listening", ports=[peer.listen(pipelines=n % 2 == 0) for n in range(slots)])
     for order in sys.stdin:
         peer.obey(order)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.outbox.campaign import EACH_ONCE, Campaign
+from tests.chaos.outbox.campaign import CONNECTIONS, EACH_ONCE, Campaign
 from tests.chaos.outbox.main import parts_in
 from tests.chaos.outbox.steps import Step
 from tests.servers import Server
@@ -15,7 +15,7 @@ TTL_MS = 1_000
 """The least there is: a kill takes a TTL until the others go on."""
 
 
-def test_nobody_is_mailed_twice_whatever_step_of_the_dialogue_its_sender_is_killed_at(
+def test_at_each_step_a_kill_mails_nobody_twice_and_parks_no_more_than_was_under_way(
     redis_server: Server, quick_path: Path
 ) -> None:
     users_url = f"sqlite:///{quick_path}/users.db"
@@ -27,4 +27,5 @@ def test_nobody_is_mailed_twice_whatever_step_of_the_dialogue_its_sender_is_kill
         verdict = campaign.verdict()
     assert verdict.wrong == []
     assert set(campaign.kills) == set(Step)
+    assert campaign.most_parked <= CONNECTIONS
     assert verdict.mails > 0

@@ -64,6 +64,12 @@ class Users:
         over = sum(notice.state in OVER for notice in self.notices().values())
         return self.count - over
 
+    def most_handed_off(self) -> int:
+        """Of all runs, how many mails one has handed off without an answer on record, at most."""
+        query = text("SELECT count(*) FROM password_notices WHERE state = 'HANDOFF' GROUP BY token")
+        with self._engine.begin() as connection:
+            return max(connection.scalars(query), default=0)
+
     def let_pass(self, over: Collection[int]) -> None:
         """Hours pass for what waits: for what was put off, and for the leases of runs that are over.
 

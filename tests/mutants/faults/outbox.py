@@ -6,6 +6,7 @@ from tests.mutants.mutant import Mutant, Piece, Scenario, Suite, mutant, outbox
 
 _NOTICES = "apps/password_expiry/notices.py"
 _DELIVERY = "apps/password_expiry/delivery.py"
+_MOVES = "apps/password_expiry/moves.py"
 _SETTLING = "apps/password_expiry/settling.py"
 
 
@@ -26,12 +27,12 @@ OUTBOX: tuple[Mutant, ...] = (
         "a notice is handed off after its dot",
         Piece(
             "apps/password_expiry/senders/smtp.py",
-            "        if not await hand_off():\n"
-            "            connection.close()  # The only way not to send what DATA has announced.\n"
-            "            return SendResult(Answer.NOT_WANTED)\n"
-            "        return await self._content(connection, mail.content)\n",
-            "        result = await self._content(connection, mail.content)\n"
-            "        await hand_off()\n        return result\n",
+            "            if not await hand_off():\n"
+            "                dialogue.close()  # The only way not to send what DATA has announced.\n"
+            "                return SendResult(Answer.NOT_WANTED)\n"
+            "            return await self._content(dialogue, mail.content)\n",
+            "            result = await self._content(dialogue, mail.content)\n"
+            "            await hand_off()\n            return result\n",
         ),
         _smtp("hand_off or dot"),
         Scenario("outbox/no-has-handoff"),
@@ -40,9 +41,8 @@ OUTBOX: tuple[Mutant, ...] = (
         "a notice whose hand-off was not committed is sent",
         Piece(
             _DELIVERY,
-            "        if not await self._delivery.commit(self._held):\n"
-            "            self.is_refused = True\n            return False\n",
-            "        await self._delivery.commit(self._held)\n",
+            "            case None:\n                self.is_refused = True\n",
+            "            case None:\n                self._held.hands_off()\n",
         ),
         _smtp("dot or hand_off"),
     ),
@@ -70,31 +70,31 @@ OUTBOX: tuple[Mutant, ...] = (
         "a drain after the dot gives the notice back",
         Piece(
             _SETTLING,
-            "        if held.is_handed_off:\n            to, reason",
-            "        if False:\n            to, reason",
+            "        if held.is_handed_off:\n            move = ",
+            "        if False:\n            move = ",
         ),
         _smtp("drain"),
     ),
     mutant(
         "a notice is handed off under a lease that ran out",
-        Piece(_NOTICES, "                _n.lease_until >= now,\n", ""),
+        Piece(_MOVES, " or until < now:\n", ":\n"),
         _table("ran_out"),
     ),
     mutant(
         "a notice is settled under another lease",
         Piece(
-            _NOTICES,
-            "return _n.id == lease.id, _n.token == lease.token, _n.attempt == lease.attempt",
-            "return (_n.id == lease.id,)",
+            _MOVES,
+            "    if (standing.token, standing.attempt) != (write.lease.token, write.lease.attempt):\n",
+            "    if False:\n",
         ),
         _table("lease"),
     ),
     mutant(
         "a notice is settled under an older lease of the same run",
         Piece(
-            _NOTICES,
-            "_n.token == lease.token, _n.attempt == lease.attempt",
-            "_n.token == lease.token",
+            _MOVES,
+            "    if (standing.token, standing.attempt) != (write.lease.token, write.lease.attempt):\n",
+            "    if standing.token != write.lease.token:\n",
         ),
         _table("older"),
     ),
@@ -115,10 +115,9 @@ OUTBOX: tuple[Mutant, ...] = (
     mutant(
         "a user is not looked at again before the hand-off",
         Piece(
-            _DELIVERY,
-            "        if not await self._delivery.is_unchanged(self._held, self._user):\n"
-            "            return False\n",
-            "",
+            "apps/password_expiry/gathering.py",
+            "_if_unchanged(each, next(looks)) if each.user else each.move for",
+            "each.move for",
         ),
         _delivery("looked_at_again or address"),
     ),

@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
+from contextlib import closing, contextmanager
+from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import ClauseElement, Compiled, Connection, text
 from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 
 from cronfleet.apps.password_expiry.engines import (
@@ -68,6 +69,7 @@ class Database:
         self._url = parsed(url, setting)
         self._engine = engine_for(url, setting, writes=writes)
         self.dialect: str = self._engine.dialect.name
+        self._driver: Any = self._engine.dialect.dbapi
 
     @contextmanager
     def begin(self, *, only_reads: bool = False) -> Generator[Connection]:
@@ -82,7 +84,10 @@ class Database:
                 with connection.begin():
                     yield connection
         except DBAPIError as error:
-            raise self._in_one_line(error) from error
+            raise self._in_one_line(str(error.orig), is_odd=isinstance(error, DataError)) from error
+        except self._driver.Error as error:  # Of a statement that was prepared.
+            is_odd = isinstance(error, self._driver.DataError)
+            raise self._in_one_line(str(error), is_odd=is_odd) from error
         except SQLAlchemyError as error:  # Its text would go on with the statement and its values.
             raise OddValueError(self._line(str(error.args[0]))) from error
         except (OverflowError, UnicodeError) as error:
@@ -94,6 +99,10 @@ class Database:
         except SENSELESS as error:
             raise senseless(self._given, self.setting, error) from error
 
+    def compiled(self, statement: ClauseElement) -> Compiled:
+        """As this database and its driver take it."""
+        return statement.compile(dialect=self._engine.dialect)
+
     def probe(self) -> None:
         """Ask the database anything at all. Raises `DatabaseError`."""
         with self.begin() as connection:
@@ -102,15 +111,45 @@ class Database:
     def close(self) -> None:
         self._engine.dispose()
 
-    def _in_one_line(self, error: DBAPIError) -> DatabaseError:
-        said = str(error.orig)
-        if isinstance(error, DataError):
+    def _in_one_line(self, said: str, *, is_odd: bool) -> DatabaseError:
+        if is_odd:
             return OddValueError(self._line(said))
         refuses = any(refusal in said.lower() for refusal in _REFUSALS)
         return DatabaseError(self._line(said), refuses=refuses)
 
     def _line(self, said: str) -> str:
         return f"{self.setting} {self.shown}: {without_secrets(said, secrets_in(self._url))}"
+
+
+class Prepared:
+    """A statement that is compiled once, and goes to the driver as it is.
+
+    All that the library does around a statement takes longer than to carry it out. `names` are
+    those of its parameters, in the order in which a row has them.
+    """
+
+    def __init__(self, database: Database, statement: ClauseElement, *names: str) -> None:
+        compiled = database.compiled(statement)
+        self._sql = str(compiled)
+        self._names = names
+        self._constants: dict[str, object] = dict(compiled.params or {})
+        self._order: Sequence[str] | None = getattr(compiled, "positiontup", None)
+
+    def rows(self, connection: Connection, *values: object) -> Sequence[Sequence[Any]]:
+        """What it finds."""
+        with closing(connection.connection.cursor()) as cursor:
+            cursor.execute(self._sql, self._given(values))
+            return cursor.fetchall()
+
+    def for_each(self, connection: Connection, rows: Iterable[Sequence[object]]) -> None:
+        """Carry it out for each row."""
+        with closing(connection.connection.cursor()) as cursor:
+            cursor.executemany(self._sql, [self._given(row) for row in rows])
+
+    def _given(self, values: Sequence[object]) -> Any:
+        """As the driver takes them: by name, or by place."""
+        named = self._constants | dict(zip(self._names, values, strict=True))
+        return named if self._order is None else tuple(map(named.__getitem__, self._order))
 
 
 async def wait_for(

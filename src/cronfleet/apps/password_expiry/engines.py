@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import sqlite3
 import stat
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +149,7 @@ def _set_up(engine: Engine, *, writes: bool) -> None:
         event.listen(engine, "connect", _sqlite_writer if writes else _sqlite_reader)
         if writes:
             event.listen(engine, "begin", _begin)
+            event.listen(engine, "close", _tidy_up)
         return
     name = engine.dialect.name
     statements = _ON_CONNECT.get(name, ()) + (() if writes else _READ_ONLY.get(name, ()))
@@ -162,8 +165,18 @@ def _set_up(engine: Engine, *, writes: bool) -> None:
 
 def _sqlite_writer(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # The module would begin late, and not take the write lock.
-    # A commit ends with the removal of the journal: only so is that on the disk, too.
+    # A commit ends with the end of the journal: only so is that on the disk, too.
     connection.execute("PRAGMA synchronous = EXTRA")
+    # To void the journal costs a disk far less than to remove it, and is as safe. A write-ahead
+    # log is the file's own: whoever chose it for the users wants to keep it.
+    if connection.execute("PRAGMA journal_mode").fetchone() == ("delete",):
+        connection.execute("PRAGMA journal_mode = PERSIST")
+
+
+def _tidy_up(connection: Any, _record: object) -> None:
+    with suppress(sqlite3.Error):  # No journal is to lie beside the users' file for ever.
+        if connection.execute("PRAGMA journal_mode").fetchone() == ("persist",):
+            connection.execute("PRAGMA journal_mode = DELETE")
 
 
 def _begin(connection: Connection) -> None:

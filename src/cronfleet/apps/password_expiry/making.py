@@ -58,6 +58,7 @@ def sender_from(settings: Settings, *, is_sample: bool) -> Sender:
             host=settings.smtp_host,
             port=settings.mail_port,
             tls=settings.smtp_tls,
+            connections=settings.smtp_connections,
             user=settings.email_user,
             password=revealed(settings.email_password),
         )

@@ -9,39 +9,45 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from dataclasses import fields
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
+    BindParameter,
     ColumnElement,
     Connection,
+    Integer,
     Row,
+    Select,
     and_,
+    bindparam,
     func,
     or_,
     select,
     update,
 )
 
-from cronfleet.apps.password_expiry.databases import Database
-from cronfleet.apps.password_expiry.policy import NoticeKey, next_delay
+from cronfleet.apps.password_expiry.databases import Database, Prepared
+from cronfleet.apps.password_expiry.moves import Standing, Write, leased, moved
+from cronfleet.apps.password_expiry.policy import NoticeKey
 from cronfleet.apps.password_expiry.preparing import id_in, prepared
 from cronfleet.apps.password_expiry.schema import (
-    LONGEST_REASON,
     NOTICES,
     NOW_MS,
+    OUTBOX,
     insert_new,
 )
-from cronfleet.apps.password_expiry.states import TRANSITIONS, NoticeState
+from cronfleet.apps.password_expiry.states import NoticeState
 from cronfleet.apps.password_expiry.values import (
-    HANDOFF_LEASE,
-    LEASE,
     Added,
+    Exchanged,
     Lease,
     Notice,
     Reaped,
+    Wanted,
     key_of,
-    milliseconds,
     utc,
 )
 from cronfleet.errors import ConfigurationError, CronfleetError
@@ -51,8 +57,6 @@ BAD_ADDRESS = "bad_address: "
 
 MAILBOX = "mailbox"
 """The sender that reaches nobody."""
-
-_REST = timedelta(minutes=15)  # How long a notice rests that was not to blame for its failure.
 
 _S = NoticeState
 _n = NOTICES.c
@@ -79,6 +83,12 @@ class Outbox:
             )
         self.database = database
         self.id = ""
+        self._ours = Prepared(database, select(OUTBOX.c.id, NOW_MS[database.dialect]))
+        self._move = Prepared(database, _MOVE, *_MOVING, "of")
+        self._locks: dict[int, Prepared] = {}
+        due, put_off = _first(only_put_off=False), _first(only_put_off=True)
+        self._first = Prepared(database, due, "now", "most")
+        self._first_put_off = Prepared(database, put_off, "now", "most")
 
     def prepare(self) -> str:
         """Make the tables if they are not there, whoever comes first; the outbox's random id.
@@ -158,85 +168,24 @@ class Outbox:
             due = select(_n.id).where(*_due(self._now(connection), only_put_off=only_put_off))
             return len(connection.execute(due.limit(most)).all())
 
-    def lease(self, token: int, *, only_put_off: bool = False) -> Lease | None:
-        """Take a notice that is due, for `LEASE`; None when there is none.
+    def exchange(self, writes: Sequence[Write], wanted: Wanted | None = None) -> Exchanged:
+        """Carry out the writes in their order, and take notices that are due, in one commit.
 
-        Raises `OtherOutboxError`.
+        When this raises, it is not known whether it was committed. All but a hand-off may be
+        repeated. Raises `OtherOutboxError`.
         """
         with self.database.begin() as connection:
-            self._refuse_another(connection)
-            now = self._now(connection)
-            due = select(NOTICES).where(*_due(now, only_put_off=only_put_off))
-            # What a rival is taking at this moment is passed over; on SQLite there is no rival.
-            first = due.order_by(_n.not_before, _n.id).limit(1).with_for_update(skip_locked=True)
-            row = connection.execute(first).first()
-            if row is None:
-                return None
-            lease = Lease(row.id, key_of(row), utc(row.created_at), token, row.attempt + 1)
-            connection.execute(
-                update(NOTICES)
-                .where(_n.id == row.id)
-                .values(
-                    state=_S.LEASED,
-                    token=token,
-                    attempt=lease.attempt,
-                    lease_until=now + milliseconds(LEASE),
-                    changed_at=now,
+            before = self._locked(connection, writes)
+            now = self._now_of_ours(connection)
+            after = dict(before)
+            states = [_write(after, write, now) for write in writes]
+            changed = {id_: to for id_, to in after.items() if to is not before[id_]}
+            leases = self._lease(connection, wanted, now, changed) if wanted else []
+            if changed:
+                self._move.for_each(
+                    connection, [(*_moving_of(to), id_) for id_, to in changed.items()]
                 )
-            )
-        return lease
-
-    def hand_off(self, lease: Lease, sender: str) -> bool:
-        """Commit that this sender's mail may be accepted from now on.
-
-        False: the lease ran out, send nothing.
-
-        When this raises, it is not known whether it was committed: send nothing either.
-        Raises `OtherOutboxError`.
-        """
-        with self.database.begin() as connection:
-            self._refuse_another(connection)
-            now = self._now(connection)
-            return self._move(
-                connection,
-                lease,
-                _S.HANDOFF,
-                _n.lease_until >= now,
-                lease_until=now + milliseconds(HANDOFF_LEASE),
-                changed_at=now,
-                sender=sender,
-            )
-
-    def settle(self, lease: Lease, to: NoticeState, reason: str = "") -> bool:
-        """Write how it ended; False when the lease is no longer this one, or `to` cannot follow.
-
-        To settle once more as the same is fine: the first answer may have been lost.
-        """
-        with self.database.begin() as connection:
-            return self._settle(connection, lease, to, reason)
-
-    def put_off(self, lease: Lease, reason: str) -> NoticeState | None:
-        """Write a passing failure: pending for later, or dead after a day of them; None: refused."""
-        with self.database.begin() as connection:
-            to, values = self._failed(connection, lease)
-            return to if self._settle(connection, lease, to, reason, **values) else None
-
-    def rest(self, lease: Lease, reason: str) -> bool:
-        """Write that it is to be tried again, after others, and that it was not to blame."""
-        with self.database.begin() as connection:
-            later = self._now(connection) + milliseconds(_REST)
-            return self._settle(connection, lease, _S.PENDING, reason, not_before=later)
-
-    def take_back(self, lease: Lease, reason: str) -> bool:
-        """Put off what was settled as dead under this lease: it was not to blame after all."""
-        with self.database.begin() as connection:
-            to, values = self._failed(connection, lease)
-            moved = connection.execute(
-                update(NOTICES)
-                .where(*_is_under(lease), _n.state == _S.DEAD)
-                .values(state=to, reason=_short(reason), changed_at=self._now(connection), **values)
-            )
-            return moved.rowcount == 1
+        return Exchanged(states, leases)
 
     def counts(self) -> dict[NoticeState, int]:
         """How many notices stand where."""
@@ -255,10 +204,37 @@ class Outbox:
         """The clock of the outbox's database, which alone decides about leases."""
         return int(connection.scalar(select(NOW_MS[self.database.dialect])) or 0)
 
-    def _refuse_another(self, connection: Connection) -> None:
-        found = id_in(connection)
+    def _locked(self, connection: Connection, writes: Sequence[Write]) -> dict[str, Standing]:
+        """Where the notices stand, and will stand until this transaction ends."""
+        if not writes:
+            return {}
+        # Two that lock in the same order never wait for each other.
+        ids = sorted({write.lease.id for write in writes})
+        if len(ids) not in self._locks:
+            names = [f"id_{number}" for number in range(len(ids))]
+            self._locks[len(ids)] = Prepared(self.database, _locking(names), *names)
+        rows = self._locks[len(ids)].rows(connection, *ids)
+        return {id_: Standing.of(moving) for id_, *moving in rows}
+
+    def _now_of_ours(self, connection: Connection) -> int:
+        """The clock, once this is known to be the outbox that it was, and all locks are taken."""
+        found, now = next(iter(self._ours.rows(connection)), (None, 0))
         if found != self.id:
             raise OtherOutboxError(self.database, self.id, found)
+        return int(now)
+
+    def _lease(
+        self, connection: Connection, wanted: Wanted, now: int, changed: dict[str, Standing]
+    ) -> list[Lease]:
+        first = self._first_put_off if wanted.only_put_off else self._first
+        rows = first.rows(connection, now, wanted.most)
+        leases: list[Lease] = []
+        for id_, user, stored_date, threshold, created_at, *moving in rows:
+            taken = leased(Standing.of(moving), wanted.token, now)
+            changed[id_] = taken
+            key = NoticeKey(user, stored_date, threshold)
+            leases.append(Lease(id_, key, utc(created_at), taken.token, taken.attempt))
+        return leases
 
     def _rows_of(
         self, connection: Connection, keys: Iterable[NoticeKey]
@@ -292,55 +268,25 @@ class Outbox:
         content = json.dumps([self.id, key.user, key.stored_date, key.threshold])
         return hashlib.sha256(content.encode()).hexdigest()[:32]
 
-    def _failed(self, connection: Connection, lease: Lease) -> tuple[NoticeState, dict[str, int]]:
-        """What a passing failure makes of it."""
-        query = select(_n.failures, _n.failing_since).where(_n.id == lease.id)
-        failures, since = connection.execute(query).first() or (0, None)
-        now = self._now(connection)
-        values = {"failures": failures + 1, "failing_since": since or now}
-        failing_for = timedelta(milliseconds=now - values["failing_since"])
-        delay = next_delay(values["failures"], failing_for)
-        if delay is None:
-            return _S.DEAD, values
-        return _S.PENDING, values | {"not_before": now + milliseconds(delay)}
 
-    def _settle(
-        self, connection: Connection, lease: Lease, to: NoticeState, reason: str, **values: int
-    ) -> bool:
-        moved = self._move(
-            connection,
-            lease,
-            to,
-            lease_until=None,
-            changed_at=self._now(connection),
-            reason=_short(reason),
-            **values,
-        )
-        stands = select(_n.id).where(*_is_under(lease), _n.state == to)
-        return moved or connection.execute(stands).first() is not None
-
-    def _move(
-        self,
-        connection: Connection,
-        lease: Lease,
-        to: NoticeState,
-        *conditions: ColumnElement[bool],
-        **values: object,
-    ) -> bool:
-        """Move the notice on, if it is still leased so and `to` may follow where it stands."""
-        before = [state for state, following in TRANSITIONS.items() if to in following]
-        moved = connection.execute(
-            update(NOTICES)
-            .where(
-                *_is_under(lease),
-                _n.state.in_(before),
-                *conditions,
-            )
-            .values(state=to, **values)
-        )
-        return moved.rowcount == 1
+def _write(standings: dict[str, Standing], write: Write, now: int) -> NoticeState | None:
+    """Where the notice stands now; None: it was not moved."""
+    standing = standings.get(write.lease.id)
+    to = moved(standing, write, now) if standing else None
+    if to is None:
+        return None
+    standings[write.lease.id] = to
+    return to.state
 
 
+# Made once: to make a statement takes longer than to carry it out.
+_MOVING = tuple(field.name for field in fields(Standing))
+_moving_of = attrgetter(*_MOVING)
+_MOVE = (
+    update(NOTICES)
+    .where(_n.id == bindparam("of"))
+    .values({name: bindparam(name) for name in _MOVING})
+)
 _IS_BADLY_ADDRESSED = and_(_n.state == _S.DEAD, _n.reason.like(f"{BAD_ADDRESS}%"))
 # Whatever it says of these, no person has got any of them.
 _ONLY_IN_MAILBOX = and_(_n.state.in_([_S.SENT, _S.UNCERTAIN]), _n.sender == MAILBOX)
@@ -350,13 +296,32 @@ def _is_badly_addressed(row: Row[*tuple[Any, ...]]) -> bool:
     return row.state == _S.DEAD and row.reason.startswith(BAD_ADDRESS)
 
 
-def _is_under(lease: Lease) -> tuple[ColumnElement[bool], ...]:
-    return _n.id == lease.id, _n.token == lease.token, _n.attempt == lease.attempt
+def _locking(names: Sequence[str]) -> Select[*tuple[Any, ...]]:
+    """The notices with the ids of these parameters; nobody else moves them then."""
+    return (
+        select(_n.id, *(NOTICES.c[name] for name in _MOVING))
+        .where(_n.id.in_([bindparam(name, type_=_n.id.type) for name in names]))
+        .order_by(_n.id)
+        .with_for_update()
+    )
 
 
-def _due(now: int, *, only_put_off: bool) -> list[ColumnElement[bool]]:
+def _due(now: int | BindParameter[int], *, only_put_off: bool) -> list[ColumnElement[bool]]:
     due = [_n.state == _S.PENDING, _n.not_before <= now]
     return [*due, _n.failures > 0] if only_put_off else due
+
+
+def _first(*, only_put_off: bool) -> Select[*tuple[Any, ...]]:
+    """The first that are due. What a rival is taking at this moment is passed over."""
+    key = (_n.id, _n.user_id, _n.stored_date, _n.threshold, _n.created_at)
+    due = _due(bindparam("now", type_=BigInteger), only_put_off=only_put_off)
+    return (
+        select(*key, *(NOTICES.c[name] for name in _MOVING))
+        .where(*due)
+        .order_by(_n.not_before)
+        .limit(bindparam("most", type_=Integer))
+        .with_for_update(skip_locked=True)  # On SQLite there is no rival.
+    )
 
 
 def _anew(now: int) -> dict[str, Any]:
@@ -370,8 +335,3 @@ def _anew(now: int) -> dict[str, Any]:
         "sender": None,
         "changed_at": now,
     }
-
-
-def _short(reason: str) -> str:
-    """Cut, and with nothing in it that no database can hold."""
-    return "".join(c if c.isprintable() else " " for c in reason)[:LONGEST_REASON]

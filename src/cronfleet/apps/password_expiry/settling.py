@@ -1,118 +1,88 @@
-"""Writing down how a notice ended, for as long as its lease lasts."""
+"""Writing down how the notices of a run ended, and counting it."""
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import TypeVar
+from functools import partial
 
-from cronfleet.apps.password_expiry.databases import DatabaseError, OddValueError
-from cronfleet.apps.password_expiry.notices import Outbox
+from cronfleet.apps.password_expiry.databases import OddValueError
+from cronfleet.apps.password_expiry.gathering import Gathering
+from cronfleet.apps.password_expiry.moves import Move, PutOff, Rest, Settle, TakeBack
+from cronfleet.apps.password_expiry.requests import Answer, Held, Written
 from cronfleet.apps.password_expiry.states import NoticeState
-from cronfleet.apps.password_expiry.values import HANDOFF_LEASE, LEASE, Lease
 from cronfleet.context import LogAdapter
-
-FIRST_PAUSE_S = 0.1
-LONGEST_PAUSE_S = 10
-LAST_WAIT_S = 15
-"""How long a write under way is waited for when the run is cancelled."""
-
-T = TypeVar("T")
-
-
-@dataclass(slots=True)
-class Held:
-    """A notice that this run holds, and until when, by this machine's clock."""
-
-    lease: Lease
-    until: float = field(default_factory=lambda: time.monotonic() + LEASE.total_seconds())
-    is_handed_off: bool = False
-
-    def hands_off(self) -> None:
-        """It may be accepted from now on."""
-        self.is_handed_off = True
-        self.until = time.monotonic() + HANDOFF_LEASE.total_seconds()
 
 
 class Settling:
-    """One run's writes about its notices. `counted` is what became of them.
+    """One run's ends. `counted` is what became of its notices, as far as that is written.
 
-    A write that fails is repeated until the lease ends: what an answer said is not to be lost for
-    a database that is busy. All of them are fenced, and may be repeated.
+    Nothing here waits: the write is made with the next round, and `fails` is told of its failure.
     """
 
-    def __init__(self, outbox: Outbox, log: LogAdapter) -> None:
+    def __init__(
+        self, gathering: Gathering, log: LogAdapter, fails: Callable[[BaseException], object]
+    ) -> None:
         self.counted: Counter[NoticeState] = Counter()
-        self._outbox = outbox
+        self._gathering = gathering
         self._log = log
+        self._fails = fails
 
-    async def settle(self, held: Held, to: NoticeState, reason: str = "") -> None:
-        """Raises `DatabaseError` when it could not be written, as all others here do."""
-        is_settled = await self._write(held, lambda: self._outbox.settle(held.lease, to, reason))
-        self._count(held, to if is_settled else None, reason)
+    def settle(self, held: Held, to: NoticeState, reason: str = "") -> None:
+        """How it ended."""
+        self._write(held, Settle(to, reason))
 
-    async def put_off(self, held: Held, reason: str) -> None:
+    def put_off(self, held: Held, reason: str) -> None:
         """A passing failure."""
-        to = await self._write(held, lambda: self._outbox.put_off(held.lease, reason))
-        self._count(held, to, reason)
+        self._write(held, PutOff(reason))
 
-    async def rest(self, held: Held, reason: str) -> None:
+    def rest(self, held: Held, reason: str) -> None:
         """A failure that the notice was not to blame for."""
-        rests = await self._write(held, lambda: self._outbox.rest(held.lease, reason))
-        self._count(held, NoticeState.PENDING if rests else None, reason)
+        self._write(held, Rest(reason))
 
-    async def take_back(self, held: Held, reason: str) -> None:
+    def take_back(self, held: Held, reason: str) -> None:
         """What was settled as dead was not to blame."""
-        if await self._write(held, lambda: self._outbox.take_back(held.lease, reason)):
-            self.counted[NoticeState.DEAD] -= 1
-            self._count(held, NoticeState.PENDING, reason)
+        self._write(held, TakeBack(reason))
 
-    async def give_up(self, held: Held) -> None:
+    def give_back(self, held: Held) -> None:
+        """Leave a notice as it was found. If that fails its lease runs out, and means the same."""
+        self._gathering.write(held, Settle(NoticeState.PENDING))
+
+    def give_up(self, held: Held) -> None:
         """Leave a mail in the middle: before the hand-off nothing was sent; after it, who knows."""
-        to, reason = NoticeState.PENDING, ""
+        move = Settle(NoticeState.PENDING)
         if held.is_handed_off:
-            to, reason = NoticeState.UNCERTAIN, "stopped before the answer"
-        try:
-            is_settled = await to_the_end(lambda: self._outbox.settle(held.lease, to, reason))
-        except DatabaseError:
-            return  # The lease runs out, and means the same.
-        if is_settled:
-            self._count(held, to, reason or "given back")
+            move = Settle(NoticeState.UNCERTAIN, "stopped before the answer")
+        self._gathering.write(held, move).add_done_callback(partial(self._given_up, held))
 
-    async def _write(self, held: Held, write: Callable[[], T]) -> T:
-        pause_s = FIRST_PAUSE_S
-        while True:
-            try:
-                return await to_the_end(write)
-            except OddValueError:
-                raise
-            except DatabaseError as error:
-                if time.monotonic() + pause_s >= held.until:
-                    raise
-                self._log.warning("user %r: will be written again: %s", held.lease.key.user, error)
-            await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-
-    def _count(self, held: Held, to: NoticeState | None, reason: str) -> None:
+    def count(self, held: Held, written: Written) -> None:
+        """Count a notice, and tell of it unless it was sent."""
         user = held.lease.key.user
-        if to is None:
+        if written.to is None:
             self._log.warning("user %r: the lease of the notice ran out", user)
             return
-        self.counted[to] += 1
-        if to is not NoticeState.SENT:
-            self._log.warning("user %r: the notice is %s: %s", user, to, reason)
+        self.counted[written.to] += 1
+        if written.to is not NoticeState.SENT:
+            told = written.reason or "given back"
+            self._log.warning("user %r: the notice is %s: %s", user, written.to, told)
 
+    def _write(self, held: Held, move: Move) -> None:
+        answer = self._gathering.write(held, move)
+        answer.add_done_callback(partial(self._written, held, move))
 
-async def to_the_end(write: Callable[[], T], last: timedelta = timedelta(seconds=LAST_WAIT_S)) -> T:
-    """Do a write in a thread, and wait for it even when cancelled, for so long; then be cancelled."""
-    writing = asyncio.ensure_future(asyncio.to_thread(write))
-    try:
-        return await asyncio.shield(writing)
-    except asyncio.CancelledError:
-        await asyncio.wait({writing}, timeout=last.total_seconds())
-        _ = writing.done() and (writing.cancelled() or writing.exception())  # Else it is reported.
-        raise
+    def _written(self, held: Held, move: Move, answer: Answer) -> None:
+        if answer.cancelled():
+            return
+        if error := answer.exception():
+            self._fails(error)
+            if isinstance(error, OddValueError):  # Less can be said of it, then.
+                self.give_up(held)
+        elif not isinstance(move, TakeBack):
+            self.count(held, answer.result())
+        elif answer.result().to is not None:
+            self.counted[NoticeState.DEAD] -= 1
+            self.count(held, answer.result())
+
+    def _given_up(self, held: Held, answer: Answer) -> None:
+        if not answer.cancelled() and not answer.exception():
+            self.count(held, answer.result())  # Else the lease runs out, and means the same.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    BigInteger,
     ColumnClause,
     ColumnElement,
     Connection,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     Row,
     Select,
     String,
+    bindparam,
     cast,
     column,
     func,
@@ -75,6 +77,11 @@ class UserTable:
         # Always with its table before it: alone, it might mean the name that a value comes under.
         self._id: ColumnElement[Any] = self._table.c[columns.id]
         self._id_type: TypeEngine[Any] | None = None
+        self._finders: dict[tuple[str, ...], Select[*tuple[Any, ...]]] = {}
+        names = (columns.email, columns.name, columns.date)
+        email, name, date = (self._table.c[each] for each in names)
+        # The date as text, whatever its type: one that a driver cannot load would cost the page.
+        self._rows: Select[*tuple[Any, ...]] = select(self._id, email, name, cast(date, String))
 
     def check(self) -> None:
         """Find the table and its columns in the database's catalogue, and users by their ids.
@@ -103,7 +110,7 @@ class UserTable:
 
         Longer than the limit only where its last id stands in several rows.
         """
-        query = self._query().order_by(self._id).limit(limit + 1)
+        query = self._rows.order_by(self._id).limit(limit + 1)
         query = query.where(self._id.is_not(None) if after is None else self._id > after)
         with self.database.begin() as connection:
             found = connection.execute(query).all()
@@ -112,7 +119,7 @@ class UserTable:
             if len(found) > limit and found[-1][0] == last:
                 # The next page begins behind all that have this id.
                 rows = [row for row in rows if row[0] != last]
-                rows += connection.execute(self._query().where(self._id == last).limit(PAGE))
+                rows += connection.execute(self._rows.where(self._id == last).limit(PAGE))
         users = [_user(row) for row in rows]
         keys = Counter(user.key for user in users)
         return UserPage(users, last, frozenset(key for key, count in keys.items() if count > 1))
@@ -123,29 +130,46 @@ class UserTable:
         with self.database.begin() as connection:
             return connection.scalar(query) or 0
 
-    def find(self, key: str) -> User | None:
-        """The user of that key, as stored now."""
+    def find(self, keys: Sequence[str]) -> dict[str, User]:
+        """The users of these keys that are there, as stored now."""
+        values = self._values_of(keys)
+        most = _ALIKE * len(keys)
         with self.database.begin() as connection:
-            rows = connection.execute(self._query().where(self._has_key(key)).limit(_ALIKE)).all()
-        return next((user for user in map(_user, rows) if user.key == key), None)
+            rows = connection.execute(self._finder(tuple(values)), values | {"most": most}).all()
+        if len(rows) == most and len(keys) > 1:  # One that stands in many rows may hide another.
+            return {key: user for each in keys for key, user in self.find([each]).items()}
+        wanted = set(keys)
+        # Where several have one key, it is the first one's, as on a page.
+        return {user.key: user for user in map(_user, reversed(rows)) if user.key in wanted}
 
-    def _query(self) -> Select[*tuple[Any, ...]]:
-        names = self._columns
-        email, name, date = (self._table.c[n] for n in (names.email, names.name, names.date))
-        # The date as text, whatever its type: one that a driver cannot load would cost the page.
-        return select(self._id, email, name, cast(date, String))
+    def _values_of(self, keys: Sequence[str]) -> dict[str, object]:
+        """What the id of one of these may be: of its column's type, anything as text, or bytes."""
+        native = [_native(key, self._id_type) for key in keys]
+        values = {
+            "typed": [value for value in native if value is not None],
+            "texts": [key for key, value in zip(keys, native, strict=True) if value is None],
+        }
+        if self.database.dialect == "sqlite":  # There, a column of any type may hold bytes.
+            values["stored"] = [value for key in keys if (value := _bytes(key)) is not None]
+        return {name: found for name, found in values.items() if found}
 
-    def _has_key(self, key: str) -> ColumnElement[bool]:
-        value = _native(key, self._id_type)
-        # No index helps with a cast, but it is right for most types.
-        typed = self._id == value if value is not None else cast(self._id, String) == key
-        if self.database.dialect == "sqlite" and (stored := _bytes(key)) is not None:
-            return or_(typed, self._id == stored)  # There, a column of any type may hold bytes.
-        return typed
+    def _finder(self, names: tuple[str, ...]) -> Select[*tuple[Any, ...]]:
+        """Made once: to make the statement takes longer than to carry it out."""
+        if names not in self._finders:
+            of_type = bindparam("typed", type_=_bound_as(self._id_type), expanding=True)
+            conditions = {
+                "typed": self._id.in_(of_type),
+                # No index helps with a cast, but it is right for most types.
+                "texts": cast(self._id, String).in_(bindparam("texts", expanding=True)),
+                "stored": self._id.in_(bindparam("stored", type_=LargeBinary(), expanding=True)),
+            }
+            found = self._rows.where(or_(*(conditions[name] for name in names)))
+            self._finders[names] = found.limit(bindparam("most", type_=Integer()))
+        return self._finders[names]
 
     def _check_ids(self) -> None:
         users = self.page(None, limit=_TRIED).users
-        if users and all(self.find(user.key) is None for user in users):
+        if users and not self.find([user.key for user in users]):
             raise ConfigurationError(
                 f"USERS_ID_COLUMN: no user is found again by {self._columns.id!r}, whose type is "
                 f"{self._id_type}; name another unique column, of numbers, text, bytes or UUIDs"
@@ -222,6 +246,19 @@ def _native(key: str, id_type: TypeEngine[Any] | None) -> object | None:
                 return None
     except ValueError:
         return None
+
+
+def _bound_as(id_type: TypeEngine[Any] | None) -> TypeEngine[Any]:
+    """As what a value goes to the database that `_native` made."""
+    match id_type:
+        case Integer():
+            return BigInteger()
+        case Uuid():
+            return Uuid()
+        case LargeBinary() | BINARY() | VARBINARY():
+            return LargeBinary()
+        case _:
+            return String()
 
 
 def _bytes(key: str) -> bytes | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -51,6 +52,23 @@ class Lease:
     created_at: datetime
     token: int
     attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How many notices a run, by its token, would take; `only_put_off`: that failed before."""
+
+    token: int
+    most: int = 1
+    only_put_off: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """For each write where its notice stands now, None where it was refused; and what was taken."""
+
+    states: Sequence[NoticeState | None]
+    leases: Sequence[Lease]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from cronfleet.apps.password_expiry.notices import Outbox
-from tests.apps.outboxes import open_outbox
+from tests.apps.outboxes import OneByOne, open_outbox
 
 
 @pytest.fixture
-def outbox(tmp_path: Path) -> Generator[Outbox]:
+def outbox(tmp_path: Path) -> Generator[OneByOne]:
     with open_outbox(tmp_path / "notices.db") as outbox:
         yield outbox

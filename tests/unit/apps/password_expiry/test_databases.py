@@ -215,3 +215,34 @@ def test_what_the_url_says_of_time_outs_counts(tmp_path: Path) -> None:
         with pytest.raises(DatabaseError, match="locked"), database.begin():
             pass
         database.close()
+
+
+def written_once(file: Path) -> Database:
+    database = Database(f"sqlite:///{file}", SETTING, writes=True)
+    with database.begin() as connection:
+        connection.execute(text("CREATE TABLE it (n)"))
+    return database
+
+
+def journal_mode(file: Path) -> str:
+    with closing(sqlite3.connect(file)) as connection:
+        return connection.execute("PRAGMA journal_mode").fetchone()[0]
+
+
+def test_the_journal_beside_a_file_is_void_between_commits_and_gone_after_the_last(
+    tmp_path: Path,
+) -> None:
+    file = private_file(tmp_path / "users.db")
+    journal = tmp_path / "users.db-journal"
+    database = written_once(file)
+    assert set(journal.read_bytes()[:8]) == {0}  # Where a journal that counts says that it is one.
+    database.close()
+    assert (journal.exists(), journal_mode(file)) == (False, "delete")
+
+
+def test_a_file_with_a_write_ahead_log_keeps_it(tmp_path: Path) -> None:
+    file = private_file(tmp_path / "users.db")
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+    written_once(file).close()
+    assert journal_mode(file) == "wal"

@@ -1,22 +1,29 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import Message
+from functools import cache
 
 import pytest
-from hypothesis import given
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, validate_email
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cronfleet.apps.password_expiry.message import (
+    _USUAL,
     BadAddressError,
     Letterhead,
     Mail,
+    _text,
     checked_address,
+    is_under,
     readable_name,
 )
 from cronfleet.errors import ConfigurationError
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EXPIRY = datetime(2026, 3, 1, tzinfo=UTC)
 MADE = datetime(2026, 4, 1, 12, 30, tzinfo=UTC)
 HEADERS = [
@@ -184,3 +191,33 @@ def test_the_sender_may_have_a_name() -> None:
 def test_a_sender_that_is_none_is_a_configuration_error(email_from: str) -> None:
     with pytest.raises(ConfigurationError, match="EMAIL_FROM"):
         Letterhead(email_from)
+
+
+ADDRESSES = st.from_regex(
+    re.compile(r"[a-z0-9]{1,40}([._+'-][a-z0-9]{1,20}){0,2}@[a-z0-9]{1,30}\.com", re.ASCII),
+    fullmatch=True,
+)
+
+
+MOMENTS = st.timedeltas(timedelta(0), timedelta(days=36525)).map(lambda since: EPOCH + since)
+letterhead_of = cache(Letterhead)
+
+
+@given(ADDRESSES, st.text(max_size=150), MOMENTS, st.integers(0))
+@pytest.mark.parametrize(
+    "email_from", ["it@example.com", "Ünï, Cöde <it@example.com>", f"x@{'a' * 60}.{'b' * 60}.com"]
+)
+def test_a_mail_that_is_filled_in_is_the_one_that_the_library_would_have_written(
+    email_from: str, address: str, name: str, moment: datetime, number: int
+) -> None:
+    letterhead, notice_id = letterhead_of(email_from), f"{number:032x}"[-32:]
+    text = _text(name, moment)
+    mail = letterhead.write(notice_id, address, name, moment, moment)
+    assert mail.content == letterhead.written(notice_id, address, moment, text)
+
+
+@given(st.from_regex(_USUAL, fullmatch=True))
+def test_a_usual_address_is_one_that_the_library_takes_as_it_is(address: str) -> None:
+    assume(not is_under(address, SPECIAL_USE_DOMAIN_NAMES))
+    checked = validate_email(address, allow_smtputf8=False, check_deliverability=False, strict=True)
+    assert checked.ascii_email == checked_address(address) == address

@@ -91,7 +91,7 @@ def test_a_user_is_found_again_by_the_key_whatever_type_its_id_has(
     )
     (user,) = all_users(users, 10)
     assert user.key == (key or stored.strip("'"))
-    assert users.find(user.key) == user
+    assert users.find([user.key]) == {user.key: user}
 
 
 @pytest.mark.parametrize(
@@ -116,8 +116,8 @@ def test_of_ids_that_look_alike_each_finds_its_own(users_of: OpenUsers) -> None:
         "INSERT INTO users (id, name) VALUES (x'6162', 'bytes'), ('ab', 'text')"
     )
     assert [user.name for user in all_users(users, 1)] == ["text", "bytes"]
-    found = [users.find(key) for key in ("6162", "ab")]
-    assert [user and user.name for user in found] == ["bytes", "text"]
+    found = users.find(["6162", "ab"])
+    assert {key: user.name for key, user in found.items()} == {"6162": "bytes", "ab": "text"}
 
 
 def test_an_id_that_does_not_find_its_user_again_is_refused(users_of: OpenUsers) -> None:
@@ -154,7 +154,7 @@ def test_rows_without_an_id_are_counted(users_of: OpenUsers) -> None:
 
 
 def test_a_user_who_is_gone_is_not_found(users_of: OpenUsers) -> None:
-    assert users_of(PLAIN).find("1") is None
+    assert users_of(PLAIN).find(["1"]) == {}
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ class SenderRefusedError(SenderUnavailableError):
 
 
 class Sender(Protocol):
-    """A way for mails to leave. Any number of `send` may be under way at a time."""
+    """A way for mails to leave."""
 
     @property
     def name(self) -> str:
@@ -52,6 +52,11 @@ class Sender(Protocol):
     @property
     def reaches_people(self) -> bool:
         """Whether someone may read what is sent here."""
+        ...
+
+    @property
+    def at_a_time(self) -> int:
+        """How many `send` are to be under way at a time, at most; more would do no harm."""
         ...
 
     def describe(self) -> str:

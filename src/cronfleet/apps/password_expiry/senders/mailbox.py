@@ -29,6 +29,7 @@ class MailboxSender:
 
     name = "mailbox"
     reaches_people = False
+    at_a_time = 4
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

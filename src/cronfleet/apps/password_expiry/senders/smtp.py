@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
@@ -17,9 +18,9 @@ from aiosmtplib import (
     SMTP,
     SMTPAuthenticationError,
     SMTPException,
+    SMTPHeloError,
     SMTPNotSupported,
     SMTPResponseException,
-    SMTPSenderRefused,
     SMTPServerDisconnected,
 )
 
@@ -31,9 +32,12 @@ from cronfleet.apps.password_expiry.senders import (
     SenderUnavailableError,
     SendResult,
 )
+from cronfleet.apps.password_expiry.senders.dialogue import Dialogue, LostError, Reply
 
 _OURSELVES = "[127.0.0.1]"  # for EHLO: valid everywhere, and tells nobody the host's name
-_START_INPUT = 354
+_CLOSING = 421
+_WANTED = ((250,), (250, 251), (354,))
+"""The replies to MAIL, RCPT and DATA that let a mail go on."""
 _LONGEST_REPLY = 160
 # Whose fault an answer is (RFC 3463): X.3 is the mail system's, X.4.5 its load, or a daily limit.
 _OUR_LOGIN = (530, 535)
@@ -65,9 +69,14 @@ class SmtpServer:
     password: str | None = None
     trust: ssl.SSLContext | None = None
     times: SmtpTimes = SmtpTimes()
+    connections: int = 3
 
     def __repr__(self) -> str:
         return f"{self.host}:{self.port}"
+
+
+class _StaleError(Exception):
+    """A connection that was kept turns out to be none any more; nothing was handed over."""
 
 
 class SmtpSender:
@@ -79,16 +88,20 @@ class SmtpSender:
     def __init__(self, server: SmtpServer) -> None:
         self._server = server
         self._trust = server.trust or ssl.create_default_context()
-        self._idle: list[SMTP] = []
-        self._ready: list[SMTP] = []
+        self._idle: list[Dialogue] = []
+        self._ready: list[Dialogue] = []
         self._connecting = asyncio.Lock()
         self._trouble: SenderUnavailableError | None = None
+
+    @property
+    def at_a_time(self) -> int:
+        return self._server.connections
 
     def describe(self) -> str:
         return f"the mail server {self._server} ({self._server.tls})"
 
     async def ready(self) -> None:
-        self._ready.append(await self._connection())
+        self._ready.append(self._kept() or await self._connect())
 
     async def check(self) -> None:
         """EHLO, STARTTLS, AUTH, QUIT."""
@@ -96,44 +109,32 @@ class SmtpSender:
         await self.close()
 
     async def send(self, mail: Mail, hand_off: HandOff) -> SendResult:
-        connection = self._ready.pop() if self._ready else await self._connection()
+        dialogue = self._ready.pop() if self._ready else self._kept() or await self._connect()
         try:
-            result = await self._transaction(connection, mail, hand_off)
-        except BaseException:
-            connection.close()  # In the middle of a mail, it is good for nothing else.
-            raise
-        if connection.is_connected:
-            self._idle.append(connection)
+            result = await self._transaction(dialogue, mail, hand_off)
+        except _StaleError:
+            dialogue = await self._connect()
+            result = await self._transaction(dialogue, mail, hand_off)
+        if dialogue.is_in_step:
+            self._idle.append(dialogue)
         return SendResult(result.answer, _without(mail.recipient, result.said))
 
     async def close(self) -> None:
         self._trouble = None
         while self._idle or self._ready:
-            connection = (self._idle or self._ready).pop()
-            with suppress(SMTPException, OSError):
-                await connection.quit(timeout=_QUIT_S)
-            connection.close()
+            dialogue = (self._idle or self._ready).pop()
+            with suppress(LostError):
+                await dialogue.ask(b"QUIT", within_s=_QUIT_S)
+            dialogue.close()
 
-    async def _connection(self) -> SMTP:
+    def _kept(self) -> Dialogue | None:
+        """One whose last mail was settled a moment ago: that it still lives, the next one shows."""
         while self._idle:
-            connection = self._idle.pop()
-            if await self._is_fresh(connection):
-                return connection
-        return await self._connect()
+            if (dialogue := self._idle.pop()).is_in_step:
+                return dialogue
+        return None
 
-    async def _is_fresh(self, connection: SMTP) -> bool:
-        """Clear what is left of the last mail; whether the connection still lives."""
-        try:
-            await connection.rset()
-        except (SMTPException, OSError):
-            connection.close()
-            return False
-        except BaseException:
-            connection.close()
-            raise
-        return True
-
-    async def _connect(self) -> SMTP:
+    async def _connect(self) -> Dialogue:
         """One at a time: what kept one out until `close` would keep out the others as well.
 
         Servers count the attempts with a wrong password, and lock the account.
@@ -147,7 +148,7 @@ class SmtpSender:
                 self._trouble = error
                 raise
 
-    async def _logged_in(self) -> SMTP:
+    async def _logged_in(self) -> Dialogue:
         connection = SMTP(
             hostname=self._server.host,
             port=self._server.port,
@@ -160,7 +161,7 @@ class SmtpSender:
         try:
             await connection.connect(timeout=self._server.times.connect_s)
             await self._log_in(connection)
-            connection.timeout = self._server.times.command_s
+            return await _dialogue(connection)
         except (SMTPException, OSError, UnicodeError) as error:
             connection.close()
             raise _unavailable(error)(
@@ -169,7 +170,6 @@ class SmtpSender:
         except BaseException:
             connection.close()
             raise
-        return connection
 
     async def _log_in(self, connection: SMTP) -> None:
         if self._server.user is None:
@@ -179,56 +179,89 @@ class SmtpSender:
         password = self._server.password or ""
         await connection.login(self._server.user.encode(), password.encode())
 
-    async def _transaction(self, connection: SMTP, mail: Mail, hand_off: HandOff) -> SendResult:
-        refusal = await self._envelope(connection, mail)
-        if refusal:
-            return refusal
-        if not await hand_off():
-            connection.close()  # The only way not to send what DATA has announced.
-            return SendResult(Answer.NOT_WANTED)
-        return await self._content(connection, mail.content)
+    async def _transaction(self, dialogue: Dialogue, mail: Mail, hand_off: HandOff) -> SendResult:
+        try:
+            refusal = await self._envelope(dialogue, mail)
+            if refusal:
+                await self._forget(dialogue)
+                return refusal
+            if not await hand_off():
+                dialogue.close()  # The only way not to send what DATA has announced.
+                return SendResult(Answer.NOT_WANTED)
+            return await self._content(dialogue, mail.content)
+        except BaseException:
+            dialogue.close()  # In the middle of a mail, it is good for nothing else.
+            raise
 
-    async def _envelope(self, connection: SMTP, mail: Mail) -> SendResult | None:
+    async def _envelope(self, dialogue: Dialogue, mail: Mail) -> SendResult | None:
         """Everything before the content; None when the server now waits for that."""
+        is_kept = not dialogue.is_new
+        commands = (
+            b"MAIL FROM:<%b>" % mail.sender.encode("ascii"),
+            b"RCPT TO:<%b>" % mail.recipient.encode("ascii"),
+            b"DATA",
+        )
+        replies: list[Reply] = []
+        refusal: SendResult | None = None
         try:
-            await connection.mail(mail.sender)
-            await connection.rcpt(mail.recipient)
-            reply = await connection.execute_command(b"DATA")
-        except SMTPSenderRefused as error:
-            if error.code // 100 == 5:  # It would be the same for everyone.
-                raise SenderUnavailableError(
-                    f"{self.describe()} refuses {mail.sender} as sender: "
-                    f"{_printable(_reply(error.code, error.message))}; "
-                    "correct EMAIL_FROM, EMAIL_USER and EMAIL_PASSWORD"
-                ) from None
-            return _not_accepted(error.code, error.message)
-        except SMTPResponseException as error:
-            return _not_accepted(error.code, error.message)
-        except (SMTPException, OSError) as error:
-            connection.close()
-            return SendResult(Answer.LATER, f"before the mail was handed over: {error}")
-        if reply.code == _START_INPUT:
-            return _out_of_turn(connection)
-        return _not_accepted(reply.code, reply.message)
+            for group in [commands] if dialogue.pipelines else [(each,) for each in commands]:
+                replies += await dialogue.ask(*group, within_s=self._server.times.command_s)
+                if refusal := self._refusal(mail, replies):
+                    break
+            if refusal and replies[-1].code in _WANTED[-1]:  # It waits for the mail all the same.
+                dialogue.close()
+        except LostError as error:
+            refusal = SendResult(Answer.LATER, f"before the mail was handed over: {error}")
+        if is_kept and (dialogue.has_left or any(reply.code == _CLOSING for reply in replies)):
+            raise _StaleError
+        return refusal or _out_of_turn(dialogue, replies)
 
-    async def _content(self, connection: SMTP, content: bytes) -> SendResult:
-        protocol = connection.protocol
-        if protocol is None:
+    def _refusal(self, mail: Mail, replies: Sequence[Reply]) -> SendResult | None:
+        for number, (reply, wanted) in enumerate(zip(replies, _WANTED, strict=False)):
+            if reply.code in wanted:
+                continue
+            if number == 0 and reply.code // 100 == 5:  # It would be the same for everyone.
+                raise SenderUnavailableError(
+                    f"{self.describe()} refuses {mail.sender} as sender: {_shown(reply)}; "
+                    "correct EMAIL_FROM, EMAIL_USER and EMAIL_PASSWORD"
+                )
+            return _not_accepted(reply)
+        return None
+
+    async def _forget(self, dialogue: Dialogue) -> None:
+        """Clear what is left of a mail that was refused, for the next one."""
+        with suppress(LostError):
+            await dialogue.ask(b"RSET", within_s=self._server.times.command_s)
+
+    async def _content(self, dialogue: Dialogue, content: bytes) -> SendResult:
+        if not dialogue.is_in_step:
+            dialogue.close()
             return SendResult(Answer.LATER, "the connection was lost before the mail was sent")
         try:
-            protocol.write(_with_dots(content))
-        except SMTPServerDisconnected:
-            return SendResult(Answer.LATER, "the connection was lost before the mail was sent")
-        try:
-            reply = await protocol.read_response(timeout=self._server.times.after_dot_s)
-        except (SMTPException, OSError) as error:
-            connection.close()
+            (reply,) = await dialogue.tell(
+                _with_dots(content), due=1, within_s=self._server.times.after_dot_s
+            )
+        except LostError as error:
             return SendResult(Answer.UNKNOWN, f"no answer to the mail: {error}")
         if reply.code // 100 == 2:
-            return SendResult(Answer.ACCEPTED, _reply(reply.code, reply.message))
+            return SendResult(Answer.ACCEPTED, _shown(reply))
         if reply.code // 100 in (4, 5):
-            return _not_accepted(reply.code, reply.message)
-        return SendResult(Answer.UNKNOWN, _reply(reply.code, reply.message))
+            return _not_accepted(reply)
+        dialogue.close()
+        return SendResult(Answer.UNKNOWN, _shown(reply))
+
+
+async def _dialogue(connection: SMTP) -> Dialogue:
+    """Go on by ourselves, with one who has let us in: several commands may go in one breath."""
+    if connection.is_ehlo_or_helo_needed:
+        try:
+            await connection.ehlo()
+        except SMTPHeloError:
+            await connection.helo()
+    transport = connection.transport
+    if not isinstance(transport, asyncio.Transport) or transport.is_closing():
+        raise SMTPServerDisconnected("Connection lost")
+    return Dialogue(transport, pipelines=connection.supports_extension("pipelining"))
 
 
 def _with_dots(content: bytes) -> bytes:
@@ -236,34 +269,40 @@ def _with_dots(content: bytes) -> bytes:
     return re.sub(rb"(?m)^\.", b"..", content) + b".\r\n"
 
 
-def _out_of_turn(connection: SMTP) -> SendResult | None:
+def _out_of_turn(dialogue: Dialogue, replies: Sequence[Reply]) -> SendResult | None:
     """Refuse what was said in one breath with the 354: it would pass for the answer to the dot."""
-    protocol = connection.protocol
-    if protocol is None or not protocol._buffer:  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    if len(replies) == len(_WANTED) and dialogue.is_in_step:
         return None
-    connection.close()
-    return SendResult(Answer.LATER, "the server answers what it has not been asked")
+    dialogue.close()
+    return SendResult(Answer.LATER, "the server left, or answers what it has not been asked")
 
 
-def _not_accepted(code: int, message: str) -> SendResult:
+def _not_accepted(reply: Reply) -> SendResult:
     """What another answer than the expected one means; a senseless one may be better later."""
-    said = _reply(code, message)
-    if code in _OUR_LOGIN or _OUR_SERVER.match(said):
+    said = _shown(reply)
+    if reply.code in _OUR_LOGIN or _OUR_SERVER.match(said):
         return SendResult(Answer.NOBODY, said)
-    return SendResult(Answer.REFUSED if code // 100 == 5 else Answer.LATER, said)
+    return SendResult(Answer.REFUSED if reply.code // 100 == 5 else Answer.LATER, said)
 
 
-def _reply(code: int, message: str) -> str:
-    return f"{code} {' '.join(message.split())}"
+def _shown(reply: Reply) -> str:
+    return _printable(f"{reply.code} {reply.said}" if reply.code else reply.said)
+
+
+def _reply(fault: SMTPResponseException) -> str:
+    return f"{fault.code} {' '.join(fault.message.split())}"
 
 
 def _without(address: str, said: str) -> str:
-    shown = re.sub(re.escape(address), "(the address)", said, flags=re.IGNORECASE)
-    return _printable(shown)[:_LONGEST_REPLY]
+    if address.lower() in said.lower():
+        said = re.sub(re.escape(address), "(the address)", said, flags=re.IGNORECASE)
+    return _printable(said)[:_LONGEST_REPLY]
 
 
 def _printable(said: str) -> str:
     """Without halves of characters, too, which neither a database nor a terminal takes."""
+    if said.isprintable():
+        return said
     return "".join(c if c.isprintable() else " " for c in said)
 
 
@@ -284,10 +323,10 @@ def _why_not(error: SMTPException | OSError | UnicodeError) -> str:
             return f"its certificate is not trusted ({fault.verify_message}): nothing is sent to it"
         case SMTPAuthenticationError() as fault:
             return (
-                f"it refuses the login ({_reply(fault.code, fault.message)}): "
+                f"it refuses the login ({_reply(fault)}): "
                 "correct EMAIL_USER and EMAIL_PASSWORD; Gmail wants an app password"
             )
         case SMTPResponseException() as fault:
-            return f"it says {_reply(fault.code, fault.message)}"
+            return f"it says {_reply(fault)}"
         case _:
             return f"{error}: check SMTP_HOST, SMTP_PORT and SMTP_TLS"

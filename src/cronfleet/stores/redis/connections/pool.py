@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
-from hiredis import pack_command
+import hiredis
 from redis import asyncio as driver
 from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
@@ -42,6 +42,8 @@ from cronfleet.stores.redis.server import (
 )
 
 _MOST_CONNECTIONS = 16
+
+_packed = cast("Callable[[tuple[Word, ...]], bytes]", hiredis.pack_command)  # Its own types are wrong.
 
 
 @dataclass(slots=True)
@@ -231,7 +233,7 @@ async def _hold(connection: Any, talk: Talk) -> Reply:
 async def _say(connection: Any, words: Sequence[Word]) -> Reply:
     if not connection.is_connected:  # A new one would not know what was said on this.
         raise NoConnectionError("the connection was closed")
-    await connection.send_packed_command(pack_command(tuple(words)))  # The driver packs in Python.
+    await connection.send_packed_command(_packed(tuple(words)))  # The driver packs in Python.
     return await connection.read_response()
 
 

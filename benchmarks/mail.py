@@ -1,0 +1,80 @@
+"""Notices by SMTP to a mail server that takes them all: the outbox's commits and all, per second.
+
+Beside it aiosmtplib alone, with the same mails, ready to go, on the same connections. The server
+takes several commands in one breath, as nearly all do; a second pair has one that does not.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from benchmarks.mailing.sink import MailSink
+from benchmarks.measuring.report import Column, Report, gate, ratio
+from benchmarks.measuring.rounds import Contestant, Options, take_turns
+from benchmarks.measuring.servers import disk_folder
+from tests.results import ROOT
+
+RATE, SERVER = "notices/s", "of a core, %, by the mail server"
+COLUMNS = (Column(RATE, "more is better"), Column(SERVER))
+MANY, FEW = 10, 1
+KINDS = {"cronfleet": "Cronfleet", "aiosmtplib": "aiosmtplib alone"}
+OFFERS = {"": ("PIPELINING",), ", commands one by one": ()}
+
+
+def measure(options: Options) -> Report:
+    mails = {FEW: options.size(3_000, 200), MANY: options.size(10_000, 500)}
+    contestants = [
+        Contestant(
+            _name(kind, connections, offer),
+            _sending(kind, connections, mails[connections], OFFERS[offer]),
+            is_ours=kind == "cronfleet",
+        )
+        for offer in OFFERS
+        for connections in mails
+        for kind in KINDS
+    ]
+    rows = take_turns(contestants, options.rounds)
+    rates = {row.name: row.get(RATE) for row in rows}
+    demands = [
+        gate(
+            f"{MANY} connections{offer}, beside aiosmtplib alone",
+            ratio(
+                rates.get(_name("cronfleet", MANY, offer)),
+                rates.get(_name("aiosmtplib", MANY, offer)),
+            ),
+            at_least=0.8,
+            unit="x",
+        )
+        for offer in OFFERS
+    ]
+    title = f"{mails[MANY]:,} notices by SMTP over TLS, outbox and users in SQLite on a disk"
+    return Report(title, COLUMNS, rows, demands)
+
+
+def _name(kind: str, connections: int, offer: str) -> str:
+    return f"{KINDS[kind]}, {connections} connection{'s' if connections > 1 else ''}{offer}"
+
+
+def _sending(
+    kind: str, connections: int, mails: int, extensions: tuple[str, ...]
+) -> Callable[[], Mapping[str, float]]:
+    def once() -> Mapping[str, float]:
+        with disk_folder() as folder, MailSink(folder, *extensions) as sink:
+            sink.taken()
+            spent_s = _sent(kind, sink.port, connections, mails, folder)
+            taken, busy_s = sink.taken()
+        assert taken == mails, (taken, mails)
+        return {RATE: mails / spent_s, SERVER: busy_s / spent_s * 100}
+
+    return once
+
+
+def _sent(kind: str, port: int, connections: int, mails: int, folder: Path) -> float:
+    module = [sys.executable, "-m", "benchmarks.mailing.worker", kind]
+    command = [*module, str(port), str(connections), str(mails), str(folder)]
+    done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE)
+    return json.loads(done.stdout)["seconds"]

@@ -1,0 +1,118 @@
+"""Sends so many mails on so many connections, and tells in JSON how long that took.
+
+    python -m benchmarks.mailing.worker cronfleet | aiosmtplib PORT CONNECTIONS MAILS FOLDER
+
+What comes before the first connection is not counted: users and notices are made, and the mails
+that aiosmtplib is given are written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sqlite3
+import ssl
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from aiosmtplib import SMTP
+
+from cronfleet.apps.password_expiry.databases import Database
+from cronfleet.apps.password_expiry.delivery import Ask, Delivery, Parts
+from cronfleet.apps.password_expiry.files import private_file
+from cronfleet.apps.password_expiry.job import ExpiryJob
+from cronfleet.apps.password_expiry.message import Letterhead, Mail
+from cronfleet.apps.password_expiry.notices import Outbox
+from cronfleet.apps.password_expiry.policy import ExpiryRule
+from cronfleet.apps.password_expiry.senders.smtp import SmtpSender, SmtpServer
+from cronfleet.apps.password_expiry.states import NoticeState
+from cronfleet.apps.password_expiry.users import UserColumns, UserTable
+
+HOST = "127.0.0.1"
+LETTERHEAD = Letterhead("it@corp.test")
+NOW = datetime.now(UTC)
+OLD = NOW - timedelta(days=1_000)
+CREATE = (
+    "CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT, name TEXT, password_changed_at TEXT)"
+)
+
+
+@dataclass(frozen=True)
+class Order:
+    """Where, and how much."""
+
+    port: int
+    connections: int
+    mails: int
+    trust: ssl.SSLContext
+    folder: Path
+
+
+async def by_aiosmtplib(order: Order) -> float:
+    """Its own `sendmail`, on as many clients, with mails that are ready to go."""
+    mails = [
+        LETTERHEAD.write(f"{number:032x}", _address(number), f"User {number}", OLD, NOW)
+        for number in range(order.mails)
+    ]
+    left = iter(mails)
+    began = time.perf_counter()
+    await asyncio.gather(*(_send(order, left) for _ in range(order.connections)))
+    return time.perf_counter() - began
+
+
+async def _send(order: Order, left: Iterator[Mail]) -> None:
+    client = SMTP(hostname=HOST, port=order.port, use_tls=True, tls_context=order.trust)
+    async with client:
+        for mail in left:
+            await client.sendmail(mail.sender, mail.recipient, mail.content)
+
+
+async def by_cronfleet(order: Order) -> float:
+    """The delivery of one run, over users and an outbox in SQLite, as the application has them."""
+    url = f"sqlite:///{_users_in(order)}"
+    users = UserTable(Database(url, "USERS_DATABASE_URL", writes=False), UserColumns())
+    users.check()
+    outbox = Outbox(Database(url, "USERS_DATABASE_URL", writes=True))
+    outbox.prepare()
+    server = SmtpServer(HOST, order.port, "tls", trust=order.trust, connections=order.connections)
+    parts = Parts(users, outbox, SmtpSender(server), ExpiryRule(timedelta(days=90)), LETTERHEAD)
+    ask = Ask(1, NOW, logging.LoggerAdapter(logging.getLogger("bench"), {}))
+    await ExpiryJob(parts, most=order.mails, is_dry=True).run(ask)
+    delivery = Delivery(parts, ask, order.mails)
+    began = time.perf_counter()
+    await delivery.run()
+    spent_s = time.perf_counter() - began
+    assert outbox.counts()[NoticeState.SENT] == order.mails
+    return spent_s
+
+
+def _users_in(order: Order) -> Path:
+    file = private_file(order.folder / "users.db")
+    rows = [(n, _address(n), f"User {n}", OLD.isoformat()) for n in range(order.mails)]
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute(CREATE)
+        connection.executemany("INSERT INTO users VALUES (?, ?, ?, ?)", rows)
+    return file
+
+
+def _address(number: int) -> str:
+    return f"user-{number}@corp.test"
+
+
+def main(kind: str, *given: str) -> None:
+    port, connections, mails, folder = given
+    trust = ssl.create_default_context(cafile=str(Path(folder) / "authority.pem"))
+    order = Order(int(port), int(connections), int(mails), trust, Path(folder))
+    send = {"aiosmtplib": by_aiosmtplib, "cronfleet": by_cronfleet}[kind]
+    spent_s = asyncio.run(send(order))
+    json.dump({"seconds": spent_s, "processor_s": time.process_time()}, sys.stdout)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,44 @@
+"""Looking at the users again: whether a notice is still the one that is due."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TypeAlias
+
+from cronfleet.apps.password_expiry.databases import DatabaseError, OddValueError
+from cronfleet.apps.password_expiry.policy import BadRowError, ExpiryRule, NoticeKey, User
+from cronfleet.apps.password_expiry.users import UserTable
+
+Look: TypeAlias = User | str | DatabaseError
+"""The user, why the notice is no longer the one that is due, or why that cannot be known."""
+
+
+class Looking:
+    """One run's looks at the users, by its instant."""
+
+    def __init__(self, users: UserTable, rule: ExpiryRule, now: datetime) -> None:
+        self._users = users
+        self._rule = rule
+        self._now = now
+
+    def look(self, keys: Sequence[NoticeKey]) -> list[Look]:
+        """For each notice its user as stored now. Blocks."""
+        if not keys:
+            return []
+        try:
+            found = self._users.find([key.user for key in keys])
+        except OddValueError as error:  # One user's alone: the others are found.
+            return [error] if len(keys) == 1 else [self.look([key])[0] for key in keys]
+        except DatabaseError as error:
+            return [error for _ in keys]
+        return [self._judged(key, found.get(key.user)) for key in keys]
+
+    def _judged(self, key: NoticeKey, user: User | None) -> Look:
+        if user is None:
+            return "no user has this id any more"
+        try:
+            is_due = self._rule.due_notice(user, self._now) == key
+        except BadRowError as error:
+            return str(error)
+        return user if is_due else "no longer due"

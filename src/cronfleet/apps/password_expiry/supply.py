@@ -1,0 +1,108 @@
+"""Notices leased ahead, so that no lane waits for a commit before it begins with the next."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+
+from cronfleet.apps.password_expiry.gathering import Gathering
+from cronfleet.apps.password_expiry.requests import Held
+from cronfleet.apps.password_expiry.values import Wanted
+
+_TIME_TO_SEND_S = 90
+"""What must be left of a lease when its mail is begun: three answers of 30 s come before the dot."""
+
+
+_AHEAD = 4
+_QUICK_S = 1.0
+
+
+class Supply:
+    """One for each lane; `_AHEAD` while they last no longer than `_QUICK_S`, which saves commits.
+
+    In all no more than `wanted.most`.
+
+    Whatever no lane takes, or not in time, is given back with `give_back`, which costs it nothing.
+    """
+
+    def __init__(
+        self, gathering: Gathering, wanted: Wanted, lanes: int, give_back: Callable[[Held], object]
+    ) -> None:
+        self._gathering = gathering
+        self._wanted = wanted
+        self._lanes = lanes
+        self._give_back = give_back
+        self._left = wanted.most
+        self._ahead: deque[Held] = deque()
+        self._leasing: asyncio.Task[int] | None = None
+        self._leased_at = 0.0
+        self._is_closed = False
+
+    async def take(self) -> Held | None:
+        """The next notice; None if nothing is due, the limit is reached, or it was closed.
+
+        Raises `CronfleetError` when none could be leased.
+        """
+        while not self._is_closed:
+            while self._ahead:
+                held = self._ahead.popleft()
+                if held.left_s >= _TIME_TO_SEND_S:
+                    self._lease_ahead()
+                    return held
+                self._return(held)
+            if self._left == 0:
+                return None
+            is_asked_anew = self._leasing is None  # What was not due before may be now.
+            if not await asyncio.shield(self._lease()) and is_asked_anew:
+                return None
+        return None
+
+    def first_without_mail(self) -> Held | None:
+        """One of those ahead: to write its mail now saves the time later."""
+        return next((held for held in self._ahead if held.mail is None), None)
+
+    def close(self) -> None:
+        """Lease nothing more, and give back what was leased ahead."""
+        self._is_closed = True
+        while self._ahead:
+            self._return(self._ahead.popleft())
+
+    def _lease_ahead(self) -> None:
+        if self._left and len(self._ahead) < self._lanes:
+            self._lease()
+
+    def _lease(self) -> asyncio.Task[int]:
+        if self._leasing is None:
+            self._leasing = asyncio.create_task(self._lease_some())
+            self._leasing.add_done_callback(_look_at)
+        return self._leasing
+
+    async def _lease_some(self) -> int:
+        """How many were to be had."""
+        try:
+            if self._is_closed:
+                return 0
+            now = time.monotonic()
+            is_quick, self._leased_at = now - self._leased_at < _QUICK_S, now
+            most = min(self._lanes * (_AHEAD if is_quick else 1), self._left)
+            leased = await self._gathering.lease(replace(self._wanted, most=most))
+        finally:
+            self._leasing = None
+        self._left -= len(leased)
+        self._ahead.extend(leased)
+        if self._is_closed:
+            self.close()
+        return len(leased)
+
+    def _return(self, held: Held) -> None:
+        self._left += 1
+        self._give_back(held)
+
+
+def _look_at(leasing: asyncio.Task[int]) -> None:
+    """No lane may be waiting for it: the next one that does will see the same error."""
+    if not leasing.cancelled():
+        leasing.exception()
