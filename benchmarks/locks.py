@@ -1,107 +1,97 @@
 """`Scheduler.lock` beside the locks of others, in one run on one Redis server.
 
 How many times a second one contender takes and gives back a lock that nobody else wants; and how
-long each of fifty waits for one that all want. The runs alternate, so that a busy machine is busy
-for all.
+long each of fifty waits for one that all want.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
-import logging
 import subprocess
-import tempfile
 import threading
 import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
+from benchmarks.measuring.report import Column, Demand, Report, Row, gate, goal
+from benchmarks.measuring.rounds import Contestant, Options, take_turns
+from benchmarks.measuring.servers import own_redis
 from benchmarks.rivals.locks import OURS, RIVALS, Tasks, Threads
-from tests.servers import OwnServer, find_binary
+from tests.chaos.figures import percentiles
 
-SLICES, IN_A_SLICE, LEAST_DISTURBED = 30, 200, 20
-CONTENDERS, ROUNDS = 50, 8
-HOLD_S = 0.001
-GATE = 0.9
+SLICES, IN_A_SLICE = 6, 200
+CONTENDERS, HOLD_S = 50, 0.001
+RATE, P50, P99 = "locks/s", "wait p50, ms", "wait p99, ms"
+COLUMNS = (
+    Column(RATE, "one contender; more is better"),
+    Column(P50),
+    Column(P99, f"{CONTENDERS} contenders; less is better"),
+)
 
 _names = itertools.count()
 
-Contestant = Threads | Tasks
+Lock = Threads | Tasks
 
 
-def main() -> None:
-    logging.disable(logging.ERROR)
-    with tempfile.TemporaryDirectory() as folder:
-        server = OwnServer(find_binary("redis"), Path(folder))
-        try:
-            _compare(server)
-        finally:
-            server.stop()
+def measure(options: Options) -> Report:
+    with own_redis() as server, contextlib.ExitStack() as closing:
+        ours = [make(server.url) for make in OURS]
+        rivals = list(_available(server.url))
+        for each in [*ours, *rivals]:
+            closing.callback(each.close)
+        rounds = options.size(8, 2)
+        contestants = [
+            Contestant(each.label, _once(each, rounds), is_ours=each in ours)
+            for each in [*ours, *rivals]
+        ]
+        rows = take_turns(contestants, options.rounds)
+    title = f"A lock that one wants, and one that {CONTENDERS} want, on Redis"
+    return Report(title, COLUMNS, rows, list(_demands(rows)), [str(server)])
 
 
-def _compare(server: OwnServer) -> None:
-    print(server)
-    ours = [make(server.url) for make in OURS]
-    rivals = _available(server.url)
-    rates = _sequential([*ours, *rivals])
-    waits_ms = {each.label: _contended(each) for each in [*ours, *rivals]}
-    print(f"{'':28} {'sequential':>12} {CONTENDERS:>6} contenders: {'p50':>8} {'p99':>8}")
-    for each in [*ours, *rivals]:
-        p50, p99 = _percentile(waits_ms[each.label], 50), _percentile(waits_ms[each.label], 99)
-        print(f"{each.label:28} {rates[each.label]:10,.0f}/s {p50:25,.1f} ms {p99:8,.1f} ms")
-        each.close()
-    _judge(ours, rivals, rates, waits_ms)
-
-
-def _available(url: str) -> list[Contestant]:
-    rivals: list[Contestant] = []
+def _available(url: str) -> Iterator[Lock]:
     for make in RIVALS:
         try:
-            rivals.append(make(url))
+            yield make(url)
         except (ImportError, subprocess.CalledProcessError) as error:
-            print(f"without {make.__name__}: {error}")
-    return rivals
+            print(f"  without {make.__name__}: {error}")
 
 
-def _judge(
-    ours: list[Contestant],
-    rivals: list[Contestant],
-    rates: dict[str, float],
-    waits_ms: dict[str, list[float]],
-) -> None:
-    p99 = {label: _percentile(waits, 99) for label, waits in waits_ms.items()}
-    for kind in (Threads, Tasks, (Threads, Tasks)):
-        mine = [each.label for each in ours if isinstance(each, kind)]
-        others = [each.label for each in rivals if isinstance(each, kind)]
-        ratio = max(rates[each] for each in mine) / max(rates[each] for each in others)
-        longer = min(p99[each] for each in mine) / min(p99[each] for each in others)
-        print(
-            f"{' or '.join(mine)}: {ratio:.0%} of the rate of the fastest rival, "
-            f"{longer:.0%} of the p99 of the best one"
+def _demands(rows: Sequence[Row]) -> Iterator[Demand]:
+    """Beside the best of the others: of each kind, and of both, which counts."""
+    for said, names in (("in threads", "threads"), ("in coroutines", "coroutines"), ("", "")):
+        kind = [row for row in rows if names in row.name]
+        mine, others = (
+            [row for row in kind if row.is_ours is is_ours] for is_ours in (True, False)
         )
-    print(f"gates, the last line: at least {GATE:.0%}, and below 100%")
+        if not others:
+            continue
+        rate = max(_of(mine, RATE)) / max(_of(others, RATE))
+        wait = min(_of(mine, P99)) / min(_of(others, P99))
+        demand = goal if said else gate
+        yield demand(f"rate of the fastest rival {said}".strip(), rate, at_least=0.9, unit="x")
+        yield demand(f"p99 of the best rival {said}".strip(), wait, at_most=1, unit="x")
 
 
-def _percentile(values: list[float], percent: int) -> float:
-    return sorted(values)[min(len(values) * percent // 100, len(values) - 1)]
+def _of(rows: Sequence[Row], column: str) -> list[float]:
+    return [figure for row in rows if (figure := row.get(column)) is not None]
+
+
+def _once(each: Lock, rounds: int) -> Callable[[], Mapping[str, float]]:
+    def once() -> Mapping[str, float]:
+        least_s = min(_slice(each) for _ in range(SLICES))  # That was disturbed least.
+        waits = dict(percentiles(_contended(each, rounds)))
+        return {RATE: IN_A_SLICE / least_s, P50: waits["p50"], P99: waits["p99"]}
+
+    return once
 
 
 # --- one contender
 
 
-def _sequential(contestants: list[Contestant]) -> dict[str, float]:
-    spent_s: dict[str, list[float]] = {each.label: [] for each in contestants}
-    for _ in range(SLICES):
-        for each in contestants:
-            spent_s[each.label].append(_slice(each))
-    return {
-        label: IN_A_SLICE / _percentile(slices, LEAST_DISTURBED)
-        for label, slices in spent_s.items()
-    }
-
-
-def _slice(each: Contestant) -> float:
+def _slice(each: Lock) -> float:
     if isinstance(each, Tasks):
         return each.runner.run(_slice_of_tasks(each))
     lock = each.lock("sequential")
@@ -124,18 +114,18 @@ async def _slice_of_tasks(each: Tasks) -> float:
 # --- fifty contenders
 
 
-def _contended(each: Contestant) -> list[float]:
+def _contended(each: Lock, rounds: int) -> list[float]:
     """How long each of them waited, each time."""
     name = f"contended-{next(_names)}"
     if isinstance(each, Tasks):
-        return each.runner.run(_contended_by_tasks(each, name))
+        return each.runner.run(_contended_by_tasks(each, name, rounds))
     waits_ms: list[float] = []
     start = threading.Barrier(CONTENDERS)
 
     def contend(_: int) -> None:
         lock = each.lock(name)
         start.wait()
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             began = time.perf_counter()
             with lock:
                 waits_ms.append((time.perf_counter() - began) * 1000)
@@ -146,12 +136,12 @@ def _contended(each: Contestant) -> list[float]:
     return waits_ms
 
 
-async def _contended_by_tasks(each: Tasks, name: str) -> list[float]:
+async def _contended_by_tasks(each: Tasks, name: str, rounds: int) -> list[float]:
     waits_ms: list[float] = []
 
     async def contend() -> None:
         lock = each.lock(name)
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             began = time.perf_counter()
             async with lock:
                 waits_ms.append((time.perf_counter() - began) * 1000)

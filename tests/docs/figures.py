@@ -169,6 +169,8 @@ def _sources(kept: Mapping[str, Any]) -> Iterator[str]:
     yield "| result | commit | cores | run again by |"
     yield "|---|---|---:|---|"
     for name, each in kept.items():
+        if name.startswith("bench-"):
+            continue  # docs/benchmarks.md has these.
         commit = each["commit"][:10]
         yield f"| [{name}](results/{name}.json) | `{commit}` | {each['cores']} | `{each['command']}` |"
 

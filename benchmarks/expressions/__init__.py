@@ -1,0 +1,1 @@
+"""Expressions to be measured, and texts that are typed as such."""
