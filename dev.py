@@ -302,10 +302,9 @@ def step(name: str, *command: str | Path) -> bool:
 
 
 def bench(arguments: list[str]) -> int:
-    """Run the benchmarks, or the named ones; `rivals` alone, which takes half an hour."""
+    """Run the benchmarks, or the named ones: --small, --rounds N, --result; or `rivals`."""
     prepare("dev")
-    if arguments[:1] == ["rivals"]:
-        offer_programs()
+    offer_programs()
     return become(BIN / "python", "-m", "benchmarks", *arguments)
 
 
@@ -344,8 +343,9 @@ def mutants(arguments: list[str]) -> int:
 def figures(_arguments: list[str]) -> int:
     """Write the pages' figures anew from docs/results."""
     prepare("dev")
-    modules = ("tests.docs.figures", "tests.docs.mutant_table", "benchmarks.rivals.tables")
-    return max(run(BIN / "python", "-m", module) for module in modules)
+    made = ("tests.docs.figures", "tests.docs.mutant_table")
+    measured = ("benchmarks.rivals.tables", "benchmarks.measuring.keeping")
+    return max(run(BIN / "python", "-m", module) for module in (*made, *measured))
 
 
 def lock(arguments: list[str]) -> int:
