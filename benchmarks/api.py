@@ -21,7 +21,7 @@ from benchmarks.load.requesting import CONNECTIONS, asked
 from benchmarks.load.schedulers import SERVED
 from benchmarks.load.workers.given import ENTRY
 from benchmarks.measuring.report import Column, Report
-from benchmarks.measuring.rounds import Contestant, Options, take_turns
+from benchmarks.measuring.rounds import Contestant, FailedRoundError, Options, take_turns
 from benchmarks.measuring.servers import own_redis
 from tests.chaos.figures import percentiles
 from tests.servers import free_port, quick_place
@@ -81,7 +81,7 @@ def _await_port(port: int, place: Place) -> None:
             socket.create_connection(("127.0.0.1", port)).close()
             return
         time.sleep(LOOK_S)
-    raise RuntimeError(f"no server on port {port}: {place.said()}")
+    raise FailedRoundError(f"no server on port {port}: {place.said()}")
 
 
 def _asking(served: Served, path: str, seconds: float) -> Callable[[], Mapping[str, float]]:

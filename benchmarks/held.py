@@ -13,9 +13,6 @@ import statistics
 import time
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, cast
-
-from redis import Redis
 
 from benchmarks.load.carrying import Load, carry
 from benchmarks.load.contesting import P50, P99
@@ -24,7 +21,7 @@ from benchmarks.load.memory import bytes_of_each, used_bytes
 from benchmarks.load.schedulers import HELD
 from benchmarks.measuring.report import Column, Demand, Report, Row, gate, goal, ratio
 from benchmarks.measuring.rounds import Contestant, Options, take_turns
-from benchmarks.measuring.servers import IN_MEMORY, own_redis
+from benchmarks.measuring.servers import IN_MEMORY, commands_of, own_redis
 from cronfleet.store import Store
 from cronfleet.stores.redis import RedisStore
 from tests.servers import OwnServer
@@ -108,8 +105,7 @@ class Full:
 
     async def _inside_us(self, store: Store) -> float:
         """By the server's own count of what its scripts take."""
-        # redis-py leaves its **kwargs untyped
-        with cast("Any", Redis(host=self._server.host, port=self._server.port)) as client:
+        with commands_of(self._server) as client:
             client.config_resetstat()
             await _peek_us(store)
             return client.info("commandstats")["cmdstat_evalsha"]["usec_per_call"]

@@ -10,16 +10,14 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
 
-from redis import Redis
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from benchmarks.load.carrying import Load, at_work
 from benchmarks.load.schedulers import CRONFLEET
 from benchmarks.measuring.report import Column, Report, gate, goal
 from benchmarks.measuring.rounds import Contestant, Options, take_turns
-from benchmarks.measuring.servers import own_redis, redis_server
+from benchmarks.measuring.servers import commands_of, own_redis, redis_server
 from tests.servers import OwnServer
 
 COMMANDS, CORE, MEMORY = "commands/s", "of a core, %", "memory, MB"
@@ -49,8 +47,7 @@ def measure(options: Options) -> Report:
 
 
 def _watched(server: OwnServer, pid: int, seconds: float) -> Mapping[str, float]:
-    # redis-py leaves its **kwargs untyped
-    client = cast("Any", Redis(host=server.host, port=server.port, socket_timeout=seconds))
+    client = commands_of(server, timeout_s=seconds)
     before_s, ends, commands = _spent_s(pid), time.monotonic() + seconds, 0
     with client, client.monitor() as monitor, contextlib.suppress(RedisTimeoutError):
         while time.monotonic() < ends:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from collections.abc import Callable
 
 from cronfleet.model import JobName, Outcome, SessionId, StartId
 from cronfleet.store import Completion, Granted, Start, Store
@@ -18,17 +19,18 @@ AT_ONCE = 2
 """Loops, so that the store need not wait while one of them reads an answer."""
 
 
-def bare_rate(store: Store, ticks: int) -> float:
-    """Ticks a second, in a store that is not open yet."""
-    return asyncio.run(_carried(store, ticks))
+def bare_rate(store: Store, ticks: int, begins: Callable[[], object] = lambda: None) -> float:
+    """Ticks a second, in a store that is not open yet; `begins` is called when all are in it."""
+    return asyncio.run(_carried(store, ticks, begins))
 
 
-async def _carried(store: Store, ticks: int) -> float:
+async def _carried(store: Store, ticks: int, begins: Callable[[], object]) -> float:
     await store.open()
     session = await join(store, "bare")
     names = [JobName(f"bare-{number}") for number in range(ticks)]
     await store.sync_jobs(session, PROGRAM, [report(name, first=1) for name in names])
     batches = [names[first : first + BATCH] for first in range(0, ticks, BATCH)]
+    begins()
     began = time.perf_counter()
     await asyncio.gather(*(_loop(store, session, batches) for _ in range(AT_ONCE)))
     spent_s = time.perf_counter() - began

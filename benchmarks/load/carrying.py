@@ -12,6 +12,7 @@ from pathlib import Path
 from benchmarks.load.place import LOOK_S, Place, peak_mb
 from benchmarks.load.schedulers import Loaded
 from benchmarks.load.workers.given import ENTRY
+from benchmarks.measuring.rounds import FailedRoundError
 from tests.chaos.figures import percentiles
 from tests.servers import quick_place
 
@@ -65,7 +66,7 @@ class Carried:
 
 
 def carry(who: Loaded, load: Load, url: str, instances: int = 1) -> Carried:
-    """Raises UnavailableError if it cannot be installed, RuntimeError if it does not do it."""
+    """Raises UnavailableError if it cannot be installed, FailedRoundError if it does not do it."""
     declared = (load.recurs or load.ticks) * (1 if who.declare else instances)
     first_s = float(round(time.time() + STARTS_WITHIN_S + declared / who.declares_per_s))
     with _folder() as folder:
@@ -100,7 +101,7 @@ def _folder() -> Generator[Path]:
 def _entered(place: Place, load: Load, first_s: float) -> tuple[list[float], float]:
     """How late each was, in ms, and when the last was entered. Waits for all that come.
 
-    Raises RuntimeError if no more come, and none could have been skipped.
+    Raises FailedRoundError if no more come, and none could have been skipped.
     """
     time.sleep(max(0.0, first_s + load.ticks * load.step_s - time.time()))
     seen, since = 0, time.monotonic()
@@ -112,18 +113,18 @@ def _entered(place: Place, load: Load, first_s: float) -> tuple[list[float], flo
         elif time.monotonic() - since > (SETTLES_S if load.recurs else PATIENCE_S):
             if load.recurs and seen:
                 break
-            raise RuntimeError(f"only {seen} of {load.ticks} were entered: {place.said()}")
-    found = _wanted(place.entries, load, first_s)
+            raise FailedRoundError(f"only {seen} of {load.ticks} were entered: {place.said()}")
+    found = wanted(place.entries, load, first_s)
     return [(at_s - due_s) * 1000 for due_s, at_s in found], max(at_s for _, at_s in found)
 
 
 def _count(entries: Path, load: Load, first_s: float) -> int:
     if load.recurs:
-        return len(_wanted(entries, load, first_s))
+        return len(wanted(entries, load, first_s))
     return entries.stat().st_size // ENTRY.size if entries.exists() else 0
 
 
-def _wanted(entries: Path, load: Load, first_s: float) -> list[tuple[float, float]]:
+def wanted(entries: Path, load: Load, first_s: float) -> list[tuple[float, float]]:
     """Of all entries those of ticks that count: recurring jobs begin before, and do not end."""
     data = entries.read_bytes()
     whole = data[: len(data) // ENTRY.size * ENTRY.size]

@@ -13,10 +13,11 @@ from benchmarks.load.carrying import Carried, Load, carry
 from benchmarks.load.schedulers import CRONFLEET, Loaded
 from benchmarks.measuring.report import Column
 from benchmarks.measuring.rounds import Contestant
-from benchmarks.measuring.servers import disk_folder, own_postgres, own_redis
+from benchmarks.measuring.servers import commands_of, disk_folder, own_postgres, own_redis
 from cronfleet.stores import open_store
 
 RATE, DRAINED, P50, P99 = "ticks/s", "drained in, s", "late p50, ms", "late p99, ms"
+ALONE = "scripts alone, ticks/s"
 DRAINING = (
     Column(RATE, "more is better"),
     Column(DRAINED),
@@ -70,6 +71,18 @@ def bare(name: str, ticks: int, store: OwnStore) -> Contestant:
     def once() -> Mapping[str, float]:
         with store() as url:
             return {RATE: bare_rate(open_store(url, "bare"), ticks)}
+
+    return Contestant(name, once)
+
+
+def bare_redis(name: str, ticks: int) -> Contestant:
+    """The ceiling of Redis; and of its scripts alone, had the server nothing else to do."""
+
+    def once() -> Mapping[str, float]:
+        with own_redis() as server, commands_of(server) as client:
+            rate = bare_rate(open_store(server.url, "bare"), ticks, client.config_resetstat)
+            scripts = client.info("commandstats")["cmdstat_evalsha"]
+        return {RATE: rate, ALONE: ticks / scripts["usec"] * 1e6}
 
     return Contestant(name, once)
 

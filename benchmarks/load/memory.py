@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
 
-from redis import Redis
-
+from benchmarks.measuring.servers import commands_of
 from cronfleet.definition import digest, encode, schedule_digest
 from cronfleet.model import JobDefinition, JobName, Outcome, SessionId
 from cronfleet.store import Completion, Declaration, Granted, Start, Store
@@ -23,8 +21,7 @@ FIRST = 1_700_000_000_000
 
 def used_bytes(server: OwnServer) -> int:
     """All that is in use."""
-    # redis-py leaves its **kwargs untyped
-    with cast("Any", Redis(host=server.host, port=server.port)) as client:
+    with commands_of(server) as client:
         return client.info("memory")["used_memory"]
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.load.schedulers import Loaded
-from benchmarks.measuring.rounds import UnavailableError
+from benchmarks.measuring.rounds import FailedRoundError, UnavailableError
 from benchmarks.rivals.environments import FOLDER, environment
 from tests.chaos.processes import last_lines
 from tests.servers import DIE_WITH_PARENT
@@ -48,7 +48,7 @@ class Place:
     def at_work(self, instances: int) -> Generator[list[int]]:
         """Answers the pids of the processes that do the work."""
         if self._who.prepare and self._start(self._who.prepare).wait() != 0:
-            raise RuntimeError(f"{self._who.label}: {self.said()}")
+            raise FailedRoundError(f"{self._who.label}: {self.said()}")
         begun = [self._start(each) for _ in range(instances) for each in self._who.works]
         pids = [each.pid for each in begun]
         if self._who.declare:
@@ -60,11 +60,11 @@ class Place:
                 _end(each)
 
     def await_declared(self, instances: int, until_s: float) -> None:
-        """Until all who declare have done so. Raises RuntimeError when it is too late."""
+        """Until all who declare have done so. Raises FailedRoundError when it is too late."""
         wanted = 1 if self._who.declare else instances
         while len(list(self._folder.glob("declared-*"))) < wanted:
             if time.time() > until_s:
-                raise RuntimeError(f"{self._who.label}: not ready when due: {self.said()}")
+                raise FailedRoundError(f"{self._who.label}: not ready when due: {self.said()}")
             time.sleep(LOOK_S)
 
     def told(self) -> list[dict[str, Any]]:

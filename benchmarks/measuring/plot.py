@@ -13,7 +13,7 @@ from benchmarks.measuring.report import Column, Measure, Report, shown
 
 WIDTH = 760
 MARGIN, LINE, BAR = 16, 24, 14
-LETTER = 7.4
+LETTER = 8.0
 """How wide one may be at 13 px, so that no text ends beyond the picture, whatever the font."""
 STYLE = """
 :root { --ground: #ffffff; --text: #1f2328; --soft: #59636e; --ours: #0969da; --other: #afb8c1 }

@@ -28,6 +28,10 @@ class UnavailableError(Exception):
     """A contestant cannot be had on this machine; the message says why."""
 
 
+class FailedRoundError(Exception):
+    """A contestant did not do it this time. Of a rival the round does not count; ours must."""
+
+
 @dataclass(frozen=True, slots=True)
 class Contestant:
     """Who is measured; a round comes to figures by the names of the columns."""
@@ -38,29 +42,48 @@ class Contestant:
 
 
 def take_turns(contestants: Sequence[Contestant], rounds: int) -> list[Row]:
-    """A row of each that can be had; who cannot is told of, and asked no more."""
-    found = {each.name: defaultdict[str, list[float]](list) for each in contestants}
-    absent: set[str] = set()
+    """A row of each that can be had; who cannot is told of, and asked no more.
+
+    Raises FailedRoundError if ours did not do it.
+    """
+    found = [_Found(each) for each in contestants]
+    tells = len(found) <= MOST_NAMED
     for number in range(1, rounds + 1):
         print(f"  round {number} of {rounds}:", end="", flush=True)
-        for each in contestants:
-            if each.name in absent:
-                continue
-            if len(contestants) <= MOST_NAMED:
-                print(f" {each.name};", end="", flush=True)
-            try:
-                for column, figure in each.round().items():
-                    found[each.name][column].append(figure)
-            except UnavailableError as error:
-                print(f" (without it: {error})", end="", flush=True)
-                absent.add(each.name)
+        for each in found:
+            if tells and each.takes_part:
+                print(f" {each.contestant.name};", end="", flush=True)
+            each.take_turn()
         print(flush=True)
-    return [_row(each, found[each.name]) for each in contestants if found[each.name]]
+    return [each.row for each in found if each.figures]
 
 
-def _row(contestant: Contestant, found: Mapping[str, list[float]]) -> Row:
-    measures = {column: Measure(tuple(rounds)) for column, rounds in found.items()}
-    return Row(contestant.name, measures, contestant.is_ours)
+class _Found:
+    """What the rounds of one contestant came to so far."""
+
+    def __init__(self, contestant: Contestant) -> None:
+        self.contestant = contestant
+        self.figures = defaultdict[str, list[float]](list)
+        self.takes_part = True
+
+    def take_turn(self) -> None:
+        if not self.takes_part:
+            return
+        try:
+            for column, figure in self.contestant.round().items():
+                self.figures[column].append(figure)
+        except UnavailableError as error:
+            self.takes_part = False
+            print(f" (without it: {error})", end="", flush=True)
+        except FailedRoundError as error:
+            if self.contestant.is_ours:
+                raise
+            print(f" (it failed: {error})", end="", flush=True)
+
+    @property
+    def row(self) -> Row:
+        measures = {column: Measure(tuple(rounds)) for column, rounds in self.figures.items()}
+        return Row(self.contestant.name, measures, self.contestant.is_ours)
 
 
 def medians(rows: Sequence[Row], column: str) -> dict[str, float]:

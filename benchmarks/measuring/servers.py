@@ -6,6 +6,9 @@ import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from redis import Redis
 
 from tests.postgres_servers import OwnPostgres, find_programs
 from tests.results import ROOT
@@ -27,6 +30,12 @@ def own_redis(*options: str) -> Generator[OwnServer]:
             yield server
         finally:
             server.stop()
+
+
+def commands_of(server: OwnServer, timeout_s: float | None = None) -> Any:
+    """A client to ask the server itself; redis-py leaves its **kwargs untyped."""
+    client: Any = Redis(host=server.host, port=server.port, socket_timeout=timeout_s)
+    return client
 
 
 @contextmanager
