@@ -96,7 +96,7 @@ class Full:
         store = RedisStore(self._server.url, fleet="load")
         await store.open()
         await fill(store, resting(self.jobs - self.jobs // 100))
-        used = (used_bytes(self._server) - empty) / self.jobs
+        used = (used_bytes(self._server) - empty) / (self.jobs - self.jobs // 100)
         peek_us = await _peek_us(store)
         inside_us = await self._inside_us(store)
         await fill(store, active(self.jobs // 100))
