@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 from benchmarks.load.bare import bare_rate
 from benchmarks.load.carrying import Carried, Load, carry
-from benchmarks.load.schedulers import CRONFLEET, Loaded
+from benchmarks.load.schedulers import Loaded
 from benchmarks.measuring.report import Column
 from benchmarks.measuring.rounds import Contestant
 from benchmarks.measuring.servers import commands_of, disk_folder, own_postgres, own_redis
@@ -62,7 +62,7 @@ def loaded(
         with store() as url:
             return figures(carry(who, load, url, instances))
 
-    return Contestant(name, once, is_ours=who is CRONFLEET)
+    return Contestant(name, once, is_ours=who.environment is None)
 
 
 def bare(name: str, ticks: int, store: OwnStore) -> Contestant:
