@@ -97,10 +97,10 @@ class Place:
 
 
 def peak_mb(pid: int) -> float:
-    """The most memory that a process at work has held at once."""
+    """The most memory that a process at work has held at once; nothing is known of one that ended."""
     status = Path(f"/proc/{pid}/status").read_text()
-    (line,) = [line for line in status.splitlines() if line.startswith("VmHWM")]
-    return int(line.split()[1]) / 1024
+    lines = [line for line in status.splitlines() if line.startswith("VmHWM")]
+    return sum(int(line.split()[1]) for line in lines) / 1024
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
