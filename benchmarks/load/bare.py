@@ -10,9 +10,10 @@ import secrets
 import time
 from collections.abc import Callable
 
+from benchmarks.load.joining import join
 from cronfleet.model import JobName, Outcome, SessionId, StartId
 from cronfleet.store import Completion, Granted, Start, Store
-from cronfleet.testing.samples import PROGRAM, join, report, tick
+from cronfleet.testing.samples import PROGRAM, report, tick
 
 BATCH = 200
 AT_ONCE = 2
@@ -26,7 +27,7 @@ def bare_rate(store: Store, ticks: int, begins: Callable[[], object] = lambda: N
 
 async def _carried(store: Store, ticks: int, begins: Callable[[], object]) -> float:
     await store.open()
-    session = await join(store, "bare")
+    session = await join(store, PROGRAM)
     names = [JobName(f"bare-{number}") for number in range(ticks)]
     await store.sync_jobs(session, PROGRAM, [report(name, first=1) for name in names])
     batches = [names[first : first + BATCH] for first in range(0, ticks, BATCH)]
@@ -46,6 +47,7 @@ async def _loop(store: Store, session: SessionId, batches: list[list[JobName]]) 
 async def _carry_through(store: Store, session: SessionId, names: list[JobName]) -> None:
     answers = await store.claim(session, [tick(name, 1) for name in names])
     claims = [answer.claim for answer in answers if isinstance(answer, Granted)]
+    assert len(claims) == len(names), answers
     starts = [Start(each.run, each.token, StartId(secrets.token_hex(16))) for each in claims]
     assert all(await store.start(session, starts))
     said = [Completion(each.run, each.token, Outcome.SUCCEEDED) for each in claims]

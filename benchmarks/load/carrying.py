@@ -53,8 +53,10 @@ class Carried:
     the store."""
     peak_mb: float
     """The most memory that the processes have held."""
-    lost_claims: float
+    lost_claims: float = 0
     """Of all claims that ours made, the share that another instance was first with."""
+    calls: int = 0
+    """Of those that are counted, from the first tick on."""
 
     @property
     def rate(self) -> float:
@@ -75,11 +77,17 @@ def carry(who: Loaded, load: Load, url: str, instances: int = 1) -> Carried:
             place.await_declared(instances, first_s)
             late_ms, last_s = _entered(place, load, first_s)
             peak = sum(map(peak_mb, pids))
-        told = place.told()
+        told, calls = place.told(), _calls(place.calls, first_s)
     completed_s = max((each["completed_at"] for each in told), default=0)
     lost, granted = (sum(each.get(of, 0) for each in told) for of in ("lost", "granted"))
     drained_s = max(last_s, completed_s) - first_s
-    return Carried(late_ms, drained_s, peak, lost / max(lost + granted, 1))
+    return Carried(late_ms, drained_s, peak, lost / max(lost + granted, 1), calls)
+
+
+def _calls(log: Path, first_s: float) -> int:
+    """Lines of calls that began after an instant: process, time, call. Their ends have no `(`."""
+    lines = log.read_text().splitlines() if log.exists() else []
+    return sum("sync(" in line and float(line.split()[1]) >= first_s for line in lines)
 
 
 @contextlib.contextmanager

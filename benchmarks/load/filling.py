@@ -9,12 +9,12 @@ import time
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
+from benchmarks.load.joining import join
 from cronfleet.definition import digest, encode, schedule_digest
 from cronfleet.model import JobDefinition
 from cronfleet.policy import Plan
 from cronfleet.schedule import schedule_from_definition
 from cronfleet.store import Declaration, Store
-from cronfleet.testing.samples import join
 
 PROGRAM = "load"
 MINUTE_MS = 60_000
@@ -57,6 +57,6 @@ async def fill(store: Store, jobs: Iterable[Declaration]) -> None:
     """Declared by sessions that leave: no longer than it takes is one of them open."""
     left = iter(jobs)
     while row := list(islice(left, IN_A_ROW)):
-        session = await join(store, "filler", PROGRAM)
+        session = await join(store, PROGRAM)
         await store.sync_jobs(session, PROGRAM, row)
         await store.leave(session)

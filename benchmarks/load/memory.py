@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
+from benchmarks.load.joining import join
 from benchmarks.measuring.servers import commands_of
 from cronfleet.definition import digest, encode, schedule_digest
 from cronfleet.model import JobDefinition, JobName, Outcome, SessionId
 from cronfleet.store import Completion, Declaration, Granted, Start, Store
 from cronfleet.stores.redis import RedisStore
-from cronfleet.testing.samples import HOUR_MS, PROGRAM, fire, join, start_id, tick
+from cronfleet.testing.samples import HOUR_MS, PROGRAM, fire, start_id, tick
 from tests.servers import OwnServer
 
 RUNS_A_JOB = 100
@@ -34,7 +35,7 @@ async def _live(server: OwnServer, jobs: int) -> Mapping[str, float]:
     names = [f"send-report-{number}" for number in range(jobs)]
     store = RedisStore(server.url)
     await store.open()
-    session = await join(store, "reports-7d4b9c6f5d-x2vqk:1")
+    session = await join(store, PROGRAM)
     await store.sync_jobs(session, PROGRAM, [_hourly("the-first")])
     empty = used_bytes(server)
     await store.sync_jobs(session, PROGRAM, [_hourly(name) for name in names])
@@ -68,7 +69,7 @@ async def _carry_through(
 ) -> None:
     answers = await store.claim(session, [tick(name, at) for name in names])
     claims = [each.claim for each in answers if isinstance(each, Granted)]
-    assert len(claims) == len(names)
+    assert len(claims) == len(names), answers
     await store.start(session, [Start(each.run, each.token, start_id()) for each in claims])
     said = [Completion(each.run, each.token, Outcome.SUCCEEDED) for each in claims]
     await store.complete(said)

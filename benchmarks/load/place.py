@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -29,6 +30,7 @@ class Place:
 
     def __init__(self, who: Loaded, folder: Path, variables: Mapping[str, str]) -> None:
         self.entries = folder / "entries"
+        self.calls = folder / "calls"
         self._who = who
         self._folder = folder
         # Nothing else of ours is in their environment.
@@ -38,6 +40,8 @@ class Place:
             "LOAD_FOLDER": str(folder),
             **variables,
         }
+        if who.under and shutil.which(who.under.split()[0]) is None:
+            raise UnavailableError(f"it needs {who.under.split()[0]}")
         if who.environment is not None:
             try:
                 environment(who.environment)
@@ -80,9 +84,10 @@ class Place:
         program = sys.executable
         if self._who.environment is not None:
             program = str(FOLDER / self._who.environment / "bin" / first)
+        under = self._who.under.format(calls=self.calls).split()
         with (self._folder / "log").open("ab") as log:
             return subprocess.Popen(
-                [*DIE_WITH_PARENT, program, *others],
+                [*DIE_WITH_PARENT, *under, program, *others],
                 cwd=WORKERS,
                 env=self._variables,
                 stdout=log,
@@ -92,10 +97,10 @@ class Place:
 
 
 def peak_mb(pid: int) -> float:
-    """The most memory that a process at work has held at once."""
+    """The most memory that a process at work has held at once; nothing is known of one that ended."""
     status = Path(f"/proc/{pid}/status").read_text()
-    (line,) = [line for line in status.splitlines() if line.startswith("VmHWM")]
-    return int(line.split()[1]) / 1024
+    lines = [line for line in status.splitlines() if line.startswith("VmHWM")]
+    return sum(int(line.split()[1]) for line in lines) / 1024
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmarks.rivals.environments import versions
 
@@ -22,6 +22,8 @@ class Loaded:
     """What a person does with an empty store."""
     environment: str | None = None
     """Whose requirements it needs; None is ours."""
+    under: str = ""
+    """What each of its processes is started by, and is in its place once it has begun."""
     recurs: bool = False
     """It knows jobs that are due each second, from an instant of their own."""
 
@@ -31,6 +33,11 @@ _AT_ONCE = "--concurrency 100 --fetch-job-polling-interval 0.25 --delete-jobs su
 CRONFLEET = Loaded("Cronfleet", ("python -m for_cronfleet",), 2_000, recurs=True)
 HELD = Loaded("Cronfleet", ("python -m for_held",), 1_000, recurs=True)
 SERVED = Loaded("Cronfleet", ("python -m cronfleet run for_api:scheduler",), 1_000, recurs=True)
+COUNTED = replace(
+    CRONFLEET,
+    under="strace -f -DDD --seccomp-bpf -qq -ttt -e trace=fsync,fdatasync -e signal=none -o {calls}",
+)
+"""How often it has the kernel write to the disk is counted: by lines that begin with the time."""
 SAQ = Loaded(
     "SAQ",
     ("saq for_saq.settings",),
@@ -51,7 +58,7 @@ REDBEAT = Loaded(
         "celery -A for_redbeat beat --loglevel WARNING",
         "celery -A for_redbeat worker --loglevel WARNING",
     ),
-    500,
+    250,
     declare="python -m for_redbeat",
     environment="redbeat",
 )

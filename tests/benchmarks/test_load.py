@@ -67,7 +67,7 @@ def test_an_entry_that_is_being_written_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_a_rate_is_that_of_all_until_the_last_of_them_is_through() -> None:
-    found = Carried(late_ms=[1.0] * 500, drained_s=0.5, peak_mb=1, lost_claims=0)
+    found = Carried(late_ms=[1.0] * 500, drained_s=0.5, peak_mb=1)
     assert found.rate == 1_000
     assert found.lateness() == {"late p50, ms": 1, "late p99, ms": 1, "late max, ms": 1}
 
