@@ -208,7 +208,8 @@ class Operator:
     async def job_info(self, name: str) -> JobInfo:
         """One job. Raises UnknownJobError."""
         store = await self._opened()
-        return await self._told(store, await verbs.job_named(store, name))
+        job = await verbs.job_named(store, name)
+        return JobInfo.of(job, await store.definition(job.digest))
 
     @in_its_loop
     async def jobs(self, *, removed: bool = False) -> list[JobInfo]:
@@ -217,12 +218,13 @@ class Operator:
         With `removed` those that were removed, and no others.
         """
         store = await self._opened()
-        found: list[JobRecord] = []
+        found: list[JobInfo] = []
         after = ""
         while len(found) < MOST_JOBS_LISTED and (page := await store.jobs(after=after)):
-            found += [job for job in page if job.removed == removed]
+            wanted = [job for job in page if job.removed == removed]
+            found += map(JobInfo.of, wanted, await store.definitions([w.digest for w in wanted]))
             after = page[-1].name
-        return [await self._told(store, job) for job in found[:MOST_JOBS_LISTED]]
+        return found[:MOST_JOBS_LISTED]
 
     @in_its_loop
     async def runs(self, name: str, limit: int = 50, skip: int = 0) -> list[RunInfo]:
@@ -334,9 +336,6 @@ class Operator:
         log.info("promise: %s", first)
         for each in downgrades:
             log.warning("weaker than it could be: %s", each)
-
-    async def _told(self, store: Store, job: JobRecord) -> JobInfo:
-        return JobInfo.of(job, await store.definition(job.digest))
 
     async def _opened(self) -> Store:
         if self._info is None:
