@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from heapq import merge
 
 from cronfleet.engine.known import KnownJob, KnownJobs
-from cronfleet.engine.ranking import SHARD_GRACE_MS, Ranking
+from cronfleet.engine.ranking import MOST_GRACES, SHARD_GRACE_MS, Ranking
 from cronfleet.engine.seats import Free
 from cronfleet.model import Instant, Overlap
 from cronfleet.policy import settle
@@ -25,6 +25,9 @@ _IF_ACTIVE = {
 
 MOST_CLAIMED = 200
 """About so many ticks and runs in one claim: while they are carried out, the next are claimed."""
+
+LEFT_TO_OTHERS_MS = 5_000
+"""How much longer than its own must a thing have been due to go first, a turn: others may be full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,8 @@ class Chooser:
     def choose(self, seen: Seen, free: Free) -> Choice:
         """Take ripe ticks and pending runs while there are seats for them.
 
-        First those for which it ranks highest, and of these the soonest.
+        First those for which it ranks highest, and of these the soonest; but what others leave for
+        long does not wait for ever.
         """
         later = [] if seen.next_due is None else [seen.next_due]
         ripe: list[tuple[KnownJob, DueTick | PendingRun]] = []
@@ -64,7 +68,7 @@ class Chooser:
                 later.append(ripe_at)
             else:
                 ripe.append((job, thing))
-        ripe.sort(key=lambda each: self._turn(each[1]))
+        ripe.sort(key=lambda each: self._place(each[1]))
         items: list[ClaimItem] = []
         to_ask = deque(ripe)
         while to_ask and len(items) < MOST_CLAIMED:
@@ -103,6 +107,10 @@ class Chooser:
         if isinstance(thing, DueTick):
             return self.ranking.rank(thing.job)
         return self.ranking.turn(thing.run)
+
+    def _place(self, thing: DueTick | PendingRun) -> Instant:
+        """What has the least goes first."""
+        return owed_since(thing) + LEFT_TO_OTHERS_MS * min(self._turn(thing), MOST_GRACES)
 
     def _ripe_soon(self, soon: Iterable[DueTick]) -> list[Instant]:
         return [self._ripe_at(tick) for tick in soon if self._known(tick)]

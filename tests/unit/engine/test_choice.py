@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cronfleet import RunContext, at, cron, every
-from cronfleet.engine.choice import MOST_CLAIMED, Choice, Chooser, foreseen
+from cronfleet.engine.choice import LEFT_TO_OTHERS_MS, MOST_CLAIMED, Choice, Chooser, foreseen
 from cronfleet.engine.known import Handler, KnownJob, KnownJobs
 from cronfleet.engine.ranking import GRACE_MS, SHARD_GRACE_MS, Ranking
 from cronfleet.engine.seats import Free
@@ -172,7 +172,7 @@ def test_nothing_is_claimed_without_a_seat_of_its_sort() -> None:
 
 
 def test_with_few_seats_the_soonest_go_first() -> None:
-    both = seen(tick(REPORT), tick(BACKUP, NOON_MS - 5), now=NOON_MS)
+    both = seen(tick(REPORT, NOON_MS - 5), tick(BACKUP), now=NOON_MS)
     assert [_name(each) for each in choose(known(REPORT, BACKUP), both, free=Free(1, 0)).items] == [
         "report"
     ]
@@ -300,6 +300,20 @@ def test_an_instance_claims_first_what_it_goes_first_for_and_leaves_the_rest_to_
     assert {ranking.rank(_name(item)) for item in choice.items} == {0}
     assert choice.left is not None
     assert {ranking.rank(each.job) for each in choice.left.due} == {0}
+
+
+@pytest.mark.parametrize(("longer_ms", "first"), [(-1, "own"), (1, "others")])
+def test_what_others_leave_for_long_goes_before_what_is_this_instances_own(
+    longer_ms: int, first: str
+) -> None:
+    """They may have no seat for it, while there is always more of its own."""
+    others = job("others")
+    ranking = second_of(others)
+    own = next(each for each in many(99) if not ranking.rank(each.definition.name))
+    left = tick(others, NOON_MS - LEFT_TO_OTHERS_MS - longer_ms)
+    choice = choose(known(own, others), seen(left, tick(own)), ranking=ranking, free=Free(1, 0))
+    (item,) = choice.items
+    assert _name(item) == (own.definition.name if first == "own" else "others")
 
 
 def test_ticks_do_not_go_before_runs_that_have_waited_longer() -> None:
