@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from cronfleet.errors import MissingExtraError, StoreRefusedError, StoreUnavailableError
-from cronfleet.model import Outcome
+from cronfleet.model import History, Outcome
 from cronfleet.store import DUE, Completion, Granted, lock_topic
 from cronfleet.stores import open_store
 from cronfleet.stores.postgres import PostgresStore
@@ -26,6 +26,7 @@ from cronfleet.testing.samples import (
     report,
     started,
     tick,
+    triggered,
 )
 from tests.postgres_servers import OwnPooler, OwnPostgres, Postgres
 from tests.stores.postgres_rig import (
@@ -258,6 +259,22 @@ async def test_two_hundred_claims_are_two_round_trips(
     answers = await store.claim(anna, [tick(name, 1) for name in names])
     assert all(isinstance(answer, Granted) for answer in answers)
     assert len(sent) == 2
+
+
+async def test_a_prune_of_many_jobs_takes_no_more_round_trips_than_of_one(
+    postgres_server: Postgres, opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await opened(postgres_server.url)
+    sent = counted(monkeypatch)
+    taken: list[int] = []
+    for names in (["a"], [f"b-{n}" for n in range(9)]):
+        await joined(store, f"of-{names[0]}", *(report(name, first=1) for name in names))
+        for name in names:
+            await store.cancel(await triggered(store, name), order())
+        sent.clear()
+        assert await store.prune(dict.fromkeys(names, History(failures=0))) == len(names)
+        taken.append(len(sent))
+    assert taken[0] == taken[1]
 
 
 async def test_whatever_is_asked_of_a_lock_is_two_round_trips(

@@ -189,6 +189,11 @@ class Loaded:
             raise NotLoaded(asked)
         return self._answers[asked]
 
+    def see(self, asked: Iterable[Query]) -> None:
+        """Have the answers to all of these, which `rows` will be asked for one by one."""
+        if missing := [each for each in asked if each not in self._answers]:
+            raise NotLoaded(*missing)
+
     def session(self, session: SessionId) -> SessionRecord | None:
         if session not in self._sessions:
             raise NotLoaded(query("end_session" if self._writes else "session", id=session))

@@ -22,6 +22,7 @@ from cronfleet.model import (
 from cronfleet.stores.postgres.loaded import Loaded, NotLoaded
 from cronfleet.stores.postgres.queries import query
 from cronfleet.stores.postgres.writes import Writes
+from cronfleet.stores.steps.looking import Beyond
 from cronfleet.stores.steps.records import (
     FleetRecord,
     LockRecord,
@@ -234,6 +235,20 @@ class PostgresRecords:
             "runs_beyond", job=job, succeeded=succeeded, keep=keep, before=before, limit=limit
         )
         return [(run_id_from(row), row["shards"]) for row in rows]
+
+    def see_beyond(self, asked: Iterable[Beyond]) -> None:
+        """Know the answers of `runs_beyond` to all of these."""
+        self._loaded.see(
+            query(
+                "runs_beyond",
+                job=each["job"],
+                succeeded=each["succeeded"],
+                keep=each["keep"],
+                before=each["before"],
+                limit=each["limit"],
+            )
+            for each in asked
+        )
 
     # --- gaps, answers, audit
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TypeVar
 
 from cronfleet.clock import Clock
 from cronfleet.errors import StoreRefusedError, StoreUnavailableError
-from cronfleet.model import JobName, SessionId
+from cronfleet.model import History, JobName, SessionId
 from cronfleet.promise import Promise, postgres_promise
 from cronfleet.store import (
     DUE,
@@ -41,7 +41,7 @@ from cronfleet.stores.postgres.queries import Query, query
 from cronfleet.stores.postgres.records import PostgresRecords
 from cronfleet.stores.postgres.statements import statements
 from cronfleet.stores.postgres.talking import Talk
-from cronfleet.stores.steps import needs, sessions
+from cronfleet.stores.steps import looking, needs, sessions
 from cronfleet.stores.steps.needs import NOTHING, Needs
 from cronfleet.stores.steps.records import Records
 from cronfleet.stores.steps.stepped import SteppedStore
@@ -50,6 +50,9 @@ Answer = TypeVar("Answer")
 
 _MIGRATION_S = 30.0
 """Opening may wait for another instance that migrates."""
+
+_ASKED_AT_ONCE = 25
+"""Of so many jobs it is asked at once which runs may go; each may answer with as many as the limit."""
 
 
 class PostgresStore(SteppedStore):
@@ -141,6 +144,22 @@ class PostgresStore(SteppedStore):
 
     async def _record(self, talk: Talk, part: Part, timeout_s: float) -> Answers:
         return await self._opened().take(lambda: talk.write(part.record, part.needed), timeout_s)
+
+    async def prune(self, kept: Mapping[JobName, History], limit: int = 200) -> int:
+        """Jobs are asked about many at once: one after the other they would outlast the call."""
+        jobs = list(kept.items())
+
+        def step(records: PostgresRecords) -> int:
+            pruned = 0
+            for first in range(0, len(jobs), _ASKED_AT_ONCE):
+                part, left = dict(jobs[first : first + _ASKED_AT_ONCE]), limit - pruned
+                records.see_beyond(looking.beyond(part, records.now, left))
+                pruned += looking.prune(records, part, left)
+                if pruned == limit:
+                    break
+            return pruned
+
+        return await self._opened().take(lambda: self._talk.write(step, NOTHING))
 
     async def sweep(self, limit: int = 200) -> list[Swept]:
         """What others have in hand is waited for when nothing else is left, one job at a time."""

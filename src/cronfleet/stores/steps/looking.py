@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypedDict
 
-from cronfleet.model import History, JobName, JobRecord, ProgramName
+from cronfleet.model import History, Instant, JobName, JobRecord, ProgramName
 from cronfleet.store import SOON_MS, DueTick, PendingRun, Seen
 from cronfleet.stores.steps.records import Records
 from cronfleet.stores.steps.runs import job_of
@@ -33,21 +34,35 @@ def _ticks(jobs: Sequence[JobRecord]) -> list[DueTick]:
     ]
 
 
+class Beyond(TypedDict):
+    """Of which job runs are looked for that are beyond its history, and which."""
+
+    job: JobName
+    succeeded: bool
+    keep: int
+    before: Instant
+    limit: int
+
+
+def beyond(kept: Mapping[JobName, History], now: Instant, limit: int) -> Iterator[Beyond]:
+    """All that a prune may ask, known before anything is answered."""
+    for job, history in kept.items():
+        for succeeded, keep in ((True, history.successes), (False, history.failures)):
+            yield Beyond(
+                job=job,
+                succeeded=succeeded,
+                keep=keep,
+                before=now - history.age_ms,
+                limit=limit,
+            )
+
+
 def prune(records: Records, kept: Mapping[JobName, History], limit: int) -> int:
     pruned = 0
-    for job, history in kept.items():
-        if pruned < limit:
-            pruned += _prune_job(records, job, history, limit - pruned)
-    return pruned
-
-
-def _prune_job(records: Records, job: JobName, history: History, limit: int) -> int:
-    before = records.now - history.age_ms
-    pruned = 0
-    for succeeded, keep in ((True, history.successes), (False, history.failures)):
-        left = limit - pruned
-        beyond = records.runs_beyond(job, succeeded=succeeded, keep=keep, before=before, limit=left)
-        for run, shards in beyond:
+    for asked in beyond(kept, records.now, limit):
+        if pruned == limit:
+            break
+        for run, shards in records.runs_beyond(**asked)[: limit - pruned]:
             # One whose fire time is yet to come alone proves that its tick has run.
             if run.fire_time <= records.now:
                 for each in (run, *run.of_shards(shards)):
