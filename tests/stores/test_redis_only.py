@@ -185,6 +185,15 @@ async def test_a_reason_that_is_no_text_is_kept_as_it_was_given(
     assert [each.why for each in await store.audit()] == ["caf\udce9"]
 
 
+async def test_a_name_that_is_no_text_is_a_name_like_any_other(
+    redis_server: Server, opened: Opener
+) -> None:
+    store = await opened(redis_server.url)
+    assert await store.note("caf\udce9", "here") == "here"
+    assert await store.note("caf\udce9", "there") == "here"
+    assert await store.job("caf\udce9") is None
+
+
 async def test_a_user_who_may_not_ask_the_server_can_work_and_is_warned(
     own_redis: OwnServer, opened: Opener, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -10,6 +10,9 @@ MOST_MOVES = 3
 KNOWN_S = 10.0
 """For how long it is believed how many replicas there are."""
 
+ENCODING_ERRORS = "surrogatepass"
+"""What people write may hold what is no character, as a file's name may."""
+
 _ASKED_WITHIN = 0.25
 """Of the time for a call: more than one may have to be asked."""
 
@@ -33,6 +36,6 @@ def _options(node: Node, timeout_s: float) -> dict[str, object]:
         "socket_timeout": timeout_s,
         "socket_connect_timeout": timeout_s,
         "decode_responses": True,
-        "encoding_errors": "surrogatepass",
+        "encoding_errors": ENCODING_ERRORS,
         "protocol": 2,
     }

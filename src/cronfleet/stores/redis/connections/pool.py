@@ -20,6 +20,7 @@ from redis.exceptions import MovedError, RedisError, ResponseError
 from cronfleet.stores.redis.connections.address import Address, Node
 from cronfleet.stores.redis.connections.finding import finder_of
 from cronfleet.stores.redis.connections.options import (
+    ENCODING_ERRORS,
     KNOWN_S,
     MOST_MOVES,
     options_to_ask,
@@ -43,7 +44,8 @@ from cronfleet.stores.redis.server import (
 
 _MOST_CONNECTIONS = 16
 
-_packed = cast("Callable[[tuple[Word, ...]], bytes]", hiredis.pack_command)  # Its own types are wrong.
+_pack = cast("Callable[[tuple[Word, ...]], bytes]", hiredis.pack_command)
+"""Its own types are wrong."""
 
 
 @dataclass(slots=True)
@@ -233,8 +235,20 @@ async def _hold(connection: Any, talk: Talk) -> Reply:
 async def _say(connection: Any, words: Sequence[Word]) -> Reply:
     if not connection.is_connected:  # A new one would not know what was said on this.
         raise NoConnectionError("the connection was closed")
-    await connection.send_packed_command(_packed(tuple(words)))  # The driver packs in Python.
+    await connection.send_packed_command(_packed(words))
     return await connection.read_response()
+
+
+def _packed(words: Sequence[Word]) -> bytes:
+    """In C: the driver packs in Python."""
+    try:
+        return _pack(tuple(words))
+    except UnicodeEncodeError:  # Some word holds what is no character, as a file's name may.
+        return _pack(tuple(map(_encoded, words)))
+
+
+def _encoded(word: Word) -> int | bytes:
+    return word.encode("utf-8", ENCODING_ERRORS) if isinstance(word, str) else word
 
 
 def _pool(address: Address, node: Node) -> Any:
