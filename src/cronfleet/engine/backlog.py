@@ -29,6 +29,7 @@ class Backlog:
     def __init__(self, jobs: KnownJobs) -> None:
         self._jobs = jobs
         self._since: Instant | None = None
+        self._saw_at: Instant = 0
         self.job: JobName = ""
         """Of which something has been due for too long; empty if nothing has."""
         self.said: str = ""
@@ -47,7 +48,9 @@ class Backlog:
                 log.warning("no longer overloaded: nothing has been due for long")
             self._since, self.job, self.said = None, "", ""
             return False
-        self._since = now if self._since is None else self._since
+        was_away = now - self._saw_at > BEHIND_MS  # What was not looked for could not be started.
+        self._since = now if self._since is None or was_away else self._since
+        self._saw_at = now
         if now - self._since >= BEHIND_MS:
             self._judge(*oldest, store_now, free)
         return bool(self.job) and not was_too_much

@@ -87,6 +87,10 @@ class Chooser:
             for job in [self._known(each)]
         )
 
+    def knows_any(self, seen: Seen) -> bool:
+        """Whether anything due or pending could be this instance's, if it had a seat."""
+        return any(self._known(each) for each in (*seen.due, *seen.pending))
+
     def _known(self, thing: DueTick | PendingRun) -> KnownJob | None:
         name = thing.job if isinstance(thing, DueTick) else thing.run.job
         job = self.jobs.get(name)

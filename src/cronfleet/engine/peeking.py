@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cronfleet.clock import Clock
 from cronfleet.engine.choice import Choice, Chooser
 from cronfleet.engine.lookout import Lookout
@@ -69,9 +71,9 @@ class Peeking:
         """
         now = self._clock.boot_ms()
         if self._looked_at is None or now - self._looked_at >= self._times.poll_ms:
-            seen = await self._store.peek(self._program, PEEKED_WHEN_FULL)
+            pages = await self._pages_to_what_is_known()
             self._looked_at = self._clock.boot_ms()
-            self._lookout.saw([seen], free, self._looked_at)
+            self._lookout.saw(pages, free, self._looked_at)
 
     def choose(self, seen: Seen, free: Free) -> Choice:
         """What of it to claim now."""
@@ -94,6 +96,16 @@ class Peeking:
             SHARD_GRACE_MS + told_ms,
         )
 
+    async def _pages_to_what_is_known(self) -> Sequence[Seen]:
+        pages: list[Seen] = []
+        skip, limit = 0, PEEKED_WHEN_FULL
+        while True:
+            seen = await self._store.peek(self._program, limit, skip)
+            pages.append(seen)
+            if not _is_full(seen, limit) or self._chooser.knows_any(seen):
+                return pages
+            skip, limit = skip + limit, MOST_PEEKED
+
     async def _peek(self, free: Free) -> Seen:
         """Look at what is due, past what this instance does not know or has no seat for."""
         limit = min(PEEKED_PER_SEAT * free.total, MOST_PEEKED)
@@ -109,7 +121,10 @@ class Peeking:
             if not pages and self._overruled.saw(seen, self._looked_at):
                 self._session.declare_again()
             pages.append(seen)
-            is_full = max(len(seen.due), len(seen.pending)) == limit
-            if not is_full or self._chooser.can_use(seen, free):
+            if not _is_full(seen, limit) or self._chooser.can_use(seen, free):
                 self._lookout.saw(pages, free, self._looked_at)
                 return seen
+
+
+def _is_full(page: Seen, limit: int) -> bool:
+    return max(len(page.due), len(page.pending)) == limit

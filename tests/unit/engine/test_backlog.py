@@ -7,6 +7,7 @@ import logging
 
 import pytest
 
+from cronfleet.engine import peeking
 from cronfleet.engine.backlog import BEHIND_MS, Backlog
 from cronfleet.engine.seats import Free, Seats
 from cronfleet.events import AlertKind
@@ -63,6 +64,15 @@ def test_after_an_outage_what_is_long_due_is_not_too_much_if_it_goes_at_once() -
     assert not backlog.saw([seen(tick(REPORT), now=LATE)], MANY, BEHIND_MS)
 
 
+def test_an_outage_that_began_while_something_was_due_is_no_load_either() -> None:
+    backlog = Backlog(known(REPORT))
+    page, over = seen(tick(REPORT), now=LATE), 3_600_000
+    assert not backlog.saw([page], MANY, 0)
+    assert not backlog.saw([page], MANY, over)
+    assert not backlog.saw([page], MANY, over + BEHIND_MS - 1)
+    assert backlog.saw([page], MANY, over + BEHIND_MS)
+
+
 def test_what_is_not_known_here_is_no_load_of_ours_and_hides_nothing() -> None:
     assert not fell_behind(Backlog(known(REPORT)), seen(tick(BACKUP), now=LATE))
     backlog = Backlog(known(REPORT))
@@ -102,3 +112,21 @@ async def test_a_full_instance_knows_how_far_it_is_behind_and_comes_back_by_itse
         assert len(rig.handlers.ended) == 3
         assert instance.backlog == ""
     assert "no longer overloaded" in caplog.text
+
+
+async def test_a_full_instance_looks_past_what_it_does_not_know(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peeking, "PEEKED_WHEN_FULL", 1)
+    ours = [job(rig.handlers.gated, f"job-{n}", schedule=HOURLY) for n in range(2)]
+    async with rig.at_work(*ours) as instance:
+        instance._seats = Seats(coroutines=1, threads=0, processes=0)
+        await rig.trigger("job-0")
+        await rig.until(lambda: bool(rig.handlers.entered))
+        await rig.declare(job(rig.handlers.quick, "theirs", schedule=HOURLY))
+        await rig.trigger("theirs")
+        await asyncio.sleep(0.1)
+        await rig.trigger("job-1")
+        await asyncio.sleep(3 * BEHIND_MS / 1000)
+        assert [alert.job for alert in rig.alerts] == ["job-1"]
+        rig.handlers.gate.set()
