@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from cronfleet.clock import Clock
 from cronfleet.engine.choice import Choice, Chooser
@@ -47,6 +48,8 @@ class Peeking:
         self._overruled = Overruled(jobs, times.ttl_ms)
         self._sight = Sight(clock)
         self._looked_at: Instant | None = None
+        self._in_vain: tuple[Instant, Free] | None = None
+        """When all pages were looked through last and none was of use, and the seats there were."""
 
     @property
     def silence(self) -> str:
@@ -121,9 +124,22 @@ class Peeking:
             if not pages and self._overruled.saw(seen, self._looked_at):
                 self._session.declare_again()
             pages.append(seen)
-            if not _is_full(seen, limit) or self._chooser.can_use(seen, free):
+            is_of_use = self._chooser.can_use(seen, free)
+            if is_of_use or not _is_full(seen, limit) or self._is_in_vain(seen, free):
+                if len(pages) > 1 and not is_of_use:
+                    self._in_vain = self._looked_at, replace(free)
                 self._lookout.saw(pages, free, self._looked_at)
                 return seen
+
+    def _is_in_vain(self, first: Seen, free: Free) -> bool:
+        """Whether to look further is left for the next poll: what is ours had no seat, nor has it now.
+
+        Else each end of a run in an overload, and each hint, would cost a look through all of it.
+        """
+        if self._in_vain is None or not self._chooser.knows_any(first):
+            return False
+        since, then = self._in_vain
+        return self._clock.boot_ms() - since < self._times.poll_ms and free.is_within(then)
 
 
 def _is_full(page: Seen, limit: int) -> bool:

@@ -46,6 +46,14 @@ class Free:
             case Seat.PROCESS:
                 return self.processes
 
+    def is_within(self, then: Free) -> bool:
+        """Whether no more seats of any sort are free than there were then."""
+        return (
+            self.coroutines <= then.coroutines
+            and self.threads <= then.threads
+            and self.processes <= then.processes
+        )
+
     def may_take_tick(self, job: KnownJob) -> bool:
         """Whether a tick of the job has a seat, and its other shards may be made with it."""
         return self.of(job) > 0 and job.definition.shards - 1 <= self.others

@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 
 from cronfleet import every
+from cronfleet.engine.peeking import PEEKED_PER_SEAT
 from cronfleet.engine.seats import Seats
 from cronfleet.model import Reason, RunState
 from cronfleet.schedule import EPOCH
@@ -212,6 +213,22 @@ async def test_an_instance_without_a_free_seat_asks_less_than_twice_a_second(rig
         await asyncio.sleep(60)
         assert rig.store.total - before < 120
         rig.handlers.gate.set()
+
+
+async def test_an_overload_is_not_looked_through_at_each_hint(rig: Rig) -> None:
+    async with rig.at_work(job(rig.handlers.gated, overlap="allow")) as instance:
+        instance._seats = Seats(1, 1, 0)
+        for _ in range(60):
+            await rig.trigger()
+        await asyncio.sleep(1)
+        before = rig.store.calls["peek"]
+        for _ in range(100):
+            instance.wake()
+            await asyncio.sleep(0.01)
+        pages = 60 // (PEEKED_PER_SEAT * 1) + 1
+        assert rig.store.calls["peek"] - before < 100 + 3 * pages
+        rig.handlers.gate.set()
+        await rig.until(lambda: len(rig.handlers.ended) == 60)
 
 
 async def test_a_seat_that_frees_is_taken_at_once(rig: Rig) -> None:
