@@ -55,7 +55,7 @@ class Janitor:
             try:
                 await self._prune(touched)
             except StoreError as error:
-                self._touched |= touched
+                self._touched = touched | self._touched
                 log.info("could not prune, will try again: %s", error)
 
     async def _look_ahead(self) -> None:

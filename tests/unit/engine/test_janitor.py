@@ -41,14 +41,38 @@ async def test_when_the_store_is_away_it_is_tried_again(rig: Rig) -> None:
         assert rig.store.calls["prune"] == 2
 
 
+async def test_a_history_that_changed_while_the_store_was_away_is_the_one_that_counts(
+    rig: Rig,
+) -> None:
+    jobs = {"report": job(rig.handlers.quick, history=History(successes=5))}
+    janitor = Janitor(rig.store, jobs, TIMES)
+
+    async def changed_and_lost(call: Callable[[], Awaitable[Answer]]) -> Answer:
+        jobs["report"] = job(rig.handlers.quick, history=History(successes=9))
+        janitor.run_ended("report")
+        return await lost_request(call)
+
+    rig.store.next("prune", changed_and_lost)
+    async with working(janitor):
+        janitor.run_ended("report")
+        await asyncio.sleep(ROUND_S)
+    assert {name: kept.successes for name, kept in janitor._touched.items()} == {"report": 9}
+
+
+@asynccontextmanager
+async def working(janitor: Janitor) -> AsyncGenerator[None]:
+    task = asyncio.create_task(janitor.work())
+    await asyncio.sleep(1)
+    yield
+    task.cancel()
+    await asyncio.wait({task})
+
+
 @asynccontextmanager
 async def at_work(rig: Rig) -> AsyncGenerator[Janitor]:
     janitor = Janitor(rig.store, {"report": job(rig.handlers.quick)}, TIMES)
-    working = asyncio.create_task(janitor.work())
-    await asyncio.sleep(1)
-    yield janitor
-    working.cancel()
-    await asyncio.wait({working})
+    async with working(janitor):
+        yield janitor
 
 
 async def test_a_round_begins_early_when_many_runs_have_ended(rig: Rig) -> None:
