@@ -138,13 +138,16 @@ def freeze_in_a_run(fleet: Fleet, store: str) -> Effect:
     while True:
         (started,) = fleet.entered("frozen", 1, within_s=10)
         fleet.send(started.pid, signal.SIGSTOP)
-        if not (store.startswith("sqlite") and is_locked(store.removeprefix("sqlite:///"))):
+        if not is_locked(store):
             return started
         fleet.send(started.pid, signal.SIGCONT)
 
 
-def is_locked(path: str) -> bool:
-    """Whether anybody keeps writers out: without a WAL, a reader does too."""
+def is_locked(store: str) -> bool:
+    """Whether anybody keeps writers out of an SQLite file: without a WAL, a reader does too."""
+    if not store.startswith("sqlite"):
+        return False
+    path = store.removeprefix("sqlite:///")
     with closing(sqlite3.connect(path, timeout=1, isolation_level=None)) as connection:
         try:
             connection.execute("BEGIN EXCLUSIVE")

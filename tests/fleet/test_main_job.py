@@ -88,7 +88,7 @@ def calm(fleet: Fleet) -> Effect:
 def freeze_past_its_ttl(fleet: Fleet, pid: int, url: str) -> None:
     """On SQLite one that is frozen in a transaction keeps its lock, as the pages say: not then."""
     fleet.send(pid, signal.SIGSTOP)
-    while url.startswith("sqlite") and is_locked(url.removeprefix("sqlite:///")):
+    while is_locked(url):
         fleet.send(pid, signal.SIGCONT)
         fleet.entered("steady", 1, within_s=30)
         fleet.send(pid, signal.SIGSTOP)

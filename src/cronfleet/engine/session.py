@@ -15,7 +15,7 @@ from cronfleet.engine.fellows import Fellows
 from cronfleet.engine.identity import Identity
 from cronfleet.engine.ranking import Ranking
 from cronfleet.engine.renewal import Answered, Asked, Died, Lost, News, Unanswered, renews_by
-from cronfleet.engine.steadiness import Reading, Steadiness
+from cronfleet.engine.steadiness import UNREAD, Reading, Steadiness
 from cronfleet.engine.succession import Succession
 from cronfleet.engine.times import Times, rest
 from cronfleet.engine.watch import Watch
@@ -38,7 +38,7 @@ class SessionKeeper:
         self.identity: Identity = identity
         self._fate = fate
         self._steadiness = Steadiness(times.ttl_ms)
-        self._reading = Reading(0, 0, 0)
+        self._reading = UNREAD
         self._succession = Succession()
         self._look_at: Instant = 0
         self._counter = 0
@@ -107,8 +107,8 @@ class SessionKeeper:
         return lease.session == session and self._clock.boot_ms() < lease.deadline
 
     def store_now(self) -> Instant:
-        """The store's time, or a little before it: what it was, and what has passed since."""
-        return self._reading.store + self._clock.boot_ms() - self._reading.received_at
+        """The store's time, or a little before it."""
+        return self._reading.at(self._clock.boot_ms())
 
     @property
     def away_because(self) -> str:

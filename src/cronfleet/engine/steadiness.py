@@ -17,6 +17,14 @@ class Reading:
     sent_at: Instant
     received_at: Instant
 
+    def at(self, now: Instant) -> Instant:
+        """The store's time when the boot clock shows `now`: what it was, and what has passed since."""
+        return self.store + now - self.received_at
+
+
+UNREAD = Reading(0, 0, 0)
+"""As if read before all time."""
+
 
 class Steadiness:
     """Compares each reading with the one before it."""

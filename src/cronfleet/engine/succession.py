@@ -8,7 +8,7 @@ from cronfleet.adopting import adopt
 from cronfleet.chance import fresh_id
 from cronfleet.engine.acquaintance import Acquaintance, Recognised, Reset, Same
 from cronfleet.engine.fate import Fate
-from cronfleet.engine.steadiness import Reading
+from cronfleet.engine.steadiness import UNREAD, Reading
 from cronfleet.model import Instant
 from cronfleet.store import Order, Store, StoreInfo
 
@@ -20,10 +20,10 @@ class Succession:
 
     def __init__(self) -> None:
         self._acquaintance = Acquaintance()
-        self._reading = Reading(0, 0, 0)
+        self._reading = UNREAD
         self._greatest: Instant = 0
-        self._ahead_elsewhere: Instant = 0
-        """By how much other stores that were in use meanwhile were ahead of the boot clock."""
+        self._elsewhere = UNREAD
+        """Of the stores that were in use, and refused, the reading that is furthest ahead."""
         self.trouble: str = ""
         """Why nothing may be claimed; empty when the store is the right one."""
         self.floor: Instant = 0
@@ -48,16 +48,15 @@ class Succession:
             self._go_on(met)
             return met
         self._reading = known  # Its time goes on by the boot clock, whatever the other says.
-        now = known.store + reading.received_at - known.received_at
+        now = known.at(reading.received_at)
         self.floor = max(self.floor, self._greatest, now)
         if isinstance(met, Reset):
             if info.lived_ms:  # Those who came after the reset work in it, and it may be lost, too.
-                ahead = info.now - reading.received_at
-                self._ahead_elsewhere = max(self._ahead_elsewhere, ahead)
+                self._elsewhere = max(self._elsewhere, reading, key=lambda each: each.at(0))
             self._stop(met)
         else:
             log.warning("the store was adopted: going on with it, in a new session")
-            self.floor = max(self.floor, self._ahead_elsewhere + reading.received_at)
+            self.floor = max(self.floor, self._elsewhere.at(reading.received_at))
             self.trouble, self.is_settled = "", False
         return met
 
@@ -78,7 +77,7 @@ class Succession:
             log.warning("a failover lost about the last %d ms of the store", met.lost_ms)
         if self.trouble:
             log.warning("the store is the one it was again: claims go on")
-        self.trouble, self._ahead_elsewhere = "", 0
+        self.trouble, self._elsewhere = "", UNREAD
 
     def _stop(self, reset: Reset) -> None:
         was_stopped, self.trouble = bool(self.trouble), _told(reset)

@@ -97,38 +97,41 @@ async def test_no_tick_runs_again_when_the_job_is_removed_and_a_fresh_instance_d
         await assert_what_ran_does_not_run_again(rig)
 
 
+@pytest.fixture
+async def emptied(rig: Rig) -> AsyncGenerator[None]:
+    """An instance ran a job until its store was emptied, and has stopped; the clock is right."""
+    async with rig.at_work(job(rig.handlers.quick)) as instance:
+        await asyncio.sleep(600)
+        rig.store.empty()
+        await stopped(rig, instance)
+        yield
+
+
 async def test_no_tick_runs_again_that_ran_in_a_store_which_was_lost_before_anybody_adopted_it(
-    rig: Rig,
+    rig: Rig, emptied: None
 ) -> None:
-    """Whoever knew the one before it has stopped, and has only seen its time."""
-    quick = job(rig.handlers.quick)
-    async with rig.at_work(quick) as anna:
-        await asyncio.sleep(600)
-        rig.store.empty()
-        await stopped(rig, anna)
-        rig.clock.leap(300_000)
-        async with rig.at_work(quick):  # It came after the reset.
-            await asyncio.sleep(120)
-        rig.clock.leap(-300_000)
-        rig.store.empty()
-        await asyncio.sleep(2 * RENEWAL_S)
-        await adopted_by_hand(rig)
-        await assert_what_ran_does_not_run_again(rig)
+    """Whoever knew the one before it has only seen its time."""
+    rig.clock.leap(300_000)
+    async with rig.at_work(job(rig.handlers.quick)):  # It came after the reset.
+        await asyncio.sleep(120)
+    rig.clock.leap(-300_000)
+    rig.store.empty()
+    await asyncio.sleep(2 * RENEWAL_S)
+    await adopted_by_hand(rig)
+    await assert_what_ran_does_not_run_again(rig)
 
 
-async def test_the_clock_of_a_store_in_which_nobody_worked_holds_nothing_back(rig: Rig) -> None:
+async def test_the_clock_of_a_store_in_which_nobody_worked_holds_nothing_back(
+    rig: Rig, emptied: None
+) -> None:
     """As when a server comes up empty, and its clock is set right before somebody adopts it."""
-    async with rig.at_work(job(rig.handlers.quick)) as anna:
-        await asyncio.sleep(600)
-        rig.store.empty()
-        await stopped(rig, anna)
-        rig.clock.leap(3_600_000)
-        await asyncio.sleep(2 * RENEWAL_S)
-        rig.clock.leap(-3_600_000)
-        await asyncio.sleep(2 * RENEWAL_S)
-        before = len(rig.handlers.entered)
-        await adopted_by_hand(rig)
-        await asyncio.sleep(180)
+    rig.clock.leap(3_600_000)
+    await asyncio.sleep(2 * RENEWAL_S)
+    rig.clock.leap(-3_600_000)
+    await asyncio.sleep(2 * RENEWAL_S)
+    before = len(rig.handlers.entered)
+    await adopted_by_hand(rig)
+    await asyncio.sleep(180)
     assert len(rig.handlers.entered) > before
 
 
