@@ -26,6 +26,9 @@ _IF_ACTIVE = {
 MOST_CLAIMED = 200
 """About so many ticks and runs in one claim: while they are carried out, the next are claimed."""
 
+ENOUGH_OF_ITS_OWN = 50
+"""A claim of as many is worth a call: others' things are left to them, who are about to ask."""
+
 LEFT_TO_OTHERS_MS = 5_000
 """How much longer than its own must a thing have been due to go first, a turn: others may be full."""
 
@@ -38,6 +41,27 @@ class Choice:
     look_again_at: Instant | None
     left: Seen | None = None
     """What this instance goes first for, and did not ask for yet: it needs no second look."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ripe:
+    """What may be asked for now."""
+
+    job: KnownJob
+    thing: DueTick | PendingRun
+    turn: int
+    """0 where this instance goes first."""
+    at: int
+    """Its place by age."""
+
+    def place(self) -> tuple[Instant, int]:
+        """What has the least goes first.
+
+        Of what has been due for as long it takes its own from one end, and others' from the other:
+        they are at theirs.
+        """
+        owed = owed_since(self.thing) + LEFT_TO_OTHERS_MS * min(self.turn, MOST_GRACES)
+        return owed, -self.at if self.turn else self.at
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +81,25 @@ class Chooser:
         First those for which it ranks highest, and of these the soonest; but what others leave for
         long does not wait for ever.
         """
+        ripe, later = self._ripe(seen)
+        to_ask = deque(ripe)
+        own_left = sum(each.turn == 0 for each in ripe)
+        enough = ENOUGH_OF_ITS_OWN if own_left else MOST_CLAIMED
+        items: list[ClaimItem] = []
+        while to_ask and len(items) < (MOST_CLAIMED if own_left else enough):
+            each = to_ask.popleft()
+            own_left -= each.turn == 0
+            items += _claims(each.job, each.thing, seen.now, free)
+        # A tick may take the place of its job's runs: those are not to be granted first.
+        items.sort(key=lambda item: isinstance(item, PendingClaim))
+        left = [each.thing for each in to_ask if each.turn == 0]
+        return Choice(items, min(later, default=None), _only(left, seen) if left else None)
+
+    def _ripe(self, seen: Seen) -> tuple[list[_Ripe], list[Instant]]:
+        """What may be asked for now, in this order; and when there may be more."""
         later = [] if seen.next_due is None else [seen.next_due]
-        ripe: list[tuple[KnownJob, DueTick | PendingRun]] = []
+        later += [self._ripe_at(tick) for tick in seen.soon if self._known(tick)]
+        ripe: list[_Ripe] = []
         for thing in merge(seen.due, seen.pending, key=owed_since):
             job = self._known(thing)
             if job is None:
@@ -67,17 +108,8 @@ class Chooser:
             if ripe_at > seen.now:
                 later.append(ripe_at)
             else:
-                ripe.append((job, thing))
-        ripe.sort(key=lambda each: self._place(each[1]))
-        items: list[ClaimItem] = []
-        to_ask = deque(ripe)
-        while to_ask and len(items) < MOST_CLAIMED:
-            items += _claims(*to_ask.popleft(), seen.now, free)
-        # A tick may take the place of its job's runs: those are not to be granted first.
-        items.sort(key=lambda item: isinstance(item, PendingClaim))
-        later += self._ripe_soon(seen.soon)
-        left = [thing for _, thing in to_ask if not self._turn(thing)]
-        return Choice(items, min(later, default=None), _only(left, seen) if left else None)
+                ripe.append(_Ripe(job, thing, self._turn(thing), len(ripe)))
+        return sorted(ripe, key=_Ripe.place), later
 
     def can_use(self, seen: Seen, free: Free) -> bool:
         """Whether anything due or pending could be this instance's, and has a seat now."""
@@ -111,13 +143,6 @@ class Chooser:
         if isinstance(thing, DueTick):
             return self.ranking.rank(thing.job)
         return self.ranking.turn(thing.run)
-
-    def _place(self, thing: DueTick | PendingRun) -> Instant:
-        """What has the least goes first."""
-        return owed_since(thing) + LEFT_TO_OTHERS_MS * min(self._turn(thing), MOST_GRACES)
-
-    def _ripe_soon(self, soon: Iterable[DueTick]) -> list[Instant]:
-        return [self._ripe_at(tick) for tick in soon if self._known(tick)]
 
 
 def owed_since(thing: DueTick | PendingRun) -> Instant:

@@ -84,6 +84,7 @@ class Instance:
             clock,
             times,
             jobs=self._jobs,
+            free=lambda: self._seats.free,
             session=self._session,
             lookout=self._lookout,
         )
@@ -170,14 +171,13 @@ class Instance:
             return None  # The poll will wake us.
         try:
             await self._reconciling.ask_if_due(self._session.id)
-            free = self._seats.free
-            if free.total <= 0:
-                await self._peeking.look_over(free)
+            if self._seats.free.total <= 0:
+                await self._peeking.look_over()
                 return None  # A seat that frees will wake us.
-            seen = await self._peeking.look(free)
+            seen = await self._peeking.look()
             if not self._session.may_claim:
                 return None  # It may be a leap of the clock that made things due.
-            choice = self._peeking.choose(seen, free)
+            choice = self._peeking.choose(seen)
             if not choice.items:
                 self._again_ms = AGAIN_MS
                 return choice.look_again_at
@@ -259,7 +259,7 @@ class Instance:
 
         Or there is no seat: its job was at its limit when the claim was made, and is not now.
         """
-        may_run_here = claim.digest == job.digest and self._seats.free.of(job) >= 0
+        may_run_here = claim.digest == job.digest and self._seats.has_given(job)
         return self._stopping.is_set() or self._session.is_reset or not may_run_here
 
     async def _give_back(self, claim: Claim, entry: Entry) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 
 from cronfleet.clock import Clock
 from cronfleet.engine.choice import Choice, Chooser
@@ -35,6 +34,7 @@ class Peeking:
         times: Times,
         *,
         jobs: Repertoire,
+        free: Callable[[], Free],
         session: SessionKeeper,
         lookout: Lookout,
     ) -> None:
@@ -43,6 +43,7 @@ class Peeking:
         self._times = times
         self._program = session.identity.program
         self._jobs = jobs
+        self._free = free
         self._session = session
         self._lookout = lookout
         self._overruled = Overruled(jobs, times.ttl_ms)
@@ -60,14 +61,14 @@ class Peeking:
             return "nothing has been looked for yet, or not for a while"
         return ""
 
-    async def look(self, free: Free) -> Seen:
+    async def look(self) -> Seen:
         """What there may be to claim. Look at `may_claim` after it. Raises StoreError."""
         seen = self._sight.now(self._session.store_now())
-        if seen and self._chooser.can_use(seen, free):
+        if seen and self._chooser.can_use(seen, self._free()):
             return seen  # The last peek showed it: it needs no second look.
-        return await self._peek(free)
+        return await self._peek()
 
-    async def look_over(self, free: Free) -> None:
+    async def look_over(self) -> None:
         """Without a seat nothing can be claimed, but how long it has been due should be known.
 
         Raises StoreError.
@@ -76,11 +77,11 @@ class Peeking:
         if self._looked_at is None or now - self._looked_at >= self._times.poll_ms:
             pages = await self._pages_to_what_is_known()
             self._looked_at = self._clock.boot_ms()
-            self._lookout.saw(pages, free, self._looked_at)
+            self._lookout.saw(pages, self._free(), self._looked_at)
 
-    def choose(self, seen: Seen, free: Free) -> Choice:
+    def choose(self, seen: Seen) -> Choice:
         """What of it to claim now."""
-        choice = self._chooser.choose(seen, free)
+        choice = self._chooser.choose(seen, self._free())
         self._sight.chose(seen, choice)
         return choice
 
@@ -109,27 +110,35 @@ class Peeking:
                 return pages
             skip, limit = skip + limit, MOST_PEEKED
 
-    async def _peek(self, free: Free) -> Seen:
+    async def _peek(self) -> Seen:
         """Look at what is due, past what this instance does not know or has no seat for."""
-        limit = min(PEEKED_PER_SEAT * free.total, MOST_PEEKED)
+        limit = min(PEEKED_PER_SEAT * self._free().total, MOST_PEEKED)
         pages: list[Seen] = []
+        skip = 0
         while True:
-            sent_at = self._clock.boot_ms()
-            seen = await self._store.peek(self._program, limit, limit * len(pages))
-            self._looked_at = self._clock.boot_ms()
-            self._sight.peeked()
-            self._session.read(Reading(seen.now, sent_at, self._looked_at))
-            await self._jobs.learn(self._store, seen)
-            self._session.look_back(seen, self._jobs)
-            if not pages and self._overruled.saw(seen, self._looked_at):
+            seen = await self._page(limit, skip)
+            if not pages and self._overruled.saw(seen, self._clock.boot_ms()):
                 self._session.declare_again()
             pages.append(seen)
-            is_of_use = self._chooser.can_use(seen, free)
-            if is_of_use or not _is_full(seen, limit) or self._is_in_vain(seen, free):
-                if len(pages) > 1 and not is_of_use:
-                    self._in_vain = self._looked_at, replace(free)
-                self._lookout.saw(pages, free, self._looked_at)
-                return seen
+            free = self._free()
+            # A seat may be free by now for what was seen first, and that has waited longest.
+            useful = [page for page in (pages[0], seen) if self._chooser.can_use(page, free)]
+            if useful or not _is_full(seen, limit) or self._is_in_vain(seen, free):
+                if len(pages) > 1 and not useful:
+                    self._in_vain = self._clock.boot_ms(), free
+                self._lookout.saw(pages, free, self._clock.boot_ms())
+                return useful[0] if useful else seen
+            skip, limit = skip + limit, MOST_PEEKED
+
+    async def _page(self, limit: int, skip: int) -> Seen:
+        sent_at = self._clock.boot_ms()
+        seen = await self._store.peek(self._program, limit, skip)
+        self._looked_at = self._clock.boot_ms()
+        self._sight.peeked()
+        self._session.read(Reading(seen.now, sent_at, self._looked_at))
+        await self._jobs.learn(self._store, seen)
+        self._session.look_back(seen, self._jobs)
+        return seen
 
     def _is_in_vain(self, first: Seen, free: Free) -> bool:
         """Whether to look further is left for the next poll: what is ours had no seat, nor has it now.

@@ -16,6 +16,10 @@ SHARD_GRACE_MS = 200
 """For how long a shard is left to the session whose turn it is: time to hear of it."""
 
 
+MOST_KNOWN = 10_000
+"""For how many jobs a rank is kept in mind: it is cheap to find again, and jobs may be millions."""
+
+
 class Ranking:
     """The order of the open sessions for each job, by rendezvous hashing.
 
@@ -38,6 +42,8 @@ class Ranking:
             return 0
         rank = self._ranks.get(job)
         if rank is None:
+            if len(self._ranks) >= MOST_KNOWN:
+                self._ranks.clear()
             mine = _weight(self._mine, job)
             rank = sum(_weight(other, job) > mine for other in self._others)
             self._ranks[job] = rank

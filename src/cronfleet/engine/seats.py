@@ -86,6 +86,10 @@ class Seats:
         """A copy, to plan with."""
         return replace(self._free)
 
+    def has_given(self, job: KnownJob) -> bool:
+        """Whether no more was taken than there is, where the job's handler sits."""
+        return self._free.of(job) >= 0
+
     def take(self, job: KnownJob) -> None:
         """A claim for the job is granted."""
         self._free.take(job)

@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cronfleet import RunContext, at, cron, every
-from cronfleet.engine.choice import LEFT_TO_OTHERS_MS, MOST_CLAIMED, Choice, Chooser, foreseen
+from cronfleet.engine.choice import (
+    ENOUGH_OF_ITS_OWN,
+    LEFT_TO_OTHERS_MS,
+    MOST_CLAIMED,
+    Choice,
+    Chooser,
+    foreseen,
+)
 from cronfleet.engine.known import Handler, KnownJob, KnownJobs
 from cronfleet.engine.ranking import GRACE_MS, SHARD_GRACE_MS, Ranking
 from cronfleet.engine.seats import Free
@@ -300,6 +307,33 @@ def test_an_instance_claims_first_what_it_goes_first_for_and_leaves_the_rest_to_
     assert {ranking.rank(_name(item)) for item in choice.items} == {0}
     assert choice.left is not None
     assert {ranking.rank(each.job) for each in choice.left.due} == {0}
+
+
+def test_a_claim_that_is_worth_a_call_leaves_to_the_others_what_they_are_about_to_ask_for() -> None:
+    jobs = many(2 * MOST_CLAIMED)
+    ranking = Ranking(ANNA, {ANNA, BERT})
+    own = [each for each in jobs if not ranking.rank(each.definition.name)]
+    theirs = [each for each in jobs if ranking.rank(each.definition.name)]
+    assert len(own) > ENOUGH_OF_ITS_OWN
+
+    def asked_for(count: int) -> int:
+        late = seen(*map(tick, (*own[:count], *theirs)), now=NOON_MS + GRACE_MS)
+        return len(choose(known(*jobs), late, ranking=ranking, free=Free(1_000, 0)).items)
+
+    assert asked_for(ENOUGH_OF_ITS_OWN) == ENOUGH_OF_ITS_OWN
+    assert asked_for(ENOUGH_OF_ITS_OWN - 1) == ENOUGH_OF_ITS_OWN
+    assert asked_for(0) == min(MOST_CLAIMED, len(theirs))
+
+
+def test_of_what_others_leave_it_takes_first_what_they_would_ask_for_last() -> None:
+    jobs = many(20)
+    ranking = Ranking(ANNA, {ANNA, BERT})
+    theirs = [each for each in jobs if ranking.rank(each.definition.name)]
+    late = seen(*map(tick, theirs), now=NOON_MS + GRACE_MS)
+    choice = choose(known(*jobs), late, ranking=ranking, free=Free(2, 0))
+    assert [_name(item) for item in choice.items] == [
+        each.definition.name for each in (theirs[-1], theirs[-2])
+    ]
 
 
 @pytest.mark.parametrize(("longer_ms", "first"), [(-1, "own"), (1, "others")])

@@ -10,13 +10,14 @@ from datetime import timedelta
 import pytest
 
 from cronfleet import every
+from cronfleet.engine import peeking
 from cronfleet.engine.peeking import PEEKED_PER_SEAT
 from cronfleet.engine.seats import Seats
 from cronfleet.model import Reason, RunState
 from cronfleet.schedule import EPOCH
 from cronfleet.store import Order
 from tests.unit.engine.rig import EACH_SECOND, TTL_S, Rig, job
-from tests.unit.engine.scripted_store import first
+from tests.unit.engine.scripted_store import first, late_answer
 
 HOURLY = every(timedelta(hours=1))
 AT_5_SECONDS = every(timedelta(minutes=1), anchor=EPOCH + timedelta(seconds=5))
@@ -225,10 +226,37 @@ async def test_an_overload_is_not_looked_through_at_each_hint(rig: Rig) -> None:
         for _ in range(100):
             instance.wake()
             await asyncio.sleep(0.01)
-        pages = 60 // (PEEKED_PER_SEAT * 1) + 1
+        pages = 2  # One as small as its only free seat, and all the rest.
         assert rig.store.calls["peek"] - before < 100 + 3 * pages
         rig.handlers.gate.set()
         await rig.until(lambda: len(rig.handlers.ended) == 60)
+
+
+async def test_a_seat_that_frees_ends_the_look_past_what_had_none_and_the_oldest_goes_first(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peeking, "MOST_PEEKED", PEEKED_PER_SEAT)
+    peeks: list[int] = []
+
+    async def free_the_seat() -> None:
+        rig.handlers.gate.set()
+        await rig.until(lambda: len(rig.handlers.ended) == 1)
+        peeks.append(rig.store.calls["peek"])
+
+    async def count() -> None:
+        peeks.append(rig.store.calls["peek"])
+
+    async with rig.at_work(job(rig.handlers.gated, overlap="allow")) as instance:
+        instance._seats = Seats(1, 1, 0)
+        await rig.trigger()
+        await rig.until(lambda: len(rig.handlers.entered) == 1)
+        for _ in range(60):
+            await rig.trigger()
+        rig.store.next("peek", late_answer(0), first(free_the_seat))
+        rig.store.next("claim", first(count))
+        await rig.until(lambda: len(rig.handlers.ended) == 61)
+    assert peeks[1] == peeks[0]
+    assert rig.handlers.ticks[1] == min(rig.handlers.ticks[1:])  # As they are peeked at.
 
 
 async def test_a_seat_that_frees_is_taken_at_once(rig: Rig) -> None:

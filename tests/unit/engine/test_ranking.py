@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cronfleet.engine.ranking import GRACE_MS, MOST_GRACES, Ranking
+from cronfleet.engine.ranking import GRACE_MS, MOST_GRACES, MOST_KNOWN, Ranking
 from cronfleet.model import SessionId
 
 ANNA, BERT, CARA = (SessionId(name) for name in ("anna", "bert", "cara"))
@@ -52,3 +52,12 @@ def test_a_ranking_knows_whether_it_is_still_of_the_same_sessions() -> None:
     assert ranking.is_of([BERT, ANNA])
     assert ranking.is_of([BERT])  # It counts itself in, whether it is told so or not.
     assert not ranking.is_of([ANNA, CARA])
+
+
+def test_ranks_are_kept_in_mind_for_a_bounded_number_of_jobs() -> None:
+    ranking = Ranking(ANNA, {ANNA, BERT})
+    first = ranking.rank("job-0")
+    for number in range(MOST_KNOWN + 1):
+        ranking.rank(f"job-{number}")
+    assert len(ranking._ranks) <= MOST_KNOWN
+    assert ranking.rank("job-0") == first
