@@ -84,7 +84,6 @@ class Instance:
             clock,
             times,
             jobs=self._jobs,
-            free=lambda: self._seats.free,
             session=self._session,
             lookout=self._lookout,
         )
@@ -172,12 +171,12 @@ class Instance:
         try:
             await self._reconciling.ask_if_due(self._session.id)
             if self._seats.free.total <= 0:
-                await self._peeking.look_over()
+                await self._peeking.look_over(self._seats)
                 return None  # A seat that frees will wake us.
-            seen = await self._peeking.look()
+            seen = await self._peeking.look(self._seats)
             if not self._session.may_claim:
                 return None  # It may be a leap of the clock that made things due.
-            choice = self._peeking.choose(seen)
+            choice = self._peeking.choose(seen, self._seats)
             if not choice.items:
                 self._again_ms = AGAIN_MS
                 return choice.look_again_at

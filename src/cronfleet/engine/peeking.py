@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from cronfleet.clock import Clock
 from cronfleet.engine.choice import Choice, Chooser
@@ -10,7 +10,7 @@ from cronfleet.engine.lookout import Lookout
 from cronfleet.engine.overruled import Overruled
 from cronfleet.engine.ranking import SHARD_GRACE_MS
 from cronfleet.engine.repertoire import Repertoire
-from cronfleet.engine.seats import Free
+from cronfleet.engine.seats import Free, Seats
 from cronfleet.engine.session import SessionKeeper
 from cronfleet.engine.sight import Sight
 from cronfleet.engine.steadiness import Reading
@@ -34,7 +34,6 @@ class Peeking:
         times: Times,
         *,
         jobs: Repertoire,
-        free: Callable[[], Free],
         session: SessionKeeper,
         lookout: Lookout,
     ) -> None:
@@ -43,7 +42,6 @@ class Peeking:
         self._times = times
         self._program = session.identity.program
         self._jobs = jobs
-        self._free = free
         self._session = session
         self._lookout = lookout
         self._overruled = Overruled(jobs, times.ttl_ms)
@@ -61,14 +59,14 @@ class Peeking:
             return "nothing has been looked for yet, or not for a while"
         return ""
 
-    async def look(self) -> Seen:
+    async def look(self, seats: Seats) -> Seen:
         """What there may be to claim. Look at `may_claim` after it. Raises StoreError."""
         seen = self._sight.now(self._session.store_now())
-        if seen and self._chooser.can_use(seen, self._free()):
+        if seen and self._chooser.can_use(seen, seats.free):
             return seen  # The last peek showed it: it needs no second look.
-        return await self._peek()
+        return await self._peek(seats)
 
-    async def look_over(self) -> None:
+    async def look_over(self, seats: Seats) -> None:
         """Without a seat nothing can be claimed, but how long it has been due should be known.
 
         Raises StoreError.
@@ -77,11 +75,11 @@ class Peeking:
         if self._looked_at is None or now - self._looked_at >= self._times.poll_ms:
             pages = await self._pages_to_what_is_known()
             self._looked_at = self._clock.boot_ms()
-            self._lookout.saw(pages, self._free(), self._looked_at)
+            self._lookout.saw(pages, seats.free, self._looked_at)
 
-    def choose(self, seen: Seen) -> Choice:
+    def choose(self, seen: Seen, seats: Seats) -> Choice:
         """What of it to claim now."""
-        choice = self._chooser.choose(seen, self._free())
+        choice = self._chooser.choose(seen, seats.free)
         self._sight.chose(seen, choice)
         return choice
 
@@ -110,9 +108,9 @@ class Peeking:
                 return pages
             skip, limit = skip + limit, MOST_PEEKED
 
-    async def _peek(self) -> Seen:
+    async def _peek(self, seats: Seats) -> Seen:
         """Look at what is due, past what this instance does not know or has no seat for."""
-        limit = min(PEEKED_PER_SEAT * self._free().total, MOST_PEEKED)
+        limit = min(PEEKED_PER_SEAT * seats.free.total, MOST_PEEKED)
         pages: list[Seen] = []
         skip = 0
         while True:
@@ -120,7 +118,7 @@ class Peeking:
             if not pages and self._overruled.saw(seen, self._clock.boot_ms()):
                 self._session.declare_again()
             pages.append(seen)
-            free = self._free()
+            free = seats.free
             # A seat may be free by now for what was seen first, and that has waited longest.
             useful = [page for page in (pages[0], seen) if self._chooser.can_use(page, free)]
             if useful or not _is_full(seen, limit) or self._is_in_vain(seen, free):
