@@ -20,7 +20,7 @@ from cronfleet.store import DueTick, Mark, PendingRun, Seen, Store, mark
 
 log: logging.Logger = logging.getLogger(__name__)
 
-MOST_LEARNED = 2_000
+MOST_LEARNED = 1_000
 MOST_REFUSED = 10_000
 MOST_AT_ONCE = 200
 
