@@ -13,7 +13,7 @@ from cronfleet.engine.seats import Free, Seats
 from cronfleet.events import AlertKind
 from cronfleet.store import Seen
 from tests.unit.engine.rig import Rig, job
-from tests.unit.engine.test_choice import (
+from tests.unit.engine.choosing import (
     BACKUP,
     MANY,
     NOON_MS,

@@ -8,7 +8,7 @@ from cronfleet.clock import ManualClock
 from cronfleet.engine.choice import Choice
 from cronfleet.engine.sight import FRESH_MS, Sight
 from cronfleet.store import PendingClaim
-from tests.unit.engine.test_choice import BACKUP, NOON, NOON_MS, REPORT, pending, seen, tick
+from tests.unit.engine.choosing import BACKUP, NOON, NOON_MS, REPORT, pending, seen, tick
 
 LEFT = Choice([PendingClaim(pending(REPORT).run)], None, seen(tick(BACKUP)))
 
