@@ -322,11 +322,12 @@ class RedisStore(OpenRedis):
         pruned = 0
         for part in parts(list(kept.items())):
             words = list(chain.from_iterable(starmap(codec.kept, part)))
-            most = found = min(limit - pruned, MOST_ITEMS)
-            while most and found == most:
+            while pruned < limit:
+                most = min(limit - pruned, MOST_ITEMS)
                 found = int(await self._call("prune", most, *words))
                 pruned += found
-                most = min(limit - pruned, MOST_ITEMS)
+                if found < most:
+                    break  # These jobs have no more.
         return pruned
 
 
