@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
+from itertools import islice
 
 from cronfleet.engine.ahead import tell_of_jobs_ahead
 from cronfleet.engine.known import KnownJobs
@@ -17,6 +19,9 @@ log: logging.Logger = logging.getLogger(__name__)
 
 AT_ONCE = 200
 """So many jobs and runs a call; a round goes on while a call finds that many runs."""
+
+MOST_IN_A_ROW = 2
+"""When so many parts in a row have failed, it is the store: the rest waits for the next round."""
 
 
 class Janitor:
@@ -51,12 +56,7 @@ class Janitor:
             await rest(self._wake, self._times.prune_ms)
             self._wake.clear()
             await self._look_ahead()
-            touched, self._touched, self._ended = self._touched, {}, 0
-            try:
-                await self._prune(touched)
-            except StoreError as error:
-                self._touched = touched | self._touched
-                log.info("could not prune, will try again: %s", error)
+            await self._prune_touched()
 
     async def _look_ahead(self) -> None:
         if not self._clock_leapt:
@@ -67,10 +67,36 @@ class Janitor:
         except StoreError:
             self._clock_leapt = True  # The next round looks again.
 
-    async def _prune(self, kept: Mapping[JobName, History]) -> None:
-        names = sorted(kept)
-        for first in range(0, len(names), AT_ONCE):
-            part = {name: kept[name] for name in names[first : first + AT_ONCE]}
-            pruned = AT_ONCE
-            while pruned >= AT_ONCE:
-                pruned = await self._store.prune(part, AT_ONCE)
+    async def _prune_touched(self) -> None:
+        """A part that fails keeps no other from being pruned: it goes last in the next round."""
+        to_prune = deque(_parts(self._touched))
+        self._touched, self._ended = {}, 0
+        failed: list[Mapping[JobName, History]] = []
+        in_a_row = 0
+        while to_prune and in_a_row < MOST_IN_A_ROW:
+            part = to_prune.popleft()
+            try:
+                await self._prune(part)
+                in_a_row = 0
+            except StoreError as error:
+                failed.append(part)
+                in_a_row += 1
+                log.info("could not prune %d jobs, will try again: %s", len(part), error)
+        for part in (*to_prune, *failed):
+            self._touch_again(part)
+
+    def _touch_again(self, part: Mapping[JobName, History]) -> None:
+        """Behind all others; of two histories of a job the newer counts."""
+        for name, kept in part.items():
+            self._touched[name] = self._touched.pop(name, kept)
+
+    async def _prune(self, part: Mapping[JobName, History]) -> None:
+        pruned = AT_ONCE
+        while pruned >= AT_ONCE:
+            pruned = await self._store.prune(part, AT_ONCE)
+
+
+def _parts(kept: Mapping[JobName, History]) -> Iterator[Mapping[JobName, History]]:
+    names = iter(kept.items())
+    while part := dict(sorted(islice(names, AT_ONCE))):
+        yield part

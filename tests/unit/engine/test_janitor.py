@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from cronfleet import History, every
+from cronfleet.clock import Clock
 from cronfleet.engine.janitor import AT_ONCE, Janitor
+from cronfleet.model import History as Bounds
+from cronfleet.model import JobName
 from tests.unit.engine.rig import EACH_SECOND, TIMES, Rig, job
-from tests.unit.engine.scripted_store import Answer, lost_request
+from tests.unit.engine.scripted_store import Answer, ScriptedStore, gone, lost_request
 
 HOURLY = every(timedelta(hours=1))
 ROUND_S = TIMES.prune_ms / 1000
@@ -57,6 +60,55 @@ async def test_a_history_that_changed_while_the_store_was_away_is_the_one_that_c
         janitor.run_ended("report")
         await asyncio.sleep(ROUND_S)
     assert {name: kept.successes for name, kept in janitor._touched.items()} == {"report": 9}
+
+
+class Refusing(ScriptedStore):
+    """Prunes no part that has one of these jobs in it; notes the first name of each part."""
+
+    def __init__(self, clock: Clock, *refused: JobName) -> None:
+        super().__init__(clock)
+        self.refused = set(refused)
+        self.firsts: list[JobName] = []
+
+    async def prune(self, kept: Mapping[JobName, Bounds], limit: int = 200) -> int:
+        self.firsts.append(next(iter(kept)))
+        if self.refused & kept.keys():
+            raise gone("prune")
+        return 0
+
+
+FIRSTS = [f"job-{n:04}" for n in range(0, 5 * AT_ONCE, AT_ONCE)]
+
+
+@asynccontextmanager
+async def pruning_five_parts(rig: Rig, *refused: JobName) -> AsyncGenerator[Refusing]:
+    store = Refusing(rig.clock, *refused)
+    names = [f"job-{n:04}" for n in range(5 * AT_ONCE)]
+    janitor = Janitor(store, dict.fromkeys(names, job(rig.handlers.quick)), TIMES)
+    async with working(janitor):
+        for name in names:
+            janitor.run_ended(name)
+        await asyncio.sleep(1)
+        yield store
+
+
+async def test_a_part_that_fails_keeps_no_other_from_being_pruned_and_goes_last(rig: Rig) -> None:
+    async with pruning_five_parts(rig, "job-0007") as store:
+        assert store.firsts == FIRSTS
+        await asyncio.sleep(ROUND_S)
+        assert store.firsts[5:] == FIRSTS[:1]
+        store.refused.clear()
+        await asyncio.sleep(3 * ROUND_S)
+        assert store.firsts[6:] == FIRSTS[:1]
+
+
+async def test_when_parts_fail_one_after_the_other_the_rest_goes_first_in_the_next_round(
+    rig: Rig,
+) -> None:
+    async with pruning_five_parts(rig, FIRSTS[0], FIRSTS[1]) as store:
+        assert store.firsts == FIRSTS[:2]
+        await asyncio.sleep(ROUND_S)
+        assert store.firsts[2:] == [*FIRSTS[2:], *FIRSTS[:2]]
 
 
 @asynccontextmanager
