@@ -67,10 +67,15 @@ class Repertoire(Mapping[JobName, KnownJob]):
         return self._learned.get(name) or self.declared[name]
 
     def __len__(self) -> int:
-        return len(self.declared.keys() | self._learned.keys())
+        return len(self.declared) + sum(1 for _ in self._added)
 
     def __iter__(self) -> Iterator[JobName]:
-        return iter(self.declared.keys() | self._learned.keys())
+        return chain(self.declared, self._added)
+
+    @property
+    def _added(self) -> Iterator[JobName]:
+        """What it declares may be a million names: they are not copied to be counted."""
+        return (name for name in self._learned if name not in self.declared)
 
     # --- what is told to the store
 
