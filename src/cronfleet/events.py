@@ -19,7 +19,7 @@ class AlertKind(StrEnum):
     NO_INSTANCE = "no_instance"
     """A job is due, and no open instance knows it as it is defined now."""
     OVERLOADED = "overloaded"
-    """More is due than is started: the job has waited the longest."""
+    """More is due than is started: the job has waited the longest. Once for a row of bursts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -295,4 +295,7 @@ class Health:
     promise: Promise | None
     """What the store could promise when it was last asked; None before it was."""
     backlog: str = ""
-    """What has been due for too long, and why: more is due than is started. Empty if nothing is."""
+    """What has been due for too long, and why: more is due than is started.
+
+    Empty if nothing is, and while `ready` is false.
+    """

@@ -78,7 +78,7 @@ class Instance:
         )
         self._janitor = Janitor(store, self._jobs, times)
         self._caretaker = Caretaker(store, identity, self._jobs, self._session)
-        self._lookout = Lookout(store, self._jobs, alert)
+        self._lookout = Lookout(store, self._jobs, self._session, alert)
         self._peeking = Peeking(
             store,
             clock,
@@ -153,9 +153,8 @@ class Instance:
 
     @property
     def backlog(self) -> str:
-        """What has been due for too long, and why; empty if nothing has."""
-        behind = self._lookout.backlog
-        return behind.job and f"{behind.job}: {behind.said}"
+        """What has been due for too long, and why; empty if nothing has, or nobody looks."""
+        return "" if self.trouble else self._lookout.backlog.says(self._clock.boot_ms())
 
     @property
     def store_info(self) -> StoreInfo | None:

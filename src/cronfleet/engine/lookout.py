@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from cronfleet.engine.backlog import Backlog
 from cronfleet.engine.known import KnownJobs
 from cronfleet.engine.seats import Free
+from cronfleet.engine.session import SessionKeeper
 from cronfleet.engine.times import rest
 from cronfleet.errors import StoreError
 from cronfleet.events import Alert, AlertKind
@@ -27,16 +28,21 @@ _NOBODY = (
 
 
 class Lookout:
-    """Alerts once for each job, until that is over; every instance that notices does."""
+    """Alerts once for each job, and once for an overload, until that is over.
+
+    Every instance that notices does.
+    """
 
     def __init__(
         self,
         store: Store,
         jobs: KnownJobs,
+        session: SessionKeeper,
         alert: Callable[[Alert], object],
     ) -> None:
         self._store = store
         self._jobs = jobs
+        self._session = session
         self._alert = alert
         self.backlog: Backlog = Backlog(jobs)
         self._lost: list[RunId] = []
@@ -48,7 +54,7 @@ class Lookout:
     def saw(self, pages: Sequence[Seen], free: Free, now: Instant) -> None:
         """What the instance found when it looked last, at `now` by a clock that nobody sets."""
         self._pages = pages
-        if self.backlog.saw(pages, free, now):
+        if self.backlog.saw(pages, free, now, only_utc=self._session.has_old_tzdata):
             self._tell(AlertKind.OVERLOADED, self.backlog.job, self.backlog.said)
 
     def run_lost(self, run: RunId) -> None:
