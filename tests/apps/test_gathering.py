@@ -246,3 +246,21 @@ async def test_a_lease_that_got_old_while_no_lane_was_free_is_given_back_and_tak
     assert taken
     assert (taken.lease.id, taken.lease.attempt) == (ahead.lease.id, 2)
     assert settling.counted == {}
+
+
+async def test_what_is_given_back_is_due_at_once_though_nothing_else_is(
+    world_of: OpenWorld,
+) -> None:
+    """A run that ended then would leave it to the next one, which may come a day later."""
+    these = of(world_of, 2)
+    await noted(these)
+    asked = gathering(these)
+    supply = Supply(asked, Wanted(7, 500), 2, Settling(asked, ask().log, lambda _: None).give_back)
+    assert await supply.take()
+    while supply._leasing:
+        await supply._leasing
+    (ahead,) = supply._ahead
+    ahead.until -= 60
+    taken = await supply.take()
+    assert taken
+    assert taken.lease.id == ahead.lease.id

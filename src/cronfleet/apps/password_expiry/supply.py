@@ -47,15 +47,15 @@ class Supply:
         Raises `CronfleetError` when none could be leased.
         """
         while not self._is_closed:
-            while self._ahead:
+            was_returned = self._return_the_old()
+            if self._ahead:
                 held = self._ahead.popleft()
-                if held.left_s >= _TIME_TO_SEND_S:
-                    self._lease_ahead()
-                    return held
-                self._return(held)
+                self._lease_ahead()
+                return held
             if self._left == 0:
                 return None
-            is_asked_anew = self._leasing is None  # What was not due before may be now.
+            # What was not due before may be now. What is given back is due behind the next commit.
+            is_asked_anew = self._leasing is None and not was_returned
             if not await asyncio.shield(self._lease()) and is_asked_anew:
                 return None
         return None
@@ -96,6 +96,13 @@ class Supply:
         if self._is_closed:
             self.close()
         return len(leased)
+
+    def _return_the_old(self) -> bool:
+        """Whether any first ones were given back, since there is no time left to send them."""
+        were_ahead = len(self._ahead)
+        while self._ahead and self._ahead[0].left_s < _TIME_TO_SEND_S:
+            self._return(self._ahead.popleft())
+        return len(self._ahead) < were_ahead
 
     def _return(self, held: Held) -> None:
         self._left += 1
