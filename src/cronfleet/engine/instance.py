@@ -245,7 +245,7 @@ class Instance:
         finally:
             self._runner.when_over(claim, lambda: self._give_back_seat(job))
             self._writes.drop(claim)
-            self._janitor.run_ended(claim.run.job)
+            self._janitor.run_ended(job)
             self._wake.set()
 
     def _give_back_seat(self, job: KnownJob) -> None:

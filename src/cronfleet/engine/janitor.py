@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from cronfleet.engine.ahead import tell_of_jobs_ahead
-from cronfleet.engine.known import KnownJobs
+from cronfleet.engine.known import KnownJob, KnownJobs
 from cronfleet.engine.times import Times, rest
 from cronfleet.errors import StoreError
 from cronfleet.model import History, JobName
@@ -36,10 +36,10 @@ class Janitor:
         self._wake = asyncio.Event()
         self._clock_leapt = False
 
-    def run_ended(self, job: JobName) -> None:
-        """One more run to keep."""
-        if known := self._jobs.get(job):
-            self._touched[job] = known.definition.history
+    def run_ended(self, ran: KnownJob) -> None:
+        """One more run to keep, by the history that its job has now, as far as that is known."""
+        job = ran.definition.name  # It may be known no more: others were learned meanwhile.
+        self._touched[job] = self._jobs.get(job, ran).definition.history
         self._ended += 1
         if self._ended >= self._times.prune_at:
             self._wake.set()

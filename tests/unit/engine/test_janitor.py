@@ -52,14 +52,24 @@ async def test_a_history_that_changed_while_the_store_was_away_is_the_one_that_c
 
     async def changed_and_lost(call: Callable[[], Awaitable[Answer]]) -> Answer:
         jobs["report"] = job(rig.handlers.quick, history=History(successes=9))
-        janitor.run_ended("report")
+        janitor.run_ended(jobs["report"])
         return await lost_request(call)
 
     rig.store.next("prune", changed_and_lost)
     async with working(janitor):
-        janitor.run_ended("report")
+        janitor.run_ended(jobs["report"])
         await asyncio.sleep(ROUND_S)
     assert {name: kept.successes for name, kept in janitor._touched.items()} == {"report": 9}
+
+
+async def test_a_job_that_is_known_no_more_when_its_run_ends_is_pruned_as_it_ran(rig: Rig) -> None:
+    """Meanwhile the instance has learned as many others as it remembers."""
+    janitor = Janitor(rig.store, {}, TIMES)
+    async with working(janitor):
+        janitor.run_ended(job(rig.handlers.quick, history=History(successes=7)))
+        assert janitor._touched["report"].successes == 7
+        await asyncio.sleep(ROUND_S)
+    assert rig.store.calls["prune"] == 1
 
 
 class Refusing(ScriptedStore):
@@ -83,11 +93,11 @@ FIRSTS = [f"job-{n:04}" for n in range(0, 5 * AT_ONCE, AT_ONCE)]
 @asynccontextmanager
 async def pruning_five_parts(rig: Rig, *refused: JobName) -> AsyncGenerator[Refusing]:
     store = Refusing(rig.clock, *refused)
-    names = [f"job-{n:04}" for n in range(5 * AT_ONCE)]
-    janitor = Janitor(store, dict.fromkeys(names, job(rig.handlers.quick)), TIMES)
+    jobs = [job(rig.handlers.quick, f"job-{n:04}") for n in range(5 * AT_ONCE)]
+    janitor = Janitor(store, {each.definition.name: each for each in jobs}, TIMES)
     async with working(janitor):
-        for name in names:
-            janitor.run_ended(name)
+        for each in jobs:
+            janitor.run_ended(each)
         await asyncio.sleep(1)
         yield store
 
@@ -130,10 +140,10 @@ async def at_work(rig: Rig) -> AsyncGenerator[Janitor]:
 async def test_a_round_begins_early_when_many_runs_have_ended(rig: Rig) -> None:
     async with at_work(rig) as janitor:
         for _ in range(TIMES.prune_at - 1):
-            janitor.run_ended("report")
+            janitor.run_ended(job(rig.handlers.quick))
         await asyncio.sleep(1)
         assert rig.store.calls["prune"] == 0
-        janitor.run_ended("report")
+        janitor.run_ended(job(rig.handlers.quick))
         await asyncio.sleep(1)
         assert rig.store.calls["prune"] == 1
 
@@ -147,6 +157,6 @@ async def test_a_round_goes_on_until_a_call_finds_less_than_it_could(rig: Rig) -
 
     rig.store.next("prune", full, full, full)
     async with at_work(rig) as janitor:
-        janitor.run_ended("report")
+        janitor.run_ended(job(rig.handlers.quick))
         await asyncio.sleep(ROUND_S)
     assert rig.store.calls["prune"] == 3
