@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from cronfleet.clock import Clock
 from cronfleet.engine.choice import Choice, Chooser
+from cronfleet.engine.known import Seat
 from cronfleet.engine.lookout import Lookout
 from cronfleet.engine.overruled import Overruled
 from cronfleet.engine.ranking import SHARD_GRACE_MS
@@ -22,6 +24,22 @@ PEEKED_PER_SEAT = 4
 MOST_PEEKED = 800
 PEEKED_WHEN_FULL = 20
 """Without a seat."""
+MOST_PASSED = 4
+"""So many pages of no use are passed in one look; the next goes on behind them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Passed:
+    """How much of what is due was of no use, and why: unknown, or of a sort that had no seat."""
+
+    skip: int
+    lacking: frozenset[Seat]
+    in_vain_at: Instant | None
+    """When it was looked past without finding anything, if it was."""
+
+    def holds(self, free: Free) -> bool:
+        """Whether it is of no use still."""
+        return self.lacking <= free.lacking
 
 
 class Peeking:
@@ -47,8 +65,7 @@ class Peeking:
         self._overruled = Overruled(jobs, times.ttl_ms)
         self._sight = Sight(clock)
         self._looked_at: Instant | None = None
-        self._in_vain: tuple[Instant, Free] | None = None
-        """When all pages were looked through last and none was of use, and the seats there were."""
+        self._passed: _Passed | None = None
 
     @property
     def silence(self) -> str:
@@ -101,32 +118,48 @@ class Peeking:
     async def _pages_to_what_is_known(self) -> Sequence[Seen]:
         pages: list[Seen] = []
         skip, limit = 0, PEEKED_WHEN_FULL
-        while True:
+        while len(pages) <= MOST_PASSED:
             seen = await self._store.peek(self._program, limit, skip)
+            await self._jobs.learn(self._store, seen)
             pages.append(seen)
             if not _is_full(seen, limit) or self._chooser.knows_any(seen):
-                return pages
+                break
             skip, limit = skip + limit, MOST_PEEKED
+        return pages
 
     async def _peek(self, seats: Seats) -> Seen:
         """Look at what is due, past what this instance does not know or has no seat for."""
         limit = min(PEEKED_PER_SEAT * seats.free.total, MOST_PEEKED)
-        pages: list[Seen] = []
-        skip = 0
-        while True:
-            seen = await self._page(limit, skip)
-            if not pages and self._overruled.saw(seen, self._clock.boot_ms()):
-                self._session.declare_again()
+        seen = first = await self._page(limit, 0)
+        if self._overruled.saw(first, self._clock.boot_ms()):
+            self._session.declare_again()
+        pages = [first]
+        if _is_full(first, limit) and not self._is_of_use(first, seats):
+            if not self._is_in_vain(first, seats.free):
+                seen = await self._look_past(pages, limit, seats)
+        else:
+            self._passed = None
+        self._lookout.saw(pages, seats.free, self._clock.boot_ms())
+        return seen
+
+    async def _look_past(self, pages: list[Seen], limit: int, seats: Seats) -> Seen:
+        """Look behind a first page of no use, from where the last look got to; add to `pages`."""
+        free, passed = seats.free, self._passed
+        skip = passed.skip if passed and passed.holds(free) else limit
+        for _ in range(MOST_PASSED):
+            seen = await self._page(MOST_PEEKED, skip)
             pages.append(seen)
-            free = seats.free
             # A seat may be free by now for what was seen first, and that has waited longest.
-            useful = [page for page in (pages[0], seen) if self._chooser.can_use(page, free)]
-            if useful or not _is_full(seen, limit) or self._is_in_vain(seen, free):
-                if len(pages) > 1 and not useful:
-                    self._in_vain = self._clock.boot_ms(), free
-                self._lookout.saw(pages, free, self._clock.boot_ms())
-                return useful[0] if useful else seen
-            skip, limit = skip + limit, MOST_PEEKED
+            for page in (pages[0], seen):
+                if self._is_of_use(page, seats):
+                    self._passed = _Passed(skip, free.lacking, None)
+                    return page
+            if not _is_full(seen, MOST_PEEKED):
+                skip = limit  # That was the end: the next look begins anew.
+                break
+            skip += MOST_PEEKED
+        self._passed = _Passed(skip, free.lacking, self._clock.boot_ms())
+        return pages[-1]
 
     async def _page(self, limit: int, skip: int) -> Seen:
         sent_at = self._clock.boot_ms()
@@ -138,15 +171,19 @@ class Peeking:
         self._session.look_back(seen, self._jobs)
         return seen
 
+    def _is_of_use(self, page: Seen, seats: Seats) -> bool:
+        return self._chooser.can_use(page, seats.free)
+
     def _is_in_vain(self, first: Seen, free: Free) -> bool:
         """Whether to look further is left for the next poll: what is ours had no seat, nor has it now.
 
-        Else each end of a run in an overload, and each hint, would cost a look through all of it.
+        Else each end of a run in an overload, and each hint, would cost such a look.
         """
-        if self._in_vain is None or not self._chooser.knows_any(first):
+        passed = self._passed
+        if passed is None or passed.in_vain_at is None or not self._chooser.knows_any(first):
             return False
-        since, then = self._in_vain
-        return self._clock.boot_ms() - since < self._times.poll_ms and free.is_within(then)
+        since_ms = self._clock.boot_ms() - passed.in_vain_at
+        return since_ms < self._times.poll_ms and passed.holds(free)
 
 
 def _is_full(page: Seen, limit: int) -> bool:

@@ -46,13 +46,15 @@ class Free:
             case Seat.PROCESS:
                 return self.processes
 
-    def is_within(self, then: Free) -> bool:
-        """Whether no more seats of any sort are free than there were then."""
-        return (
-            self.coroutines <= then.coroutines
-            and self.threads <= then.threads
-            and self.processes <= then.processes
-        )
+    @property
+    def lacking(self) -> frozenset[Seat]:
+        """The sorts of which none is free."""
+        free = {
+            Seat.LOOP: self.coroutines,
+            Seat.THREAD: self.threads,
+            Seat.PROCESS: self.processes,
+        }
+        return frozenset(sort for sort, count in free.items() if count <= 0)
 
     def may_take_tick(self, job: KnownJob) -> bool:
         """Whether a tick of the job has a seat, and its other shards may be made with it."""
