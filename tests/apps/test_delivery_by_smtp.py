@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import Callable, Generator
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,13 +17,6 @@ from tests.apps.outboxes import let_pass, meddle
 from tests.apps.worlds import World, make_users, row, world
 
 A_DAY = timedelta(days=1)
-
-
-@pytest.fixture
-async def server() -> AsyncGenerator[MailServer]:
-    made = MailServer()
-    async with mail_server(tls=made.identity(), server=made):
-        yield made
 
 
 @pytest.fixture
