@@ -1,9 +1,9 @@
 """Sends so many mails on so many connections, and tells in JSON how long that took.
 
-    python -m benchmarks.mailing.worker cronfleet | aiosmtplib PORT CONNECTIONS MAILS FOLDER
+    python -m benchmarks.mailing.worker cronfleet | script | ready PORT CONNECTIONS MAILS FOLDER
 
-What comes before the first connection is not counted: users and notices are made, and the mails
-that aiosmtplib is given are written.
+What comes before the first connection is not counted: users and notices are made, and for `ready`
+the mails are written, too.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from cronfleet.apps.password_expiry.databases import Database
 from cronfleet.apps.password_expiry.delivery import Ask, Delivery, Parts
 from cronfleet.apps.password_expiry.files import private_file
 from cronfleet.apps.password_expiry.job import ExpiryJob
-from cronfleet.apps.password_expiry.message import Letterhead, Mail
+from cronfleet.apps.password_expiry.message import Letterhead, Mail, recipient_address
 from cronfleet.apps.password_expiry.notices import Outbox
 from cronfleet.apps.password_expiry.policy import ExpiryRule
 from cronfleet.apps.password_expiry.senders.smtp import SmtpSender, SmtpServer
@@ -36,6 +36,8 @@ from cronfleet.apps.password_expiry.users import UserColumns, UserTable
 
 HOST = "127.0.0.1"
 LETTERHEAD = Letterhead("it@corp.test")
+RULE = ExpiryRule(timedelta(days=90))
+FILE = "users.db"
 NOW = datetime.now(UTC)
 OLD = NOW - timedelta(days=1_000)
 CREATE = (
@@ -54,16 +56,32 @@ class Order:
     folder: Path
 
 
-async def by_aiosmtplib(order: Order) -> float:
-    """Its own `sendmail`, on as many clients, with mails that are ready to go."""
-    mails = [
-        LETTERHEAD.write(f"{number:032x}", _address(number), f"User {number}", OLD, NOW)
-        for number in range(order.mails)
-    ]
-    left = iter(mails)
+async def by_aiosmtplib(order: Order, mails: Iterator[Mail]) -> float:
+    """Its own `sendmail`, on as many clients; the next mail is whoever's comes first."""
     began = time.perf_counter()
-    await asyncio.gather(*(_send(order, left) for _ in range(order.connections)))
+    await asyncio.gather(*(_send(order, mails) for _ in range(order.connections)))
     return time.perf_counter() - began
+
+
+async def by_script(order: Order) -> float:
+    """As a good script does it that keeps no outbox: a page of users, a mail of each row."""
+    return await by_aiosmtplib(order, _mails_of(_users_in(order)))
+
+
+async def with_ready_mails(order: Order) -> float:
+    """With nothing to do but to send."""
+    return await by_aiosmtplib(order, iter(list(_mails_of(_users_in(order)))))
+
+
+def _mails_of(users: UserTable) -> Iterator[Mail]:
+    page = users.page(None)
+    while page.users:
+        for user in page.users:
+            notice = RULE.due_notice(user, NOW)
+            if notice and user.address:
+                to = recipient_address(user.address, reaches_people=True)
+                yield LETTERHEAD.write(user.key.zfill(32), to, user.name, RULE.expiry(notice), NOW)
+        page = users.page(page.last_id)
 
 
 async def _send(order: Order, left: Iterator[Mail]) -> None:
@@ -75,13 +93,11 @@ async def _send(order: Order, left: Iterator[Mail]) -> None:
 
 async def by_cronfleet(order: Order) -> float:
     """The delivery of one run, over users and an outbox in SQLite, as the application has them."""
-    url = f"sqlite:///{_users_in(order)}"
-    users = UserTable(Database(url, "USERS_DATABASE_URL", writes=False), UserColumns())
-    users.check()
-    outbox = Outbox(Database(url, "USERS_DATABASE_URL", writes=True))
+    users = _users_in(order)
+    outbox = Outbox(Database(_url(order), "USERS_DATABASE_URL", writes=True))
     outbox.prepare()
     server = SmtpServer(HOST, order.port, "tls", trust=order.trust, connections=order.connections)
-    parts = Parts(users, outbox, SmtpSender(server), ExpiryRule(timedelta(days=90)), LETTERHEAD)
+    parts = Parts(users, outbox, SmtpSender(server), RULE, LETTERHEAD)
     ask = Ask(1, NOW, logging.LoggerAdapter(logging.getLogger("bench"), {}))
     await ExpiryJob(parts, most=order.mails, is_dry=True).run(ask)
     delivery = Delivery(parts, ask, order.mails)
@@ -92,24 +108,26 @@ async def by_cronfleet(order: Order) -> float:
     return spent_s
 
 
-def _users_in(order: Order) -> Path:
-    file = private_file(order.folder / "users.db")
-    rows = [(n, _address(n), f"User {n}", OLD.isoformat()) for n in range(order.mails)]
+def _users_in(order: Order) -> UserTable:
+    file = private_file(order.folder / FILE)
+    rows = [(n, f"user-{n}@corp.test", f"User {n}", OLD.isoformat()) for n in range(order.mails)]
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute(CREATE)
         connection.executemany("INSERT INTO users VALUES (?, ?, ?, ?)", rows)
-    return file
+    users = UserTable(Database(_url(order), "USERS_DATABASE_URL", writes=False), UserColumns())
+    users.check()
+    return users
 
 
-def _address(number: int) -> str:
-    return f"user-{number}@corp.test"
+def _url(order: Order) -> str:
+    return f"sqlite:///{order.folder / FILE}"
 
 
 def main(kind: str, *given: str) -> None:
     port, connections, mails, folder = given
     trust = ssl.create_default_context(cafile=str(Path(folder) / "authority.pem"))
     order = Order(int(port), int(connections), int(mails), trust, Path(folder))
-    send = {"aiosmtplib": by_aiosmtplib, "cronfleet": by_cronfleet}[kind]
+    send = {"cronfleet": by_cronfleet, "script": by_script, "ready": with_ready_mails}[kind]
     spent_s = asyncio.run(send(order))
     json.dump({"seconds": spent_s, "processor_s": time.process_time()}, sys.stdout)
 

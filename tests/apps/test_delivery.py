@@ -16,7 +16,7 @@ from cronfleet.apps.password_expiry.message import Mail
 from cronfleet.apps.password_expiry.moves import Settle
 from cronfleet.apps.password_expiry.notices import OtherOutboxError
 from cronfleet.apps.password_expiry.policy import NoticeKey
-from cronfleet.apps.password_expiry.senders import Answer, HandOff, SendResult
+from cronfleet.apps.password_expiry.senders import Answer, Following, HandOff, SendResult, unknown
 from cronfleet.apps.password_expiry.senders.mailbox import MailboxSender
 from cronfleet.apps.password_expiry.states import NoticeState
 from cronfleet.apps.password_expiry.users import PAGE
@@ -214,8 +214,10 @@ async def test_an_answer_that_somebody_else_has_settled_meanwhile_is_told(
     these = world_of(row(1))
 
     class Slow(Recorder):
-        async def send(self, mail: Mail, hand_off: HandOff) -> SendResult:
-            result = await super().send(mail, hand_off)
+        async def send(
+            self, mail: Mail, hand_off: HandOff, following: Following = unknown
+        ) -> SendResult:
+            result = await super().send(mail, hand_off, following)
             put_in(these.outbox, NoticeKey("1", ""), NoticeState.DEAD)
             return result
 
@@ -296,8 +298,10 @@ async def test_runs_at_the_same_time_share_the_mails(tmp_path: Path) -> None:
 
 def _run_in_a_process(file: Path, token: int, log: Path) -> None:
     class Noting(MailboxSender):
-        async def send(self, mail: Mail, hand_off: HandOff) -> SendResult:
-            result = await super().send(mail, hand_off)
+        async def send(
+            self, mail: Mail, hand_off: HandOff, following: Following = unknown
+        ) -> SendResult:
+            result = await super().send(mail, hand_off, following)
             if result.answer is Answer.ACCEPTED:
                 with log.open("a") as lines:  # One short line is appended whole.
                     lines.write(f"{mail.recipient}\n")

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections import Counter
+from collections.abc import Callable, Generator
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,13 +18,6 @@ from tests.apps.outboxes import let_pass, meddle
 from tests.apps.worlds import World, make_users, row, world
 
 A_DAY = timedelta(days=1)
-
-
-@pytest.fixture
-async def server() -> AsyncGenerator[MailServer]:
-    made = MailServer()
-    async with mail_server(tls=made.identity(), server=made):
-        yield made
 
 
 @pytest.fixture
@@ -46,6 +40,31 @@ async def test_every_user_gets_one_mail_however_often_it_runs(
         for _ in range(3):
             await run(many, server)
     assert server.recipients == sorted(f"user{number}@corp.test" for number in range(1, 13))
+
+
+async def test_every_user_gets_one_mail_where_the_next_is_announced_with_each(
+    tmp_path: Path, server: MailServer
+) -> None:
+    server.pipelines = True
+    make_users(tmp_path / "users.db", [row(number) for number in range(1, 41)])
+    with world(tmp_path / "users.db") as many:
+        await run(many, server)
+    assert server.recipients == sorted(f"user{number}@corp.test" for number in range(1, 41))
+    assert server.connections == server.client().connections
+
+
+async def test_what_was_announced_and_not_sent_is_pending_again(
+    tmp_path: Path, server: MailServer
+) -> None:
+    """Only the mail whose dot has no answer is uncertain."""
+    server.pipelines = True
+    make_users(tmp_path / "users.db", [row(number) for number in range(1, 41)])
+    with world(tmp_path / "users.db") as many:
+        await cancelled_at(many, server, "DOT")
+        counts = Counter(many.states().values())
+    assert counts["UNCERTAIN"] in range(1, server.client().connections + 1)
+    assert set(counts) <= {"UNCERTAIN", "PENDING", "SENT"}
+    assert counts["UNCERTAIN"] + counts["SENT"] >= len(server.mails)
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,11 @@ from cronfleet.apps.password_expiry.moves import Move, PutOff, Rest, Settle
 from cronfleet.apps.password_expiry.policy import User
 from cronfleet.apps.password_expiry.senders import (
     Answer,
+    Following,
     HandOff,
     SenderUnavailableError,
     SendResult,
+    unknown,
 )
 from cronfleet.apps.password_expiry.states import NoticeState
 from cronfleet.apps.password_expiry.users import UserTable
@@ -40,7 +42,9 @@ class Answers(Recorder):
         self._answers = list(answers)
         self._hands_off = hands_off
 
-    async def send(self, mail: Mail, hand_off: HandOff) -> SendResult:
+    async def send(
+        self, mail: Mail, hand_off: HandOff, following: Following = unknown
+    ) -> SendResult:
         if self._hands_off and not await hand_off():
             return SendResult(Answer.NOT_WANTED)
         self.mails.append(mail)
@@ -133,7 +137,9 @@ async def test_an_error_in_one_lane_ends_no_other_in_the_middle_of_a_mail(
     these, failed = world_of(*rows(LANES)), asyncio.Event()
 
     class Breaks(Recorder):
-        async def send(self, mail: Mail, hand_off: HandOff) -> SendResult:
+        async def send(
+            self, mail: Mail, hand_off: HandOff, following: Following = unknown
+        ) -> SendResult:
             if mail.recipient == "user1@corp.test":
                 failed.set()
                 raise ZeroDivisionError

@@ -20,7 +20,7 @@ from cronfleet.apps.password_expiry.moves import Settle, Write
 from cronfleet.apps.password_expiry.notices import Outbox
 from cronfleet.apps.password_expiry.policy import User
 from cronfleet.apps.password_expiry.requests import Held
-from cronfleet.apps.password_expiry.senders import HandOff, SendResult
+from cronfleet.apps.password_expiry.senders import Following, HandOff, SendResult, unknown
 from cronfleet.apps.password_expiry.settling import Settling
 from cronfleet.apps.password_expiry.states import NoticeState
 from cronfleet.apps.password_expiry.supply import Supply
@@ -128,8 +128,10 @@ async def test_no_mail_leaves_before_its_hand_off_is_on_record(world_of: OpenWor
     stand: list[str] = []
 
     class Watched(Wide):
-        async def send(self, mail: Mail, hand_off: HandOff) -> SendResult:
-            result = await super().send(mail, hand_off)
+        async def send(
+            self, mail: Mail, hand_off: HandOff, following: Following = unknown
+        ) -> SendResult:
+            result = await super().send(mail, hand_off, following)
             (user,) = [user for user in these.states() if f"user{user}@" in mail.recipient]
             stand.append(these.states()[user])
             return result
@@ -218,7 +220,9 @@ async def test_a_run_that_is_cancelled_gives_back_whatever_it_holds(world_of: Op
     these, begun = of(world_of, MANY), asyncio.Event()
 
     class Stuck(Wide):
-        async def send(self, mail: Mail, hand_off: HandOff) -> SendResult:
+        async def send(
+            self, mail: Mail, hand_off: HandOff, following: Following = unknown
+        ) -> SendResult:
             begun.set()
             await asyncio.Event().wait()
             raise AssertionError

@@ -1,66 +1,23 @@
+"""What becomes of a mail, whatever the server answers to it."""
+
 from __future__ import annotations
 
 import asyncio
-import ssl
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
-from aiosmtplib import SMTP, SMTPException
 
-from cronfleet.apps.password_expiry.message import Letterhead, Mail
 from cronfleet.apps.password_expiry.sample import _ODD
 from cronfleet.apps.password_expiry.senders import (
     Answer,
-    SenderRefusedError,
     SenderUnavailableError,
     SendResult,
 )
 from cronfleet.apps.password_expiry.senders.smtp import SmtpSender, SmtpTimes, _without
-from tests.apps.mail_server import DROP, QUICK, SILENCE, MailServer, mail_server
-
-MADE = datetime(2026, 4, 1, tzinfo=UTC)
-
-
-def mail(recipient: str = "anna@example.com", name: str = "Anna") -> Mail:
-    return Letterhead("it@example.com").write("0" * 32, recipient, name, MADE, MADE)
-
-
-class HandOff:
-    """Says yes, and whether it was asked."""
-
-    def __init__(self, then: Callable[[], object] = lambda: None, *, says: bool = True) -> None:
-        self.asked = 0
-        self._then = then
-        self._says = says
-
-    async def __call__(self) -> bool:
-        self.asked += 1
-        self._then()
-        for _ in range(100):  # What the server does meanwhile arrives.
-            await asyncio.sleep(0)
-        return self._says
-
-
-@pytest.fixture
-async def server() -> AsyncGenerator[MailServer]:
-    made = MailServer()
-    async with mail_server(tls=made.identity(), server=made):
-        yield made
-
-
-pipelining = pytest.mark.parametrize("pipelines", [False, True])
-"""Whether the commands come one by one, or all before the content in one breath."""
-
-
-async def send(server: MailServer, hand_off: HandOff, times: SmtpTimes = QUICK) -> SendResult:
-    sender = SmtpSender(server.client(times))
-    try:
-        return await sender.send(mail(), hand_off)
-    finally:
-        await sender.close()
+from tests.apps.mail_server import DROP, SILENCE, MailServer
+from tests.apps.sending import HandOff, mail, pipelining, send
 
 
 async def test_a_mail_arrives_as_it_was_written(server: MailServer) -> None:
@@ -76,38 +33,6 @@ async def test_a_line_that_begins_with_a_dot_arrives_as_it_was_written(server: M
     await sender.send(dotted, HandOff())
     await sender.close()
     assert server.mails[0][2] == dotted.content
-
-
-async def test_mails_share_a_connection_and_a_login(server: MailServer) -> None:
-    sender = SmtpSender(server.client())
-    for _ in range(3):
-        await sender.send(mail(), HandOff())
-    await sender.close()
-    assert (len(server.mails), server.connections, server.logins) == (3, 1, [True])
-
-
-async def test_mails_at_a_time_have_connections_of_their_own(server: MailServer) -> None:
-    sender = SmtpSender(server.client())
-    await asyncio.gather(*(sender.send(mail(), HandOff()) for _ in range(3)))
-    await sender.close()
-    assert (len(server.mails), server.connections) == (3, 3)
-
-
-async def test_a_sender_may_be_used_again_after_it_was_closed(server: MailServer) -> None:
-    sender = SmtpSender(server.client())
-    for _ in range(2):
-        await sender.send(mail(), HandOff())
-        await sender.close()
-    assert len(server.mails) == 2
-
-
-async def test_a_kept_connection_that_was_lost_is_replaced(server: MailServer) -> None:
-    sender = SmtpSender(server.client())
-    await sender.send(mail(), HandOff())
-    for connection in sender._idle:
-        connection.close()
-    assert (await sender.send(mail(), HandOff())).answer is Answer.ACCEPTED
-    await sender.close()
 
 
 BEFORE_THE_DOT = [
@@ -291,123 +216,10 @@ async def test_what_a_server_says_in_another_encoding_can_be_stored() -> None:
     assert _without("anna@corp.test", "550 caf\udce9 ferm\udce9").encode()
 
 
-async def test_a_host_that_is_no_name_is_a_clear_error(server: MailServer) -> None:
-    sender = SmtpSender(replace(server.client(), host="a" * 70 + ".com"))
-    with pytest.raises(SenderUnavailableError, match=r"cannot be used.*check SMTP_HOST"):
-        await sender.ready()
-
-
-async def test_who_is_ready_needs_no_second_connection(server: MailServer) -> None:
-    sender = SmtpSender(server.client())
-    await asyncio.gather(sender.ready(), sender.ready())
-    await asyncio.gather(*(sender.send(mail(), HandOff()) for _ in range(2)))
-    assert (server.connections, len(server.mails)) == (2, 2)
-    await sender.ready()
-    await sender.close()
-    assert (server.connections, sender._ready, sender._idle) == (2, [], [])
-
-
 async def test_a_refused_sender_stops_the_sending(server: MailServer) -> None:
     server.at("MAIL", "550 not yours")
     with pytest.raises(SenderUnavailableError, match=r"refuses it@example.com as sender.*550 not"):
         await send(server, HandOff())
-
-
-async def test_a_wrong_password_is_a_clear_error_without_the_password(server: MailServer) -> None:
-    sender = SmtpSender(server.client(password="wrong-secret"))
-    with pytest.raises(SenderRefusedError, match=r"refuses the login.*EMAIL_PASSWORD") as error:
-        await sender.send(mail(), HandOff())
-    assert "wrong-secret" not in str(error.value)
-    assert not any(server.logins)
-
-
-async def test_a_wrong_password_is_tried_once_until_the_sender_is_closed(
-    server: MailServer,
-) -> None:
-    sender = SmtpSender(server.client(password="wrong-secret"))
-    ends = await asyncio.gather(*(sender.ready() for _ in range(4)), return_exceptions=True)
-    assert [type(end) for end in ends] == [SenderRefusedError] * 4
-    assert server.connections == 1
-    await sender.close()
-    with pytest.raises(SenderRefusedError):
-        await sender.ready()
-    assert server.connections == 2
-
-
-async def test_a_server_without_starttls_gets_no_password_and_no_mail() -> None:
-    async with mail_server() as server:
-        with pytest.raises(SenderUnavailableError, match="STARTTLS"):
-            await send(server, HandOff())
-    assert (server.logins, server.mails) == ([], [])
-
-
-async def test_a_certificate_from_a_stranger_is_refused() -> None:
-    server = MailServer()
-    async with mail_server(tls=MailServer().identity(), server=server):
-        with pytest.raises(SenderUnavailableError, match="its certificate is not trusted"):
-            await send(server, HandOff())
-    assert (server.logins, server.mails) == ([], [])
-
-
-async def test_a_certificate_for_another_name_is_refused() -> None:
-    server = MailServer()
-    async with mail_server(tls=server.identity("example.com"), server=server):
-        with pytest.raises(SenderUnavailableError, match="its certificate is not trusted"):
-            await send(server, HandOff())
-    assert (server.logins, server.mails) == ([], [])
-
-
-async def test_tls_from_the_start_is_verified_too() -> None:
-    server = MailServer()
-    async with mail_server(
-        tls=server.identity("example.com"), is_tls_from_the_start=True, server=server
-    ):
-        sender = SmtpSender(replace(server.client(), tls="tls"))
-        with pytest.raises(SenderUnavailableError, match="its certificate is not trusted"):
-            await sender.send(mail(), HandOff())
-
-
-async def test_a_mail_arrives_over_tls_from_the_start() -> None:
-    server = MailServer()
-    async with mail_server(tls=server.identity(), is_tls_from_the_start=True, server=server):
-        sender = SmtpSender(replace(server.client(), tls="tls"))
-        await sender.send(mail(), HandOff())
-        await sender.close()
-    assert (server.logins, len(server.mails)) == ([True], 1)
-
-
-async def test_without_a_user_there_is_no_login() -> None:
-    server = MailServer()
-    async with mail_server(tls=server.identity(), is_tls_from_the_start=True, server=server):
-        sender = SmtpSender(replace(server.client(), tls="tls", user=None))
-        await sender.send(mail(), HandOff())
-        await sender.close()
-    assert (server.logins, len(server.mails)) == ([], 1)
-
-
-async def test_no_connection_without_tls_gets_the_password() -> None:
-    async with mail_server() as server, SMTP(hostname="localhost", port=server.port) as plain:
-        with pytest.raises(SMTPException, match="no password is sent without TLS"):
-            await SmtpSender(server.client())._log_in(plain)
-    assert server.logins == []
-
-
-async def test_no_server_at_all_is_a_clear_error() -> None:
-    async with mail_server() as server:
-        gone = server.client()
-    with pytest.raises(SenderUnavailableError, match=r"localhost:.*check SMTP_HOST, SMTP_PORT"):
-        await SmtpSender(gone).send(mail(), HandOff())
-
-
-def test_the_certificates_of_the_system_are_asked_and_nothing_else() -> None:
-    sender = SmtpSender(replace(MailServer().client(), trust=None))
-    assert sender._trust.verify_mode is ssl.CERT_REQUIRED
-    assert sender._trust.check_hostname
-
-
-def test_the_password_is_not_in_what_is_shown() -> None:
-    server = MailServer().client()
-    assert "hunter2" not in f"{server!r} {SmtpSender(server).describe()}"
 
 
 async def test_odd_names_and_addresses_arrive_where_they_belong(server: MailServer) -> None:

@@ -15,7 +15,14 @@ from cronfleet.apps.password_expiry.delivery import Ask, Parts
 from cronfleet.apps.password_expiry.job import ExpiryJob, RunReport
 from cronfleet.apps.password_expiry.message import Letterhead, Mail
 from cronfleet.apps.password_expiry.policy import ExpiryRule
-from cronfleet.apps.password_expiry.senders import Answer, HandOff, Sender, SendResult
+from cronfleet.apps.password_expiry.senders import (
+    Answer,
+    Following,
+    HandOff,
+    Sender,
+    SendResult,
+    unknown,
+)
 from cronfleet.apps.password_expiry.users import UserColumns, UserTable
 from tests.apps.outboxes import OneByOne
 
@@ -55,7 +62,9 @@ class Recorder:
     async def ready(self) -> None:
         pass
 
-    async def send(self, mail: Mail, hand_off: HandOff) -> SendResult:
+    async def send(
+        self, mail: Mail, hand_off: HandOff, following: Following = unknown
+    ) -> SendResult:
         self._before()
         if not await hand_off():
             return SendResult(Answer.NOT_WANTED)

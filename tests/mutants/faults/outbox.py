@@ -30,8 +30,8 @@ OUTBOX: tuple[Mutant, ...] = (
             "            if not await hand_off():\n"
             "                dialogue.close()  # The only way not to send what DATA has announced.\n"
             "                return SendResult(Answer.NOT_WANTED)\n"
-            "            return await self._content(dialogue, mail.content)\n",
-            "            result = await self._content(dialogue, mail.content)\n"
+            "            return await self._content(dialogue, mail.content, following)\n",
+            "            result = await self._content(dialogue, mail.content, following)\n"
             "            await hand_off()\n            return result\n",
         ),
         _smtp("hand_off or dot"),

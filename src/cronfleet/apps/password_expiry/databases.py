@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import ClauseElement, Compiled, Connection, text
 from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
+from sqlalchemy.types import TypeEngine
 
 from cronfleet.apps.password_expiry.engines import (
     ONLY_READS,
@@ -101,7 +102,14 @@ class Database:
 
     def compiled(self, statement: ClauseElement) -> Compiled:
         """As this database and its driver take it."""
-        return statement.compile(dialect=self._engine.dialect)
+        # Some dialects would leave a place for a limit, to be filled in at each execution.
+        options = {"render_postcompile": True}
+        return statement.compile(dialect=self._engine.dialect, compile_kwargs=options)
+
+    def binder(self, of_type: TypeEngine[Any]) -> Callable[[Any], Any] | None:
+        """Makes what the driver takes of a value of this type; None: it takes it as it is."""
+        dialect = self._engine.dialect
+        return of_type.dialect_impl(dialect).bind_processor(dialect)
 
     def probe(self) -> None:
         """Ask the database anything at all. Raises `DatabaseError`."""
@@ -129,11 +137,15 @@ class Prepared:
     """
 
     def __init__(self, database: Database, statement: ClauseElement, *names: str) -> None:
-        compiled = database.compiled(statement)
+        compiled: Any = database.compiled(statement)
         self._sql = str(compiled)
         self._names = names
         self._constants: dict[str, object] = dict(compiled.params or {})
-        self._order: Sequence[str] | None = getattr(compiled, "positiontup", None)
+        self._order: Sequence[str] | None = compiled.positiontup
+        types = {name: compiled.binds[name].type for name in names}
+        self._binders = {
+            name: binder for name, each in types.items() if (binder := database.binder(each))
+        }
 
     def rows(self, connection: Connection, *values: object) -> Sequence[Sequence[Any]]:
         """What it finds."""
@@ -149,6 +161,8 @@ class Prepared:
     def _given(self, values: Sequence[object]) -> Any:
         """As the driver takes them: by name, or by place."""
         named = self._constants | dict(zip(self._names, values, strict=True))
+        for name, binder in self._binders.items():
+            named[name] = binder(named[name])
         return named if self._order is None else tuple(map(named.__getitem__, self._order))
 
 

@@ -8,6 +8,7 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from cronfleet.apps.password_expiry.databases import DatabaseError, OddValueError
 from cronfleet.apps.password_expiry.gathering import Gathering
@@ -122,23 +123,26 @@ class Delivery:
         )
 
     async def _lane(self) -> None:
+        following: Held | None = None
         while self._stopped_by is None and not self._ask.is_over:
             try:
-                # Before the lease begins to run out: some servers take their time to greet.
-                await self._parts.sender.ready()
-                held = await self._supply.take()
+                if following is None or not following.is_announced:
+                    # Before the lease begins to run out: some servers take their time to greet.
+                    await self._parts.sender.ready()
+                held = await self._supply.take(following)
                 if held is None:
                     return
-                await self._deliver(held)
+                following = self._supply.reserve()
+                await self._deliver(held, following)
             except CronfleetError as error:
                 self._stop(error)
 
     def _stop(self, error: BaseException) -> None:
         self._stopped_by = self._stopped_by or error
 
-    async def _deliver(self, held: Held) -> None:
+    async def _deliver(self, held: Held, following: Held | None) -> None:
         try:
-            await self._try(held)
+            await self._try(held, following)
         except OddValueError as error:  # This notice's alone: the others go on.
             self._spoilt_by = self._spoilt_by or error
             self._leave(held, str(error))
@@ -156,7 +160,7 @@ class Delivery:
         else:
             self._settling.put_off(held, reason)
 
-    async def _try(self, held: Held) -> None:
+    async def _try(self, held: Held, following: Held | None) -> None:
         match held.look:
             case DatabaseError() as error:
                 raise error
@@ -168,8 +172,8 @@ class Delivery:
             mail = held.mail or self._mail(held, user)
         except BadAddressError as error:
             return self._settling.settle(held, NoticeState.DEAD, f"{BAD_ADDRESS}{error}")
-        hand_off = _HandOff(self, held, user)
-        result = await self._parts.sender.send(mail, hand_off)
+        hand_off = _HandOff(self, held, user, following)
+        result = await self._parts.sender.send(mail, hand_off, partial(self._announced, following))
         return self._record(held, result, hand_off)
 
     def _mail(self, held: Held, user: User) -> Mail:
@@ -182,16 +186,21 @@ class Delivery:
             held.lease.id, recipient, user.name, expiry, held.lease.created_at
         )
 
-    async def commit(self, held: Held, user: User) -> Written:
+    def _announced(self, following: Held | None) -> Mail | None:
+        """What will be sent next in this lane, so far as can be foreseen."""
+        if following is None or self._stopped_by or self._ask.is_over:
+            return None
+        return self._supply.announce(following)
+
+    async def commit(self, held: Held, user: User, following: Held | None) -> Written:
         """Commit that the mail may be accepted from now on, if the user is still the same."""
         committing = self._gathering.hand_off(held, self._parts.sender.name, user)
-        self._write_ahead()
+        self._write_ahead(following or self._supply.first_without_mail())
         return await committing
 
-    def _write_ahead(self) -> None:
+    def _write_ahead(self, held: Held | None) -> None:
         """The processor has nothing else to do while the disk is waited for."""
-        held = self._supply.first_without_mail()
-        if held and isinstance(held.look, User):
+        if held and held.mail is None and isinstance(held.look, User):
             with suppress(BadAddressError):  # It is told of when its turn comes.
                 held.mail = self._mail(held, held.look)
 
@@ -233,14 +242,15 @@ class Delivery:
 class _HandOff:
     """Called by the sender just before a mail can be accepted; see `HandOff`."""
 
-    def __init__(self, delivery: Delivery, held: Held, user: User) -> None:
+    def __init__(self, delivery: Delivery, held: Held, user: User, following: Held | None) -> None:
         self._delivery = delivery
         self._held = held
         self._user = user
+        self._following = following
         self.is_refused = False
 
     async def __call__(self) -> bool:
-        written = await self._delivery.commit(self._held, self._user)
+        written = await self._delivery.commit(self._held, self._user, self._following)
         match written.to:
             case NoticeState.HANDOFF:
                 self._held.hands_off()

@@ -88,7 +88,7 @@ class Gathering:
                 self._working.cancel()
 
     def _ask(self, request: Request) -> Answer:
-        self._next.requests.append(request)
+        self._next.add(request)
         if self._next.hand_offs >= self._lanes:
             self._all_wait.set()
         self._begin()

@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
-from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -182,9 +180,7 @@ class Outbox:
             changed = {id_: to for id_, to in after.items() if to is not before[id_]}
             leases = self._lease(connection, wanted, now, changed) if wanted else []
             if changed:
-                self._move.for_each(
-                    connection, [(*_moving_of(to), id_) for id_, to in changed.items()]
-                )
+                self._move.for_each(connection, [(*to, id_) for id_, to in changed.items()])
         return Exchanged(states, leases)
 
     def counts(self) -> dict[NoticeState, int]:
@@ -280,8 +276,7 @@ def _write(standings: dict[str, Standing], write: Write, now: int) -> NoticeStat
 
 
 # Made once: to make a statement takes longer than to carry it out.
-_MOVING = tuple(field.name for field in fields(Standing))
-_moving_of = attrgetter(*_MOVING)
+_MOVING = Standing._fields
 _MOVE = (
     update(NOTICES)
     .where(_n.id == bindparam("of"))

@@ -17,17 +17,19 @@ from cronfleet.apps.password_expiry.states import NoticeState
 from cronfleet.apps.password_expiry.values import HANDOFF_LEASE, LEASE, Lease, Wanted
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Held:
     """A notice that this run holds, and until when, by this machine's clock.
 
-    `look` is its user as stored when it was leased, `mail` what is to be sent if it is written yet.
+    `look` is its user as stored when it was leased, `mail` what is to be sent if it is written yet;
+    when it `is_announced`, the mail server may have been told of it.
     """
 
     lease: Lease
     look: Look
     mail: Mail | None = None
     until: float = field(default_factory=lambda: time.monotonic() + LEASE.total_seconds())
+    is_announced: bool = False
     is_handed_off: bool = False
 
     def hands_off(self) -> None:
@@ -78,16 +80,17 @@ class Round:
     requests: list[Request] = field(default_factory=list[Request])
     wanted: Wanted | None = None
     leased: Leased | None = None
+    hand_offs: int = 0
+
+    def add(self, request: Request) -> None:
+        self.requests.append(request)
+        self.hand_offs += request.user is not None
 
     def __bool__(self) -> bool:
         return bool(self.requests or self.wanted)
 
     def __len__(self) -> int:
         return len(self.requests) + (self.wanted is not None)
-
-    @property
-    def hand_offs(self) -> int:
-        return sum(request.user is not None for request in self.requests)
 
     def split(self) -> Iterable[Round]:
         """Each request alone."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from cronfleet.apps.password_expiry.gathering import Gathering
+from cronfleet.apps.password_expiry.message import Mail
 from cronfleet.apps.password_expiry.requests import Held
 from cronfleet.apps.password_expiry.values import Wanted
 
@@ -37,15 +38,22 @@ class Supply:
         self._give_back = give_back
         self._left = wanted.most
         self._ahead: deque[Held] = deque()
+        self._reserved: list[Held] = []
         self._leasing: asyncio.Task[int] | None = None
         self._leased_at = 0.0
         self._is_closed = False
 
-    async def take(self) -> Held | None:
+    async def take(self, reserved: Held | None = None) -> Held | None:
         """The next notice; None if nothing is due, the limit is reached, or it was closed.
 
-        Raises `CronfleetError` when none could be leased.
+        It is the reserved one, if there still is time for it; one that the mail server has been
+        told of has no other time. Raises `CronfleetError` when none could be leased.
         """
+        if reserved in self._reserved:
+            self._reserved.remove(reserved)
+            if reserved.is_announced or reserved.left_s >= _TIME_TO_SEND_S:
+                return reserved
+            self._return(reserved)
         while not self._is_closed:
             was_returned = self._return_the_old()
             if self._ahead:
@@ -60,6 +68,19 @@ class Supply:
                 return None
         return None
 
+    def reserve(self) -> Held | None:
+        """One to be taken after another, while there are enough for all lanes."""
+        if len(self._ahead) < self._lanes:
+            return None
+        self._reserved.append(held := self._ahead.popleft())
+        self._lease_ahead()
+        return held
+
+    def announce(self, reserved: Held) -> Mail | None:
+        """Its mail, if that is written and there still is time for it: it will be taken."""
+        reserved.is_announced = reserved.mail is not None and reserved.left_s >= _TIME_TO_SEND_S
+        return reserved.mail if reserved.is_announced else None
+
     def first_without_mail(self) -> Held | None:
         """One of those ahead: to write its mail now saves the time later."""
         return next((held for held in self._ahead if held.mail is None), None)
@@ -67,11 +88,13 @@ class Supply:
     def close(self) -> None:
         """Lease nothing more, and give back what was leased ahead."""
         self._is_closed = True
-        while self._ahead:
-            self._return(self._ahead.popleft())
+        for held in (*self._reserved, *self._ahead):
+            self._return(held)
+        self._reserved.clear()
+        self._ahead.clear()
 
     def _lease_ahead(self) -> None:
-        if self._left and len(self._ahead) < self._lanes:
+        if self._left and len(self._ahead) < 2 * self._lanes:
             self._lease()
 
     def _lease(self) -> asyncio.Task[int]:

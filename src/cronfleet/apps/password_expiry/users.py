@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,6 @@ from sqlalchemy import (
     Connection,
     FromClause,
     Inspector,
-    Row,
     Select,
     String,
     bindparam,
@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import BINARY, VARBINARY, Enum, Integer, LargeBinary, TypeEngine, Uuid
 
-from cronfleet.apps.password_expiry.databases import Database
+from cronfleet.apps.password_expiry.databases import Database, Prepared
 from cronfleet.apps.password_expiry.policy import User
 from cronfleet.errors import ConfigurationError
 
@@ -77,7 +77,7 @@ class UserTable:
         # Always with its table before it: alone, it might mean the name that a value comes under.
         self._id: ColumnElement[Any] = self._table.c[columns.id]
         self._id_type: TypeEngine[Any] | None = None
-        self._finders: dict[tuple[str, ...], Select[*tuple[Any, ...]]] = {}
+        self._finders: dict[tuple[tuple[str, int], ...], Prepared] = {}
         names = (columns.email, columns.name, columns.date)
         email, name, date = (self._table.c[each] for each in names)
         # The date as text, whatever its type: one that a driver cannot load would cost the page.
@@ -132,17 +132,18 @@ class UserTable:
 
     def find(self, keys: Sequence[str]) -> dict[str, User]:
         """The users of these keys that are there, as stored now."""
-        values = self._values_of(keys)
-        most = _ALIKE * len(keys)
+        values = {name: _filled_up(found) for name, found in self._values_of(keys).items()}
+        finder = self._finder({name: len(found) for name, found in values.items()})
         with self.database.begin() as connection:
-            rows = connection.execute(self._finder(tuple(values)), values | {"most": most}).all()
-        if len(rows) == most and len(keys) > 1:  # One that stands in many rows may hide another.
+            rows = finder.rows(connection, *chain(*values.values()))
+        # One that stands in many rows may hide another.
+        if len(rows) >= _ALIKE * len(keys) and len(keys) > 1:
             return {key: user for each in keys for key, user in self.find([each]).items()}
         wanted = set(keys)
         # Where several have one key, it is the first one's, as on a page.
         return {user.key: user for user in map(_user, reversed(rows)) if user.key in wanted}
 
-    def _values_of(self, keys: Sequence[str]) -> dict[str, object]:
+    def _values_of(self, keys: Sequence[str]) -> dict[str, list[Any]]:
         """What the id of one of these may be: of its column's type, anything as text, or bytes."""
         native = [_native(key, self._id_type) for key in keys]
         values = {
@@ -153,19 +154,26 @@ class UserTable:
             values["stored"] = [value for key in keys if (value := _bytes(key)) is not None]
         return {name: found for name, found in values.items() if found}
 
-    def _finder(self, names: tuple[str, ...]) -> Select[*tuple[Any, ...]]:
-        """Made once: to make the statement takes longer than to carry it out."""
-        if names not in self._finders:
-            of_type = bindparam("typed", type_=_bound_as(self._id_type), expanding=True)
-            conditions = {
-                "typed": self._id.in_(of_type),
-                # No index helps with a cast, but it is right for most types.
-                "texts": cast(self._id, String).in_(bindparam("texts", expanding=True)),
-                "stored": self._id.in_(bindparam("stored", type_=LargeBinary(), expanding=True)),
-            }
-            found = self._rows.where(or_(*(conditions[name] for name in names)))
-            self._finders[names] = found.limit(bindparam("most", type_=Integer()))
-        return self._finders[names]
+    def _finder(self, counts: Mapping[str, int]) -> Prepared:
+        """For so many values of each kind."""
+        of = tuple(counts.items())
+        if of not in self._finders:
+            names = {kind: [f"{kind}_{n}" for n in range(count)] for kind, count in of}
+            is_one = or_(*(self._is_one_of(kind, each) for kind, each in names.items()))
+            found = self._rows.where(is_one).limit(_ALIKE * sum(counts.values()))
+            self._finders[of] = Prepared(self.database, found, *chain(*names.values()))
+        return self._finders[of]
+
+    def _is_one_of(self, kind: str, names: Sequence[str]) -> ColumnElement[bool]:
+        """Of the values of these parameters."""
+        match kind:
+            case "typed":
+                id_, of_type = self._id, _bound_as(self._id_type)
+            case "texts":  # No index helps with a cast, but it is right for most types.
+                id_, of_type = cast(self._id, String), String()
+            case _:
+                id_, of_type = self._id, LargeBinary()
+        return id_.in_([bindparam(name, type_=of_type) for name in names])
 
     def _check_ids(self) -> None:
         users = self.page(None, limit=_TRIED).users
@@ -213,7 +221,13 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(ordered[:_MANY_NAMES]) + more if ordered else "none"
 
 
-def _user(row: Row[*tuple[Any, ...]]) -> User:
+def _filled_up(values: list[Any]) -> list[Any]:
+    """To a power of two, with the last one: a statement is made for each number of them."""
+    missing = (1 << (len(values) - 1).bit_length()) - len(values)
+    return [*values, *values[-1:] * missing]
+
+
+def _user(row: Sequence[Any]) -> User:
     id_, email, name, date = row
     address = None if email is None else _readable(email)
     return User(_text(id_), address, _readable(name or ""), date)

@@ -13,6 +13,14 @@ from cronfleet.errors import CronfleetError
 HandOff: TypeAlias = Callable[[], Awaitable[bool]]
 """Commits that the mail may be accepted from now on. False, or raising: it must not be sent."""
 
+Following: TypeAlias = Callable[[], Mail | None]
+"""Asked after a hand-off: the mail that will be sent next after this one, if that is known."""
+
+
+def unknown() -> Mail | None:
+    """What follows is not known."""
+    return None
+
 
 class Answer(Enum):
     """What became of a mail."""
@@ -74,9 +82,13 @@ class Sender(Protocol):
         """
         ...
 
-    async def send(self, mail: Mail, hand_off: HandOff) -> SendResult:
+    async def send(
+        self, mail: Mail, hand_off: HandOff, following: Following = unknown
+    ) -> SendResult:
         """Send a mail, with `hand_off` awaited just before it can be accepted, and only once.
 
+        The mail that follows may be announced to the server with this one. It has a `send` of its
+        own, and a hand-off of its own; without one it is never sent.
         Raises `SenderUnavailableError` before the hand-off, never after it. What else it raises
         before the hand-off has sent nothing; after it, a cancellation included, it is not known.
         """

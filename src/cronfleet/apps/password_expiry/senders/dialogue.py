@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _LONGEST = 32 * 1024
@@ -24,6 +25,13 @@ class Reply:
     said: str
 
 
+def in_one_breath(commands: Sequence[bytes]) -> bytes:
+    """The lines of these commands."""
+    if any(_BREAKS.search(command) for command in commands):
+        raise ValueError("a command is one line")
+    return b"\r\n".join((*commands, b""))
+
+
 class Dialogue(asyncio.Protocol):
     """Takes over a connection; `pipelines`: the server takes several commands in one breath.
 
@@ -35,10 +43,11 @@ class Dialogue(asyncio.Protocol):
         self.pipelines = pipelines
         self.is_new: bool = True
         """Nothing has been said yet."""
+        self.owed: int = 0
+        """How many replies to what was said have not been taken yet."""
         self._heard = b""
         self._lines: list[bytes] = []
         self._replies: list[Reply] = []
-        self._owed = 0
         self._is_closed = False
         self._waiter: asyncio.Future[None] | None = None
         transport.set_protocol(self)
@@ -46,7 +55,7 @@ class Dialogue(asyncio.Protocol):
     @property
     def is_in_step(self) -> bool:
         """Whether something may be said: all that was asked has its reply, and nothing else came."""
-        is_quiet = not (self._replies or self._lines or self._heard)
+        is_quiet = not (self.owed or self._replies or self._lines or self._heard)
         return is_quiet and not self.transport.is_closing()
 
     async def ask(self, *commands: bytes, within_s: float) -> list[Reply]:
@@ -54,17 +63,28 @@ class Dialogue(asyncio.Protocol):
 
         Raises `LostError` when there is none at all.
         """
-        if any(_BREAKS.search(command) for command in commands):
-            raise ValueError("a command is one line")
-        return await self.tell(b"\r\n".join((*commands, b"")), len(commands), within_s)
+        self.say(in_one_breath(commands), len(commands))
+        return await self.replies(len(commands), within_s)
 
-    async def tell(self, content: bytes, due: int, within_s: float) -> list[Reply]:
-        """Say something that so many replies are due to; as `ask`."""
+    def say(self, content: bytes, due: int) -> None:
+        """Say something that so many replies are due to. Raises `LostError`."""
         if not self.is_in_step:
             raise LostError("the connection was lost")
         self.is_new = False
-        self._owed = due
+        self.owed = due
         self.transport.write(content)
+
+    async def replies(self, due: int, within_s: float) -> list[Reply]:
+        """The next of those that are owed; as `ask`."""
+        if len(self._replies) < due:
+            await self._hear(due, within_s)
+        replies, self._replies = self._replies[:due], self._replies[due:]
+        self.owed -= due
+        if not replies:
+            raise LostError("the connection was lost" if self.has_left else "silence")
+        return replies
+
+    async def _hear(self, due: int, within_s: float) -> None:
         try:
             async with asyncio.timeout(due * within_s):
                 while len(self._replies) < due and not self.transport.is_closing():
@@ -72,15 +92,16 @@ class Dialogue(asyncio.Protocol):
                     await self._waiter
         except TimeoutError:
             self.close()  # Else a late reply would be taken for that to something else.
-        replies, self._replies, self._owed = self._replies[:due], [], 0
-        if not replies:
-            raise LostError("the connection was lost" if self.has_left else "silence")
-        return replies
 
     @property
     def has_left(self) -> bool:
         """Whether it was the server who ended it."""
         return self.transport.is_closing() and not self._is_closed
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether it has ended, whoever ended it."""
+        return self.transport.is_closing()
 
     def close(self) -> None:
         self._is_closed = True
@@ -94,7 +115,7 @@ class Dialogue(asyncio.Protocol):
         self._heard += data
         self._take_lines()
         if (
-            len(self._replies) > self._owed
+            len(self._replies) > self.owed
             or len(self._heard) + sum(map(len, self._lines)) > _LONGEST
         ):
             self.close()

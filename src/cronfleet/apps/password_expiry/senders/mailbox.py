@@ -13,9 +13,11 @@ from cronfleet.apps.password_expiry.files import private_folder
 from cronfleet.apps.password_expiry.message import Mail
 from cronfleet.apps.password_expiry.senders import (
     Answer,
+    Following,
     HandOff,
     SenderUnavailableError,
     SendResult,
+    unknown,
 )
 
 _ABANDONED_S = 3600
@@ -47,7 +49,9 @@ class MailboxSender:
                 f"the mailbox {self.folder} cannot be written to: set MAILBOX_DIR"
             )
 
-    async def send(self, mail: Mail, hand_off: HandOff) -> SendResult:
+    async def send(
+        self, mail: Mail, hand_off: HandOff, following: Following = unknown
+    ) -> SendResult:
         draft = await asyncio.to_thread(self._write_draft, mail)
         try:
             is_wanted = await hand_off()

@@ -2,6 +2,8 @@
 
 The server owns a mail once it has answered the dot that ends it. So the hand-off is committed
 between its 354 and that dot: what fails before is tried again, what is silent after is unknown.
+With PIPELINING the commands for the next mail may go with that dot (RFC 2920, section 3.1); its
+content goes only after a hand-off of its own.
 """
 
 from __future__ import annotations
@@ -27,12 +29,19 @@ from aiosmtplib import (
 from cronfleet.apps.password_expiry.message import Mail
 from cronfleet.apps.password_expiry.senders import (
     Answer,
+    Following,
     HandOff,
     SenderRefusedError,
     SenderUnavailableError,
     SendResult,
+    unknown,
 )
-from cronfleet.apps.password_expiry.senders.dialogue import Dialogue, LostError, Reply
+from cronfleet.apps.password_expiry.senders.dialogue import (
+    Dialogue,
+    LostError,
+    Reply,
+    in_one_breath,
+)
 
 _OURSELVES = "[127.0.0.1]"  # for EHLO: valid everywhere, and tells nobody the host's name
 _CLOSING = 421
@@ -90,6 +99,7 @@ class SmtpSender:
         self._trust = server.trust or ssl.create_default_context()
         self._idle: list[Dialogue] = []
         self._ready: list[Dialogue] = []
+        self._announced: dict[str, Dialogue] = {}
         self._connecting = asyncio.Lock()
         self._trouble: SenderUnavailableError | None = None
 
@@ -108,24 +118,35 @@ class SmtpSender:
         await self.ready()
         await self.close()
 
-    async def send(self, mail: Mail, hand_off: HandOff) -> SendResult:
-        dialogue = self._ready.pop() if self._ready else self._kept() or await self._connect()
+    async def send(
+        self, mail: Mail, hand_off: HandOff, following: Following = unknown
+    ) -> SendResult:
+        dialogue = self._for(mail) or await self._connect()
         try:
-            result = await self._transaction(dialogue, mail, hand_off)
+            result = await self._transaction(dialogue, mail, hand_off, following)
         except _StaleError:
             dialogue = await self._connect()
-            result = await self._transaction(dialogue, mail, hand_off)
+            result = await self._transaction(dialogue, mail, hand_off, following)
         if dialogue.is_in_step:
             self._idle.append(dialogue)
         return SendResult(result.answer, _without(mail.recipient, result.said))
 
     async def close(self) -> None:
         self._trouble = None
+        while self._announced:
+            self._announced.popitem()[1].close()
         while self._idle or self._ready:
             dialogue = (self._idle or self._ready).pop()
             with suppress(LostError):
                 await dialogue.ask(b"QUIT", within_s=_QUIT_S)
             dialogue.close()
+
+    def _for(self, mail: Mail) -> Dialogue | None:
+        """The one that has announced the mail, or else any that is there."""
+        announced = self._announced.pop(mail.id, None)
+        if announced and not announced.is_closing:
+            return announced
+        return self._ready.pop() if self._ready else self._kept()
 
     def _kept(self) -> Dialogue | None:
         """One whose last mail was settled a moment ago: that it still lives, the next one shows."""
@@ -179,7 +200,9 @@ class SmtpSender:
         password = self._server.password or ""
         await connection.login(self._server.user.encode(), password.encode())
 
-    async def _transaction(self, dialogue: Dialogue, mail: Mail, hand_off: HandOff) -> SendResult:
+    async def _transaction(
+        self, dialogue: Dialogue, mail: Mail, hand_off: HandOff, following: Following
+    ) -> SendResult:
         try:
             refusal = await self._envelope(dialogue, mail)
             if refusal:
@@ -188,7 +211,7 @@ class SmtpSender:
             if not await hand_off():
                 dialogue.close()  # The only way not to send what DATA has announced.
                 return SendResult(Answer.NOT_WANTED)
-            return await self._content(dialogue, mail.content)
+            return await self._content(dialogue, mail.content, following)
         except BaseException:
             dialogue.close()  # In the middle of a mail, it is good for nothing else.
             raise
@@ -196,16 +219,14 @@ class SmtpSender:
     async def _envelope(self, dialogue: Dialogue, mail: Mail) -> SendResult | None:
         """Everything before the content; None when the server now waits for that."""
         is_kept = not dialogue.is_new
-        commands = (
-            b"MAIL FROM:<%b>" % mail.sender.encode("ascii"),
-            b"RCPT TO:<%b>" % mail.recipient.encode("ascii"),
-            b"DATA",
-        )
+        commands = _commands(mail)
         replies: list[Reply] = []
         refusal: SendResult | None = None
         try:
             for group in [commands] if dialogue.pipelines else [(each,) for each in commands]:
-                replies += await dialogue.ask(*group, within_s=self._server.times.command_s)
+                if not dialogue.owed:  # Else it was said with the mail before.
+                    dialogue.say(in_one_breath(group), len(group))
+                replies += await dialogue.replies(len(group), self._server.times.command_s)
                 if refusal := self._refusal(mail, replies):
                     break
             if refusal and replies[-1].code in _WANTED[-1]:  # It waits for the mail all the same.
@@ -233,14 +254,15 @@ class SmtpSender:
         with suppress(LostError):
             await dialogue.ask(b"RSET", within_s=self._server.times.command_s)
 
-    async def _content(self, dialogue: Dialogue, content: bytes) -> SendResult:
+    async def _content(
+        self, dialogue: Dialogue, content: bytes, following: Following
+    ) -> SendResult:
         if not dialogue.is_in_step:
             dialogue.close()
             return SendResult(Answer.LATER, "the connection was lost before the mail was sent")
+        self._say(dialogue, content, following() if dialogue.pipelines else None)
         try:
-            (reply,) = await dialogue.tell(
-                _with_dots(content), due=1, within_s=self._server.times.after_dot_s
-            )
+            (reply,) = await dialogue.replies(1, self._server.times.after_dot_s)
         except LostError as error:
             return SendResult(Answer.UNKNOWN, f"no answer to the mail: {error}")
         if reply.code // 100 == 2:
@@ -249,6 +271,14 @@ class SmtpSender:
             return _not_accepted(reply)
         dialogue.close()
         return SendResult(Answer.UNKNOWN, _shown(reply))
+
+    def _say(self, dialogue: Dialogue, content: bytes, following: Mail | None) -> None:
+        """The content to its end, and the commands for the next mail if there is one."""
+        if following is None:
+            return dialogue.say(_with_dots(content), 1)
+        commands = _commands(following)
+        self._announced[following.id] = dialogue
+        return dialogue.say(_with_dots(content) + in_one_breath(commands), 1 + len(commands))
 
 
 async def _dialogue(connection: SMTP) -> Dialogue:
@@ -262,6 +292,15 @@ async def _dialogue(connection: SMTP) -> Dialogue:
     if not isinstance(transport, asyncio.Transport) or transport.is_closing():
         raise SMTPServerDisconnected("Connection lost")
     return Dialogue(transport, pipelines=connection.supports_extension("pipelining"))
+
+
+def _commands(mail: Mail) -> tuple[bytes, ...]:
+    """All that comes before the content of a mail."""
+    return (
+        b"MAIL FROM:<%b>" % mail.sender.encode("ascii"),
+        b"RCPT TO:<%b>" % mail.recipient.encode("ascii"),
+        b"DATA",
+    )
 
 
 def _with_dots(content: bytes) -> bytes:
