@@ -33,6 +33,8 @@ def info(records: Records) -> StoreInfo:
 
 
 def join(records: Records, new: NewSession) -> None:
+    if records.session(new.id) is not None:
+        return  # The request that opened it has arrived a second time.
     records.put_session(
         SessionRecord(
             id=new.id,

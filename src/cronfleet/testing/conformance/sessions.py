@@ -8,13 +8,14 @@ import pytest
 
 from cronfleet.clock import ManualClock
 from cronfleet.model import RunState, SessionId
-from cronfleet.store import Store
+from cronfleet.store import NewSession, Store
 from cronfleet.testing.conformance.base import StoreTests
 from cronfleet.testing.samples import (
     NOON,
     PROGRAM,
     TTL,
     TTL_MS,
+    TZDATA,
     bury,
     counter,
     granted,
@@ -37,6 +38,16 @@ class SessionTests(StoreTests):
 
     async def test_a_renewal_raises_the_counter_by_one(self, store: Store, anna: SessionId) -> None:
         assert counter(store, anna) + 1 == counter(store, anna)
+
+    async def test_a_join_that_arrives_twice_changes_nothing(
+        self, store: Store, anna: SessionId
+    ) -> None:
+        await granted(store, anna, tick())
+        counted = counter(store, anna)
+        await store.join(NewSession(anna, PROGRAM, "anna", TTL_MS, TZDATA))
+        assert counter(store, anna) == counted + 1
+        assert len(await store.held(anna)) == 1
+        assert await store.undeclared([report().name]) == []
 
     async def test_a_renewal_shows_every_open_session(
         self, store: Store, anna: SessionId, ben: SessionId

@@ -1,6 +1,9 @@
 -- Opens a session.
 -- ARGV: id, program, label, TTL in ms, tzdata version.
 local id = word()
+if find_session(id) then
+  return -- The request that opened it has arrived a second time.
+end
 local session = new_record(SESSION)
 session.id = id
 session.program, session.label, session.ttl, session.tzdata = word(), word(), number(), word()
