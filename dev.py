@@ -49,6 +49,8 @@ OF_PURE = tuple(
     for name in (
         "cron",
         "engine/test_choice.py",
+        "engine/test_choice_of_shards.py",
+        "engine/test_order_of_claims.py",
         "promise",
         "test_model.py",
         "test_policy.py",

@@ -91,6 +91,12 @@ def test_a_page_is_of_use_by_one_tick_or_one_pending_run_that_has_a_seat() -> No
     assert not chooser.can_use(seen(tick(REPORT)), Free(coroutines=0, threads=9))
 
 
+def test_what_has_no_seat_is_known_all_the_same() -> None:
+    chooser = Chooser(known(REPORT), FIRST)
+    assert chooser.knows_any(seen(tick(BACKUP), pending=[pending(REPORT)]))
+    assert not chooser.knows_any(seen(tick(BACKUP), pending=[pending(BACKUP)]))
+
+
 def test_with_old_tzdata_it_leaves_zoned_jobs_to_the_others() -> None:
     zoned, utc = job("zoned", cron("* * * * *", tz="Europe/Berlin")), job("utc", cron("* * * * *"))
     both = seen(tick(zoned), tick(utc), pending=[pending(zoned), pending(utc)])
