@@ -24,7 +24,8 @@ def page(report: Report) -> Iterator[str]:
     yield _row(["", *(column.name for column in report.columns)])
     yield "|---|" + "---:|" * len(report.columns)
     for row in report.rows:
-        yield _row([f"**{row.name}**" if row.is_ours else row.name, *_cells(report, row)])
+        name = row.name.replace("*", r"\*")  # Of a cron expression.
+        yield _row([f"**{name}**" if row.is_ours else name, *_cells(report, row)])
     if report.demands:
         yield ""
     for demand in report.demands:
