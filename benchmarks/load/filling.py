@@ -9,8 +9,8 @@ import time
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
+from benchmarks.load.declaring import declared
 from benchmarks.load.joining import join
-from cronfleet.definition import digest, encode, schedule_digest
 from cronfleet.model import JobDefinition
 from cronfleet.policy import Plan
 from cronfleet.schedule import schedule_from_definition
@@ -40,17 +40,7 @@ def _recurring(name: str, interval_ms: int, anchor_ms: int) -> Declaration:
     schedule = {"kind": "every", "interval_ms": interval_ms, "anchor_ms": anchor_ms % interval_ms}
     definition = JobDefinition(name, schedule, handler="enter")
     plan = Plan(definition, schedule_from_definition(schedule))
-    json = encode(definition)
-    return Declaration(
-        name=name,
-        digest=digest(json),
-        schedule_digest=schedule_digest(definition),
-        json=json,
-        limit=definition.limit,
-        on_lost=definition.on_lost,
-        first=plan.first_after(round(time.time() * 1000)),
-        handler=definition.handler,
-    )
+    return declared(definition, plan.first_after(round(time.time() * 1000)))
 
 
 async def fill(store: Store, jobs: Iterable[Declaration]) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
+from benchmarks.load.declaring import declared
 from benchmarks.load.joining import join
 from benchmarks.measuring.servers import commands_of
-from cronfleet.definition import digest, encode, schedule_digest
 from cronfleet.model import JobDefinition, JobName, Outcome, SessionId
 from cronfleet.store import Completion, Declaration, Granted, Start, Store
 from cronfleet.stores.redis import RedisStore
@@ -52,16 +52,7 @@ async def _live(server: OwnServer, jobs: int) -> Mapping[str, float]:
 
 def _hourly(name: JobName) -> Declaration:
     definition = JobDefinition(name, {"kind": "cron", "expression": "0 * * * *", "tz": "UTC"})
-    json = encode(definition)
-    return Declaration(
-        name=name,
-        digest=digest(json),
-        schedule_digest=schedule_digest(definition),
-        json=json,
-        limit=definition.limit,
-        on_lost=definition.on_lost,
-        first=fire(FIRST),
-    )
+    return declared(definition, fire(FIRST))
 
 
 async def _carry_through(

@@ -154,8 +154,7 @@ class Store(Defining, Protocol):
     async def join(self, session: NewSession) -> None:
         """Open a session that ends `ttl_ms` from now unless renewed.
 
-        Each id joins once: one that is open stays as it is, for a request may arrive twice. After
-        an unanswered `join`, join with a fresh id.
+        An id joins once: one that is open stays as it is. After no answer, join with a fresh id.
         """
         ...
 
