@@ -6,6 +6,7 @@ may have the runs that wait in it. All of it is set aside before the store is ad
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -90,10 +91,14 @@ async def _settle_job(store: Store, id_seen: str, job: JobRecord, until: Instant
     raise StoreError(f"job {job.name!r} changes all the time; stop the instances and try again")
 
 
-async def all_jobs(store: Store) -> AsyncIterator[JobRecord]:
-    """Every job by name, page by page."""
+async def all_jobs(
+    store: Store, at_once: int = 200, between_s: float = 0
+) -> AsyncIterator[JobRecord]:
+    """Every job by name, in pages of so many, with a rest after each."""
     after = ""
-    while page := await store.jobs(after=after):
+    while page := await store.jobs(at_once, after):
         for job in page:
             yield job
         after = page[-1].name
+        if between_s:
+            await asyncio.sleep(between_s)

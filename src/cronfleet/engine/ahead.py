@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Collection
 
+from cronfleet.adopting import all_jobs
 from cronfleet.info import moment
 from cronfleet.model import JobName, JobRecord
 from cronfleet.store import CLOCK_STEP_BACK_MS, Store
@@ -44,10 +44,6 @@ async def _by_name(store: Store, names: Collection[JobName]) -> AsyncIterator[Jo
 
 
 async def _all(store: Store, among: Collection[JobName]) -> AsyncIterator[JobRecord]:
-    after = ""
-    while page := await store.jobs(AT_ONCE, after):
-        for job in page:
-            if job.name in among:
-                yield job
-        after = page[-1].name
-        await asyncio.sleep(BETWEEN_PAGES_S)
+    async for job in all_jobs(store, AT_ONCE, BETWEEN_PAGES_S):
+        if job.name in among:
+            yield job
