@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
 from cronfleet import GapInfo, InstanceInfo, JobInfo, RunInfo, Scheduler
+from cronfleet.server.access.needs import Viewer
 from cronfleet.server.routes.opened import store_opened
 
 PREFIX = "/api/v1"
@@ -39,19 +40,19 @@ def api_routes(scheduler: Scheduler) -> APIRouter:
     router = APIRouter(prefix=PREFIX, dependencies=[Depends(store_opened(scheduler))])
 
     @router.get("/jobs")
-    async def jobs(limit: Limit = 50, skip: Skip = 0) -> Jobs:
+    async def jobs(_: Viewer, limit: Limit = 50, skip: Skip = 0) -> Jobs:
         return Jobs(jobs=(await scheduler.jobs())[skip : skip + limit])
 
     # A job's name may have slashes in it; the last `/runs` is ours.
     @router.get("/jobs/{name:path}/runs")
-    async def runs(name: str, limit: Limit = 50, skip: Skip = 0) -> Runs:
+    async def runs(_: Viewer, name: str, limit: Limit = 50, skip: Skip = 0) -> Runs:
         return Runs(
             runs=await scheduler.runs(name, limit, skip),
             gaps=await scheduler.gaps(name, limit, skip),
         )
 
     @router.get("/instances")
-    async def instances() -> Instances:
+    async def instances(_: Viewer) -> Instances:
         return Instances(instances=await scheduler.instances())
 
     return router

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query
 from fastapi.responses import HTMLResponse
 
 from cronfleet import CronfleetError, Scheduler
+from cronfleet.server.access.needs import Viewer
 from cronfleet.server.pages.looking import RUNS_SHOWN, look_at, look_over
 from cronfleet.server.pages.page import Page
 from cronfleet.server.pages.rendering import Renderer
@@ -25,12 +26,12 @@ def html_routes(scheduler: Scheduler, pages: Sequence[Page], renderer: Renderer)
     router = APIRouter(include_in_schema=False, dependencies=[Depends(store_opened(scheduler))])
 
     @router.get("/")
-    async def overview() -> HTMLResponse:
+    async def overview(_: Viewer) -> HTMLResponse:
         view = await look_over(scheduler)
         return _html(renderer, "overview.html", view=view)
 
     @router.get("/job")
-    async def job(name: str, skip: Skip = 0) -> HTMLResponse:
+    async def job(_: Viewer, name: str, skip: Skip = 0) -> HTMLResponse:
         view = await look_at(scheduler, name, RUNS_SHOWN, skip)
         return _html(renderer, "job.html", view=view, skip=skip, shown=RUNS_SHOWN)
 
@@ -40,7 +41,7 @@ def html_routes(scheduler: Scheduler, pages: Sequence[Page], renderer: Renderer)
 
 
 def _add(router: APIRouter, page: Page, renderer: Renderer) -> None:
-    async def show(below: str = "") -> HTMLResponse:
+    async def show(_: Viewer, below: str = "") -> HTMLResponse:
         try:
             found = await asyncio.wait_for(page.render(below), PAGE_TIMEOUT_S)
         except TimeoutError:
