@@ -20,7 +20,8 @@ from cronfleet.handlers import Handlers
 from cronfleet.info import JobInfo
 from cronfleet.loops import refuse_halted
 from cronfleet.model import JobDefinition
-from cronfleet.operator import Operator, in_its_loop
+from cronfleet.opening import in_its_loop
+from cronfleet.operator import Operator
 from cronfleet.registry import JobOptions, Retry, isolation_of, known_job, options_of
 from cronfleet.run_id import JobName
 from cronfleet.schedule import Schedule, schedule_from_definition

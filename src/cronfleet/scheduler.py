@@ -35,7 +35,7 @@ from cronfleet.handlers import Handlers
 from cronfleet.lock import Lock, Locks
 from cronfleet.lock.acquiring import terms
 from cronfleet.loops import LoopThread, run_to_its_end
-from cronfleet.operator import open_once
+from cronfleet.opening import open_once
 from cronfleet.signals import StopSignals
 from cronfleet.store import Store, StoreInfo
 from cronfleet.stores import open_store

@@ -1,0 +1,154 @@
+"""What can be seen of a fleet, by whoever opens its store."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+
+from cronfleet import doctor, verbs
+from cronfleet.clock import Clock
+from cronfleet.cron.zones import tzdata_version
+from cronfleet.errors import StoreError
+from cronfleet.exporting import exported
+from cronfleet.info import AuditInfo, GapInfo, Health, InstanceInfo, JobInfo, RunInfo
+from cronfleet.opening import Opener, in_its_loop
+from cronfleet.promise import Promise
+from cronfleet.store import Store, StoreInfo
+
+log: logging.Logger = logging.getLogger(__name__)
+
+MOST_JOBS_LISTED = 10_000
+
+
+class Observer(Opener):
+    """All that looks at one store."""
+
+    _fleet = ""
+
+    def __init__(self, store: Store, patience: timedelta, program: str) -> None:
+        super().__init__(store, patience)
+        self._program = program
+        self._promise: Promise | None = None
+
+    def begin_anew(self) -> None:
+        """In a process that was forked: the store is open in the other one."""
+        super().begin_anew()
+        self._promise = None
+
+    def _turn_to(self, store: Store, clock: Clock) -> None:
+        super()._turn_to(store, clock)
+        self._promise = None
+
+    def _trouble(self) -> str:
+        """Why this instance makes no claims."""
+        return "this is no instance at work"
+
+    def _backlog(self) -> str:
+        """What has been due for too long, as this instance sees it."""
+        return ""
+
+    def _store_info(self) -> StoreInfo | None:
+        """What the store said of itself last."""
+        return self._info
+
+    def _registered(self) -> Iterable[str]:
+        """The names of the jobs that this process knows."""
+        return ()
+
+    @in_its_loop
+    async def job_info(self, name: str) -> JobInfo:
+        """One job. Raises UnknownJobError."""
+        store = await self._opened()
+        job = await verbs.job_named(store, name)
+        return JobInfo.of(job, await store.definition(job.digest))
+
+    @in_its_loop
+    async def jobs(self, *, removed: bool = False) -> list[JobInfo]:
+        """All jobs by name, whoever declares them; 10,000 at the most.
+
+        With `removed` those that were removed, and no others.
+        """
+        store = await self._opened()
+        found: list[JobInfo] = []
+        after = ""
+        while len(found) < MOST_JOBS_LISTED and (page := await store.jobs(after=after)):
+            wanted = [job for job in page if job.removed == removed]
+            found += map(JobInfo.of, wanted, await store.definitions([w.digest for w in wanted]))
+            after = page[-1].name
+        return found[:MOST_JOBS_LISTED]
+
+    @in_its_loop
+    async def runs(self, name: str, limit: int = 50, skip: int = 0) -> list[RunInfo]:
+        """A job's runs, the newest first. Raises UnknownJobError."""
+        store = await self._opened()
+        await verbs.job_named(store, name)
+        return [RunInfo.of(run) for run in await store.runs(name, limit, skip)]
+
+    @in_its_loop
+    async def gaps(self, name: str, limit: int = 50, skip: int = 0) -> list[GapInfo]:
+        """A job's gaps, the newest first. Raises UnknownJobError."""
+        store = await self._opened()
+        await verbs.job_named(store, name)
+        return [GapInfo.of(gap) for gap in await store.gaps(name, limit, skip)]
+
+    @in_its_loop
+    async def instances(self) -> list[InstanceInfo]:
+        """The instances at work."""
+        return [InstanceInfo.of(each) for each in await (await self._opened()).instances()]
+
+    @in_its_loop
+    async def audit(self, limit: int = 50, skip: int = 0) -> list[AuditInfo]:
+        """What operators did, the newest first."""
+        return [AuditInfo.of(each) for each in await (await self._opened()).audit(limit, skip)]
+
+    @in_its_loop
+    async def export(self, write: Callable[[str], object]) -> None:
+        """Write all that the store knows of what happened, line by line; see docs/verify.md."""
+        async for line in exported(await self._opened(), self._fleet):
+            write(f"{line}\n")
+
+    @in_its_loop
+    async def note(self, name: str, value: str) -> str:
+        """Set a named value in the store once; answers the value that stands."""
+        return await (await self._opened()).note(name, value)
+
+    @in_its_loop
+    async def promise(self) -> Promise:
+        """What the store can promise as it is configured now; it is asked."""
+        self._promise = await (await self._opened()).promise()
+        return self._promise
+
+    @in_its_loop
+    async def examine(self, jobs: Iterable[str] = ()) -> list[doctor.Finding]:
+        """Look for what is wrong: the store, its clock, the fleet, and whose jobs these are.
+
+        `jobs` are names to look at beside those registered. Changes nothing; what fails is a
+        finding, not an error.
+        """
+        part = doctor.Part(self._program, {*self._registered(), *jobs}, tzdata_version())
+        return await doctor.examine(self._store, self._clock, part)
+
+    @in_its_loop
+    async def health(self) -> Health:
+        """Whether the store answers and this instance makes claims."""
+        trouble, info = self._trouble(), self._store_info()
+        return Health(
+            store=self._store.name,
+            store_id=info.id if info else "",
+            epoch=info.epoch if info else 0,
+            ready=not trouble,
+            detail=trouble,
+            promise=self._promise,
+            backlog=self._backlog(),
+        )
+
+    async def _say_promise(self) -> None:
+        try:
+            first, *downgrades = (await self.promise()).lines
+        except StoreError as error:
+            log.warning("what the store can promise is not known: %s", error)
+            return
+        log.info("promise: %s", first)
+        for each in downgrades:
+            log.warning("weaker than it could be: %s", each)
