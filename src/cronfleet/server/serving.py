@@ -7,6 +7,7 @@ import contextlib
 import errno
 import socket
 from collections.abc import Generator
+from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -43,8 +44,15 @@ def bind(host: str, port: int) -> socket.socket:
 class Serving:
     """An application served on a listener for the length of an `async with` block."""
 
-    def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        listener: socket.socket,
+        certificate: tuple[Path, Path] | None = None,
+    ) -> None:
+        """By TLS with a `certificate`: the PEM files of its chain and its key."""
         self._listener = listener
+        chain, key = certificate or (None, None)
         self._server = _Server(
             uvicorn.Config(
                 app,
@@ -56,6 +64,8 @@ class Serving:
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
+                ssl_certfile=chain,
+                ssl_keyfile=key,
                 timeout_graceful_shutdown=_LAST_ANSWERS_S,
             )
         )

@@ -73,7 +73,7 @@ class Guard:
 
     def _seen(self, scope: Scope) -> Scope:
         """The request as it was sent, before a proxy passed it on."""
-        scope = {**scope, "scheme": "https" if self._access.tls else "http"}
+        scope = {**scope, "scheme": "https" if self._access.certificate else "http"}
         proxies = self._access.proxies
         if proxies is None:
             return scope
