@@ -33,6 +33,7 @@ from cronfleet.info import (
     Health,
     InstanceInfo,
     JobInfo,
+    JobMark,
     RunInfo,
     TriggeredRun,
 )
@@ -68,6 +69,7 @@ __all__ = [
     "InvalidLockError",
     "InvalidScheduleError",
     "JobInfo",
+    "JobMark",
     "Lock",
     "LockHeld",
     "LockLostError",

@@ -20,7 +20,7 @@ from cronfleet.server.access.callers import callers_of
 from cronfleet.server.access.guard import Guard
 from cronfleet.server.pages.page import Page
 from cronfleet.server.pages.rendering import Renderer
-from cronfleet.server.problems import headers_of, problem, status_and_detail
+from cronfleet.server.problems import headers_of, problem_of, status_and_detail
 from cronfleet.server.routes.api import PREFIX, api_routes
 from cronfleet.server.routes.health import health_routes
 from cronfleet.server.routes.html import html_routes
@@ -69,8 +69,8 @@ def _explain_errors(app: FastAPI, renderer: Renderer) -> None:
 
 
 def _answer(request: Request, renderer: Renderer, error: Exception) -> Response:
-    status, detail = status_and_detail(error)
     if request.url.path.startswith(PREFIX):
-        return problem(status, detail, headers_of(error))
+        return problem_of(error)
+    status, detail = status_and_detail(error)
     page = renderer.render("problem.html", {"status": status, "detail": detail}, datetime.now(UTC))
     return HTMLResponse(page, status, headers_of(error))
