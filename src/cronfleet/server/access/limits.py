@@ -10,6 +10,7 @@ from collections.abc import Callable
 from cronfleet.server.access.refusals import TooManyRequestsError
 
 _MOST_KNOWN = 10_000
+_LONGEST_KNOWN = 128
 
 
 class Limit:
@@ -26,7 +27,7 @@ class Limit:
 
     def take(self, who: str) -> None:
         """Raises TooManyRequestsError, which takes nothing."""
-        now = self._clock()
+        now, who = self._clock(), who[:_LONGEST_KNOWN]
         full_at = max(self._full_at.pop(who, now), now)
         wait_s = full_at + self._each_s - self._over_s - now
         self._full_at[who] = full_at if wait_s > 0 else full_at + self._each_s
