@@ -22,16 +22,24 @@ from cronfleet.server.routes.api import PREFIX, api_routes
 from cronfleet.server.routes.health import health_routes
 from cronfleet.server.routes.html import html_routes
 from cronfleet.server.security import Guard, hosts_served
+from cronfleet.server.watching.looking import watcher_of
+from cronfleet.server.watching.watcher import Watcher
 
 _STATIC = Path(__file__).parent / "static"
 
 
 def create_app(
-    scheduler: Scheduler, *, pages: Sequence[Page] = (), host: str, port: int
+    scheduler: Scheduler,
+    *,
+    pages: Sequence[Page] = (),
+    host: str,
+    port: int,
+    watcher: Watcher | None = None,
 ) -> ASGIApp:
     """The application for a server that listens on `host` and `port`, its guard around it.
 
-    It never opens the store: until the scheduler has, pages and API answer 503.
+    It never opens the store: until the scheduler has, pages and API answer 503. Whoever ends the
+    server ends the `watcher` first, or waits for those who listen to it.
     """
     renderer = Renderer(pages)
     app = FastAPI(
@@ -42,7 +50,7 @@ def create_app(
         redoc_url=None,
     )
     app.include_router(health_routes(scheduler))
-    app.include_router(api_routes(scheduler))
+    app.include_router(api_routes(scheduler, watcher or watcher_of(scheduler)))
     app.include_router(html_routes(scheduler, pages, renderer))
     app.mount("/static", StaticFiles(directory=_STATIC))
     _explain_errors(app, renderer)
