@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from http import HTTPStatus
 from typing import TypeAlias
 
-from cronfleet.server.problems import RefusedError
+from cronfleet.server.problems import RETRY_AFTER_S, RefusedError
 from cronfleet.server.watching.sight import Changes, Sight, changes_between
 
 log: logging.Logger = logging.getLogger(__name__)
@@ -102,7 +102,8 @@ class Watcher:
         """Raises TooManyStreamsError where there is none for another stream."""
         if self._has_ended or len(self._streams) >= MOST_STREAMS:
             raise TooManyStreamsError(
-                f"{len(self._streams)} listen already: close some pages, or ask again later"
+                f"{len(self._streams)} listen already: close some pages, or ask again later",
+                {"Retry-After": str(RETRY_AFTER_S)},
             )
 
     async def events(self, last: str | None) -> AsyncGenerator[bytes]:
