@@ -21,6 +21,7 @@ from cronfleet.server.problems import problem, status_and_detail
 from cronfleet.server.routes.api import PREFIX, api_routes
 from cronfleet.server.routes.health import health_routes
 from cronfleet.server.routes.html import html_routes
+from cronfleet.server.routes.why import why_routes
 from cronfleet.server.security import Guard, hosts_served
 
 _STATIC = Path(__file__).parent / "static"
@@ -42,6 +43,7 @@ def create_app(
         redoc_url=None,
     )
     app.include_router(health_routes(scheduler))
+    app.include_router(why_routes(scheduler))
     app.include_router(api_routes(scheduler))
     app.include_router(html_routes(scheduler, pages, renderer))
     app.mount("/static", StaticFiles(directory=_STATIC))

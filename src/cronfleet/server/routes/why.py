@@ -1,0 +1,29 @@
+"""Why a tick did not run, over HTTP."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from cronfleet import Explanation, Scheduler
+from cronfleet.server.access.needs import Viewer
+from cronfleet.server.routes.api import PREFIX
+from cronfleet.server.routes.opened import store_opened
+
+At = Annotated[
+    datetime,
+    Query(description="Without an offset: what clocks show in the zone of the job's schedule."),
+]
+
+
+def why_routes(scheduler: Scheduler) -> APIRouter:
+    router = APIRouter(prefix=PREFIX, dependencies=[Depends(store_opened(scheduler))])
+
+    @router.get("/jobs/{name:path}/why")
+    async def why(_: Viewer, name: str, at: At) -> Explanation:
+        """What became of the job's tick at that time, and why."""
+        return await scheduler.why(name, at)
+
+    return router
