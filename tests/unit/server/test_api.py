@@ -95,6 +95,7 @@ async def test_the_openapi_document_describes_every_address_of_the_api(
     assert set(document["paths"]) == {
         "/api/v1/jobs",
         "/api/v1/jobs/{name}/runs",
+        "/api/v1/jobs/{name}/why",
         "/api/v1/instances",
     }
     assert set(document["components"]["schemas"]) >= {"JobInfo", "RunInfo", "GapInfo"}
