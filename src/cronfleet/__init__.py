@@ -42,6 +42,7 @@ from cronfleet.promise import Downgrade, Failure, Held, Promise, Verdict
 from cronfleet.registry import History, Retry
 from cronfleet.schedule import ClockMark, Schedule, Upcoming, at, cron, every
 from cronfleet.scheduler import Scheduler
+from cronfleet.why.explanation import Explanation, TickVerdict
 
 __all__ = [
     "Added",
@@ -55,6 +56,7 @@ __all__ = [
     "ConfigurationError",
     "CronfleetError",
     "Downgrade",
+    "Explanation",
     "Failure",
     "FaultInfo",
     "Finding",
@@ -85,6 +87,7 @@ __all__ = [
     "StoreError",
     "StoreRefusedError",
     "StoreUnavailableError",
+    "TickVerdict",
     "TriggeredRun",
     "UnknownJobError",
     "UnknownRunError",

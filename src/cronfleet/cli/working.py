@@ -40,15 +40,18 @@ class Listener:
     def serving(self, program: Program) -> contextlib.AbstractAsyncContextManager[None]:
         from cronfleet.server.app import create_app
         from cronfleet.server.serving import Serving
+        from cronfleet.server.watching.looking import watcher_of
 
+        watcher = watcher_of(program.scheduler)
         app = create_app(
             program.scheduler,
             pages=program.pages,
             host=self._host,
             port=self._port,
             access=self._access,
+            watcher=watcher,
         )
-        return Serving(app, self._socket, self._access.certificate)
+        return Serving(app, self._socket, self._access.certificate, before_end=watcher.end)
 
 
 async def work(program: Program, listener: Listener | None) -> None:

@@ -24,6 +24,8 @@ from cronfleet.server.routes.api import PREFIX, api_routes
 from cronfleet.server.routes.health import health_routes
 from cronfleet.server.routes.html import html_routes
 from cronfleet.server.routes.login import login_routes
+from cronfleet.server.watching.looking import watcher_of
+from cronfleet.server.watching.watcher import Watcher
 
 _STATIC = Path(__file__).parent / "static"
 _THIS_MACHINE_ALONE = Access()
@@ -36,10 +38,12 @@ def create_app(
     host: str,
     port: int,
     access: Access = _THIS_MACHINE_ALONE,
+    watcher: Watcher | None = None,
 ) -> Guard:
     """The application for a server that listens on `host` and `port`, its guard around it.
 
-    It never opens the store: until the scheduler has, pages and API answer 503.
+    It never opens the store: until the scheduler has, pages and API answer 503. Whoever ends the
+    server ends the `watcher` first, or waits for those who listen to it.
     """
     renderer = Renderer(pages)
     app = FastAPI(
@@ -52,7 +56,7 @@ def create_app(
     callers = callers_of(access, host=host, port=port)
     app.include_router(login_routes(callers, renderer, is_encrypted=access.is_encrypted))
     app.include_router(health_routes(scheduler))
-    app.include_router(api_routes(scheduler))
+    app.include_router(api_routes(scheduler, watcher or watcher_of(scheduler)))
     app.include_router(html_routes(scheduler, pages, renderer))
     app.mount("/static", StaticFiles(directory=_STATIC))
     _explain_errors(app, renderer)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import errno
 import socket
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import uvicorn
@@ -42,16 +42,21 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 class Serving:
-    """An application served on a listener for the length of an `async with` block."""
+    """An application served on a listener for the length of an `async with` block.
+
+    By TLS with a `certificate`: the PEM files of its chain and its key. `before_end` ends the
+    answers that would go on for ever.
+    """
 
     def __init__(
         self,
         app: ASGIApp,
         listener: socket.socket,
         certificate: tuple[Path, Path] | None = None,
+        before_end: Callable[[], None] | None = None,
     ) -> None:
-        """By TLS with a `certificate`: the PEM files of its chain and its key."""
         self._listener = listener
+        self._before_end = before_end
         chain, key = certificate or (None, None)
         self._server = _Server(
             uvicorn.Config(
@@ -76,6 +81,8 @@ class Serving:
         self._task = asyncio.create_task(serving, name="cronfleet-server")
 
     async def __aexit__(self, *_: object) -> None:
+        if self._before_end is not None:
+            self._before_end()
         self._server.should_exit = True
         if self._task is not None:
             await self._task
