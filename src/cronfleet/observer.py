@@ -44,6 +44,11 @@ class Observer(Opener):
         """
         self._announcing.add(listener)
 
+    @property
+    def registered(self) -> list[str]:
+        """The names of the jobs that this process declares, in the order of their registration."""
+        return list(self._registered())
+
     def begin_anew(self) -> None:
         """In a process that was forked: the store is open in the other one."""
         super().begin_anew()

@@ -22,6 +22,7 @@ class PasswordExpiryProgram(Program):
         )
         super().__init__(scheduler)
         self._application = register(scheduler, settings)
+        self.notices = self._application.notices
         self.pages: Sequence[Page] = [PasswordExpiryWebPage(self._application)]
 
     async def prepare(self) -> None:

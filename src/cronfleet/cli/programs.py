@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -18,6 +18,8 @@ class Program:
     """A scheduler, and what is to be done around its work."""
 
     pages: Sequence[Page] = ()
+    notices: Callable[[], Awaitable[Mapping[str, int]]] | None = None
+    """How many notices are in which state, for a program that has an outbox."""
 
     def __init__(self, scheduler: Scheduler) -> None:
         self.scheduler = scheduler

@@ -21,13 +21,19 @@ from cronfleet.server.problems import problem, status_and_detail
 from cronfleet.server.routes.api import PREFIX, api_routes
 from cronfleet.server.routes.health import health_routes
 from cronfleet.server.routes.html import html_routes
+from cronfleet.server.routes.metrics import Exposed, metrics_routes
 from cronfleet.server.security import Guard, hosts_served
 
 _STATIC = Path(__file__).parent / "static"
 
 
 def create_app(
-    scheduler: Scheduler, *, pages: Sequence[Page] = (), host: str, port: int
+    scheduler: Scheduler,
+    *,
+    pages: Sequence[Page] = (),
+    exposed: Exposed | None = None,
+    host: str,
+    port: int,
 ) -> ASGIApp:
     """The application for a server that listens on `host` and `port`, its guard around it.
 
@@ -43,6 +49,8 @@ def create_app(
     )
     app.include_router(health_routes(scheduler))
     app.include_router(api_routes(scheduler))
+    if exposed is not None:
+        app.include_router(metrics_routes(exposed))
     app.include_router(html_routes(scheduler, pages, renderer))
     app.mount("/static", StaticFiles(directory=_STATIC))
     _explain_errors(app, renderer)
