@@ -209,7 +209,9 @@ class Settings(BaseSettings):
     allowed_hosts: Annotated[tuple[HostName, ...], NoDecode, BeforeValidator(_listed)] = Field(
         default=(), description="names with commas between, as in cron.example.com"
     )
-    metrics: Literal["off", "on", "open"] = Field(default="on", description="off, on or open")
+    metrics: Literal["off", "on", "open"] = Field(
+        default="off", description="off, on (a viewer may read them) or open (to everybody)"
+    )
 
     def store_url(self, given: str | None = None) -> str:
         """The coordination store's URL, password and all; `given` is what `--store` said.

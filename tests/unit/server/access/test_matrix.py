@@ -19,7 +19,8 @@ from cronfleet.server.access.access import Access
 from cronfleet.server.access.needs import Needs
 from cronfleet.server.access.roles import Role
 from cronfleet.server.app import create_app
-from tests.unit.server.access.doors import add_token, credentials_file
+from cronfleet.server.routes.metrics import Exposed
+from tests.unit.server.access.doors import Measured, add_token, credentials_file
 from tests.unit.server.sites import PORT, sheet
 
 OPEN = {
@@ -42,7 +43,14 @@ House: TypeAlias = tuple[ASGIApp, FastAPI, dict[Role | None, str]]
 
 
 def application(folder: Path, access: Access, scheduler: Scheduler) -> tuple[ASGIApp, FastAPI]:
-    guard = create_app(scheduler, pages=[sheet(folder)], host="::1", port=PORT, access=access)
+    guard = create_app(
+        scheduler,
+        pages=[sheet(folder)],
+        exposed=Exposed(Measured()),
+        host="::1",
+        port=PORT,
+        access=access,
+    )
     assert isinstance(guard.app, FastAPI)
     return guard, guard.app
 
@@ -183,3 +191,27 @@ async def test_what_leads_out_of_the_folder_of_files_leads_nowhere(
 ) -> None:
     for path in ("/static/../api/v1/jobs", "/static/../../app.py", "/static/"):
         assert await status_of(house[0], "GET", path, None) == 404
+
+
+@pytest.mark.parametrize(
+    ("exposed", "statuses"),
+    [
+        (None, {None: 401, Role.VIEWER: 404}),
+        (Exposed(Measured()), {None: 401, Role.VIEWER: 200}),
+        (Exposed(Measured(), is_open=True), {None: 200, Role.VIEWER: 200}),
+    ],
+)
+async def test_the_metrics_have_a_switch_of_their_own(
+    tmp_path: Path, exposed: Exposed | None, statuses: dict[Role | None, int]
+) -> None:
+    file = credentials_file(tmp_path)
+    tokens = {Role.VIEWER: add_token(file, Role.VIEWER)}
+    guard = create_app(
+        Scheduler("memory:"),
+        exposed=exposed,
+        host="::1",
+        port=PORT,
+        access=Access(credentials=file),
+    )
+    for role, status in statuses.items():
+        assert await status_of(guard, "GET", "/metrics", tokens.get(role)) == status
