@@ -205,7 +205,7 @@ async def test_the_metrics_have_a_switch_of_their_own(
     tmp_path: Path, exposed: Exposed | None, statuses: dict[Role | None, int]
 ) -> None:
     file = credentials_file(tmp_path)
-    tokens = {Role.VIEWER: add_token(file, Role.VIEWER)}
+    tokens: dict[Role | None, str] = {Role.VIEWER: add_token(file, Role.VIEWER)}
     guard = create_app(
         Scheduler("memory:"),
         exposed=exposed,
