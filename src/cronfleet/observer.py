@@ -14,6 +14,7 @@ from cronfleet.exporting import exported
 from cronfleet.info import AuditInfo, GapInfo, Health, InstanceInfo, JobInfo, RunInfo
 from cronfleet.opening import Opener, in_its_loop
 from cronfleet.promise import Promise
+from cronfleet.run_log import RunLog, place_of
 from cronfleet.store import Store, StoreInfo
 
 log: logging.Logger = logging.getLogger(__name__)
@@ -77,6 +78,18 @@ class Observer(Opener):
             found += map(JobInfo.of, wanted, await store.definitions([w.digest for w in wanted]))
             after = page[-1].name
         return found[:MOST_JOBS_LISTED]
+
+    @in_its_loop
+    async def run_info(self, run: str) -> RunInfo:
+        """A run by its id. Raises UnknownRunError."""
+        return RunInfo.of(await verbs.run_named(await self._opened(), run))
+
+    @in_its_loop
+    async def run_log(self, run: str, after: int = 0) -> RunLog:
+        """What its handler logged, past where an earlier answer ended. Raises UnknownRunError."""
+        store = await self._opened()
+        found = await verbs.run_named(store, run)
+        return RunLog.of(run, await store.run_log(found.id, place_of(after)), after)
 
     @in_its_loop
     async def runs(self, name: str, limit: int = 50, skip: int = 0) -> list[RunInfo]:
