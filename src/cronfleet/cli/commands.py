@@ -12,6 +12,7 @@ _MODULES = {
     "import-crontab": "importing",
     "jobs": "looking",
     "runs": "looking",
+    "show": "showing",
     "next": "foretelling",
     "trigger": "ordering",
     "pause": "ordering",
