@@ -40,6 +40,7 @@ from cronfleet.info import (
 from cronfleet.lock import Lock, LockHeld
 from cronfleet.promise import Downgrade, Failure, Held, Promise, Verdict
 from cronfleet.registry import History, Retry
+from cronfleet.run_log import RunLog, RunLogLine
 from cronfleet.schedule import ClockMark, Schedule, Upcoming, at, cron, every
 from cronfleet.scheduler import Scheduler
 from cronfleet.why.explanation import Explanation, TickVerdict
@@ -82,6 +83,8 @@ __all__ = [
     "Retry",
     "RunContext",
     "RunInfo",
+    "RunLog",
+    "RunLogLine",
     "Schedule",
     "Scheduler",
     "StoreError",
