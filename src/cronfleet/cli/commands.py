@@ -24,6 +24,8 @@ _MODULES = {
     "remove": "ordering",
     "doctor": "doctor",
     "store": "caring",
+    "token": "tokens",
+    "account": "accounts",
     "verify": "verifying",
 }
 
