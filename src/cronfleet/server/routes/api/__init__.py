@@ -14,6 +14,7 @@ from cronfleet.server.routes.api.ordering import wakes
 from cronfleet.server.routes.api.orders import order_routes
 from cronfleet.server.routes.api.runs import run_routes
 from cronfleet.server.routes.api.schedules import schedule_routes
+from cronfleet.server.routes.api.why import why_routes
 from cronfleet.server.routes.opened import store_opened
 from cronfleet.server.watching.watcher import Watcher
 
@@ -30,5 +31,6 @@ def api_routes(scheduler: Scheduler, watcher: Watcher) -> APIRouter:
     router.include_router(order_routes(scheduler), dependencies=ordered)
     router.include_router(change_routes(scheduler), dependencies=ordered)
     router.include_router(run_routes(scheduler), dependencies=stored)
+    router.include_router(why_routes(scheduler), dependencies=stored)
     router.include_router(job_routes(scheduler), dependencies=stored)
     return router
