@@ -239,7 +239,7 @@ async def test_a_job_is_removed_as_it_was_seen(
 async def test_a_change_says_of_which_generation_it_is(
     client: httpx.AsyncClient, method: str, headers: dict[str, str], status: int, kind: str
 ) -> None:
-    body = {"args": {}} if method == "PATCH" else None
+    body: dict[str, dict[str, str]] | None = {"args": {}} if method == "PATCH" else None
     answer = await client.request(method, "/api/v1/jobs/team/added", headers=headers, json=body)
     assert (answer.status_code, answer.json()["type"]) == (status, f"/problems/{kind}")
 
@@ -248,7 +248,7 @@ async def test_a_change_says_of_which_generation_it_is(
 async def test_a_job_that_is_declared_in_code_is_changed_there(
     client: httpx.AsyncClient, method: str
 ) -> None:
-    body = {"args": {}} if method == "PATCH" else None
+    body: dict[str, dict[str, str]] | None = {"args": {}} if method == "PATCH" else None
     answer = await client.request(method, "/api/v1/jobs/report", headers=found(1), json=body)
     assert (answer.status_code, answer.json()["type"]) == (409, "/problems/declared-job")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, Field, JsonValue
 
 from cronfleet import History, Retry, Schedule
 from cronfleet.registry import JobOptions
@@ -21,11 +21,7 @@ Instant: TypeAlias = Annotated[int, Field(strict=True, ge=0, lt=10_000_000_000_0
 """Milliseconds since 1970 UTC."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class CronChange(_Part):
+class CronChange(BaseModel, extra="forbid"):
     """Fire times by a cron expression."""
 
     kind: Literal["cron"]
@@ -35,7 +31,7 @@ class CronChange(_Part):
     """Whose name each H follows from, if it is another one's."""
 
 
-class EveryChange(_Part):
+class EveryChange(BaseModel, extra="forbid"):
     """The anchor, and all times whole intervals before and after it."""
 
     kind: Literal["every"]
@@ -43,14 +39,14 @@ class EveryChange(_Part):
     anchor_ms: Instant = 0
 
 
-class AtChange(_Part):
+class AtChange(BaseModel, extra="forbid"):
     """One fire time."""
 
     kind: Literal["at"]
     fire_time_ms: Instant
 
 
-class RetryChange(_Part):
+class RetryChange(BaseModel, extra="forbid"):
     """When to try again after a failure or a time-out."""
 
     attempts: Annotated[int, Field(strict=True, ge=2, le=1_000)] = 3
@@ -60,7 +56,7 @@ class RetryChange(_Part):
     jitter: Annotated[float, Field(ge=0, lt=1)] = 0.1
 
 
-class HistoryChange(_Part):
+class HistoryChange(BaseModel, extra="forbid"):
     """How many ended runs are kept, and for how long; whichever is passed first."""
 
     successes: Count = 100

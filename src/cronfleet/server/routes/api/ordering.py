@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Annotated, TypeAlias
 
 from fastapi import Depends, Header, Request
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from cronfleet.server.problems import RefusedError
 from cronfleet.server.text import one_line
@@ -30,10 +30,8 @@ class NotJsonError(RefusedError):
         )
 
 
-class Ordered(BaseModel):
+class Ordered(BaseModel, extra="forbid"):
     """What an order says."""
-
-    model_config = ConfigDict(extra="forbid")
 
     why: Why = ""
     """A reason, for those who look later."""
