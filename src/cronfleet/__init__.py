@@ -34,6 +34,7 @@ from cronfleet.info import (
     InstanceInfo,
     JobInfo,
     JobMark,
+    Latest,
     RunInfo,
     TriggeredRun,
 )
@@ -70,6 +71,7 @@ __all__ = [
     "InvalidScheduleError",
     "JobInfo",
     "JobMark",
+    "Latest",
     "Lock",
     "LockHeld",
     "LockLostError",
