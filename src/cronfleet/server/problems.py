@@ -25,7 +25,7 @@ from cronfleet import (
 )
 from cronfleet.server.text import one_line
 
-_RETRY_AFTER_S = 2
+RETRY_AFTER_S = 2
 _WORD_BEGINS = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 _STATUSES: Mapping[type[CronfleetError], HTTPStatus] = {
@@ -44,6 +44,11 @@ class RefusedError(CronfleetError):
 
     status: ClassVar[HTTPStatus] = HTTPStatus.BAD_REQUEST
 
+    def __init__(self, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        """`headers` are what the answer carries besides."""
+        super().__init__(detail)
+        self.headers = headers
+
 
 class ForbiddenError(RefusedError):
     """Who asks may not do that."""
@@ -57,31 +62,31 @@ def status_and_detail(error: Exception) -> tuple[HTTPStatus, str]:
     return status, one_line(detail)
 
 
-def problem(status: HTTPStatus, detail: str, kind: str = "") -> JSONResponse:
-    """The API's one shape of an error (RFC 9457). `kind` is what its type ends in."""
+def headers_of(error: Exception) -> Mapping[str, str] | None:
+    """What an answer to that error carries besides: whom to ask again, how, or when."""
+    if isinstance(error, RefusedError | StarletteHTTPException):
+        return error.headers
+    is_passing = _told(error)[0] is HTTPStatus.SERVICE_UNAVAILABLE
+    return {"Retry-After": str(RETRY_AFTER_S)} if is_passing else None
+
+
+def problem_of(error: Exception) -> JSONResponse:
+    """What the API answers to an error, in the one shape of RFC 9457."""
+    status, detail = status_and_detail(error)
     return JSONResponse(
         {
-            "type": f"/problems/{kind or _dashed(status.phrase)}",
+            "type": f"/problems/{_kind(error, status)}",
             "title": status.phrase,
             "status": status.value,
             "detail": detail,
         },
         status,
+        headers_of(error),
         media_type="application/problem+json",
     )
 
 
-def problem_of(error: Exception) -> JSONResponse:
-    """What the API answers to an error."""
-    answer = problem(*status_and_detail(error), _kind(error))
-    if isinstance(error, StarletteHTTPException):
-        answer.headers.update(error.headers or {})
-    elif answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
-        answer.headers["Retry-After"] = str(_RETRY_AFTER_S)
-    return answer
-
-
-def _kind(error: Exception) -> str:
+def _kind(error: Exception, status: HTTPStatus) -> str:
     """What stays the same, whatever the words: the error's name, as in `unknown-job`."""
     match error:
         case RequestValidationError():
@@ -90,7 +95,7 @@ def _kind(error: Exception) -> str:
             name = type(error).__name__.removesuffix("Error")
             return _dashed(_WORD_BEGINS.sub(" ", name))
         case _:
-            return ""
+            return _dashed(status.phrase)
 
 
 def _dashed(words: str) -> str:
