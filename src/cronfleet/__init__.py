@@ -43,6 +43,7 @@ from cronfleet.promise import Downgrade, Failure, Held, Promise, Verdict
 from cronfleet.registry import History, Retry
 from cronfleet.schedule import ClockMark, Schedule, Upcoming, at, cron, every
 from cronfleet.scheduler import Scheduler
+from cronfleet.why.explanation import Explanation, TickVerdict
 
 __all__ = [
     "Added",
@@ -56,6 +57,7 @@ __all__ = [
     "ConfigurationError",
     "CronfleetError",
     "Downgrade",
+    "Explanation",
     "Failure",
     "FaultInfo",
     "Finding",
@@ -87,6 +89,7 @@ __all__ = [
     "StoreError",
     "StoreRefusedError",
     "StoreUnavailableError",
+    "TickVerdict",
     "TriggeredRun",
     "UnknownJobError",
     "UnknownRunError",

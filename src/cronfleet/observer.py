@@ -30,6 +30,7 @@ from cronfleet.planning import plan_of
 from cronfleet.promise import Promise
 from cronfleet.schedule import Upcoming
 from cronfleet.store import Store, StoreInfo
+from cronfleet.why.explanation import Explanation
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -163,6 +164,18 @@ class Observer(Opener):
         store = await self._opened()
         await verbs.job_named(store, name)
         return [GapInfo.of(gap) for gap in await store.gaps(name, limit, skip)]
+
+    @in_its_loop
+    async def why(self, name: str, at: datetime) -> Explanation:
+        """What became of a job's tick, and why. Raises UnknownJobError.
+
+        A time without a zone is what clocks show in the zone of the job's schedule; one without
+        seconds stands for its whole minute.
+        """
+        from cronfleet.why.explaining import explain  # An instance that works needs it seldom.
+
+        store = await self._opened()
+        return await explain(store, await verbs.job_named(store, name), at)
 
     @in_its_loop
     async def instances(self) -> list[InstanceInfo]:

@@ -11,6 +11,7 @@ from cronfleet.server.routes.api.fleet import fleet_routes
 from cronfleet.server.routes.api.jobs import job_routes
 from cronfleet.server.routes.api.runs import run_routes
 from cronfleet.server.routes.api.schedules import schedule_routes
+from cronfleet.server.routes.api.why import why_routes
 from cronfleet.server.routes.opened import store_opened
 from cronfleet.server.watching.watcher import Watcher
 
@@ -24,5 +25,6 @@ def api_routes(scheduler: Scheduler, watcher: Watcher) -> APIRouter:
     router.include_router(fleet_routes(scheduler))
     stored = [Depends(store_opened(scheduler))]
     router.include_router(run_routes(scheduler), dependencies=stored)
+    router.include_router(why_routes(scheduler), dependencies=stored)
     router.include_router(job_routes(scheduler), dependencies=stored)
     return router
