@@ -16,7 +16,7 @@ from cronfleet.server.pages.job import RUNS_SHOWN
 from cronfleet.server.pages.jobs import JOBS_SHOWN
 from cronfleet.server.pages.overview import GAPS_SHOWN
 from cronfleet.server.pages.rendering import Renderer, clock, distance, iso, span
-from cronfleet.server.routes import html
+from cronfleet.server.routes.html import brought
 from cronfleet.server.security import HEADERS
 from cronfleet.server.text import printable
 from tests.unit.server.sites import (
@@ -308,7 +308,7 @@ async def test_nobody_waits_for_a_page_for_ever(
             await asyncio.Event().wait()
             return None
 
-    monkeypatch.setattr(html, "PAGE_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(brought, "PAGE_TIMEOUT_S", 0.01)
     async with site(scheduler, [Endless(tmp_path, {})]) as client:
         answer = await client.get("/sheet")
     assert (answer.status_code, "no answer within" in answer.text) == (503, True)

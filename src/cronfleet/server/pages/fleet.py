@@ -28,7 +28,7 @@ from cronfleet import (
 JOBS_READ_A_LOOK = 100
 _REMEMBERED_OF_A_JOB = 5
 _ORDERS_READ = 50
-_AT_LEAST_APART_S = 1.0
+_AT_LEAST_APART_S = 0.5
 _SHARE_OF_TIME = 0.1
 """How much of its time a server may spend on looking, however many jobs there are."""
 
@@ -68,7 +68,7 @@ class Fleet:
 
 
 class FleetWatch:
-    """Looks at a fleet for all who ask, a second apart at least."""
+    """Looks at a fleet for all who ask, half a second apart at least."""
 
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 from markupsafe import Markup
 
 from cronfleet import GapInfo, JobInfo, RunInfo, Scheduler, Upcoming
 from cronfleet.schedule import Schedule, schedule_from_definition
-from cronfleet.server.pages.dues import due_time
 from cronfleet.server.pages.pictures.calendar import Day, calendar
 from cronfleet.server.pages.pictures.dots import Dot, dots, middle_of
 from cronfleet.server.pages.rendering import clock, span
+from cronfleet.server.pages.schedules import due_time, zone_of
 
 RUNS_SHOWN = 25
 GAPS_SHOWN = 10
@@ -53,7 +53,7 @@ class Chart:
 async def look_at(scheduler: Scheduler, name: str, skip: int) -> JobView:
     """Raises UnknownJobError, StoreError."""
     job = await scheduler.job_info(name)
-    now = await scheduler.store_time()
+    today = (await scheduler.store_time()).date()
     history = await _history(scheduler, name)
     gaps = await scheduler.gaps(name, _READ_AT_ONCE)
     page = history[skip : skip + RUNS_SHOWN]
@@ -66,9 +66,9 @@ async def look_at(scheduler: Scheduler, name: str, skip: int) -> JobView:
         runs=page,
         gaps=shown,
         skip=skip,
-        fires=coming(job, schedule, now),
-        zone=str((job.schedule_values or {}).get("tz", "UTC")),
-        calendar=calendar(days_of(history, gaps, now.date())),
+        fires=coming(job, schedule),
+        zone=zone_of(job),
+        calendar=calendar(days_of(history, gaps, today)),
         lateness=lateness_chart(job, history),
         durations=duration_chart(history),
         is_more=len(page) == RUNS_SHOWN or len(shown) == GAPS_SHOWN,
@@ -85,12 +85,11 @@ async def _history(scheduler: Scheduler, name: str) -> list[RunInfo]:
     return found
 
 
-def coming(job: JobInfo, schedule: Schedule | None, now: datetime) -> Sequence[Upcoming]:
-    """The next fire times; none for a job that makes no ticks."""
+def coming(job: JobInfo, schedule: Schedule | None) -> Sequence[Upcoming]:
+    """The next fire times from the one that it expects; none for a job that makes no ticks."""
     if schedule is None or job.next_fire is None:
         return []
-    start = min(now, job.next_fire - timedelta(milliseconds=1))
-    return schedule.upcoming(FIRES_SHOWN, after=start)
+    return schedule.upcoming(FIRES_SHOWN, after=job.next_fire - timedelta(milliseconds=1))
 
 
 def days_of(runs: Iterable[RunInfo], gaps: Iterable[GapInfo], today: date) -> list[Day]:

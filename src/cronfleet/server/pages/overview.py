@@ -85,8 +85,9 @@ def _picture(job: JobInfo, now: datetime) -> Markup:
 
 
 def fires_until(job: JobInfo, start: datetime, end: datetime) -> list[datetime]:
-    """The fire times in a span; of very many, one more than a lane shows."""
-    if job.schedule_values is None:
+    """The fire times in a span that it expects; of very many, one more than a lane shows."""
+    if job.schedule_values is None or job.next_fire is None:
         return []
+    start = max(start, job.next_fire - timedelta(milliseconds=1))
     coming = schedule_from_definition(job.schedule_values).after(start)
     return list(islice(takewhile(lambda fire: fire <= end, coming), MOST_FIRES + 1))

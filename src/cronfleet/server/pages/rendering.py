@@ -17,6 +17,7 @@ _SCREENS = (
     ("/", "Overview"),
     ("/jobs", "Jobs"),
     ("/instances", "Instances"),
+    ("/why", "Why not?"),
     ("/audit", "Audit"),
     ("/playground", "Playground"),
 )

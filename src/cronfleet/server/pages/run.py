@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from markupsafe import Markup
 
 from cronfleet import RunInfo, Scheduler
-from cronfleet.server.pages.dues import due_time
 from cronfleet.server.pages.pictures.life import Stretch, life
+from cronfleet.server.pages.schedules import due_time
 
 _ENDED = frozenset({"succeeded", "failed", "timed_out", "cancelled", "lost", "skipped"})
 

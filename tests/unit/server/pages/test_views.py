@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from cronfleet import Latest, at, cron, every
-from cronfleet.server.pages.dues import due_time
 from cronfleet.server.pages.instances import instance_rows
 from cronfleet.server.pages.job import coming, days_of, duration_chart, lateness_chart
 from cronfleet.server.pages.jobs import JOBS_SHOWN, jobs_view, state_of
@@ -17,6 +16,7 @@ from cronfleet.server.pages.overview import LANES_SHOWN, fires_until, overview_o
 from cronfleet.server.pages.pictures.time_line import MOST_FIRES
 from cronfleet.server.pages.playground import FIRES_SHOWN, played
 from cronfleet.server.pages.run import life_of, steps_of
+from cronfleet.server.pages.schedules import due_time
 from tests.unit.server.pages.fleets import (
     HOURLY,
     NOON,
@@ -115,14 +115,14 @@ def test_a_gap_over_days_is_spread_over_them() -> None:
 
 
 def test_a_paused_job_has_nothing_before_it() -> None:
-    assert coming(job(), HOURLY, NOON)[0].fire_time == NOON + timedelta(hours=1)
-    assert coming(job(next_fire=None), HOURLY, NOON) == []
-    assert coming(job(), None, NOON) == []
+    assert coming(job(), HOURLY)[0].fire_time == NOON + timedelta(hours=1)
+    assert coming(job(next_fire=None), HOURLY) == []
+    assert coming(job(), None) == []
 
 
 def test_an_owed_tick_comes_first() -> None:
     owed = job(next_fire=NOON - timedelta(hours=3))
-    assert coming(owed, HOURLY, NOON)[0].fire_time == NOON - timedelta(hours=3)
+    assert coming(owed, HOURLY)[0].fire_time == NOON - timedelta(hours=3)
 
 
 def test_lateness_is_that_of_ticks_at_their_first_attempt() -> None:

@@ -1,4 +1,4 @@
-"""When runs could start."""
+"""When runs could start, and on whose clocks."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ from datetime import datetime, timedelta
 
 from cronfleet import JobInfo, RunInfo
 from cronfleet.schedule import due_of, schedule_from_definition
+
+
+def zone_of(job: JobInfo) -> str:
+    """The zone of its schedule; UTC for one that has none, or cannot be read."""
+    return str((job.schedule_values or {}).get("tz", "UTC"))
 
 
 def due_time(run: RunInfo, job: JobInfo) -> datetime:
