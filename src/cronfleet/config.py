@@ -192,6 +192,9 @@ class Settings(BaseSettings):
     # The server
     host: Annotated[str, AfterValidator(_loopback)] = "127.0.0.1"
     port: OwnPort = 3000
+    metrics: Literal["off", "on", "open"] = Field(
+        default="off", description="off, on (a viewer may read them) or open (to everybody)"
+    )
 
     def store_url(self, given: str | None = None) -> str:
         """The coordination store's URL, password and all; `given` is what `--store` said.

@@ -12,7 +12,9 @@ from cronfleet import doctor, verbs
 from cronfleet.clock import Clock
 from cronfleet.cron.zones import tzdata_version
 from cronfleet.definition import as_stored
+from cronfleet.engine.announcing import Announcing
 from cronfleet.errors import StoreError
+from cronfleet.events import Listener
 from cronfleet.exporting import exported
 from cronfleet.info import (
     AuditInfo,
@@ -48,6 +50,22 @@ class Observer(Opener):
         super().__init__(store, patience)
         self._program = program
         self._promise: Promise | None = None
+        self._announcing = Announcing()
+
+    def listen(self, listener: Listener) -> None:
+        """Call it with each event of this instance; see `cronfleet.events` for what there is.
+
+        It is called in the event loop in which the instance works, and must not hold that up.
+        What it raises is logged, and harms nobody. Listeners are called in the order in which they
+        were added, and stay when the instance stops. Raises ConfigurationError for a coroutine
+        function.
+        """
+        self._announcing.add(listener)
+
+    @property
+    def registered(self) -> list[str]:
+        """The names of the jobs that this process declares, in the order of their registration."""
+        return list(self._registered())
 
     def begin_anew(self) -> None:
         """In a process that was forked: the store is open in the other one."""

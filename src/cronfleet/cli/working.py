@@ -23,6 +23,7 @@ class Listener:
         """Raises ConfigurationError, MissingExtraError."""
         from cronfleet.server.serving import bind
 
+        self._settings = settings
         self._host = settings.host
         self._socket: socket.socket = bind(settings.host, settings.port)
         self._port = int(self._socket.getsockname()[1])
@@ -33,6 +34,8 @@ class Listener:
         return f"http://{'localhost' if host == '127.0.0.1' else host}:{self._port}"
 
     def serving(self, program: Program) -> contextlib.AbstractAsyncContextManager[None]:
+        """Raises MissingExtraError for metrics without their packages."""
+        from cronfleet.cli.watching import exposed_metrics
         from cronfleet.server.app import create_app
         from cronfleet.server.serving import Serving
         from cronfleet.server.watching.looking import watcher_of
@@ -41,6 +44,7 @@ class Listener:
         app = create_app(
             program.scheduler,
             pages=program.pages,
+            exposed=exposed_metrics(program, self._settings),
             host=self._host,
             port=self._port,
             watcher=watcher,

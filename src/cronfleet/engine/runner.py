@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from cronfleet.chance import fraction
@@ -32,6 +32,9 @@ class Ended:
     outcome: Outcome
     retry_in_ms: int | None = None
     error: str = ""
+    raised: BaseException | None = field(default=None, compare=False)
+    duration_s: float = field(default=0.0, compare=False)
+    """How long its handler ran, or was waited for."""
 
 
 TOO_LATE = Ended(Outcome.LOST, error="the session ran out while it was being started; not entered")
@@ -49,6 +52,7 @@ class _Entered:
     job: KnownJob
     lost: threading.Event
     call: Call
+    entered_s: float = field(default_factory=lambda: asyncio.get_running_loop().time())
     over: asyncio.Future[None] = field(default_factory=_future)
     """Done when its handler has ended, or is given up."""
     cancelled_as: Outcome | None = None
@@ -109,7 +113,8 @@ class Runner:
                 timer.cancel()
             if not entered.call.ended.done():
                 self._left[claim] = entered.call.ended
-        return _ended(entered, claim)
+        took_s = asyncio.get_running_loop().time() - entered.entered_s
+        return replace(_ended(entered, claim), duration_s=took_s)
 
     def when_over(self, claim: Claim, act: Callable[[], None]) -> None:
         """Act when nothing of the claim's handler runs here any more: now, unless it was given up.
@@ -248,7 +253,7 @@ def _ended(entered: _Entered, claim: Claim) -> Ended:
     outcome = entered.cancelled_as or Outcome.FAILED
     if error is not None:
         log.warning("%s %s: %s", claim.run, outcome, said(error), exc_info=error)
-    return Ended(outcome, _retry(entered, claim, outcome, error), said(error))
+    return Ended(outcome, _retry(entered, claim, outcome, error), said(error), error)
 
 
 def _retry(

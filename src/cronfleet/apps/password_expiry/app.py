@@ -104,6 +104,12 @@ class PasswordExpiry:
         parts = await self._prepared()
         return await asyncio.to_thread(self._read_page, parts)
 
+    async def notices(self) -> dict[str, int]:
+        """How many there are, by state. Raises DatabaseError."""
+        parts = await self._prepared()
+        counts = await asyncio.to_thread(parts.outbox.counts)
+        return {state.value: count for state, count in counts.items()}
+
     def describe(self) -> list[str]:
         """What it works with, in lines for the start."""
         lines = [f"users: {self._users_shown()}", f"mails go to {self._sender.describe()}"]
