@@ -35,6 +35,7 @@ from cronfleet.info import (
     InstanceInfo,
     JobInfo,
     JobMark,
+    Latest,
     RunInfo,
     TriggeredRun,
 )
@@ -75,6 +76,7 @@ __all__ = [
     "JobChangedError",
     "JobInfo",
     "JobMark",
+    "Latest",
     "Lock",
     "LockHeld",
     "LockLostError",
