@@ -13,6 +13,7 @@ _MODULES = {
     "jobs": "looking",
     "runs": "looking",
     "why": "why",
+    "show": "showing",
     "next": "foretelling",
     "trigger": "ordering",
     "pause": "ordering",

@@ -24,8 +24,8 @@ class Listener:
         from cronfleet.server.access.exposing import access_by
         from cronfleet.server.serving import bind
 
-        self._access = access_by(settings, behind_proxy=behind_proxy)
         self._settings = settings
+        self._access = access_by(settings, behind_proxy=behind_proxy)
         self._host = settings.host
         self._socket: socket.socket = bind(settings.host, settings.port)
         self._port = int(self._socket.getsockname()[1])
