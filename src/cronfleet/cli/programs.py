@@ -7,18 +7,22 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import TypeAlias
 
 from cronfleet import ConfigurationError, Scheduler
 from cronfleet.config import Settings
 from cronfleet.scheduler import default_store
 from cronfleet.server.pages.page import Page
 
+Count: TypeAlias = Callable[[], Awaitable[Mapping[str, int]]]
+"""How many things are in which state."""
+
 
 class Program:
     """A scheduler, and what is to be done around its work."""
 
     pages: Sequence[Page] = ()
-    notices: Callable[[], Awaitable[Mapping[str, int]]] | None = None
+    notices: Count | None = None
     """How many notices are in which state, for a program that has an outbox."""
 
     def __init__(self, scheduler: Scheduler) -> None:

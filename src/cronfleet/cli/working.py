@@ -35,16 +35,18 @@ class Listener:
 
     def serving(self, program: Program) -> contextlib.AbstractAsyncContextManager[None]:
         """Raises MissingExtraError for metrics without their packages."""
-        from cronfleet.cli.watching import exposed_metrics
+        from cronfleet.cli.watching import metrics_of
+        from cronfleet.server.access.access import Access, Metrics
         from cronfleet.server.app import create_app
         from cronfleet.server.serving import Serving
 
         app = create_app(
             program.scheduler,
             pages=program.pages,
-            exposed=exposed_metrics(program, self._settings),
             host=self._host,
             port=self._port,
+            access=Access(metrics=Metrics(self._settings.metrics)),
+            metrics=metrics_of(program, self._settings),
         )
         return Serving(app, self._socket)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from itertools import islice
 
@@ -32,7 +32,7 @@ class Janitor:
         self._jobs = jobs
         self._times = times
         self._touched: dict[JobName, History] = {}
-        self._ended = 0
+        self._ended = Counter[JobName]()
         self._wake = asyncio.Event()
         self._clock_leapt = False
 
@@ -40,8 +40,8 @@ class Janitor:
         """One more run to keep, by the history that its job has now, as far as that is known."""
         job = ran.definition.name  # It may be known no more: others were learned meanwhile.
         self._touched[job] = self._jobs.get(job, ran).definition.history
-        self._ended += 1
-        if self._ended >= self._times.prune_at:
+        self._ended[job] += 1
+        if self._ended[job] >= self._times.prune_at:
             self._wake.set()
 
     def clock_leapt(self) -> None:
@@ -70,7 +70,8 @@ class Janitor:
     async def _prune_touched(self) -> None:
         """A part that fails keeps no other from being pruned: it goes last in the next round."""
         to_prune = deque(_parts(self._touched))
-        self._touched, self._ended = {}, 0
+        self._touched = {}
+        self._ended.clear()
         failed: list[Mapping[JobName, History]] = []
         in_a_row = 0
         while to_prune and in_a_row < MOST_IN_A_ROW:

@@ -24,8 +24,8 @@ class Times:
     loop_alarm_ms: int = 1_000
     prune_ms: int = 60_000
     """Between two rounds of the janitor."""
-    prune_at: int = 1_000
-    """A round begins early when so many runs have ended since the last."""
+    prune_at: int = 100
+    """A round begins early when so many runs of one job have ended since the last."""
     patience_ms: int = 60_000
     """How long a store that is not up yet is waited for at the start."""
 

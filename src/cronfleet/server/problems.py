@@ -22,6 +22,11 @@ class RefusedError(CronfleetError):
 
     status: ClassVar[HTTPStatus] = HTTPStatus.BAD_REQUEST
 
+    def __init__(self, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        """`headers` are what the answer carries besides."""
+        super().__init__(detail)
+        self.headers = headers
+
 
 class ForbiddenError(RefusedError):
     """Who asks may not do that."""
@@ -35,11 +40,19 @@ def status_and_detail(error: Exception) -> tuple[HTTPStatus, str]:
     return status, one_line(detail)
 
 
-def problem(status: HTTPStatus, detail: str) -> JSONResponse:
+def headers_of(error: Exception) -> Mapping[str, str] | None:
+    """What an answer to that error carries besides: whom to ask again, how, or when."""
+    return error.headers if isinstance(error, RefusedError | StarletteHTTPException) else None
+
+
+def problem(
+    status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
     """The API's one shape of an error (RFC 9457)."""
     return JSONResponse(
         {"title": status.phrase, "status": status.value, "detail": detail},
         status,
+        headers,
         media_type="application/problem+json",
     )
 

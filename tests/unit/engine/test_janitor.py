@@ -98,7 +98,7 @@ async def pruning_five_parts(rig: Rig, *refused: JobName) -> AsyncGenerator[Refu
     async with working(janitor):
         for each in jobs:
             janitor.run_ended(each)
-        await asyncio.sleep(1)
+        await asyncio.sleep(ROUND_S)
         yield store
 
 
@@ -137,10 +137,11 @@ async def at_work(rig: Rig) -> AsyncGenerator[Janitor]:
         yield janitor
 
 
-async def test_a_round_begins_early_when_many_runs_have_ended(rig: Rig) -> None:
+async def test_a_round_begins_early_when_many_runs_of_a_job_have_ended(rig: Rig) -> None:
     async with at_work(rig) as janitor:
-        for _ in range(TIMES.prune_at - 1):
+        for number in range(TIMES.prune_at - 1):
             janitor.run_ended(job(rig.handlers.quick))
+            janitor.run_ended(job(rig.handlers.quick, f"other-{number}"))
         await asyncio.sleep(1)
         assert rig.store.calls["prune"] == 0
         janitor.run_ended(job(rig.handlers.quick))

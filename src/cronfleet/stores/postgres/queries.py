@@ -52,7 +52,11 @@ def query(statement: str, **values: Value) -> Query:
 
 def rows_of(values: Iterable[Mapping[str, str | int | None]]) -> str:
     """Rows for a statement that writes many, as one value: :rows."""
-    return json.dumps([{name: _sayable(value) for name, value in row.items()} for row in values])
+    rows = list(values)
+    text = json.dumps(rows)
+    if "\\u" not in text:  # Nearly always: nothing is beyond ASCII, and known at a glance.
+        return text
+    return json.dumps([{name: _sayable(value) for name, value in row.items()} for row in rows])
 
 
 def _sayable(value: Value) -> Any:

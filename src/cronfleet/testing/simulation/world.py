@@ -33,7 +33,7 @@ RESTING_MS = 86_400_000
 Nothing can come of that here: no session ends but by the hand of the test, no hint is lost.
 """
 
-PRUNE_AT = 100
+PRUNE_AT = 20
 """The store in memory is quick while there is little in it."""
 
 
