@@ -33,6 +33,7 @@ from cronfleet.info import (
     Health,
     InstanceInfo,
     JobInfo,
+    JobMark,
     RunInfo,
     TriggeredRun,
 )
@@ -41,6 +42,7 @@ from cronfleet.promise import Downgrade, Failure, Held, Promise, Verdict
 from cronfleet.registry import History, Retry
 from cronfleet.schedule import ClockMark, Schedule, Upcoming, at, cron, every
 from cronfleet.scheduler import Scheduler
+from cronfleet.why.explanation import Explanation, TickVerdict
 
 __all__ = [
     "Added",
@@ -54,6 +56,7 @@ __all__ = [
     "ConfigurationError",
     "CronfleetError",
     "Downgrade",
+    "Explanation",
     "Failure",
     "FaultInfo",
     "Finding",
@@ -68,6 +71,7 @@ __all__ = [
     "InvalidLockError",
     "InvalidScheduleError",
     "JobInfo",
+    "JobMark",
     "Lock",
     "LockHeld",
     "LockLostError",
@@ -83,6 +87,7 @@ __all__ = [
     "StoreError",
     "StoreRefusedError",
     "StoreUnavailableError",
+    "TickVerdict",
     "TriggeredRun",
     "UnknownJobError",
     "UnknownRunError",

@@ -12,6 +12,7 @@ _MODULES = {
     "import-crontab": "importing",
     "jobs": "looking",
     "runs": "looking",
+    "why": "why",
     "next": "foretelling",
     "trigger": "ordering",
     "pause": "ordering",

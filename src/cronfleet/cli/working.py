@@ -39,7 +39,9 @@ class Listener:
         from cronfleet.server.access.access import Access, Metrics
         from cronfleet.server.app import create_app
         from cronfleet.server.serving import Serving
+        from cronfleet.server.watching.looking import watcher_of
 
+        watcher = watcher_of(program.scheduler)
         app = create_app(
             program.scheduler,
             pages=program.pages,
@@ -47,8 +49,9 @@ class Listener:
             port=self._port,
             access=Access(metrics=Metrics(self._settings.metrics)),
             metrics=metrics_of(program, self._settings),
+            watcher=watcher,
         )
-        return Serving(app, self._socket)
+        return Serving(app, self._socket, before_end=watcher.end)
 
 
 async def work(program: Program, listener: Listener | None) -> None:

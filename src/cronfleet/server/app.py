@@ -20,18 +20,20 @@ from cronfleet.server.access.callers import callers_of
 from cronfleet.server.access.guard import Guard
 from cronfleet.server.pages.page import Page
 from cronfleet.server.pages.rendering import Renderer
-from cronfleet.server.problems import headers_of, problem, status_and_detail
+from cronfleet.server.problems import headers_of, problem_of, status_and_detail
 from cronfleet.server.routes.api import PREFIX, api_routes
 from cronfleet.server.routes.health import health_routes
 from cronfleet.server.routes.html import html_routes
 from cronfleet.server.routes.login import login_routes
 from cronfleet.server.routes.metrics import Measured, metrics_routes
+from cronfleet.server.watching.looking import watcher_of
+from cronfleet.server.watching.watcher import Watcher
 
 _STATIC = Path(__file__).parent / "static"
 _THIS_MACHINE_ALONE = Access()
 
 
-def create_app(
+def create_app(  # noqa: PLR0913 - each is an option with a default
     scheduler: Scheduler,
     *,
     pages: Sequence[Page] = (),
@@ -39,10 +41,12 @@ def create_app(
     port: int,
     access: Access = _THIS_MACHINE_ALONE,
     metrics: Measured | None = None,
+    watcher: Watcher | None = None,
 ) -> ASGIApp:
     """The application for a server that listens on `host` and `port`, its guard around it.
 
-    It never opens the store: until the scheduler has, pages and API answer 503.
+    It never opens the store: until the scheduler has, pages and API answer 503. Whoever ends the
+    server ends the `watcher` first, or waits for those who listen to it.
     """
     renderer = Renderer(pages)
     app = FastAPI(
@@ -55,9 +59,9 @@ def create_app(
     callers = callers_of(access, host=host, port=port)
     app.include_router(login_routes(callers, renderer, is_encrypted=access.is_encrypted))
     app.include_router(health_routes(scheduler))
-    app.include_router(api_routes(scheduler))
     if metrics is not None:
         app.include_router(metrics_routes(metrics, access))
+    app.include_router(api_routes(scheduler, watcher or watcher_of(scheduler)))
     app.include_router(html_routes(scheduler, pages, renderer))
     app.mount("/static", StaticFiles(directory=_STATIC))
     _explain_errors(app, renderer)
@@ -73,8 +77,8 @@ def _explain_errors(app: FastAPI, renderer: Renderer) -> None:
 
 
 def _answer(request: Request, renderer: Renderer, error: Exception) -> Response:
-    status, detail = status_and_detail(error)
     if request.url.path.startswith(PREFIX):
-        return problem(status, detail, headers_of(error))
+        return problem_of(error)
+    status, detail = status_and_detail(error)
     page = renderer.render("problem.html", {"status": status, "detail": detail}, datetime.now(UTC))
     return HTMLResponse(page, status, headers_of(error))

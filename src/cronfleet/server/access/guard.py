@@ -69,7 +69,8 @@ class Guard:
         except RefusedError as error:
             app = refusal(scope, error)
         # Routes know GET alone; its answer without the body is the answer to HEAD.
-        await app({**scope, "method": "GET"} if is_head else scope, receive, send_marked)
+        seen = {**scope, "method": "GET", "is_head": True} if is_head else scope
+        await app(seen, receive, send_marked)
 
     def _seen(self, scope: Scope) -> Scope:
         """The request as it was sent, before a proxy passed it on."""

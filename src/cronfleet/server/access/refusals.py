@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import Scope
 
-from cronfleet.server.problems import RefusedError, problem
+from cronfleet.server.problems import RefusedError, problem_of
 
 API = "/api/"
 
@@ -73,7 +73,7 @@ def refusal(scope: Scope, error: RefusedError) -> Response:
     """
     headers = Headers(scope=scope)
     if scope["path"].startswith(API):
-        return problem(error.status, str(error), error.headers)
+        return problem_of(error)
     if isinstance(error, UnknownCallerError) and "text/html" in headers.get("accept", ""):
         return RedirectResponse(f"/login?next={quote(_wanted(scope), safe='/')}", 303)
     return PlainTextResponse(f"{error}\n", error.status, error.headers)
