@@ -196,7 +196,7 @@ def counted(*events: object, most: int = 100) -> Callable[..., float | None]:
 
 
 def started(job: str, late_s: float | None = None) -> AttemptStarted:
-    return AttemptStarted(Attempt(job, f"{job}@0", "tick", MIDNIGHT, 1, 1, {}), late_s)
+    return AttemptStarted(Attempt(job, f"{job}@0", "tick", MIDNIGHT, 1, 1, NEVER, None, {}), late_s)
 
 
 def test_lateness_is_observed_only_where_it_is_known() -> None:

@@ -11,6 +11,7 @@ import click
 from cronfleet import MissingExtraError
 from cronfleet.cli.logs import log_to_stderr
 from cronfleet.cli.programs import Program, target_program
+from cronfleet.cli.watching import watch
 from cronfleet.cli.working import Listener, work
 from cronfleet.config import Settings, load_settings
 from cronfleet.loops import run_to_its_end
@@ -32,6 +33,7 @@ def run(store: str | None, target: str | None, *, no_server: bool) -> None:
     log_to_stderr(logging.INFO)
     settings = load_settings()
     program = _program(settings, store, target)
+    watch(program, settings)
     try:
         listener = None if no_server else _listener(settings)
         run_to_its_end(work(program, listener))
