@@ -14,15 +14,14 @@ from cronfleet.config import Settings
 from cronfleet.scheduler import default_store
 from cronfleet.server.pages.page import Page
 
-Count: TypeAlias = Callable[[], Awaitable[Mapping[str, int]]]
-"""How many things are in which state."""
+Notices: TypeAlias = Callable[[], Awaitable[Mapping[str, int]]]
 
 
 class Program:
     """A scheduler, and what is to be done around its work."""
 
     pages: Sequence[Page] = ()
-    notices: Count | None = None
+    notices: Notices | None = None
     """How many notices are in which state, for a program that has an outbox."""
 
     def __init__(self, scheduler: Scheduler) -> None:
