@@ -198,6 +198,8 @@ class Settings(BaseSettings):
 
     # Who is told of what fails
     sentry_dsn: SecretStr | None = None
+    ping_url: SecretStr | None = None
+    ping_networks: str = ""
 
     @property
     def secrets(self) -> list[str]:

@@ -11,7 +11,7 @@ import click
 from cronfleet import MissingExtraError
 from cronfleet.cli.logs import log_to_stderr
 from cronfleet.cli.programs import Program, target_program
-from cronfleet.cli.watching import watch
+from cronfleet.cli.watching import watched
 from cronfleet.cli.working import Listener, work
 from cronfleet.config import Settings, load_settings
 from cronfleet.loops import run_to_its_end
@@ -33,12 +33,16 @@ def run(store: str | None, target: str | None, *, no_server: bool) -> None:
     log_to_stderr(logging.INFO)
     settings = load_settings()
     program = _program(settings, store, target)
-    watch(program, settings)
     try:
         listener = None if no_server else _listener(settings)
-        run_to_its_end(work(program, listener))
+        run_to_its_end(_work(program, settings, listener))
     except asyncio.CancelledError:
         return  # Told to stop before it had begun.
+
+
+async def _work(program: Program, settings: Settings, listener: Listener | None) -> None:
+    async with watched(program, settings):
+        await work(program, listener)
 
 
 def _program(settings: Settings, store: str | None, target: str | None) -> Program:
