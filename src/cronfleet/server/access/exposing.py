@@ -27,6 +27,7 @@ def access_by(settings: Settings, *, behind_proxy: bool = False) -> Access:
         allowed_hosts=settings.allowed_hosts,
         certificate=_certificate(settings),
         proxies=settings.trusted_proxies if is_behind else None,
+        has_open_metrics=settings.metrics == "open",
     )
     credentials = _credentials(settings, access)
     if lacking := list(_lacking(settings.host, access, credentials)):

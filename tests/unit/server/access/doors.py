@@ -44,7 +44,7 @@ def add_account(file: CredentialsFile, name: str, role: Role) -> None:
     file.change(lambda known: known.with_(made))
 
 
-class Measured:
+class Unmeasured:
     """Metrics that say nothing."""
 
     content_type = "text/plain"

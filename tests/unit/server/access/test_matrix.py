@@ -19,8 +19,7 @@ from cronfleet.server.access.access import Access
 from cronfleet.server.access.needs import Needs
 from cronfleet.server.access.roles import Role
 from cronfleet.server.app import create_app
-from cronfleet.server.routes.metrics import Exposed
-from tests.unit.server.access.doors import Measured, add_token, credentials_file
+from tests.unit.server.access.doors import Unmeasured, add_token, credentials_file
 from tests.unit.server.sites import PORT, sheet
 
 OPEN = {
@@ -46,7 +45,7 @@ def application(folder: Path, access: Access, scheduler: Scheduler) -> tuple[ASG
     guard = create_app(
         scheduler,
         pages=[sheet(folder)],
-        exposed=Exposed(Measured()),
+        metrics=Unmeasured(),
         host="::1",
         port=PORT,
         access=access,
@@ -194,24 +193,23 @@ async def test_what_leads_out_of_the_folder_of_files_leads_nowhere(
 
 
 @pytest.mark.parametrize(
-    ("exposed", "statuses"),
+    ("metrics", "is_open", "statuses"),
     [
-        (None, {None: 401, Role.VIEWER: 404}),
-        (Exposed(Measured()), {None: 401, Role.VIEWER: 200}),
-        (Exposed(Measured(), is_open=True), {None: 200, Role.VIEWER: 200}),
+        (None, False, {None: 401, Role.VIEWER: 404}),
+        (Unmeasured(), False, {None: 401, Role.VIEWER: 200}),
+        (Unmeasured(), True, {None: 200, Role.VIEWER: 200}),
     ],
 )
 async def test_the_metrics_have_a_switch_of_their_own(
-    tmp_path: Path, exposed: Exposed | None, statuses: dict[Role | None, int]
+    tmp_path: Path,
+    metrics: Unmeasured | None,
+    *,
+    is_open: bool,
+    statuses: dict[Role | None, int],
 ) -> None:
     file = credentials_file(tmp_path)
     tokens: dict[Role | None, str] = {Role.VIEWER: add_token(file, Role.VIEWER)}
-    guard = create_app(
-        Scheduler("memory:"),
-        exposed=exposed,
-        host="::1",
-        port=PORT,
-        access=Access(credentials=file),
-    )
+    access = Access(credentials=file, has_open_metrics=is_open)
+    guard = create_app(Scheduler("memory:"), host="::1", port=PORT, access=access, metrics=metrics)
     for role, status in statuses.items():
         assert await status_of(guard, "GET", "/metrics", tokens.get(role)) == status
