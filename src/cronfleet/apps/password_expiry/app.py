@@ -8,6 +8,7 @@ import time
 from datetime import timedelta
 
 from cronfleet import History, RunContext, Scheduler, cron, every
+from cronfleet.apps.mailing.sending import SenderRefusedError, SenderUnavailableError
 from cronfleet.apps.password_expiry.databases import Database, DatabaseError, wait_for
 from cronfleet.apps.password_expiry.delivery import Ask, Parts
 from cronfleet.apps.password_expiry.files import writable_folder
@@ -24,7 +25,6 @@ from cronfleet.apps.password_expiry.making import (
 )
 from cronfleet.apps.password_expiry.notices import Outbox
 from cronfleet.apps.password_expiry.page import SHOWN, PasswordExpiryPage, mails_in
-from cronfleet.apps.password_expiry.senders import SenderRefusedError, SenderUnavailableError
 from cronfleet.apps.password_expiry.users import UserTable
 from cronfleet.config import Settings
 from cronfleet.errors import ConfigurationError
@@ -103,6 +103,12 @@ class PasswordExpiry:
         """How it stands, at this moment."""
         parts = await self._prepared()
         return await asyncio.to_thread(self._read_page, parts)
+
+    async def notices(self) -> dict[str, int]:
+        """How many there are, by state. Raises DatabaseError."""
+        parts = await self._prepared()
+        counts = await asyncio.to_thread(parts.outbox.counts)
+        return {state.value: count for state, count in counts.items()}
 
     def describe(self) -> list[str]:
         """What it works with, in lines for the start."""

@@ -1,0 +1,109 @@
+"""How a mail leaves: a sender takes it, and says honestly what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol, TypeAlias
+
+from cronfleet.errors import CronfleetError
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A mail ready to go: the envelope in ASCII, and the bytes, with CRLF, under a lasting id."""
+
+    id: str
+    sender: str
+    recipient: str
+    content: bytes
+
+
+HandOff: TypeAlias = Callable[[], Awaitable[bool]]
+"""Commits that the mail may be accepted from now on. False, or raising: it must not be sent."""
+
+Following: TypeAlias = Callable[[], Mail | None]
+"""Asked after a hand-off: the mail that will be sent next after this one, if that is known."""
+
+
+def unknown() -> Mail | None:
+    """What follows is not known."""
+    return None
+
+
+class Answer(Enum):
+    """What became of a mail."""
+
+    ACCEPTED = "accepted"
+    LATER = "later"  # surely not accepted; it may be when tried again
+    REFUSED = "refused"  # surely not accepted, and never will be
+    NOBODY = "nobody"  # surely not accepted, and for now no other mail will be either
+    UNKNOWN = "unknown"  # it may have been accepted
+    NOT_WANTED = "not wanted"  # `hand_off` said no, and nothing was sent
+
+
+@dataclass(frozen=True, slots=True)
+class SendResult:
+    """The answer, and in one line what was said; never the recipient's address."""
+
+    answer: Answer
+    said: str = ""
+
+
+class SenderUnavailableError(CronfleetError):
+    """Nothing can be sent for now, to anyone: no notice is worse off for having tried."""
+
+
+class SenderRefusedError(SenderUnavailableError):
+    """As it is configured, nothing can be sent, however long one waits."""
+
+
+class Sender(Protocol):
+    """A way for mails to leave."""
+
+    @property
+    def name(self) -> str:
+        """As in MAIL_SENDER; it is noted of whom the sender took a mail for."""
+        ...
+
+    @property
+    def reaches_people(self) -> bool:
+        """Whether someone may read what is sent here."""
+        ...
+
+    @property
+    def at_a_time(self) -> int:
+        """How many `send` are to be under way at a time, at most; more would do no harm."""
+        ...
+
+    def describe(self) -> str:
+        """Where the mails go, for a line at the start; without a password."""
+        ...
+
+    async def ready(self) -> None:
+        """Make ready for one `send`, so that it begins at once. Raises `SenderUnavailableError`."""
+        ...
+
+    async def check(self) -> None:
+        """See whether it could send now, without sending; changes nothing.
+
+        Raises `SenderUnavailableError`.
+        """
+        ...
+
+    async def send(
+        self, mail: Mail, hand_off: HandOff, following: Following = unknown
+    ) -> SendResult:
+        """Send a mail, with `hand_off` awaited just before it can be accepted, and only once.
+
+        The mail that follows may be announced to the server with this one. It has a `send` of its
+        own, and a hand-off of its own; without one it is never sent.
+        Raises `SenderUnavailableError` before the hand-off, never after it. What else it raises
+        before the hand-off has sent nothing; after it, a cancellation included, it is not known.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give up connections. It may be used again afterwards."""
+        ...
