@@ -13,6 +13,7 @@ from cronfleet.errors import (
     InvalidJobError,
     InvalidLockError,
     InvalidScheduleError,
+    JobChangedError,
     LockLostError,
     LockTimeoutError,
     MissingExtraError,
@@ -41,6 +42,7 @@ from cronfleet.info import (
 from cronfleet.lock import Lock, LockHeld
 from cronfleet.promise import Downgrade, Failure, Held, Promise, Verdict
 from cronfleet.registry import History, Retry
+from cronfleet.run_log import RunLog, RunLogLine
 from cronfleet.schedule import ClockMark, Schedule, Upcoming, at, cron, every
 from cronfleet.scheduler import Scheduler
 from cronfleet.why.explanation import Explanation, TickVerdict
@@ -71,6 +73,7 @@ __all__ = [
     "InvalidJobError",
     "InvalidLockError",
     "InvalidScheduleError",
+    "JobChangedError",
     "JobInfo",
     "JobMark",
     "Latest",
@@ -84,6 +87,8 @@ __all__ = [
     "Retry",
     "RunContext",
     "RunInfo",
+    "RunLog",
+    "RunLogLine",
     "Schedule",
     "Scheduler",
     "StoreError",

@@ -30,6 +30,7 @@ from cronfleet.info import (
 from cronfleet.opening import Opener, in_its_loop
 from cronfleet.planning import plan_of
 from cronfleet.promise import Promise
+from cronfleet.run_log import RunLog, place_of
 from cronfleet.schedule import Upcoming
 from cronfleet.store import Store, StoreInfo
 from cronfleet.why.explanation import Explanation
@@ -155,6 +156,13 @@ class Observer(Opener):
     async def run_info(self, run: str) -> RunInfo:
         """A run by its id. Raises UnknownRunError."""
         return RunInfo.of(await verbs.run_named(await self._opened(), run))
+
+    @in_its_loop
+    async def run_log(self, run: str, after: int = 0) -> RunLog:
+        """What its handler logged, past where an earlier answer ended. Raises UnknownRunError."""
+        store = await self._opened()
+        found = await verbs.run_named(store, run)
+        return RunLog.of(run, await store.run_log(found.id, place_of(after)), after)
 
     @in_its_loop
     async def runs(self, name: str, limit: int = 50, skip: int = 0) -> list[RunInfo]:

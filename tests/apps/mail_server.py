@@ -14,7 +14,7 @@ from typing import Any, AnyStr
 import trustme
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from cronfleet.apps.password_expiry.senders.smtp import SmtpServer, SmtpTimes
+from cronfleet.apps.mailing.smtp import SmtpServer, SmtpTimes
 
 USER, PASSWORD = "it@example.com", "hunter2-ü"
 QUICK = SmtpTimes(connect_s=20, login_s=20, command_s=20, after_dot_s=20)

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cronfleet.apps.password_expiry.message import Letterhead, Mail
-from cronfleet.apps.password_expiry.senders import SendResult
-from cronfleet.apps.password_expiry.senders.smtp import SmtpSender, SmtpTimes
+from cronfleet.apps.mailing.sending import Mail, SendResult
+from cronfleet.apps.mailing.smtp import SmtpSender, SmtpTimes
+from cronfleet.apps.password_expiry.message import Letterhead
 from tests.apps.mail_server import QUICK, MailServer
 
 MADE = datetime(2026, 4, 1, tzinfo=UTC)

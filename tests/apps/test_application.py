@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from cronfleet import ConfigurationError, RunContext, Scheduler
+from cronfleet.apps.mailing.sending import SenderRefusedError, SenderUnavailableError
 from cronfleet.apps.password_expiry import DELIVERY_JOB, JOB, PasswordExpiry, register
 from cronfleet.apps.password_expiry.files import private_file
 from cronfleet.apps.password_expiry.moves import PutOff, Write
-from cronfleet.apps.password_expiry.senders import SenderRefusedError, SenderUnavailableError
 from cronfleet.apps.password_expiry.values import Wanted
 from cronfleet.config import load_settings
 from tests.apps.outboxes import let_pass, swap_outbox

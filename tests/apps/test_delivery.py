@@ -11,13 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from cronfleet.apps.mailing.sending import Answer, Following, HandOff, Mail, SendResult, unknown
 from cronfleet.apps.password_expiry.databases import DatabaseError
-from cronfleet.apps.password_expiry.message import Mail
+from cronfleet.apps.password_expiry.mailbox import MailboxSender
 from cronfleet.apps.password_expiry.moves import Settle
 from cronfleet.apps.password_expiry.notices import OtherOutboxError
 from cronfleet.apps.password_expiry.policy import NoticeKey
-from cronfleet.apps.password_expiry.senders import Answer, Following, HandOff, SendResult, unknown
-from cronfleet.apps.password_expiry.senders.mailbox import MailboxSender
 from cronfleet.apps.password_expiry.states import NoticeState
 from cronfleet.apps.password_expiry.users import PAGE
 from cronfleet.apps.password_expiry.values import Exchanged, Wanted

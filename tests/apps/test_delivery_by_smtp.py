@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from cronfleet.apps.mailing.sending import SenderUnavailableError
+from cronfleet.apps.mailing.smtp import SmtpSender, SmtpTimes
 from cronfleet.apps.password_expiry.databases import DatabaseError
 from cronfleet.apps.password_expiry.moves import HandOff
-from cronfleet.apps.password_expiry.senders import SenderUnavailableError
-from cronfleet.apps.password_expiry.senders.smtp import SmtpSender, SmtpTimes
 from cronfleet.apps.password_expiry.values import HANDOFF_LEASE, LEASE, Exchanged
 from tests.apps.mail_server import DROP, QUICK, SILENCE, MailServer, mail_server
 from tests.apps.outboxes import let_pass, meddle

@@ -11,20 +11,20 @@ from datetime import timedelta
 
 import pytest
 
-from cronfleet.apps.password_expiry import moves
-from cronfleet.apps.password_expiry.databases import DatabaseError, OddValueError
-from cronfleet.apps.password_expiry.job import ExpiryJob
-from cronfleet.apps.password_expiry.message import Mail
-from cronfleet.apps.password_expiry.moves import Move, PutOff, Rest, Settle
-from cronfleet.apps.password_expiry.policy import User
-from cronfleet.apps.password_expiry.senders import (
+from cronfleet.apps.mailing.sending import (
     Answer,
     Following,
     HandOff,
+    Mail,
     SenderUnavailableError,
     SendResult,
     unknown,
 )
+from cronfleet.apps.password_expiry import moves
+from cronfleet.apps.password_expiry.databases import DatabaseError, OddValueError
+from cronfleet.apps.password_expiry.job import ExpiryJob
+from cronfleet.apps.password_expiry.moves import Move, PutOff, Rest, Settle
+from cronfleet.apps.password_expiry.policy import User
 from cronfleet.apps.password_expiry.states import NoticeState
 from cronfleet.apps.password_expiry.users import UserTable
 from cronfleet.apps.password_expiry.values import Exchanged, Lease

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from cronfleet import Condition, Finding
+from cronfleet.apps.mailing.smtp import SmtpSender, SmtpServer
 from cronfleet.apps.password_expiry import making
 from cronfleet.apps.password_expiry.doctor import examine
-from cronfleet.apps.password_expiry.senders.smtp import SmtpSender, SmtpServer
 from cronfleet.config import load_settings
 from tests.apps.mail_server import PASSWORD, USER, MailServer, mail_server
 from tests.apps.worlds import make_users, row

@@ -10,17 +10,16 @@ from dataclasses import replace
 
 import pytest
 
+from cronfleet.apps.mailing.sending import Following, HandOff, Mail, SendResult, unknown
 from cronfleet.apps.password_expiry import moves
 from cronfleet.apps.password_expiry.databases import DatabaseError, OddValueError
 from cronfleet.apps.password_expiry.gathering import Gathering
 from cronfleet.apps.password_expiry.job import ExpiryJob
 from cronfleet.apps.password_expiry.looking import Looking
-from cronfleet.apps.password_expiry.message import Mail
 from cronfleet.apps.password_expiry.moves import Settle, Write
 from cronfleet.apps.password_expiry.notices import Outbox
 from cronfleet.apps.password_expiry.policy import User
 from cronfleet.apps.password_expiry.requests import Held
-from cronfleet.apps.password_expiry.senders import Following, HandOff, SendResult, unknown
 from cronfleet.apps.password_expiry.settling import Settling
 from cronfleet.apps.password_expiry.states import NoticeState
 from cronfleet.apps.password_expiry.supply import Supply

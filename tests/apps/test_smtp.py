@@ -9,13 +9,13 @@ from dataclasses import replace
 
 import pytest
 
-from cronfleet.apps.password_expiry.sample import _ODD
-from cronfleet.apps.password_expiry.senders import (
+from cronfleet.apps.mailing.sending import (
     Answer,
     SenderUnavailableError,
     SendResult,
 )
-from cronfleet.apps.password_expiry.senders.smtp import SmtpSender, SmtpTimes, _without
+from cronfleet.apps.mailing.smtp import SmtpSender, SmtpTimes, _without
+from cronfleet.apps.password_expiry.sample import _ODD
 from tests.apps.mail_server import DROP, SILENCE, MailServer
 from tests.apps.sending import HandOff, mail, pipelining, send
 
@@ -223,7 +223,7 @@ async def test_a_refused_sender_stops_the_sending(server: MailServer) -> None:
 
 
 async def test_odd_names_and_addresses_arrive_where_they_belong(server: MailServer) -> None:
-    from cronfleet.apps.password_expiry.message import checked_address
+    from cronfleet.apps.mailing.addresses import checked_address
 
     sender = SmtpSender(server.client())
     recipients = [checked_address(address) for _, address in _ODD]

@@ -9,12 +9,12 @@ from dataclasses import replace
 import pytest
 from aiosmtplib import SMTP, SMTPException
 
-from cronfleet.apps.password_expiry.senders import (
+from cronfleet.apps.mailing.sending import (
     Answer,
     SenderRefusedError,
     SenderUnavailableError,
 )
-from cronfleet.apps.password_expiry.senders.smtp import SmtpSender
+from cronfleet.apps.mailing.smtp import SmtpSender
 from tests.apps.mail_server import MailServer, mail_server
 from tests.apps.sending import HandOff, mail, send
 

@@ -7,9 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from cronfleet.apps.password_expiry.message import Mail
-from cronfleet.apps.password_expiry.senders import Answer
-from cronfleet.apps.password_expiry.senders.smtp import SmtpSender
+from cronfleet.apps.mailing.sending import Answer, Mail
+from cronfleet.apps.mailing.smtp import SmtpSender
 from tests.apps.mail_server import DROP, MailServer
 from tests.apps.sending import HandOff, mail
 from tests.apps.test_smtp import BEFORE_THE_DOT

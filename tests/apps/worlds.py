@@ -10,19 +10,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cronfleet.apps.password_expiry.databases import Database
-from cronfleet.apps.password_expiry.delivery import Ask, Parts
-from cronfleet.apps.password_expiry.job import ExpiryJob, RunReport
-from cronfleet.apps.password_expiry.message import Letterhead, Mail
-from cronfleet.apps.password_expiry.policy import ExpiryRule
-from cronfleet.apps.password_expiry.senders import (
+from cronfleet.apps.mailing.sending import (
     Answer,
     Following,
     HandOff,
+    Mail,
     Sender,
     SendResult,
     unknown,
 )
+from cronfleet.apps.password_expiry.databases import Database
+from cronfleet.apps.password_expiry.delivery import Ask, Parts
+from cronfleet.apps.password_expiry.job import ExpiryJob, RunReport
+from cronfleet.apps.password_expiry.message import Letterhead
+from cronfleet.apps.password_expiry.policy import ExpiryRule
 from cronfleet.apps.password_expiry.users import UserColumns, UserTable
 from tests.apps.outboxes import OneByOne
 

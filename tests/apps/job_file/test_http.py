@@ -9,9 +9,9 @@ from ipaddress import ip_network
 import pytest
 import trustme
 
-from cronfleet.apps.job_file.http import calling
-from cronfleet.apps.job_file.http.allowing import Allowed, Network
-from cronfleet.apps.job_file.http.calling import Caller, HttpError, Resolve
+from cronfleet.apps.guarded_http import calling
+from cronfleet.apps.guarded_http.allowing import Allowed, Network
+from cronfleet.apps.guarded_http.calling import Caller, HttpError, Resolve
 from cronfleet.apps.job_file.http.running import HttpHandler
 from cronfleet.apps.job_file.values import HttpWork
 from tests.apps.job_file.runs import RUN_ID, Log, a_run

@@ -26,7 +26,7 @@ OUTBOX: tuple[Mutant, ...] = (
     mutant(
         "a notice is handed off after its dot",
         Piece(
-            "apps/password_expiry/senders/smtp.py",
+            "apps/mailing/smtp.py",
             "            if not await hand_off():\n"
             "                dialogue.close()  # The only way not to send what DATA has announced.\n"
             "                return SendResult(Answer.NOT_WANTED)\n"

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from cronfleet import ConfigurationError, History, Retry, Schedule, at, cron, every
+from cronfleet.apps.guarded_http.allowing import Allowed
 from cronfleet.apps.job_file import tables
 from cronfleet.apps.job_file.command.reading import read_command
-from cronfleet.apps.job_file.http.allowing import Allowed
 from cronfleet.apps.job_file.http.reading import read_allowed, read_http
 from cronfleet.apps.job_file.tables import Table, WrongValueError
 from cronfleet.apps.job_file.values import FileJob, JobFile, Work

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import TypeVar, cast
 
-from cronfleet.apps.job_file.spans import size_of, span_of
+from cronfleet.apps.spans import size_of, span_of
 from cronfleet.errors import InvalidScheduleError
 
 Value = TypeVar("Value")

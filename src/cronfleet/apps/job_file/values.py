@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from cronfleet import Schedule
-from cronfleet.apps.job_file.http.allowing import Allowed
+from cronfleet.apps.guarded_http.allowing import Allowed
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import time
 from datetime import timedelta
 
 from cronfleet import History, RunContext, Scheduler, cron, every
+from cronfleet.apps.mailing.sending import SenderRefusedError, SenderUnavailableError
 from cronfleet.apps.password_expiry.databases import Database, DatabaseError, wait_for
 from cronfleet.apps.password_expiry.delivery import Ask, Parts
 from cronfleet.apps.password_expiry.files import writable_folder
@@ -24,7 +25,6 @@ from cronfleet.apps.password_expiry.making import (
 )
 from cronfleet.apps.password_expiry.notices import Outbox
 from cronfleet.apps.password_expiry.page import SHOWN, PasswordExpiryPage, mails_in
-from cronfleet.apps.password_expiry.senders import SenderRefusedError, SenderUnavailableError
 from cronfleet.apps.password_expiry.users import UserTable
 from cronfleet.config import Settings
 from cronfleet.errors import ConfigurationError

@@ -10,25 +10,22 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
-from cronfleet.apps.password_expiry.databases import DatabaseError, OddValueError
-from cronfleet.apps.password_expiry.gathering import Gathering
-from cronfleet.apps.password_expiry.looking import Looking
-from cronfleet.apps.password_expiry.message import (
-    BadAddressError,
-    Letterhead,
-    Mail,
-    recipient_address,
-)
-from cronfleet.apps.password_expiry.notices import BAD_ADDRESS, Outbox
-from cronfleet.apps.password_expiry.policy import ExpiryRule, User
-from cronfleet.apps.password_expiry.refusals import FIRST, FirstAnswers
-from cronfleet.apps.password_expiry.requests import Held, Written
-from cronfleet.apps.password_expiry.senders import (
+from cronfleet.apps.mailing.addresses import BadAddressError, recipient_address
+from cronfleet.apps.mailing.sending import (
     Answer,
+    Mail,
     Sender,
     SenderUnavailableError,
     SendResult,
 )
+from cronfleet.apps.password_expiry.databases import DatabaseError, OddValueError
+from cronfleet.apps.password_expiry.gathering import Gathering
+from cronfleet.apps.password_expiry.looking import Looking
+from cronfleet.apps.password_expiry.message import Letterhead
+from cronfleet.apps.password_expiry.notices import BAD_ADDRESS, Outbox
+from cronfleet.apps.password_expiry.policy import ExpiryRule, User
+from cronfleet.apps.password_expiry.refusals import FIRST, FirstAnswers
+from cronfleet.apps.password_expiry.requests import Held, Written
 from cronfleet.apps.password_expiry.settling import Settling
 from cronfleet.apps.password_expiry.states import NoticeState
 from cronfleet.apps.password_expiry.supply import Supply

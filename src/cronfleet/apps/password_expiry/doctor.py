@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable
 
 from cronfleet import Condition, Finding
+from cronfleet.apps.mailing.sending import SenderUnavailableError
 from cronfleet.apps.password_expiry.databases import Database, DatabaseError
 from cronfleet.apps.password_expiry.engines import sqlite_file
 from cronfleet.apps.password_expiry.making import columns_from, is_sample, sender_from
-from cronfleet.apps.password_expiry.senders import SenderUnavailableError
 from cronfleet.apps.password_expiry.users import UserTable
 from cronfleet.config import Settings, revealed
 from cronfleet.errors import ConfigurationError

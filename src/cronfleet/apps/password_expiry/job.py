@@ -7,8 +7,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from cronfleet.apps.mailing.addresses import BadAddressError, recipient_address
 from cronfleet.apps.password_expiry.delivery import Ask, Delivery, Parts
-from cronfleet.apps.password_expiry.message import BadAddressError, recipient_address
 from cronfleet.apps.password_expiry.policy import BadRowError, NoticeKey
 from cronfleet.apps.password_expiry.states import NoticeState
 from cronfleet.apps.password_expiry.users import PAGE, UserPage

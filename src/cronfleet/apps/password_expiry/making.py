@@ -5,15 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from cronfleet.apps.mailing.sending import Sender
+from cronfleet.apps.mailing.smtp import SmtpSender, SmtpServer
 from cronfleet.apps.password_expiry.databases import Database
 from cronfleet.apps.password_expiry.engines import sqlite_file
 from cronfleet.apps.password_expiry.files import private_file
+from cronfleet.apps.password_expiry.mailbox import MailboxSender
 from cronfleet.apps.password_expiry.message import Letterhead
 from cronfleet.apps.password_expiry.policy import ExpiryRule
 from cronfleet.apps.password_expiry.sample import make_sample_database
-from cronfleet.apps.password_expiry.senders import Sender
-from cronfleet.apps.password_expiry.senders.mailbox import MailboxSender
-from cronfleet.apps.password_expiry.senders.smtp import SmtpSender, SmtpServer
 from cronfleet.apps.password_expiry.users import UserColumns
 from cronfleet.config import Settings, revealed
 from cronfleet.errors import ConfigurationError

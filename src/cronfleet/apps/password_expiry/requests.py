@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from cronfleet.apps.mailing.sending import Mail
 from cronfleet.apps.password_expiry.databases import DatabaseError
 from cronfleet.apps.password_expiry.looking import Look
-from cronfleet.apps.password_expiry.message import Mail
 from cronfleet.apps.password_expiry.moves import Move
 from cronfleet.apps.password_expiry.policy import User
 from cronfleet.apps.password_expiry.states import NoticeState

@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
+from cronfleet.apps.mailing.sending import Mail
 from cronfleet.apps.password_expiry.gathering import Gathering
-from cronfleet.apps.password_expiry.message import Mail
 from cronfleet.apps.password_expiry.requests import Held
 from cronfleet.apps.password_expiry.values import Wanted
 

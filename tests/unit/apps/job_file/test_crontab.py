@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from cronfleet import cron, every
 from cronfleet.apps.job_file import read_job_file
 from cronfleet.apps.job_file.crontab import job_file_text, local_zone, read_crontab
-from cronfleet.apps.job_file.spans import span_of
 from cronfleet.apps.job_file.values import CommandWork, FileJob
+from cronfleet.apps.spans import span_of
 
 HOME = {"HOME": "/home/anna"}
 

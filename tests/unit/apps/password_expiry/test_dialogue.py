@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cronfleet.apps.password_expiry.senders.dialogue import Dialogue, LostError, Reply
+from cronfleet.apps.mailing.dialogue import Dialogue, LostError, Reply
 
 LONG_S = 20
 

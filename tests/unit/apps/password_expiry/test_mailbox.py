@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from cronfleet.apps.mailing.sending import Answer, Mail, SenderUnavailableError
 from cronfleet.apps.password_expiry import page
-from cronfleet.apps.password_expiry.message import Letterhead, Mail
+from cronfleet.apps.password_expiry.mailbox import MailboxSender
+from cronfleet.apps.password_expiry.message import Letterhead
 from cronfleet.apps.password_expiry.page import mails_in
-from cronfleet.apps.password_expiry.senders import Answer, SenderUnavailableError
-from cronfleet.apps.password_expiry.senders.mailbox import MailboxSender
 
 MADE = datetime(2026, 4, 1, tzinfo=UTC)
 

@@ -11,16 +11,15 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES, validate_email
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cronfleet.apps.password_expiry.message import (
+from cronfleet.apps.mailing.addresses import (
     _USUAL,
     BadAddressError,
-    Letterhead,
-    Mail,
-    _text,
     checked_address,
     is_under,
     readable_name,
 )
+from cronfleet.apps.mailing.sending import Mail
+from cronfleet.apps.password_expiry.message import Letterhead, _text
 from cronfleet.errors import ConfigurationError
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from cronfleet.apps.mailing.addresses import checked_address, readable_name
 from cronfleet.apps.password_expiry.databases import Database
-from cronfleet.apps.password_expiry.message import Letterhead, checked_address, readable_name
+from cronfleet.apps.password_expiry.message import Letterhead
 from cronfleet.apps.password_expiry.policy import ExpiryRule, User
 from cronfleet.apps.password_expiry.sample import EXPIRED, USERS, make_sample_database
 from cronfleet.apps.password_expiry.users import UserColumns, UserTable

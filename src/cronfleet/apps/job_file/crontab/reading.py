@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from cronfleet import InvalidScheduleError, Schedule, cron, every
-from cronfleet.apps.job_file.spans import span_of
+from cronfleet.apps.spans import span_of
 
 _SETTING = re.compile(r"""(?:"([^"]*)"|'([^']*)'|([^\s="']+))\s*=\s*(.*)""")
 _FIELDS = re.compile(r"((?:\S+\s+){5})(.*)")

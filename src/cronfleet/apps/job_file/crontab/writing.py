@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 
 from cronfleet.apps.job_file.crontab.reading import Crontab, CrontabJob
-from cronfleet.apps.job_file.spans import span_text
 from cronfleet.apps.job_file.variables import escaped
+from cronfleet.apps.spans import span_text
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")

@@ -6,8 +6,8 @@ import re
 from ipaddress import ip_network
 
 from cronfleet import MissingExtraError
+from cronfleet.apps.guarded_http.allowing import Allowed, Network
 from cronfleet.apps.job_file import tables
-from cronfleet.apps.job_file.http.allowing import Allowed, Network
 from cronfleet.apps.job_file.tables import Table, WrongValueError
 from cronfleet.apps.job_file.values import HttpWork
 from cronfleet.apps.job_file.variables import Variables

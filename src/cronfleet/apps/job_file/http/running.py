@@ -7,7 +7,7 @@ import asyncio
 import httpx
 
 from cronfleet import RunContext
-from cronfleet.apps.job_file.http.calling import Answer, Ask, Caller, HttpError
+from cronfleet.apps.guarded_http.calling import Answer, Ask, Caller, HttpError
 from cronfleet.apps.job_file.values import HttpWork
 from cronfleet.apps.job_file.variables import hidden
 

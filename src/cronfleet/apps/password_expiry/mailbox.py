@@ -9,16 +9,16 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from cronfleet.apps.password_expiry.files import private_folder
-from cronfleet.apps.password_expiry.message import Mail
-from cronfleet.apps.password_expiry.senders import (
+from cronfleet.apps.mailing.sending import (
     Answer,
     Following,
     HandOff,
+    Mail,
     SenderUnavailableError,
     SendResult,
     unknown,
 )
+from cronfleet.apps.password_expiry.files import private_folder
 
 _ABANDONED_S = 3600
 

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import httpx
 
-from cronfleet.apps.job_file.http.allowing import Allowed
+from cronfleet.apps.guarded_http.allowing import Allowed
 from cronfleet.errors import CronfleetError
 
 MOST_REDIRECTS = 5

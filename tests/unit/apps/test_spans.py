@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cronfleet.apps.job_file.spans import size_of, span_of, span_text
+from cronfleet.apps.spans import size_of, span_of, span_text
 
 
 @given(st.integers(min_value=0, max_value=10**12))

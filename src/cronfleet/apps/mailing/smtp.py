@@ -26,21 +26,21 @@ from aiosmtplib import (
     SMTPServerDisconnected,
 )
 
-from cronfleet.apps.password_expiry.message import Mail
-from cronfleet.apps.password_expiry.senders import (
-    Answer,
-    Following,
-    HandOff,
-    SenderRefusedError,
-    SenderUnavailableError,
-    SendResult,
-    unknown,
-)
-from cronfleet.apps.password_expiry.senders.dialogue import (
+from cronfleet.apps.mailing.dialogue import (
     Dialogue,
     LostError,
     Reply,
     in_one_breath,
+)
+from cronfleet.apps.mailing.sending import (
+    Answer,
+    Following,
+    HandOff,
+    Mail,
+    SenderRefusedError,
+    SenderUnavailableError,
+    SendResult,
+    unknown,
 )
 
 _OURSELVES = "[127.0.0.1]"  # for EHLO: valid everywhere, and tells nobody the host's name

@@ -7,8 +7,18 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, TypeAlias
 
-from cronfleet.apps.password_expiry.message import Mail
 from cronfleet.errors import CronfleetError
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A mail ready to go: the envelope in ASCII, and the bytes, with CRLF, under a lasting id."""
+
+    id: str
+    sender: str
+    recipient: str
+    content: bytes
+
 
 HandOff: TypeAlias = Callable[[], Awaitable[bool]]
 """Commits that the mail may be accepted from now on. False, or raising: it must not be sent."""

@@ -4,7 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from cronfleet.apps.job_file.http.allowing import Allowed
+from cronfleet.apps.guarded_http.allowing import Allowed
 
 NOWHERE = Allowed()
 PRIVATE = (

@@ -1,0 +1,1 @@
+"""Requests to where they are allowed, at addresses that were looked at."""

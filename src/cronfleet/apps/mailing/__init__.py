@@ -1,0 +1,1 @@
+"""Mails: whom they may go to, and how they leave."""
