@@ -24,8 +24,18 @@ from cronfleet.server.watching.looking import watcher_of
 
 PROGRAM = "shop"
 TTL = timedelta(seconds=6)
-REPORT, BROKEN, SLOW = "reports/daily", "invoices:print", "import"
+REPORT, BROKEN, SLOW, LOUD = "reports/daily", "invoices:print", "import", "loud"
 WORDS = "the printer is on fire"
+MISCHIEF = (
+    "<script>window.ran = 1</script>",
+    '"><img src=x onerror="window.ran = 1">',
+    "</textarea></pre></svg><svg onload='window.ran = 1'>",
+    '<a href="javascript:window.ran = 1" id=x>press</a>',
+    "</title><script>window.ran = 1</script>",
+    "<style>*{display:none}</style>",
+)
+"""What would run, or hide the page, if it were ever taken for HTML."""
+
 NEVER = cron("30 2 1 1 *", tz="Europe/Berlin")
 
 
@@ -40,6 +50,12 @@ def register_jobs(scheduler: Scheduler, pause: timedelta) -> None:
     async def take_time(_: RunContext) -> None:
         await asyncio.Event().wait()
 
+    async def shout(run: RunContext) -> None:
+        for words in MISCHIEF:
+            run.log.warning("%s", words)
+        raise RuntimeError("\n".join(MISCHIEF))
+
+    scheduler.add_job(shout, NEVER, LOUD, args={"words": list(MISCHIEF)})
     scheduler.add_job(report, NEVER, REPORT)
     scheduler.add_job(fail, NEVER, BROKEN)
     scheduler.add_job(take_time, NEVER, SLOW)
@@ -67,7 +83,9 @@ class Three:
             process.wait()
 
     async def until_instances(self, count: int) -> None:
-        while len(await self.scheduler.instances()) != count:
+        while True:
+            if len(await self.scheduler.instances()) == count:
+                return
             await asyncio.sleep(0.05)
 
 
