@@ -127,6 +127,11 @@ class Scheduler(Definer):
         self._gate = threading.Lock()
         super().begin_anew()
 
+    @property
+    def session_ttl(self) -> timedelta:
+        """How long an instance that falls silent keeps its runs, if it is set as this one."""
+        return timedelta(milliseconds=self._times.ttl_ms)
+
     # --- working
 
     def run(self) -> None:

@@ -21,6 +21,7 @@ from cronfleet.engine.failing import tell_if_it_failed
 from cronfleet.engine.identity import Identity
 from cronfleet.engine.janitor import Janitor
 from cronfleet.engine.known import KnownJob, KnownJobs
+from cronfleet.engine.logbook import Logbook
 from cronfleet.engine.lookout import Lookout
 from cronfleet.engine.peeking import Peeking
 from cronfleet.engine.reconciling import Reconciling
@@ -77,8 +78,13 @@ class Instance:
         self._session = SessionKeeper(store, clock, times, identity, self)
         self._writes = GatheredWrites(store, self._session)
         self._reconciling = Reconciling(store, clock, times, self._writes)
+        self._logbook = Logbook(store, clock)
         self._runner = Runner(
-            times.cancel_grace_ms, self._session.holds, times.loss_grace_ms, clock=clock
+            times.cancel_grace_ms,
+            self._session.holds,
+            times.loss_grace_ms,
+            clock=clock,
+            run_logger=self._logbook.logger,
         )
         self._janitor = Janitor(store, self._jobs, times)
         self._caretaker = Caretaker(store, identity, self._jobs, self._session)
@@ -126,6 +132,7 @@ class Instance:
                 self._runner.stop_all()
                 await self._end({*caring, *hearing, *handlers})
                 self._announcing.announce(Left())
+                await self._logbook.aclose(self._times.call_ms / 1000)
 
     def stop(self) -> None:
         """Claim nothing more; called again, do not wait for the handlers either."""
@@ -241,7 +248,9 @@ class Instance:
             match await self._writes.start(claim, session):
                 case Entry.GRANTED:
                     self._announcing.started(job, claim, self._session.store_now)
+                    self._logbook.open(claim)
                     ended = await self._runner.run(job, claim, session)
+                    self._logbook.ended(claim)
                 case Entry.TOO_LATE:
                     self._announcing.started(job, claim, self._session.store_now)
                     ended = TOO_LATE
@@ -253,12 +262,13 @@ class Instance:
             if not is_recorded:
                 log.warning("%s: %s came too late, it was swept", claim.run, ended.outcome)
         finally:
-            self._runner.when_over(claim, lambda: self._give_back_seat(job))
+            self._runner.when_over(claim, lambda: self._let_go(job, claim))
             self._writes.drop(claim)
             self._janitor.run_ended(job)
             self._wake.set()
 
-    def _give_back_seat(self, job: KnownJob) -> None:
+    def _let_go(self, job: KnownJob, claim: Claim) -> None:
+        self._logbook.close(claim)
         self._seats.give_back(job)
         self._wake.set()
 

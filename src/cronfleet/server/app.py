@@ -12,7 +12,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as StarletteHTTPException
-from starlette.types import ASGIApp
 
 from cronfleet import CronfleetError, Scheduler
 from cronfleet.server.access.access import Access
@@ -42,7 +41,7 @@ def create_app(  # noqa: PLR0913 - each is an option with a default
     access: Access = _THIS_MACHINE_ALONE,
     metrics: Measured | None = None,
     watcher: Watcher | None = None,
-) -> ASGIApp:
+) -> Guard:
     """The application for a server that listens on `host` and `port`, its guard around it.
 
     It never opens the store: until the scheduler has, pages and API answer 503. Whoever ends the
