@@ -209,9 +209,7 @@ class Settings(BaseSettings):
     allowed_hosts: Annotated[tuple[HostName, ...], NoDecode, BeforeValidator(_listed)] = Field(
         default=(), description="names with commas between, as in cron.example.com"
     )
-    metrics: Literal["off", "on", "open"] = Field(
-        default="off", description="off, on (a viewer may read them) or open (to everybody)"
-    )
+    metrics: Literal["off", "on", "open"] = Field(default="off", description="off, on or open")
 
     # Who is told of what fails
     sentry_dsn: SecretStr | None = None
