@@ -41,6 +41,11 @@ class Observer(Opener):
         super()._turn_to(store, clock)
         self._promise = None
 
+    @property
+    def program(self) -> str:
+        """What the code base is called that declares its jobs."""
+        return self._program
+
     def _trouble(self) -> str:
         """Why this instance makes no claims."""
         return "this is no instance at work"
