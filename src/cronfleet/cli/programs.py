@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 from cronfleet import ConfigurationError, Scheduler
+from cronfleet.apps.alerting.looking import Probe
 from cronfleet.config import Settings
 from cronfleet.scheduler import default_store
 from cronfleet.server.pages.page import Page
@@ -18,6 +19,8 @@ class Program:
     """A scheduler, and what is to be done around its work."""
 
     pages: Sequence[Page] = ()
+    probes: Sequence[Probe] = ()
+    """What it has to tell of itself, where alerts are sent."""
 
     def __init__(self, scheduler: Scheduler) -> None:
         self.scheduler = scheduler

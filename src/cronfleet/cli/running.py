@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from cronfleet import MissingExtraError
+from cronfleet.cli.alerts import alerts_of
 from cronfleet.cli.logs import log_to_stderr
 from cronfleet.cli.programs import Program, target_program
 from cronfleet.cli.working import Listener, work
@@ -34,7 +35,7 @@ def run(store: str | None, target: str | None, *, no_server: bool) -> None:
     program = _program(settings, store, target)
     try:
         listener = None if no_server else _listener(settings)
-        run_to_its_end(work(program, listener))
+        run_to_its_end(work(program, listener, alerts_of(program, settings)))
     except asyncio.CancelledError:
         return  # Told to stop before it had begun.
 
