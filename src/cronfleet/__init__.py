@@ -33,6 +33,7 @@ from cronfleet.info import (
     Health,
     InstanceInfo,
     JobInfo,
+    JobMark,
     RunInfo,
     TriggeredRun,
 )
@@ -70,6 +71,7 @@ __all__ = [
     "InvalidLockError",
     "InvalidScheduleError",
     "JobInfo",
+    "JobMark",
     "Lock",
     "LockHeld",
     "LockLostError",

@@ -55,6 +55,11 @@ def encode_over(text: str, definition: JobDefinition) -> str:
     return _canonical(newer | _plain(definition))
 
 
+def as_stored(definition: JobDefinition) -> dict[str, Any]:
+    """What `encode` writes, as plain values, with what it leaves out."""
+    return asdict(definition)
+
+
 def decode(text: str) -> JobDefinition:
     """The definition that `encode` wrote; fields of a newer version are passed over.
 

@@ -87,6 +87,34 @@ class JobInfo:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class JobMark:
+    """What tells whether anything has changed of a job or its runs: two that are equal say no.
+
+    Of a job that has active runs also those must be looked at.
+    """
+
+    name: str
+    state: str
+    generation: int
+    expected: Instant
+    watermark: Instant
+    active: int
+    is_declared: bool
+
+    @classmethod
+    def of(cls, job: JobRecord) -> JobMark:
+        return cls(
+            job.name,
+            job.state.value,
+            job.generation,
+            job.expected.fire_time if job.expected else -1,
+            job.watermark,
+            job.active,
+            job.undeclared_since is None,
+        )
+
+
 def _schedule(definition: str | None) -> Schedule | None:
     try:
         return schedule_from_definition(decode_schedule(definition or ""))
@@ -123,9 +151,12 @@ class RunInfo:
     state: str
     fire_time: datetime
     attempt: int
+    losses: int
+    """How many dead sessions in a row have lost it."""
     instance: str
     created_at: datetime
     not_before: datetime
+    claimed_at: datetime | None
     started_at: datetime | None
     ended_at: datetime | None
     outcome: str | None
@@ -151,9 +182,11 @@ class RunInfo:
             state=run.state.value,
             fire_time=moment(run.id.fire_time),
             attempt=run.attempt,
+            losses=run.losses,
             instance=run.instance,
             created_at=moment(run.created_at),
             not_before=moment(run.not_before),
+            claimed_at=_moment(run.claimed_at),
             started_at=_moment(run.started_at),
             ended_at=_moment(run.ended_at),
             outcome=run.outcome and run.outcome.value,

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from cronfleet import doctor, verbs
 from cronfleet.clock import Clock
 from cronfleet.cron.zones import tzdata_version
+from cronfleet.definition import as_stored
 from cronfleet.errors import StoreError
 from cronfleet.exporting import exported
-from cronfleet.info import AuditInfo, GapInfo, Health, InstanceInfo, JobInfo, RunInfo
+from cronfleet.info import (
+    AuditInfo,
+    GapInfo,
+    Health,
+    InstanceInfo,
+    JobInfo,
+    JobMark,
+    RunInfo,
+    moment,
+)
 from cronfleet.opening import Opener, in_its_loop
+from cronfleet.planning import plan_of
 from cronfleet.promise import Promise
+from cronfleet.schedule import Upcoming
 from cronfleet.store import Store, StoreInfo
 from cronfleet.why.explanation import Explanation
 
@@ -70,19 +83,61 @@ class Observer(Opener):
         return JobInfo.of(job, await store.definition(job.digest))
 
     @in_its_loop
-    async def jobs(self, *, removed: bool = False) -> list[JobInfo]:
-        """All jobs by name, whoever declares them; 10,000 at the most.
+    async def jobs(
+        self, *, removed: bool = False, after: str = "", limit: int = MOST_JOBS_LISTED
+    ) -> list[JobInfo]:
+        """The jobs by name, those above `after`, whoever declares them; 10,000 at the most.
 
         With `removed` those that were removed, and no others.
         """
         store = await self._opened()
+        limit = min(limit, MOST_JOBS_LISTED)
         found: list[JobInfo] = []
-        after = ""
-        while len(found) < MOST_JOBS_LISTED and (page := await store.jobs(after=after)):
-            wanted = [job for job in page if job.removed == removed]
+        while len(found) < limit and (page := await store.jobs(after=after)):
+            wanted = [job for job in page if job.removed == removed][: limit - len(found)]
             found += map(JobInfo.of, wanted, await store.definitions([w.digest for w in wanted]))
             after = page[-1].name
-        return found[:MOST_JOBS_LISTED]
+        return found
+
+    @in_its_loop
+    async def job_marks(self) -> list[JobMark]:
+        """Of all jobs by name, what tells whether anything has changed; 10,000 at the most."""
+        store = await self._opened()
+        found: list[JobMark] = []
+        while len(found) < MOST_JOBS_LISTED and (
+            page := await store.jobs(after=found[-1].name if found else "")
+        ):
+            found += map(JobMark.of, page)
+        return found
+
+    @in_its_loop
+    async def definition(self, name: str) -> Mapping[str, Any]:
+        """A job's definition in force as it is stored. Raises UnknownJobError, StoreError."""
+        store = await self._opened()
+        job = await verbs.job_named(store, name)
+        return as_stored((await plan_of(store, job)).definition)
+
+    @in_its_loop
+    async def upcoming(self, name: str, n: int = 10) -> list[Upcoming]:
+        """The fire times that a job has before it, and what clock changes do to them.
+
+        Of a paused job those that it had if it were resumed now. Raises UnknownJobError.
+        """
+        store = await self._opened()
+        job = await verbs.job_named(store, name)
+        if job.expected is None:
+            return []
+        plan = await plan_of(store, job)
+        if job.paused:
+            after = (await store.peek(job.program, limit=1)).now
+        else:
+            after = job.expected.fire_time - 1
+        return plan.schedule.upcoming(n, after=moment(after))
+
+    @in_its_loop
+    async def run_info(self, run: str) -> RunInfo:
+        """A run by its id. Raises UnknownRunError."""
+        return RunInfo.of(await verbs.run_named(await self._opened(), run))
 
     @in_its_loop
     async def runs(self, name: str, limit: int = 50, skip: int = 0) -> list[RunInfo]:

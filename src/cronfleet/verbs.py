@@ -106,15 +106,24 @@ async def _skipped(store: Store, job: JobRecord, expected: Fire) -> Moved:
 
 async def cancel(store: Store, text: str, order: Order) -> RunRecord:
     """Cancel a run, or ask its holder to; answers how it stands then. Raises UnknownRunError."""
-    try:
-        run = RunId.parse(text)
-    except ValueError as error:
-        raise UnknownRunError(text, str(error)) from None
+    run = _run_id(text)
     await repeated(lambda: store.cancel(run, order))
-    found = await store.run(run)
+    return await run_named(store, text)
+
+
+async def run_named(store: Store, text: str) -> RunRecord:
+    """A run by its id as people write it. Raises UnknownRunError."""
+    found = await store.run(_run_id(text))
     if found is None:
         raise UnknownRunError(text, "it never was, or its record has been deleted since")
     return found
+
+
+def _run_id(text: str) -> RunId:
+    try:
+        return RunId.parse(text)
+    except ValueError as error:
+        raise UnknownRunError(text, str(error)) from None
 
 
 async def backfill(

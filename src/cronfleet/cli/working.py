@@ -37,9 +37,17 @@ class Listener:
     def serving(self, program: Program) -> contextlib.AbstractAsyncContextManager[None]:
         from cronfleet.server.app import create_app
         from cronfleet.server.serving import Serving
+        from cronfleet.server.watching.looking import watcher_of
 
-        app = create_app(program.scheduler, pages=program.pages, host=self._host, port=self._port)
-        return Serving(app, self._socket)
+        watcher = watcher_of(program.scheduler)
+        app = create_app(
+            program.scheduler,
+            pages=program.pages,
+            host=self._host,
+            port=self._port,
+            watcher=watcher,
+        )
+        return Serving(app, self._socket, before_end=watcher.end)
 
 
 async def work(program: Program, listener: Listener | None, alerts: Alerting | None = None) -> None:

@@ -15,24 +15,36 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.types import ASGIApp
 
 from cronfleet import CronfleetError, Scheduler
+from cronfleet.server.access.access import Access
+from cronfleet.server.access.callers import callers_of
+from cronfleet.server.access.guard import Guard
 from cronfleet.server.pages.page import Page
 from cronfleet.server.pages.rendering import Renderer
-from cronfleet.server.problems import problem, status_and_detail
+from cronfleet.server.problems import headers_of, problem_of, status_and_detail
 from cronfleet.server.routes.api import PREFIX, api_routes
 from cronfleet.server.routes.health import health_routes
 from cronfleet.server.routes.html import html_routes
-from cronfleet.server.routes.why import why_routes
-from cronfleet.server.security import Guard, hosts_served
+from cronfleet.server.routes.login import login_routes
+from cronfleet.server.watching.looking import watcher_of
+from cronfleet.server.watching.watcher import Watcher
 
 _STATIC = Path(__file__).parent / "static"
+_THIS_MACHINE_ALONE = Access()
 
 
 def create_app(
-    scheduler: Scheduler, *, pages: Sequence[Page] = (), host: str, port: int
+    scheduler: Scheduler,
+    *,
+    pages: Sequence[Page] = (),
+    host: str,
+    port: int,
+    access: Access = _THIS_MACHINE_ALONE,
+    watcher: Watcher | None = None,
 ) -> ASGIApp:
     """The application for a server that listens on `host` and `port`, its guard around it.
 
-    It never opens the store: until the scheduler has, pages and API answer 503.
+    It never opens the store: until the scheduler has, pages and API answer 503. Whoever ends the
+    server ends the `watcher` first, or waits for those who listen to it.
     """
     renderer = Renderer(pages)
     app = FastAPI(
@@ -42,13 +54,14 @@ def create_app(
         docs_url=None,  # these two would load scripts from elsewhere
         redoc_url=None,
     )
+    callers = callers_of(access, host=host, port=port)
+    app.include_router(login_routes(callers, renderer, is_encrypted=access.is_encrypted))
     app.include_router(health_routes(scheduler))
-    app.include_router(why_routes(scheduler))
-    app.include_router(api_routes(scheduler))
+    app.include_router(api_routes(scheduler, watcher or watcher_of(scheduler)))
     app.include_router(html_routes(scheduler, pages, renderer))
     app.mount("/static", StaticFiles(directory=_STATIC))
     _explain_errors(app, renderer)
-    return Guard(app, hosts_served(host, port))
+    return Guard(app, access, callers, host=host, port=port)
 
 
 def _explain_errors(app: FastAPI, renderer: Renderer) -> None:
@@ -60,8 +73,8 @@ def _explain_errors(app: FastAPI, renderer: Renderer) -> None:
 
 
 def _answer(request: Request, renderer: Renderer, error: Exception) -> Response:
-    status, detail = status_and_detail(error)
     if request.url.path.startswith(PREFIX):
-        return problem(status, detail)
+        return problem_of(error)
+    status, detail = status_and_detail(error)
     page = renderer.render("problem.html", {"status": status, "detail": detail}, datetime.now(UTC))
-    return HTMLResponse(page, status)
+    return HTMLResponse(page, status, headers_of(error))

@@ -1,15 +1,13 @@
-"""What every request must pass, and what every answer carries, whatever is behind.
+"""What every answer carries, and under which names a server is asked.
 
-The server has no login: that it answers this machine alone is its protection. A page on another
-site must not get around that, neither by a name that it points at 127.0.0.1 (the `Host` header
-would say so), nor by embedding or framing what is here.
+A page on another site must not get at what is here, neither by a name that it points at this
+address (the `Host` header would say so), nor by embedding or framing it.
 """
 
 from __future__ import annotations
 
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from collections.abc import Iterable
+from ipaddress import ip_address
 
 _CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -19,59 +17,47 @@ _CONTENT_SECURITY_POLICY = "; ".join(
         "script-src 'self'",
         "connect-src 'self'",
         "base-uri 'none'",
-        "form-action 'none'",
+        "form-action 'self'",
         "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
     )
 )
 HEADERS = {
     "Content-Security-Policy": _CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    # With `no-referrer` a browser would send our own forms as from nowhere: `Origin: null`.
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
 """On every answer, errors included."""
 
 
-def hosts_served(host: str, port: int) -> frozenset[str]:
-    """What a `Host` header may say to a server that listens on `host` and `port`."""
+def hosts_served(host: str, port: int, allowed: Iterable[str] = ()) -> frozenset[str]:
+    """What a `Host` header may say to a server that listens on `host` and `port`.
+
+    An `allowed` name is served without a port, as behind a proxy, and with this one; a name that
+    is allowed with a port, with that one alone.
+    """
     own = f"[{host}]" if ":" in host else host
     names = {"localhost", "127.0.0.1", "[::1]", own}
     with_port = {f"{name}:{port}" for name in names}
-    return frozenset(with_port | names if port == 80 else with_port)
+    found = with_port | names if port == 80 else with_port
+    for name in map(str.lower, allowed):
+        found |= {name} if _has_port(name) else {name, f"{name}:{port}"}
+    return frozenset(found)
 
 
-class Guard:
-    """Lets only GET and HEAD for a known host through, and marks every answer."""
+def is_address(host: str) -> bool:
+    """Whether a `Host` header names an address: no site can point that anywhere else."""
+    name, bracket, _ = host.removeprefix("[").partition("]")
+    try:
+        ip_address(name if bracket else host.partition(":")[0])
+    except ValueError:
+        return False
+    return True
 
-    def __init__(self, app: ASGIApp, hosts: frozenset[str]) -> None:
-        self._app = app
-        self._hosts = hosts
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008})
-            return
-        app = self._refusal(scope) or self._app
-        is_head = scope["method"] == "HEAD"
-
-        async def send_marked(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(HEADERS)
-            elif is_head:
-                message = {**message, "body": b""}
-            await send(message)
-
-        # Routes know GET alone; its answer without the body is the answer to HEAD.
-        await app({**scope, "method": "GET"}, receive, send_marked)
-
-    def _refusal(self, scope: Scope) -> ASGIApp | None:
-        hosts = Headers(scope=scope).getlist("host")
-        if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
-            served = ", ".join(sorted(self._hosts))
-            return PlainTextResponse(f"This server answers to {served} only.\n", 421)
-        if scope["method"] not in ("GET", "HEAD"):
-            allowed = {"Allow": "GET, HEAD"}
-            return PlainTextResponse("Only GET and HEAD are served here.\n", 405, allowed)
-        return None
+def _has_port(name: str) -> bool:
+    return name.rpartition("]")[2].count(":") == 1

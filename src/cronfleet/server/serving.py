@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import errno
 import socket
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -41,10 +41,16 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 class Serving:
-    """An application served on a listener for the length of an `async with` block."""
+    """An application served on a listener for the length of an `async with` block.
 
-    def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
+    `before_end` ends the answers that would go on for ever.
+    """
+
+    def __init__(
+        self, app: ASGIApp, listener: socket.socket, before_end: Callable[[], None] | None = None
+    ) -> None:
         self._listener = listener
+        self._before_end = before_end
         self._server = _Server(
             uvicorn.Config(
                 app,
@@ -66,6 +72,8 @@ class Serving:
         self._task = asyncio.create_task(serving, name="cronfleet-server")
 
     async def __aexit__(self, *_: object) -> None:
+        if self._before_end is not None:
+            self._before_end()
         self._server.should_exit = True
         if self._task is not None:
             await self._task

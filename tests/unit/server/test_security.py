@@ -61,15 +61,23 @@ async def test_head_answers_as_get_does_without_the_body(
     assert head.headers["content-type"] == get.headers["content-type"]
 
 
-@pytest.mark.parametrize(
-    "method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"]
-)
+@pytest.mark.parametrize("method", ["PUT", "OPTIONS", "TRACE", "CONNECT", "PROPFIND"])
 @pytest.mark.parametrize("address", ["/", "/api/v1/jobs", "/static/style.css", "/nothing"])
-async def test_nothing_but_get_and_head_is_served(
+async def test_methods_that_nothing_needs_are_not_served(
     browser: httpx.AsyncClient, method: str, address: str
 ) -> None:
     answer = await browser.request(method, address)
-    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, POST, PATCH, DELETE")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH", "DELETE"])
+@pytest.mark.parametrize("address", ["/", "/api/v1/jobs", "/static/style.css"])
+async def test_what_can_only_be_looked_at_takes_no_orders(
+    browser: httpx.AsyncClient, method: str, address: str
+) -> None:
+    answer = await browser.request(method, address)
+    assert answer.status_code == 405
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 

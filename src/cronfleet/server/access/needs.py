@@ -9,7 +9,8 @@ from typing import Annotated, TypeAlias
 
 from fastapi import Depends, Request
 
-from cronfleet.server.access.roles import THIS_MACHINE, Caller, Role
+from cronfleet.server.access.refusals import UnknownCallerError
+from cronfleet.server.access.roles import Caller, Role
 from cronfleet.server.problems import ForbiddenError
 
 
@@ -20,8 +21,10 @@ class Needs:
         self.role = role
 
     async def __call__(self, request: Request) -> Caller:
-        """Raises ForbiddenError."""
-        caller: Caller = request.scope.get("caller", THIS_MACHINE)
+        """Raises UnknownCallerError, ForbiddenError."""
+        caller: Caller | None = request.scope["caller"]
+        if caller is None:
+            raise UnknownCallerError(f"this needs credentials of the role {self.role}")
         if not caller.role.includes(self.role):
             raise ForbiddenError(
                 f"{caller.name} is {caller.role}, and this needs {self.role}: "

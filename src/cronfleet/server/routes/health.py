@@ -1,7 +1,7 @@
 """For whoever watches the process: in plain text, without a look into the store.
 
-`/healthz/ready?detail` is the exception: it says what the store can promise, as JSON. Like all
-that this server tells, it is for this machine alone; the answers without detail could stay open.
+All may ask; why an instance is not ready is told to a viewer. `/healthz/ready?detail` is for
+viewers alone: it says what the store can promise, as JSON.
 """
 
 from __future__ import annotations
@@ -9,11 +9,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from cronfleet import Health, Scheduler, StoreError
+from cronfleet.server.access.needs import Needs
+from cronfleet.server.access.roles import Role
+
+_A_VIEWER = Needs(Role.VIEWER)
 
 
 def health_routes(scheduler: Scheduler) -> APIRouter:
@@ -26,14 +30,18 @@ def health_routes(scheduler: Scheduler) -> APIRouter:
         return PlainTextResponse("OK")
 
     @router.get("/healthz/ready")
-    async def ready(detail: Annotated[str | None, Query()] = None) -> Response:
+    async def ready(request: Request, detail: Annotated[str | None, Query()] = None) -> Response:
         """The store answers, and claims are being made."""
         health = await scheduler.health()
         status = 200 if health.ready else 503
         if detail is not None:
+            await _A_VIEWER(request)
             asked = await _with_promise_of_now(scheduler, health)
             return JSONResponse(jsonable_encoder(asked), status)
-        return PlainTextResponse("OK" if health.ready else f"not ready: {health.detail}", status)
+        if health.ready:
+            return PlainTextResponse("OK")
+        why = f": {health.detail}" if request.scope["caller"] else ""
+        return PlainTextResponse(f"not ready{why}", status)
 
     return router
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 
 from cronfleet import Explanation, Scheduler
 from cronfleet.server.access.needs import Viewer
-from cronfleet.server.routes.api import PREFIX
-from cronfleet.server.routes.opened import store_opened
+from cronfleet.server.routes.api.answers import JobName
 
 At = Annotated[
     datetime,
@@ -19,10 +18,10 @@ At = Annotated[
 
 
 def why_routes(scheduler: Scheduler) -> APIRouter:
-    router = APIRouter(prefix=PREFIX, dependencies=[Depends(store_opened(scheduler))])
+    router = APIRouter(tags=["jobs"])
 
-    @router.get("/jobs/{name:path}/why")
-    async def why(_: Viewer, name: str, at: At) -> Explanation:
+    @router.get("/jobs/{name:path}/why", summary="Tell why a tick did not run")
+    async def tell_why(_: Viewer, name: JobName, at: At) -> Explanation:
         """What became of the job's tick at that time, and why."""
         return await scheduler.why(name, at)
 

@@ -1,0 +1,60 @@
+"""How a server is reached, and who may ask it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import TypeAlias
+
+from cronfleet.server.access.keeping import CredentialsFile
+
+Network: TypeAlias = IPv4Network | IPv6Network
+
+HEALTH = frozenset({"/health-check", "/healthz/live", "/healthz/ready"})
+"""Open to all: whoever watches the process has no credentials. Detail needs a viewer."""
+LOGIN = "/login"
+METRICS = "/metrics"
+STATIC = "/static/"
+
+
+class Metrics(StrEnum):
+    """Who may read the metrics."""
+
+    OFF = "off"
+    """Nobody: there are none."""
+    ON = "on"
+    """A viewer."""
+    OPEN = "open"
+    """Everybody who reaches the port."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """What of the settings decides over it. Without any, this machine alone is served."""
+
+    credentials: CredentialsFile | None = None
+    allowed_hosts: tuple[str, ...] = ()
+    """Names under which others know this server."""
+    tls: bool = False
+    proxies: tuple[Network, ...] | None = None
+    """Where the proxy asks from that stands before this server; None for no proxy."""
+    metrics: Metrics = Metrics.ON
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether what a person's browser says travels by TLS, here or up to the proxy."""
+        return self.tls or self.proxies is not None
+
+    def is_probe(self, path: str) -> bool:
+        """Whether a machine asks there that nobody gives credentials to."""
+        return path in HEALTH or (path == METRICS and self.metrics is Metrics.OPEN)
+
+    def is_open(self, path: str) -> bool:
+        """Whether who asks there need not have shown who they are."""
+        return self.is_probe(path) or path == LOGIN or path.startswith(STATIC)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens on that address."""
+    return host == "localhost" or ip_address(host).is_loopback

@@ -1,0 +1,52 @@
+"""What a proxy says of the one that it asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import ip_address
+
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+from cronfleet.server.access.access import Network
+
+
+def is_from(scope: Scope, networks: Sequence[Network]) -> bool:
+    """Whether the connection itself comes from one of these."""
+    client = scope.get("client")
+    return client is not None and _is_in(client[0], networks)
+
+
+def seen_through(scope: Scope, proxies: Sequence[Network]) -> Scope:
+    """The request as it came to the proxy: its scheme, host and address.
+
+    Only to be asked of what a proxy sent. Of `X-Forwarded-For` the last one counts that is no
+    proxy: what stands before it was written by whoever asks.
+    """
+    headers = Headers(scope=scope)
+    seen = {**scope, "scheme": _last(headers, "x-forwarded-proto") or "https"}
+    if host := _last(headers, "x-forwarded-host"):
+        others = [(name, value) for name, value in scope["headers"] if name != b"host"]
+        seen["headers"] = [*others, (b"host", host.encode("latin-1"))]
+    for address in reversed(_listed(headers, "x-forwarded-for")):
+        seen["client"] = (address, 0)
+        if not _is_in(address, proxies):
+            break
+    return seen
+
+
+def _last(headers: Headers, name: str) -> str:
+    return (_listed(headers, name) or [""])[-1]
+
+
+def _listed(headers: Headers, name: str) -> list[str]:
+    return [each.strip() for line in headers.getlist(name) for each in line.split(",")]
+
+
+def _is_in(address: str, networks: Sequence[Network]) -> bool:
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return False
+    mapped = getattr(found, "ipv4_mapped", None)
+    return any((mapped or found) in network for network in networks)

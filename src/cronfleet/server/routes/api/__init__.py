@@ -1,0 +1,30 @@
+"""The API, version 1: what the command line can tell and order, over HTTP."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Depends
+
+from cronfleet import Scheduler
+from cronfleet.server.routes.api.answers import PROBLEMS
+from cronfleet.server.routes.api.events import event_routes
+from cronfleet.server.routes.api.fleet import fleet_routes
+from cronfleet.server.routes.api.jobs import job_routes
+from cronfleet.server.routes.api.runs import run_routes
+from cronfleet.server.routes.api.schedules import schedule_routes
+from cronfleet.server.routes.api.why import why_routes
+from cronfleet.server.routes.opened import store_opened
+from cronfleet.server.watching.watcher import Watcher
+
+PREFIX = "/api/v1"
+
+
+def api_routes(scheduler: Scheduler, watcher: Watcher) -> APIRouter:
+    router = APIRouter(prefix=PREFIX, responses=PROBLEMS)
+    router.include_router(schedule_routes())
+    router.include_router(event_routes(watcher))
+    router.include_router(fleet_routes(scheduler))
+    stored = [Depends(store_opened(scheduler))]
+    router.include_router(run_routes(scheduler), dependencies=stored)
+    router.include_router(why_routes(scheduler), dependencies=stored)
+    router.include_router(job_routes(scheduler), dependencies=stored)
+    return router

@@ -1,0 +1,1 @@
+"""What changes in a fleet, told to all who listen to this server."""
