@@ -8,29 +8,16 @@ from typing import Any
 
 from cronfleet import GapInfo, InstanceInfo, JobInfo, RunInfo
 from cronfleet.apps.alerting.conditions import Snapshot
+from cronfleet.model import Fire, JobRecord, Kind, OnLost, RunId, RunRecord, RunState
 
 NOW = datetime(2027, 3, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 
-JOB = JobInfo(
-    name="report",
-    program="office",
-    state="scheduled",
-    schedule="0 * * * *",
-    description="every hour",
-    next_fire=NOW + HOUR,
-    next_due=NOW + HOUR,
-    jitter_s=0,
-    watermark=NOW,
-    active=0,
-    paused_by="",
-    paused_why="",
-    paused_reason=None,
-    generation=1,
-    handler="",
-    undeclared_since=None,
-)
+_NOW_MS = int(NOW.timestamp() * 1000)
+_LATER = Fire(_NOW_MS + 3_600_000, _NOW_MS + 3_600_000)
+_MADE = JobRecord("report", "office", "d", "s", 1, OnLost.ABANDON, 1, _LATER, _NOW_MS, 0)
+JOB = JobInfo.of(_MADE, None)
 
 
 def job(**fields: Any) -> JobInfo:
@@ -39,29 +26,22 @@ def job(**fields: Any) -> JobInfo:
 
 def run(state: str = "succeeded", ago: timedelta = HOUR, **fields: Any) -> RunInfo:
     """A run that was started so long ago, and ended after a minute if it has ended."""
-    at = NOW - ago
-    made = RunInfo(
-        id=f"report@{int(at.timestamp() * 1000)}",
-        job="report",
-        kind="tick",
-        state=state,
-        fire_time=at,
+    at_ms = int((NOW - ago).timestamp() * 1000)
+    made = RunRecord(
+        id=RunId("report", at_ms),
+        kind=Kind.TICK,
+        state=RunState(state),
         attempt=1,
+        token=1,
+        on_lost=OnLost.ABANDON,
+        losses=0,
+        created_at=at_ms,
+        not_before=at_ms,
         instance="anna:1",
-        created_at=at,
-        not_before=at,
-        started_at=at,
-        ended_at=None if state == "started" else at + MINUTE,
-        outcome=state,
-        late_outcome=None,
-        error="",
-        reason=None,
-        cancel_asked_at=None,
-        shard=None,
-        shards=1,
-        tally=None,
+        started_at=at_ms,
+        ended_at=None if state == "started" else at_ms + 60_000,
     )
-    return replace(made, **fields)
+    return replace(RunInfo.of(made), **fields)
 
 
 def gap(reason: str = "misfire", ago: timedelta = MINUTE, count: int = 1) -> GapInfo:
