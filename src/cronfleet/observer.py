@@ -155,7 +155,7 @@ class Observer(Opener):
 
     @in_its_loop
     async def why(self, name: str, at: datetime) -> Explanation:
-        """What became of a job's tick, and why. Raises UnknownJobError.
+        """What became of a job's tick, and why. Raises UnknownJobError, InvalidScheduleError.
 
         A time without a zone is what clocks show in the zone of the job's schedule; one without
         seconds stands for its whole minute.
