@@ -36,7 +36,7 @@ settings.load_profile("cronfleet")
 
 SETTINGS = re.compile(
     "(ALERT|CRON|CRONFLEET|EMAIL|NOTICES|PASSWORD|REDIS|SMTP|USERS)_.*"
-    "|DRY_RUN|HOST|MAIL_SENDER|MAILBOX_DIR|MAX_MAILS_PER_RUN|PG[A-Z]+|PORT"
+    "|DRY_RUN|HOST|MAIL_SENDER|MAILBOX_DIR|MAX_MAILS_PER_RUN|METRICS|PG[A-Z]+|PORT"
 )
 SERVERS_USED = pytest.StashKey[set[str]]()
 AnyServer = TypeVar("AnyServer", bound=Server | Group | Postgres | OwnPooler)

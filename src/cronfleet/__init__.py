@@ -13,6 +13,7 @@ from cronfleet.errors import (
     InvalidJobError,
     InvalidLockError,
     InvalidScheduleError,
+    JobChangedError,
     LockLostError,
     LockTimeoutError,
     MissingExtraError,
@@ -34,12 +35,14 @@ from cronfleet.info import (
     InstanceInfo,
     JobInfo,
     JobMark,
+    Latest,
     RunInfo,
     TriggeredRun,
 )
 from cronfleet.lock import Lock, LockHeld
 from cronfleet.promise import Downgrade, Failure, Held, Promise, Verdict
 from cronfleet.registry import History, Retry
+from cronfleet.run_log import RunLog, RunLogLine
 from cronfleet.schedule import ClockMark, Schedule, Upcoming, at, cron, every
 from cronfleet.scheduler import Scheduler
 from cronfleet.why.explanation import Explanation, TickVerdict
@@ -70,8 +73,10 @@ __all__ = [
     "InvalidJobError",
     "InvalidLockError",
     "InvalidScheduleError",
+    "JobChangedError",
     "JobInfo",
     "JobMark",
+    "Latest",
     "Lock",
     "LockHeld",
     "LockLostError",
@@ -82,6 +87,8 @@ __all__ = [
     "Retry",
     "RunContext",
     "RunInfo",
+    "RunLog",
+    "RunLogLine",
     "Schedule",
     "Scheduler",
     "StoreError",

@@ -7,7 +7,13 @@ from dataclasses import replace
 
 from cronfleet.definition import decode, digest, encode_over
 from cronfleet.engine.known import KnownJob
-from cronfleet.errors import ForeignJobError, InvalidJobError, StoreError, UnknownJobError
+from cronfleet.errors import (
+    ForeignJobError,
+    InvalidJobError,
+    JobChangedError,
+    StoreError,
+    UnknownJobError,
+)
 from cronfleet.model import Gap, Instant, JobDefinition, JobName, JobRecord, Reason
 from cronfleet.planning import plan_of
 from cronfleet.policy import due_gap
@@ -25,8 +31,18 @@ async def add(store: Store, program: str, job: KnownJob, order: Order) -> None:
         raise InvalidJobError(name, "is there already, and defined differently: use update_job")
 
 
-async def update(store: Store, program: str, name: JobName, change: Change, order: Order) -> None:
-    """Put another definition in force. Raises UnknownJobError, ForeignJobError, InvalidJobError."""
+async def update(
+    store: Store,
+    program: str,
+    name: JobName,
+    change: Change,
+    order: Order,
+    generation: int | None,
+) -> None:
+    """Put another definition in force; with a generation only in the place of that one.
+
+    Raises UnknownJobError, ForeignJobError, InvalidJobError, JobChangedError.
+    """
     for _ in range(LOOKS):
         stands = await live_job(store, name)
         if stands.program != program:
@@ -35,9 +51,11 @@ async def update(store: Store, program: str, name: JobName, change: Change, orde
         if text is None:
             raise StoreError(f"job {name!r}: its definition {stands.digest} is not in the store")
         job = _over(text, change(decode(text)))
-        answer = await _define(store, program, job, stands.generation, order)
+        seen = stands.generation if generation is None else generation
+        answer = await _define(store, program, job, seen, order)
         if isinstance(answer, Declared):
             return
+        _check_generation(stands, generation)
     raise StoreError(f"job {name!r} changes all the time; it was not updated, try again")
 
 
@@ -66,16 +84,23 @@ async def _define(
                 return answer
 
 
-async def remove(store: Store, name: JobName, order: Order) -> None:
-    """Make a tombstone of a job, and end what nobody has in hand. Raises UnknownJobError.
+def _check_generation(job: JobRecord, generation: int | None) -> None:
+    if generation is not None and job.generation != generation:
+        raise JobChangedError(job.name, generation, job.generation)
 
-    Of a tombstone, what an order that was broken off left unended is ended before that.
+
+async def remove(store: Store, name: JobName, order: Order, generation: int | None = None) -> None:
+    """Make a tombstone of a job, and end what nobody has in hand; as for a generation, see above.
+
+    Of a tombstone, what an order that was broken off left unended is ended before that. Raises
+    UnknownJobError, JobChangedError.
     """
     job = await job_named(store, name)
     if job.removed:
         await _remove_as_seen(store, job, order)
         raise UnknownJobError(name, [], was_removed=True)
     for _ in range(LOOKS):
+        _check_generation(job, generation)
         if await _remove_as_seen(store, job, order) is Ordered.DONE:
             return
         job = await job_named(store, name)

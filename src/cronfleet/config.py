@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, TypeAlias
 from urllib.parse import quote
@@ -23,6 +23,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
@@ -62,15 +63,16 @@ def _accepted_by_cron(written: str, expression: str, tz: str) -> str:
     return written
 
 
-def _loopback(host: str) -> str:
-    if host == "localhost":
-        return host
+def _address(host: str) -> str:
     try:
-        if ip_address(host).is_loopback:
-            return host
+        return host if host == "localhost" else str(ip_address(host))
     except ValueError:
-        pass
-    raise ValueError("only this machine is served for now: write 127.0.0.1, ::1 or localhost")
+        raise ValueError("write an address, as in 127.0.0.1 or 0.0.0.0, or localhost") from None
+
+
+def _listed(text: object) -> object:
+    """What stands between commas."""
+    return [each.strip() for each in text.split(",")] if isinstance(text, str) else text
 
 
 def _not_to_come(sender: object) -> object:
@@ -106,6 +108,10 @@ OwnPort: TypeAlias = Annotated[
     IN_DIGITS,
     Field(ge=0, le=65535, description="a whole number from 1 to 65535, or 0 for a free port"),
 ]
+
+
+Network: TypeAlias = Annotated[IPv4Network | IPv6Network, BeforeValidator(ip_network)]
+HostName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+(:[0-9]+)?$")]
 
 
 class _EnvFile(DotEnvSettingsSource):
@@ -198,8 +204,22 @@ class Settings(BaseSettings):
     redis_password: SecretStr | None = None
 
     # The server
-    host: Annotated[str, AfterValidator(_loopback)] = "127.0.0.1"
+    host: Annotated[str, AfterValidator(_address)] = "127.0.0.1"
     port: OwnPort = 3000
+    cronfleet_tokens_file: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    behind_proxy: bool = Field(default=False, description="true or false")
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_listed)] = Field(
+        default=(ip_network("127.0.0.0/8"), ip_network("::1")),
+        description="addresses or networks with commas between, as in 10.0.0.5,10.1.0.0/16",
+    )
+    allowed_hosts: Annotated[tuple[HostName, ...], NoDecode, BeforeValidator(_listed)] = Field(
+        default=(), description="names with commas between, as in cron.example.com"
+    )
+    metrics: Literal["off", "on", "open"] = Field(
+        default="off", description="off, on (a viewer may read them) or open (to everybody)"
+    )
 
     def store_url(self, given: str | None = None) -> str:
         """The coordination store's URL, password and all; `given` is what `--store` said.
@@ -223,6 +243,10 @@ class Settings(BaseSettings):
         host = f"[{name}]" if ":" in name else name
         login = f":{quote(password, safe='')}@" if password else ""
         return f"redis://{login}{host}:{self.redis_port or 6379}/0"
+
+    @property
+    def credentials_file(self) -> Path:
+        return self.cronfleet_tokens_file or self.cronfleet_data_dir / "credentials.json"
 
     @property
     def mailbox_folder(self) -> Path:

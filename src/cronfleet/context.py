@@ -15,6 +15,10 @@ else:
     LogAdapter = logging.LoggerAdapter
 
 
+RUN_LOGGER = "cronfleet.run"
+"""The logger behind `RunContext.log`, for whoever wants to choose what becomes of its lines."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunContext:
     """One attempt of one run, as its handler sees it."""
@@ -35,7 +39,8 @@ class RunContext:
     lost: threading.Event
     """Set when the run is no longer this instance's, or is to be cancelled: stop."""
     log: LogAdapter
-    """Marks every line with job, run, attempt and token."""
+    """Marks every line with job, run, attempt and token. What it is told from INFO up is kept with
+    the run, see `Scheduler.run_log`."""
     shard: int = 0
     """Which part of the tick's work is this run's, from 0: an item is its own where, say,
     `item.id % run.shards == run.shard`."""

@@ -200,12 +200,13 @@ class Definer(Operator):
         return await self.job_info(job.definition.name)
 
     @in_its_loop
-    async def update_job(
+    async def update_job(  # noqa: PLR0913 - each is an option with a default
         self,
         name: str,
         *,
         schedule: Schedule | None = None,
         handler: Handler | None = None,
+        generation: int | None = None,
         key: str | None = None,
         who: str = "",
         why: str = "",
@@ -214,8 +215,9 @@ class Definer(Operator):
         """Change what is given of a job; the rest stays. It holds for the whole fleet.
 
         A job that is declared in code keeps what was changed until the code declares another
-        definition of it. Raises UnknownJobError, ForeignJobError, or InvalidJobError for what does
-        not fit together, or a handler that is not registered here.
+        definition of it. With `generation` only if that is still the job's: else JobChangedError.
+        Raises UnknownJobError, ForeignJobError, or InvalidJobError for what does not fit together,
+        or a handler that is not registered here.
         """
 
         def change(stands: JobDefinition) -> KnownJob:
@@ -226,22 +228,30 @@ class Definer(Operator):
             return self._named(known_job(used, when, name, changed))
 
         store = await self._opened()
-        await changing.update(store, self._program, name, change, verbs.order(key, who, why))
+        order = verbs.order(key, who, why)
+        await changing.update(store, self._program, name, change, order, generation)
         self._wake()
         return await self.job_info(name)
 
     @in_its_loop
     async def remove_job(
-        self, name: str, *, key: str | None = None, who: str = "", why: str = ""
+        self,
+        name: str,
+        *,
+        generation: int | None = None,
+        key: str | None = None,
+        who: str = "",
+        why: str = "",
     ) -> None:
         """Make no more runs of a job, in the whole fleet; what was claimed or started ends as usual.
 
         It comes back when it is added again, or when an instance is started that declares it, and
-        goes on where it was. Raises UnknownJobError.
+        goes on where it was. With `generation` only if that is still the job's: else
+        JobChangedError. Raises UnknownJobError.
         """
         store = await self._opened()
         if name not in self._jobs or await store.job(name):  # Else it was never declared.
-            await changing.remove(store, name, verbs.order(key, who, why))
+            await changing.remove(store, name, verbs.order(key, who, why), generation)
         self._jobs.pop(name, None)
         self._forget(name)
 

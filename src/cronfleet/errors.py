@@ -68,6 +68,17 @@ class UnknownJobError(CronfleetError, LookupError):
         super().__init__(f"there is no job {job!r}; the store has: {names}")
 
 
+class JobChangedError(CronfleetError):
+    """A job is not as it was when somebody decided to change it."""
+
+    def __init__(self, job: str, seen: int, generation: int) -> None:
+        self.job = job
+        super().__init__(
+            f"job {job!r} is in generation {generation}, not {seen}: look at it again, "
+            "then decide whether to change it"
+        )
+
+
 class UnknownRunError(CronfleetError, LookupError):
     """No such run is in the store."""
 

@@ -42,6 +42,8 @@ class JobInfo:
     schedule: str
     description: str
     """The schedule in plain English."""
+    schedule_values: Mapping[str, str | int] | None
+    """The schedule as values, of which `schedule_from_definition` makes it again."""
     next_fire: datetime | None
     next_due: datetime | None
     """When the tick of `next_fire` may start: later than that by the job's jitter."""
@@ -73,6 +75,7 @@ class JobInfo:
             state=job.state.value,
             schedule=_written(schedule.to_definition()) if schedule else "",
             description=schedule.describe() if schedule else UNREADABLE,
+            schedule_values=schedule.to_definition() if schedule else None,
             next_fire=_moment(expected and expected.fire_time),
             next_due=_moment(expected and expected.due),
             jitter_s=_jitter_s(definition),
@@ -224,6 +227,14 @@ class GapInfo:
             gap.reason.value,
             moment(record.recorded_at),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """What became last of a job, the newest first."""
+
+    runs: list[RunInfo]
+    gaps: list[GapInfo]
 
 
 @dataclass(frozen=True, slots=True)

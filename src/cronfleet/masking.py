@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
 _HIDDEN = "***"
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>]+")
 _SECRETS_IN_QUERY = re.compile(r"(?i)([?&;][^=&;]*(?:pass|pw|secret|token)[^=&;]*=)[^&]*")
 
 
@@ -25,6 +26,11 @@ def masked(url: str) -> str:
     if colon:
         shown = f"{_safe(user)}:{_HIDDEN}{at}{place}"
     return f"{start}{shown}"
+
+
+def with_urls_masked(text: str) -> str:
+    """The text, with the passwords hidden that stand in URLs."""
+    return _URL.sub(lambda found: masked(found[0]), text) if "://" in text else text
 
 
 def _safe(user: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
@@ -11,7 +12,9 @@ from cronfleet import doctor, verbs
 from cronfleet.clock import Clock
 from cronfleet.cron.zones import tzdata_version
 from cronfleet.definition import as_stored
+from cronfleet.engine.announcing import Announcing
 from cronfleet.errors import StoreError
+from cronfleet.events import Listener
 from cronfleet.exporting import exported
 from cronfleet.info import (
     AuditInfo,
@@ -20,12 +23,14 @@ from cronfleet.info import (
     InstanceInfo,
     JobInfo,
     JobMark,
+    Latest,
     RunInfo,
     moment,
 )
 from cronfleet.opening import Opener, in_its_loop
 from cronfleet.planning import plan_of
 from cronfleet.promise import Promise
+from cronfleet.run_log import RunLog, place_of
 from cronfleet.schedule import Upcoming
 from cronfleet.store import Store, StoreInfo
 from cronfleet.why.explanation import Explanation
@@ -33,6 +38,8 @@ from cronfleet.why.explanation import Explanation
 log: logging.Logger = logging.getLogger(__name__)
 
 MOST_JOBS_LISTED = 10_000
+_LOOKS_AT_A_TIME = 4
+"""How many jobs are looked at together: the connections are the instance's, too."""
 
 
 class Observer(Opener):
@@ -44,6 +51,22 @@ class Observer(Opener):
         super().__init__(store, patience)
         self._program = program
         self._promise: Promise | None = None
+        self._announcing = Announcing()
+
+    def listen(self, listener: Listener) -> None:
+        """Call it with each event of this instance; see `cronfleet.events` for what there is.
+
+        It is called in the event loop in which the instance works, and must not hold that up.
+        What it raises is logged, and harms nobody. Listeners are called in the order in which they
+        were added, and stay when the instance stops. Raises ConfigurationError for a coroutine
+        function.
+        """
+        self._announcing.add(listener)
+
+    @property
+    def registered(self) -> list[str]:
+        """The names of the jobs that this process declares, in the order of their registration."""
+        return list(self._registered())
 
     def begin_anew(self) -> None:
         """In a process that was forked: the store is open in the other one."""
@@ -140,11 +163,31 @@ class Observer(Opener):
         return RunInfo.of(await verbs.run_named(await self._opened(), run))
 
     @in_its_loop
+    async def run_log(self, run: str, after: int = 0) -> RunLog:
+        """What its handler logged, past where an earlier answer ended. Raises UnknownRunError."""
+        store = await self._opened()
+        found = await verbs.run_named(store, run)
+        return RunLog.of(run, await store.run_log(found.id, place_of(after)), after)
+
+    @in_its_loop
     async def runs(self, name: str, limit: int = 50, skip: int = 0) -> list[RunInfo]:
         """A job's runs, the newest first. Raises UnknownJobError."""
         store = await self._opened()
         await verbs.job_named(store, name)
         return [RunInfo.of(run) for run in await store.runs(name, limit, skip)]
+
+    @in_its_loop
+    async def latest(self, names: Iterable[str], limit: int) -> dict[str, Latest]:
+        """Of each of these jobs the last runs and gaps, `limit` of each."""
+        store, turns = await self._opened(), asyncio.Semaphore(_LOOKS_AT_A_TIME)
+
+        async def look(name: str) -> Latest:
+            async with turns:
+                runs, gaps = await store.runs(name, limit), await store.gaps(name, limit)
+            return Latest([*map(RunInfo.of, runs)], [*map(GapInfo.of, gaps)])
+
+        wanted = list(names)
+        return dict(zip(wanted, await asyncio.gather(*map(look, wanted)), strict=True))
 
     @in_its_loop
     async def gaps(self, name: str, limit: int = 50, skip: int = 0) -> list[GapInfo]:
@@ -169,6 +212,11 @@ class Observer(Opener):
     async def instances(self) -> list[InstanceInfo]:
         """The instances at work."""
         return [InstanceInfo.of(each) for each in await (await self._opened()).instances()]
+
+    @in_its_loop
+    async def store_time(self) -> datetime:
+        """The time by the store's clock, which decides what is due."""
+        return moment((await (await self._opened()).peek(self._program, limit=1)).now)
 
     @in_its_loop
     async def audit(self, limit: int = 50, skip: int = 0) -> list[AuditInfo]:

@@ -110,7 +110,7 @@ class Scheduler(Definer):
         super().__init__(url, patience, program)
         self._adopts = on_store_reset == "continue"
         self._only = None if only is None else _names(only)
-        self._alert = alert_by(on_alert)
+        self._announcing.on_alert = alert_by(on_alert)
         self._instance: Instance | None = None
         self._working: asyncio.Task[None] | None = None
         self._thread: LoopThread | None = None
@@ -126,6 +126,11 @@ class Scheduler(Definer):
         self._instance = self._working = self._thread = None
         self._gate = threading.Lock()
         super().begin_anew()
+
+    @property
+    def session_ttl(self) -> timedelta:
+        """How long an instance that falls silent keeps its runs, if it is set as this one."""
+        return timedelta(milliseconds=self._times.ttl_ms)
 
     # --- working
 
@@ -146,7 +151,7 @@ class Scheduler(Definer):
         declared = {name: self._handlers.played(job) for name, job in self._jobs.items()}
         jobs = Repertoire(declared, self._handlers, self._only)
         instance = Instance(
-            self._store, self._clock, self._times, identity, jobs, alert=self._alert
+            self._store, self._clock, self._times, identity, jobs, announcing=self._announcing
         )
         self._working = asyncio.create_task(instance.run(), name="cronfleet-instance")
         self._instance = instance

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = ("cron.md", "testing.md", "verify.md")
+PAGES = ("cron.md", "logs.md", "testing.md", "verify.md")
 
 
 def examples() -> list[tuple[str, int, str]]:

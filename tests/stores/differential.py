@@ -35,6 +35,9 @@ from cronfleet.store import (
     Declaration,
     FaultKind,
     IfActive,
+    LogLine,
+    LogPart,
+    LogPlace,
     Moved,
     NewSession,
     Order,
@@ -119,6 +122,7 @@ class Twins:
             self.close,
             self.sync_jobs,
             self.prune,
+            self.log,
             self.leap,
             self.set_aside,
         ]
@@ -368,6 +372,21 @@ class Twins:
     async def renew_lock(self) -> None:
         name, owner, ttl_ms = self.draw(JOBS[:2]), self.draw(OWNERS), self.draw(TTLS)
         await self.ask(lambda store: store.renew_lock(name, owner, ttl_ms))
+
+    async def log(self) -> None:
+        """Of one attempt or another, what was kept already and what was not, long and short."""
+        run = await self.run(RunState.STARTED)
+        if run is None:
+            return
+        attempt = max(1, run.attempt + self.draw((-1, 0, 0, 1)))
+        first, sizes = self._random.randrange(1, 60), self.draw(((0, 20), (3_000, 4_000)))
+        lines = [
+            LogLine(LogPlace(attempt, number), number, 20, "x" * self._random.randrange(*sizes))
+            for number in range(first, first + self.draw((1, 40)))
+        ]
+        await self.ask(lambda store: store.append_logs([LogPart(run.id, tuple(lines))]))
+        await self.ask(lambda store: store.run_log(run.id, lines[0].place))
+        await self.ask(lambda store: store.run_log(run.id))
 
     async def prune(self) -> None:
         name, age_ms = self.draw(JOBS), self.draw((1_000, 3_600_000))

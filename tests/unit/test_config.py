@@ -137,8 +137,16 @@ def test_settings_are_frozen() -> None:
         ("REDIS_PORT", "0", "REDIS_PORT '0': write a whole number from 1 to 65535"),
         ("PASSWORD_MAX_AGE_DAYS", "9_0", "write a whole number of days from 1 to 36500"),
         ("CRON_SCHEDULE", r"0 \* \* \* \*", r"CRON_SCHEDULE '0 \* \* \* \*': "),
-        ("HOST", "0.0.0.0", "HOST '0.0.0.0': only this machine is served for now"),
-        ("HOST", "example.com", "write 127.0.0.1, ::1 or localhost"),
+        ("HOST", "example.com", "write an address, as in 127.0.0.1 or 0.0.0.0, or localhost"),
+        (
+            "TRUSTED_PROXIES",
+            "10.0.0.5/8",
+            "TRUSTED_PROXIES '10.0.0.5/8': 10.0.0.5/8 has host bits set",
+        ),
+        ("TRUSTED_PROXIES", "proxy", "TRUSTED_PROXIES 'proxy': 'proxy' does not appear to be"),
+        ("ALLOWED_HOSTS", "https://a.example", "ALLOWED_HOSTS 'https://a.example': write names"),
+        ("ALLOWED_HOSTS", "*", "ALLOWED_HOSTS '*': write names"),
+        ("METRICS", "yes", "METRICS 'yes': write off, on or open"),
         ("PASSWORD_MAX_AGE_DAYS", "0", "write a whole number of days from 1 to 36500"),
         ("MAIL_SENDER", "ses", "MAIL_SENDER 'ses': comes later: write smtp or mailbox"),
         ("MAIL_SENDER", "pigeon", "MAIL_SENDER 'pigeon': write smtp or mailbox"),
@@ -173,10 +181,18 @@ def test_no_secret_is_told(set_: Set) -> None:
     assert "hunter2" not in repr(load_settings())
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.9.1", "::1"])
-def test_this_machine_has_several_names(set_: Set, host: str) -> None:
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.9.1", "::1", "0.0.0.0", "::"])
+def test_a_host_is_an_address(set_: Set, host: str) -> None:
     set_("HOST", host)
     assert load_settings().host == host
+
+
+def test_what_stands_between_commas_is_several(set_: Set) -> None:
+    set_("TRUSTED_PROXIES", "10.0.0.5, 10.1.0.0/16,fd00::/8")
+    set_("ALLOWED_HOSTS", "cron.example.com,cron:8443")
+    settings = load_settings()
+    assert list(map(str, settings.trusted_proxies)) == ["10.0.0.5/32", "10.1.0.0/16", "fd00::/8"]
+    assert settings.allowed_hosts == ("cron.example.com", "cron:8443")
 
 
 def test_the_store_is_the_first_that_is_named(set_: Set) -> None:

@@ -13,6 +13,7 @@ _MODULES = {
     "jobs": "looking",
     "runs": "looking",
     "why": "why",
+    "show": "showing",
     "next": "foretelling",
     "trigger": "ordering",
     "pause": "ordering",
@@ -23,6 +24,8 @@ _MODULES = {
     "remove": "ordering",
     "doctor": "doctor",
     "store": "caring",
+    "token": "tokens",
+    "account": "accounts",
     "verify": "verifying",
 }
 

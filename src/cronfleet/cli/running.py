@@ -20,21 +20,23 @@ from cronfleet.loops import run_to_its_end
 @click.command()
 @click.argument("target", required=False, metavar="[MODULE:SCHEDULER | FILE.toml]")
 @click.option("--no-server", is_flag=True, help="Listen on no port.")
+@click.option("--behind-proxy", is_flag=True, help="A proxy with TLS stands before the port.")
 @click.pass_obj
-def run(store: str | None, target: str | None, *, no_server: bool) -> None:
+def run(store: str | None, target: str | None, *, no_server: bool, behind_proxy: bool) -> None:
     """Run an instance until SIGTERM or SIGINT.
 
     It works for the scheduler in a module, or for the jobs in a file; without either, for the
     password-expiry application.
 
     Settings come from the environment and the file .env. The page and /health-check are on
-    HOST 127.0.0.1, PORT 3000.
+    HOST 127.0.0.1, PORT 3000; to serve other machines needs credentials (`cronfleet token new`) and
+    TLS (TLS_CERT and TLS_KEY, or --behind-proxy).
     """
     log_to_stderr(logging.INFO)
     settings = load_settings()
     program = _program(settings, store, target)
     try:
-        listener = None if no_server else _listener(settings)
+        listener = None if no_server else _listener(settings, behind_proxy=behind_proxy)
         run_to_its_end(work(program, listener, alerts_of(program, settings)))
     except asyncio.CancelledError:
         return  # Told to stop before it had begun.
@@ -52,9 +54,9 @@ def _program(settings: Settings, store: str | None, target: str | None) -> Progr
     return PasswordExpiryProgram(settings, store)
 
 
-def _listener(settings: Settings) -> Listener:
+def _listener(settings: Settings, *, behind_proxy: bool) -> Listener:
     try:
-        return Listener(settings)
+        return Listener(settings, behind_proxy=behind_proxy)
     except ModuleNotFoundError:
         raise MissingExtraError("the server (or else --no-server)", "server") from None
 

@@ -21,20 +21,28 @@ _JOBS_NAMED = 10
 class Listener:
     """The server's port, bound: whoever connects is answered as soon as there is an answer."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, behind_proxy: bool = False) -> None:
         """Raises ConfigurationError, MissingExtraError."""
+        from cronfleet.server.access.exposing import access_by
         from cronfleet.server.serving import bind
 
+        self._settings = settings
+        self._access = access_by(settings, behind_proxy=behind_proxy)
         self._host = settings.host
         self._socket: socket.socket = bind(settings.host, settings.port)
         self._port = int(self._socket.getsockname()[1])
 
     @property
     def url(self) -> str:
+        if self._access.proxies is not None and self._access.allowed_hosts:
+            return f"https://{self._access.allowed_hosts[0]}"
+        scheme = "https" if self._access.certificate else "http"
         host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{'localhost' if host == '127.0.0.1' else host}:{self._port}"
+        return f"{scheme}://{'localhost' if host == '127.0.0.1' else host}:{self._port}"
 
     def serving(self, program: Program) -> contextlib.AbstractAsyncContextManager[None]:
+        """Raises MissingExtraError for metrics without their packages."""
+        from cronfleet.cli.watching import exposed_metrics
         from cronfleet.server.app import create_app
         from cronfleet.server.serving import Serving
         from cronfleet.server.watching.looking import watcher_of
@@ -43,11 +51,13 @@ class Listener:
         app = create_app(
             program.scheduler,
             pages=program.pages,
+            exposed=exposed_metrics(program, self._settings),
             host=self._host,
             port=self._port,
+            access=self._access,
             watcher=watcher,
         )
-        return Serving(app, self._socket, before_end=watcher.end)
+        return Serving(app, self._socket, self._access.certificate, before_end=watcher.end)
 
 
 async def work(program: Program, listener: Listener | None, alerts: Alerting | None = None) -> None:

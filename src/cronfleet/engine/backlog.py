@@ -92,6 +92,8 @@ class Backlog:
         """Of which something has been due for too long; empty if nothing has."""
         self.said: str = ""
         """For how long, and why."""
+        self.oldest_ms: int = 0
+        """How long it has been due, when that was seen last; 0 if it is no longer than is usual."""
         self._saw_at: Instant = 0
 
     def says(self, now: Instant) -> str:
@@ -111,6 +113,7 @@ class Backlog:
         # What was not looked for could not be started: after an outage that begins anew.
         is_too_much = self._late.lasts_ms(now, is_so=oldest is not None) >= BEHIND_MS
         self.job, self.said = "", ""
+        self.oldest_ms = oldest.late_ms(shown.now) if oldest else 0
         if oldest is not None and is_too_much:
             self.job, self.said = _name(oldest.thing), oldest.said(shown.now, free)
         return self._is_news(now, is_too_much=is_too_much)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from cronfleet.engine.renewal import News
 from cronfleet.model import Instant, SessionId
 from cronfleet.store import CancelAsked, Swept
 
@@ -40,8 +41,8 @@ class Fate(Protocol):
         """The session is to cancel these runs; it is told again until they have ended."""
         ...
 
-    def held_asked(self) -> None:
-        """The store is about to be asked how many runs the session holds."""
+    def heard(self, news: News) -> None:
+        """What there is to hear of renewals, before the session takes it in."""
         ...
 
     def held_seen(self, held: int) -> None:

@@ -13,15 +13,19 @@ from collections.abc import Callable, Sequence
 
 from cronfleet.adopting import settle_until
 from cronfleet.clock import Clock
+from cronfleet.engine.announced import announced
+from cronfleet.engine.announcing import Announcing
 from cronfleet.engine.caretaker import Caretaker
 from cronfleet.engine.declaring import Declaring, declare
 from cronfleet.engine.failing import tell_if_it_failed
 from cronfleet.engine.identity import Identity
 from cronfleet.engine.janitor import Janitor
 from cronfleet.engine.known import KnownJob, KnownJobs
+from cronfleet.engine.logbook import Logbook
 from cronfleet.engine.lookout import Lookout
 from cronfleet.engine.peeking import Peeking
 from cronfleet.engine.reconciling import Reconciling
+from cronfleet.engine.renewal import Asked, News
 from cronfleet.engine.repertoire import Repertoire
 from cronfleet.engine.runner import TOO_LATE, Runner
 from cronfleet.engine.seats import Seats
@@ -29,7 +33,7 @@ from cronfleet.engine.session import SessionKeeper
 from cronfleet.engine.times import Times, rest
 from cronfleet.engine.writes import Entry, GatheredWrites
 from cronfleet.errors import StoreError
-from cronfleet.events import Alert
+from cronfleet.events import Joined, Left, RunTakenBack, SessionLost
 from cronfleet.model import Claim, Instant, JobName, JobRecord, RunState, SessionId
 from cronfleet.store import (
     CANCEL,
@@ -61,9 +65,10 @@ class Instance:
         identity: Identity,
         jobs: KnownJobs,
         *,
-        alert: Callable[[Alert], object],
+        announcing: Announcing,
     ) -> None:
-        self._store = store
+        self._announcing = announcing
+        self._store = store = announced(store, announcing)
         self._clock = clock
         self._times = times
         self._program = identity.program
@@ -73,12 +78,17 @@ class Instance:
         self._session = SessionKeeper(store, clock, times, identity, self)
         self._writes = GatheredWrites(store, self._session)
         self._reconciling = Reconciling(store, clock, times, self._writes)
+        self._logbook = Logbook(store, clock)
         self._runner = Runner(
-            times.cancel_grace_ms, self._session.holds, times.loss_grace_ms, clock=clock
+            times.cancel_grace_ms,
+            self._session.holds,
+            times.loss_grace_ms,
+            clock=clock,
+            run_logger=self._logbook.logger,
         )
         self._janitor = Janitor(store, self._jobs, times)
         self._caretaker = Caretaker(store, identity, self._jobs, self._session)
-        self._lookout = Lookout(store, self._jobs, self._session, alert)
+        self._lookout = Lookout(store, self._jobs, self._session, announcing)
         self._peeking = Peeking(
             store,
             clock,
@@ -101,6 +111,7 @@ class Instance:
         async with self._session:
             await self._session.met()
             self.joined.set()
+            self._announcing.announce(Joined(self._session.id))
             caring = [
                 asyncio.create_task(self._janitor.work(), name="cronfleet-janitor"),
                 asyncio.create_task(self._caretaker.work(), name="cronfleet-caretaker"),
@@ -120,6 +131,8 @@ class Instance:
             finally:
                 self._runner.stop_all()
                 await self._end({*caring, *hearing, *handlers})
+                self._announcing.announce(Left())
+                await self._logbook.aclose(self._times.call_ms / 1000)
 
     def stop(self) -> None:
         """Claim nothing more; called again, do not wait for the handlers either."""
@@ -234,21 +247,28 @@ class Instance:
                 return
             match await self._writes.start(claim, session):
                 case Entry.GRANTED:
+                    self._announcing.started(job, claim, self._session.store_now)
+                    self._logbook.open(claim)
                     ended = await self._runner.run(job, claim, session)
+                    self._logbook.ended(claim)
                 case Entry.TOO_LATE:
+                    self._announcing.started(job, claim, self._session.store_now)
                     ended = TOO_LATE
                 case Entry.REFUSED | Entry.UNANSWERED as entry:
                     await self._give_back(claim, entry)
                     return
-            if await self._writes.complete(claim, ended) is not Recorded.DONE:
+            is_recorded = await self._writes.complete(claim, ended) is Recorded.DONE
+            self._announcing.ended(job, claim, ended, is_recorded=is_recorded)
+            if not is_recorded:
                 log.warning("%s: %s came too late, it was swept", claim.run, ended.outcome)
         finally:
-            self._runner.when_over(claim, lambda: self._give_back_seat(job))
+            self._runner.when_over(claim, lambda: self._let_go(job, claim))
             self._writes.drop(claim)
             self._janitor.run_ended(job)
             self._wake.set()
 
-    def _give_back_seat(self, job: KnownJob) -> None:
+    def _let_go(self, job: KnownJob, claim: Claim) -> None:
+        self._logbook.close(claim)
         self._seats.give_back(job)
         self._wake.set()
 
@@ -307,19 +327,24 @@ class Instance:
     def session_lost(self, session: SessionId) -> None:
         self._runner.lose(session)
         self._writes.forget()
+        self._announcing.announce(SessionLost())
 
     def clock_leapt(self) -> None:
         self._janitor.clock_leapt()
 
     def run_swept(self, swept: Swept) -> None:
+        self._announcing.announce(RunTakenBack(swept.run.job, str(swept.run), swept.state.value))
         if swept.state is RunState.LOST:
             self._lookout.run_lost(swept.run)
 
     def cancels_asked(self, asked: Sequence[CancelAsked]) -> None:
         self._runner.cancel(asked)
 
-    def held_asked(self) -> None:
-        self._writes.count_held()
+    def heard(self, news: News) -> None:
+        if isinstance(news, Asked):
+            self._writes.count_held()
+        elif self._announcing.is_heard:
+            self._announcing.heard(news, self._clock)
 
     def held_seen(self, held: int) -> None:
         self._reconciling.held(held)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
+from cronfleet.engine.announcing import Announcing
 from cronfleet.engine.backlog import Backlog
 from cronfleet.engine.known import KnownJobs
 from cronfleet.engine.seats import Free
 from cronfleet.engine.session import SessionKeeper
 from cronfleet.engine.times import rest
 from cronfleet.errors import StoreError
-from cronfleet.events import Alert, AlertKind
+from cronfleet.events import Alert, AlertKind, Looked
 from cronfleet.model import Digest, Instant, JobName, Reason, RunId
 from cronfleet.store import Seen, Store
 
@@ -38,12 +39,12 @@ class Lookout:
         store: Store,
         jobs: KnownJobs,
         session: SessionKeeper,
-        alert: Callable[[Alert], object],
+        announcing: Announcing,
     ) -> None:
         self._store = store
         self._jobs = jobs
         self._session = session
-        self._alert = alert
+        self._announcing = announcing
         self.backlog: Backlog = Backlog(jobs)
         self._lost: list[RunId] = []
         self._unknown_since: dict[Digest, float] = {}
@@ -56,6 +57,9 @@ class Lookout:
         self._pages = pages
         if self.backlog.saw(pages, free, now, only_utc=self._session.has_old_tzdata):
             self._tell(AlertKind.OVERLOADED, self.backlog.job, self.backlog.said)
+        if self._announcing.is_heard:
+            backlog = self.backlog
+            self._announcing.announce(Looked(backlog.oldest_ms / 1000, bool(backlog.job)))
 
     def run_lost(self, run: RunId) -> None:
         """It was swept as lost: its job may be poisoned by it."""
@@ -105,6 +109,4 @@ class Lookout:
                     yield digest, name
 
     def _tell(self, kind: AlertKind, job: JobName, said: str) -> None:
-        log.error("job %s: %s", job, said)
-        # By itself: what goes wrong in there is told by the event loop, and ends nothing here.
-        asyncio.get_running_loop().call_soon(self._alert, Alert(kind, job, said))
+        self._announcing.alert(Alert(kind, job, said))

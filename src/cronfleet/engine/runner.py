@@ -7,12 +7,12 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from cronfleet.chance import fraction
 from cronfleet.clock import Clock, SystemClock
-from cronfleet.context import LogAdapter, RunContext
+from cronfleet.context import RUN_LOGGER, LogAdapter, RunContext
 from cronfleet.engine.calls import Call, NotEnteredError, call
 from cronfleet.engine.isolated.minder import Graces
 from cronfleet.engine.isolated.verdict import HandlerError
@@ -32,6 +32,9 @@ class Ended:
     outcome: Outcome
     retry_in_ms: int | None = None
     error: str = ""
+    raised: BaseException | None = field(default=None, compare=False)
+    duration_s: float = field(default=0.0, compare=False)
+    """How long its handler ran, or was waited for."""
 
 
 TOO_LATE = Ended(Outcome.LOST, error="the session ran out while it was being started; not entered")
@@ -49,6 +52,7 @@ class _Entered:
     job: KnownJob
     lost: threading.Event
     call: Call
+    entered_s: float = field(default_factory=lambda: asyncio.get_running_loop().time())
     over: asyncio.Future[None] = field(default_factory=_future)
     """Done when its handler has ended, or is given up."""
     cancelled_as: Outcome | None = None
@@ -81,10 +85,12 @@ class Runner:
         loss_grace_ms: int = 500,
         *,
         clock: Clock | None = None,
+        run_logger: logging.Logger | None = None,
     ) -> None:
         self._graces = Graces(cancel_grace_ms, loss_grace_ms)
         self._holds = holds
         self._clock = clock or SystemClock()
+        self._run_logger = run_logger or logging.getLogger(RUN_LOGGER)
         self._entered: dict[Claim, _Entered] = {}
         self._left: dict[Claim, asyncio.Future[BaseException | None]] = {}
         self._draining = threading.Event()
@@ -109,7 +115,8 @@ class Runner:
                 timer.cancel()
             if not entered.call.ended.done():
                 self._left[claim] = entered.call.ended
-        return _ended(entered, claim)
+        took_s = asyncio.get_running_loop().time() - entered.entered_s
+        return replace(_ended(entered, claim), duration_s=took_s)
 
     def when_over(self, claim: Claim, act: Callable[[], None]) -> None:
         """Act when nothing of the claim's handler runs here any more: now, unless it was given up.
@@ -171,7 +178,7 @@ class Runner:
             self._give_up_after(entered, grace_ms if entered.call.can_be_stopped else 0)
 
     def _enter(self, job: KnownJob, claim: Claim, session: SessionId) -> _Entered:
-        context = _context(job, claim, self._draining, self._clock.wall_ms())
+        context = self._context(job, claim)
 
         def cancelled(outcome: Outcome) -> None:
             if claim in self._entered:
@@ -182,6 +189,26 @@ class Runner:
         at_work.ended.add_done_callback(entered.end)
         self._entered[claim] = entered
         return entered
+
+    def _context(self, job: KnownJob, claim: Claim) -> RunContext:
+        timeout_ms = job.definition.timeout_ms
+        about = {"job": claim.run.job, "run": str(claim.run), "attempt": claim.attempt}
+        ends_at = None if timeout_ms is None else self._clock.wall_ms() + timeout_ms
+        return RunContext(
+            job=claim.run.job,
+            kind=claim.kind,
+            fire_time=_moment(claim.run.fire_time),
+            args=deepcopy(job.definition.args),  # A handler may change its own.
+            attempt=claim.attempt,
+            token=claim.token,
+            run_id=str(claim.run),
+            deadline=None if ends_at is None else _moment(ends_at),
+            lost=threading.Event(),
+            log=LogAdapter(self._run_logger, about | {"token": claim.token}),
+            shard=max(0, claim.run.shard),
+            shards=claim.shards,
+            draining=self._draining,
+        )
 
     def _of(self, session: SessionId) -> list[_Entered]:
         return [entered for entered in self._entered.values() if entered.session == session]
@@ -203,26 +230,6 @@ class Runner:
         """A handler may take no notice; its run is not held open for it for ever."""
         loop = asyncio.get_running_loop()
         loop.call_later(entered.call.given_up_after_ms(grace_ms) / 1000, entered.end)
-
-
-def _context(job: KnownJob, claim: Claim, draining: threading.Event, now: int) -> RunContext:
-    timeout_ms = job.definition.timeout_ms
-    about = {"job": claim.run.job, "run": str(claim.run), "attempt": claim.attempt}
-    return RunContext(
-        job=claim.run.job,
-        kind=claim.kind,
-        fire_time=_moment(claim.run.fire_time),
-        args=deepcopy(job.definition.args),  # A handler may change its own.
-        attempt=claim.attempt,
-        token=claim.token,
-        run_id=str(claim.run),
-        deadline=None if timeout_ms is None else _moment(now + timeout_ms),
-        lost=threading.Event(),
-        log=LogAdapter(logging.getLogger("cronfleet.run"), about | {"token": claim.token}),
-        shard=max(0, claim.run.shard),
-        shards=claim.shards,
-        draining=draining,
-    )
 
 
 def _moment(instant: int) -> datetime:
@@ -248,7 +255,7 @@ def _ended(entered: _Entered, claim: Claim) -> Ended:
     outcome = entered.cancelled_as or Outcome.FAILED
     if error is not None:
         log.warning("%s %s: %s", claim.run, outcome, said(error), exc_info=error)
-    return Ended(outcome, _retry(entered, claim, outcome, error), said(error))
+    return Ended(outcome, _retry(entered, claim, outcome, error), said(error), error)
 
 
 def _retry(

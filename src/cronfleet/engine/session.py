@@ -283,6 +283,7 @@ class SessionKeeper:
 
     def _tell(self, news: News) -> None:
         """Take it in at once, whatever `_tend` waits for: a leap must stop the next claim."""
+        self._fate.heard(news)
         self._hear(news)
         self._heard.set()
 
@@ -327,8 +328,6 @@ class SessionKeeper:
 
     def _hear(self, news: News) -> None:
         match news:
-            case Asked():
-                self._fate.held_asked()
             case Answered():
                 self._renewed(news)
             case Unanswered(error):
@@ -338,8 +337,8 @@ class SessionKeeper:
                 log.warning("the session was closed by another instance; joining anew")
                 self._is_joined = False
                 self._fate.session_lost(session)
-            case Lost():
-                pass  # Of a session before this one.
+            case Asked() | Lost():
+                pass  # It is under way; or lost is a session before this one.
             case Died(error):
                 self._stop(f"nobody renews the session any more: {error!r}")
 

@@ -12,7 +12,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as StarletteHTTPException
-from starlette.types import ASGIApp
 
 from cronfleet import CronfleetError, Scheduler
 from cronfleet.server.access.access import Access
@@ -25,6 +24,7 @@ from cronfleet.server.routes.api import PREFIX, api_routes
 from cronfleet.server.routes.health import health_routes
 from cronfleet.server.routes.html import html_routes
 from cronfleet.server.routes.login import login_routes
+from cronfleet.server.routes.metrics import Exposed, metrics_routes
 from cronfleet.server.watching.looking import watcher_of
 from cronfleet.server.watching.watcher import Watcher
 
@@ -32,15 +32,16 @@ _STATIC = Path(__file__).parent / "static"
 _THIS_MACHINE_ALONE = Access()
 
 
-def create_app(
+def create_app(  # noqa: PLR0913 - each is an option with a default
     scheduler: Scheduler,
     *,
     pages: Sequence[Page] = (),
+    exposed: Exposed | None = None,
     host: str,
     port: int,
     access: Access = _THIS_MACHINE_ALONE,
     watcher: Watcher | None = None,
-) -> ASGIApp:
+) -> Guard:
     """The application for a server that listens on `host` and `port`, its guard around it.
 
     It never opens the store: until the scheduler has, pages and API answer 503. Whoever ends the
@@ -58,6 +59,8 @@ def create_app(
     app.include_router(login_routes(callers, renderer, is_encrypted=access.is_encrypted))
     app.include_router(health_routes(scheduler))
     app.include_router(api_routes(scheduler, watcher or watcher_of(scheduler)))
+    if exposed is not None:
+        app.include_router(metrics_routes(exposed))
     app.include_router(html_routes(scheduler, pages, renderer))
     app.mount("/static", StaticFiles(directory=_STATIC))
     _explain_errors(app, renderer)

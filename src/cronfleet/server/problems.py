@@ -20,6 +20,7 @@ from cronfleet import (
     InvalidBackfillError,
     InvalidJobError,
     InvalidScheduleError,
+    JobChangedError,
     UnknownJobError,
     UnknownRunError,
 )
@@ -32,6 +33,7 @@ _STATUSES: Mapping[type[CronfleetError], HTTPStatus] = {
     UnknownJobError: HTTPStatus.NOT_FOUND,
     UnknownRunError: HTTPStatus.NOT_FOUND,
     ForeignJobError: HTTPStatus.CONFLICT,
+    JobChangedError: HTTPStatus.PRECONDITION_FAILED,
     InvalidBackfillError: HTTPStatus.UNPROCESSABLE_ENTITY,
     InvalidJobError: HTTPStatus.UNPROCESSABLE_ENTITY,
     InvalidScheduleError: HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -6,9 +6,11 @@ address (the `Host` header would say so), nor by embedding or framing it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from ipaddress import ip_address
 
+_ADDRESS = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+))(?::[0-9]{1,5})?")
 _CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -51,9 +53,11 @@ def hosts_served(host: str, port: int, allowed: Iterable[str] = ()) -> frozenset
 
 def is_address(host: str) -> bool:
     """Whether a `Host` header names an address: no site can point that anywhere else."""
-    name, bracket, _ = host.removeprefix("[").partition("]")
+    found = _ADDRESS.fullmatch(host)
+    if found is None:
+        return False
     try:
-        ip_address(name if bracket else host.partition(":")[0])
+        ip_address(found[1] or found[2])
     except ValueError:
         return False
     return True

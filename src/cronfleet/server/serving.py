@@ -7,6 +7,7 @@ import contextlib
 import errno
 import socket
 from collections.abc import Callable, Generator
+from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -43,14 +44,20 @@ def bind(host: str, port: int) -> socket.socket:
 class Serving:
     """An application served on a listener for the length of an `async with` block.
 
-    `before_end` ends the answers that would go on for ever.
+    By TLS with a `certificate`: the PEM files of its chain and its key. `before_end` ends the
+    answers that would go on for ever.
     """
 
     def __init__(
-        self, app: ASGIApp, listener: socket.socket, before_end: Callable[[], None] | None = None
+        self,
+        app: ASGIApp,
+        listener: socket.socket,
+        certificate: tuple[Path, Path] | None = None,
+        before_end: Callable[[], None] | None = None,
     ) -> None:
         self._listener = listener
         self._before_end = before_end
+        chain, key = certificate or (None, None)
         self._server = _Server(
             uvicorn.Config(
                 app,
@@ -62,6 +69,8 @@ class Serving:
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
+                ssl_certfile=chain,
+                ssl_keyfile=key,
                 timeout_graceful_shutdown=_LAST_ANSWERS_S,
             )
         )

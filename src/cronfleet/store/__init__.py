@@ -13,6 +13,18 @@ from cronfleet.store.locks import (
     Locked,
     lock_topic,
 )
+from cronfleet.store.logs import (
+    BEFORE_ALL,
+    MOST_LINE_BYTES,
+    MOST_LOG_BYTES,
+    MOST_LOG_LINES,
+    Logging,
+    LogLine,
+    LogPart,
+    LogPlace,
+    SizedPlace,
+    beyond,
+)
 from cronfleet.store.orders import (
     KEY_KEPT_MS,
     MOST_BACKFILLED,
@@ -72,6 +84,7 @@ from cronfleet.store.values import (
 )
 
 __all__ = [
+    "BEFORE_ALL",
     "BY_HAND",
     "CANCEL",
     "CLOCK_STEP_BACK_MS",
@@ -83,7 +96,10 @@ __all__ = [
     "MOST_BACKFILLS",
     "MOST_ERROR_CHARACTERS",
     "MOST_GAPS",
+    "MOST_LINE_BYTES",
     "MOST_LOCK_WAITERS",
+    "MOST_LOG_BYTES",
+    "MOST_LOG_LINES",
     "MOST_MADE",
     "MOST_PENDING",
     "MOST_SEARCHED",
@@ -114,6 +130,10 @@ __all__ = [
     "LockAnswer",
     "Locked",
     "Locker",
+    "LogLine",
+    "LogPart",
+    "LogPlace",
+    "Logging",
     "Mark",
     "Moved",
     "NewSession",
@@ -127,6 +147,7 @@ __all__ = [
     "Renewal",
     "Renewer",
     "Seen",
+    "SizedPlace",
     "Skipped",
     "Start",
     "Store",
@@ -136,6 +157,7 @@ __all__ = [
     "Triggered",
     "Waiting",
     "asks_to_cancel",
+    "beyond",
     "check_backfill",
     "kept_text",
     "lock_topic",

@@ -38,6 +38,7 @@ from cronfleet.promise import Promise
 from cronfleet.store.defining import Defining, Mark
 from cronfleet.store.faults import Fault
 from cronfleet.store.locks import LockAnswer
+from cronfleet.store.logs import Logging
 from cronfleet.store.orders import Backfilled, Moved, Order, Ordered, Triggered
 from cronfleet.store.values import (
     ClaimAnswer,
@@ -99,7 +100,7 @@ class Locker(Protocol):
         ...
 
 
-class Store(Defining, Protocol):
+class Store(Defining, Logging, Protocol):
     """Shared durable state. See the module's first lines for what holds of all of it."""
 
     @property
@@ -196,11 +197,11 @@ class Store(Defining, Protocol):
 
         Of the definitions that open sessions declare the one that was seen first last is in
         force: so one never seen before wins, and an older one comes back only when no other open
-        session declares the one in force, and none, this one included, marks its handler. The last `MOST_SUPERSEDED`
-        are remembered; one before those counts as never seen. The same definition changes
-        nothing; one with the same `schedule_digest` keeps the expected fire time; another schedule
-        leaves an expected fire time that is due already and moves a future one to `first`. Every
-        change raises the generation.
+        session declares the one in force, and none, this one included, marks its handler. The last
+        `MOST_SUPERSEDED` are remembered; one before those counts as never seen. The same definition
+        changes nothing; one with the same `schedule_digest` keeps the expected fire time; another
+        schedule leaves one that is due already and moves a future one to `first`. Every change
+        raises the generation.
         """
         ...
 
@@ -319,8 +320,7 @@ class Store(Defining, Protocol):
         """What is wrong with a job, its runs and all that points to them: one step.
 
         With an order, mends what can be mended, and puts that on record. Ticks are moved only by
-        `moved`: its `following` is the first fire time after now, and after a watermark that is
-        not in the future.
+        `moved`: its `following` is the first fire time after now and after a watermark not ahead.
         """
         ...
 

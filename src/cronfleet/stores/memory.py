@@ -30,6 +30,7 @@ from cronfleet.model import (
 )
 from cronfleet.promise import Promise, memory_promise
 from cronfleet.store import Renewal, Renewer, Store, StoreInfo
+from cronfleet.stores.memory_logs import MemoryLogs
 from cronfleet.stores.steps import sessions
 from cronfleet.stores.steps.needs import NOTHING, Needs
 from cronfleet.stores.steps.records import (
@@ -102,8 +103,7 @@ class _MemoryRenewer:
 
 class _MemoryRecords:
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._now: Instant = 0
+        self._clock, self._now = clock, 0
         self._fleet = FleetRecord(fresh_id(), 1, 0, 0)
         self._notes: dict[str, str] = {}
         self._sessions: dict[SessionId, SessionRecord] = {}
@@ -119,6 +119,7 @@ class _MemoryRecords:
         self._audit: list[AuditRecord] = []
         self._locks: dict[str, LockRecord] = {}
         self._waiters: dict[tuple[str, LockOwner], WaiterRecord] = {}
+        self.logs = MemoryLogs()
 
     @property
     def now(self) -> Instant:
@@ -237,11 +238,12 @@ class _MemoryRecords:
     def drop_run(self, run: RunId) -> None:
         self._runs.pop(run, None)  # A tick that was skipped while it waited has no shards.
         self._open.pop(run, None)
+        self.logs.forget(run)
 
     def runs(self, job: JobName, limit: int, skip: int) -> Sequence[RunRecord]:
-        made = [run for run in self._runs.values() if run.id.job == job]
-        made.sort(key=lambda run: (run.created_at, run.id), reverse=True)
-        return made[skip : skip + limit]
+        made = (run for run in self._runs.values() if run.id.job == job)
+        newest = sorted(made, key=lambda run: (run.created_at, run.id), reverse=True)
+        return newest[skip : skip + limit]
 
     def runs_pending(
         self, program: ProgramName, until: Instant, limit: int, skip: int

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from cronfleet import RunContext, every
+from cronfleet.engine.announcing import Announcing
 from cronfleet.engine.identity import Identity
 from cronfleet.engine.instance import Instance
 from cronfleet.engine.known import Handler, KnownJob
@@ -115,17 +116,23 @@ class Rig:
     handlers: Handlers = field(default_factory=Handlers)
     times: Times = TIMES
     alerts: list[Alert] = field(default_factory=list[Alert])
+    announcing: Announcing = field(init=False)
 
     def __post_init__(self) -> None:
         self.store = ScriptedStore(self.clock)
+        self.announcing = Announcing(self._alerted)
+
+    def _alerted(self, alert: Alert) -> None:
+        self.alerts.append(alert)
 
     def make(
         self, *jobs: KnownJob, program: str = "app", tzdata: str = "2026a", adopts: bool = False
     ) -> Instance:
         identity = Identity(program, "anna", tzdata, adopts)
         known = {each.definition.name: each for each in jobs}
-        alert = self.alerts.append
-        return Instance(self.store, self.clock, self.times, identity, known, alert=alert)
+        return Instance(
+            self.store, self.clock, self.times, identity, known, announcing=self.announcing
+        )
 
     @asynccontextmanager
     async def at_work(

@@ -32,6 +32,7 @@ from cronfleet.store import (
     DeclareAnswer,
     HeldRun,
     LockAnswer,
+    LogPart,
     Mark,
     Moved,
     NewSession,
@@ -270,6 +271,10 @@ class ScriptedStore(MemoryStore):
     async def prune(self, kept: Mapping[JobName, History], limit: int = 200) -> int:
         parent = super()
         return await self._told("prune", lambda: parent.prune(kept, limit))
+
+    async def append_logs(self, parts: Sequence[LogPart]) -> None:
+        parent = super()
+        await self._told("append_logs", lambda: parent.append_logs(parts))
 
     async def lock(self, name: str, owner: LockOwner, ttl_ms: int, *, waits: bool) -> LockAnswer:
         parent = super()

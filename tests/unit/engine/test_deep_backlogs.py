@@ -60,7 +60,7 @@ async def full_of_added_jobs(rig: Rig, added: list[KnownJob]) -> AsyncGenerator[
     handlers.add(rig.handlers.gated, "tell")
     await defined(rig, *added)
     identity, jobs = Identity("app", "anna", "2026a", adopts=False), Repertoire({}, handlers)
-    instance = Instance(rig.store, rig.clock, rig.times, identity, jobs, alert=rig.alerts.append)
+    instance = Instance(rig.store, rig.clock, rig.times, identity, jobs, announcing=rig.announcing)
     instance._seats = Seats(coroutines=4, threads=0, processes=0)
     working = asyncio.create_task(instance.run())
     await instance.joined.wait()

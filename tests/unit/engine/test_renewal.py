@@ -15,6 +15,7 @@ import pytest
 from cronfleet import RunContext
 from cronfleet.clock import ManualClock, SystemClock
 from cronfleet.engine import session as session_module
+from cronfleet.engine.announcing import Announcing
 from cronfleet.engine.identity import Identity
 from cronfleet.engine.instance import Instance
 from cronfleet.engine.renewal import (
@@ -307,7 +308,7 @@ async def test_in_real_time_a_handler_that_blocks_for_a_ttl_and_more_keeps_its_r
 
     store, times = _Counting(renewals), Times(ttl_ms=300)
     who, known = Identity("app", "anna", "2026a"), {"report": job(blocks, schedule=EACH_SECOND)}
-    instance = Instance(store, SystemClock(), times, who, known, alert=print)
+    instance = Instance(store, SystemClock(), times, who, known, announcing=Announcing())
     working = asyncio.create_task(instance.run())
     await instance.joined.wait()
     joined = instance._session.id

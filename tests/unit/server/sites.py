@@ -20,9 +20,9 @@ from cronfleet.server.pages.page import Page
 PORT = 3000
 
 
-def client_of(app: ASGIApp) -> httpx.AsyncClient:
+def client_of(app: ASGIApp, asks_from: str = "127.0.0.1") -> httpx.AsyncClient:
     """A browser. What the application raises comes to the test as it would to uvicorn."""
-    transport = httpx.ASGITransport(app)
+    transport = httpx.ASGITransport(app, client=(asks_from, 123))
     return httpx.AsyncClient(transport=transport, base_url=f"http://localhost:{PORT}")
 
 

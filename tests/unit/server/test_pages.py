@@ -5,15 +5,18 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import pytest
 
 from cronfleet import CronfleetError, InstanceInfo, RunContext, Scheduler, cron
 from cronfleet.server.app import create_app
-from cronfleet.server.pages.looking import GAPS_SHOWN, JOBS_SHOWN, RUNS_SHOWN
+from cronfleet.server.pages.job import RUNS_SHOWN
+from cronfleet.server.pages.jobs import JOBS_SHOWN
+from cronfleet.server.pages.overview import GAPS_SHOWN
 from cronfleet.server.pages.rendering import Renderer, clock, distance, iso, span
-from cronfleet.server.routes import html
+from cronfleet.server.routes.html import brought
 from cronfleet.server.security import HEADERS
 from cronfleet.server.text import printable
 from tests.unit.server.sites import (
@@ -27,6 +30,7 @@ from tests.unit.server.sites import (
 )
 
 NEVER = cron("0 0 1 1 *")
+SCREENS = ("/", "/jobs", "/instances", "/audit", "/playground?expression=0+0+1+1+*")
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 MISCHIEF = (
@@ -66,7 +70,7 @@ async def seen(client: httpx.AsyncClient, path: str) -> Seen:
 
 
 @pytest.mark.parametrize("words", MISCHIEF)
-@pytest.mark.parametrize("path", ["/", "/job?name=report"])
+@pytest.mark.parametrize("path", ["/", "/job?name=report", "/run?id={run}"])
 async def test_an_error_is_text_whatever_it_says(
     scheduler: Scheduler, words: str, path: str
 ) -> None:
@@ -74,26 +78,32 @@ async def test_an_error_is_text_whatever_it_says(
     register_failing(plain, "plain words")
     register_failing(scheduler, words)
     async with site(plain) as client:
-        await ended_run(plain, "report")
-        wanted = await seen(client, path)
+        run = await ended_run(plain, "report")
+        wanted = await seen(client, path.format(run=quote(run.id)))
     async with site(scheduler) as client:
-        await ended_run(scheduler, "report")
-        page = await seen(client, path)
+        run = await ended_run(scheduler, "report")
+        page = await seen(client, path.format(run=quote(run.id)))
     assert page.shape == wanted.shape
     assert printable(words) in page.text
 
 
 @pytest.mark.parametrize("words", MISCHIEF)
-async def test_what_an_operator_wrote_is_text(scheduler: Scheduler, words: str) -> None:
-    scheduler.add_job(lambda _: None, NEVER, "report")
+@pytest.mark.parametrize("path", ["/jobs", "/job?name=report"])
+async def test_what_an_operator_wrote_is_text(scheduler: Scheduler, words: str, path: str) -> None:
+    plain = Scheduler("memory:", program="test")
+    for each in (plain, scheduler):
+        each.add_job(lambda _: None, NEVER, "report")
+    async with site(plain) as client:
+        await plain.pause("report", who="anna", why="plain words")
+        wanted = (await seen(client, path)).shape
     async with site(scheduler) as client:
-        await scheduler.pause("report", who="anna", why="plain words")
-        wanted = (await seen(client, "/")).shape
-        await scheduler.resume("report")
         await scheduler.pause("report", who=words, why=words)
-        page = await seen(client, "/")
+        page = await seen(client, path)
+        orders = await seen(client, "/audit")
     assert page.shape == wanted
     assert f"by {printable(words)}: {printable(words)}" in page.text
+    assert orders.text.count(printable(words)) >= 2
+    assert ("bdi", {}) in orders.elements
 
 
 @pytest.mark.parametrize("words", MISCHIEF)
@@ -128,14 +138,14 @@ async def test_no_page_has_scripts_or_styles_within(scheduler: Scheduler) -> Non
     register_failing(scheduler, "oops")
     async with site(scheduler) as client:
         await ended_run(scheduler, "report")
-        for path in ("/", "/job?name=report"):
+        (run, *_) = await scheduler.runs("report")
+        for path in (*SCREENS, "/job?name=report", f"/run?id={quote(run.id)}"):
             elements = (await seen(client, path)).elements
             scripts = [attributes for tag, attributes in elements if tag == "script"]
-            assert scripts == [{"type": "module", "src": "/static/refresh.js"}]
-            assert not [tag for tag, _ in elements if tag in ("style", "iframe", "form", "object")]
-            assert not [
-                name for _, attributes in elements for name in attributes if name == "style"
-            ]
+            assert scripts == [{"type": "module", "src": "/static/page.js"}]
+            assert not [tag for tag, _ in elements if tag in ("style", "iframe", "object")]
+            names = {name for _, attributes in elements for name in attributes}
+            assert not [name for name in names if name == "style" or name.startswith("on")]
 
 
 async def test_the_overview_tells_what_ran_what_did_not_and_what_will(
@@ -146,22 +156,25 @@ async def test_the_overview_tells_what_ran_what_did_not_and_what_will(
         await ended_run(scheduler, "report")
         job = await scheduler.skip_next("report")
         text = (await seen(client, "/")).text
+        jobs = (await seen(client, "/jobs")).text
+        instances = (await seen(client, "/instances")).text
         (instance,) = await scheduler.instances()
     assert job.next_fire is not None
+    for told in ("report failed", "the printer is on fire", "by hand", "memory:"):
+        assert told in text
     for told in ("report", clock(job.next_fire), NEVER.describe(), "failed"):
-        assert told in text
-    for told in ("the printer is on fire", "by hand", instance.label, "memory:"):
-        assert told in text
+        assert told in jobs
+    assert instance.label in instances
 
 
-@pytest.mark.parametrize("path", ["/", "/job?name=patient"])
+@pytest.mark.parametrize("path", ["/", "/job?name=patient", "/run?id={run}"])
 async def test_a_run_that_will_be_tried_again_is_shown_as_it_stands(
     scheduler: Scheduler, path: str
 ) -> None:
     register_patient(scheduler)
     async with site(scheduler) as client:
         run = await failed_attempt(scheduler)
-        page = await seen(client, path)
+        page = await seen(client, path.format(run=quote(run.id)))
     assert ("span", {"class": "state pending"}) in page.elements
     assert ("span", {"class": "state failed"}) not in page.elements
     for told in ("attempt 2", "failed before", f"next at {clock(run.not_before)}", "no paper"):
@@ -172,25 +185,25 @@ async def test_a_job_paused_without_a_reason_says_by_whom_alone(scheduler: Sched
     scheduler.add_job(lambda _: None, NEVER, "report")
     async with site(scheduler) as client:
         await scheduler.pause("report", who="anna")
-        for path in ("/", "/job?name=report"):
+        for path in ("/jobs", "/job?name=report"):
             text = (await seen(client, path)).text
             assert ("by anna" in text, "by anna:" in text) == (True, False)
 
 
-async def test_the_overview_shows_the_last_ten_runs_of_all_jobs(scheduler: Scheduler) -> None:
+async def test_the_overview_shows_the_last_run_of_each_job(scheduler: Scheduler) -> None:
     for name in ("a", "b"):
         scheduler.add_job(lambda _: None, NEVER, name, overlap="allow")
     async with site(scheduler) as client:
         for number in range(12):
             await ended_run(scheduler, "ab"[number % 2])
         table = (await seen(client, "/")).text.partition("Last runs")[2]
-    assert table.count("manual") == 10
+    assert table.count("manual") == 2
 
 
 async def test_an_empty_fleet_is_told_as_such(scheduler: Scheduler) -> None:
     async with site(scheduler) as client:
         text = (await seen(client, "/")).text
-    assert "There are no jobs yet." in text
+    assert "There are no jobs yet" in text
     assert "Nothing has run yet." in text
 
 
@@ -200,7 +213,7 @@ async def test_a_job_with_slashes_in_its_name_has_a_page_too(scheduler: Schedule
     async with site(scheduler) as client:
         links = [
             str(attributes["href"])
-            for tag, attributes in (await seen(client, "/")).elements
+            for tag, attributes in (await seen(client, "/jobs")).elements
             if tag == "a" and str(attributes["href"]).startswith("/job?")
         ]
         texts = [(await seen(client, link)).text for link in links]
@@ -212,13 +225,14 @@ async def test_a_job_with_slashes_in_its_name_has_a_page_too(scheduler: Schedule
     ]
 
 
-async def test_an_overview_is_bounded(scheduler: Scheduler) -> None:
+async def test_jobs_are_shown_a_page_at_a_time(scheduler: Scheduler) -> None:
     for number in range(JOBS_SHOWN + 3):
         scheduler.add_job(lambda _: None, NEVER, f"job-{number:03}")
     async with site(scheduler) as client:
-        text = (await seen(client, "/")).text
-    assert "and 3 more" in text
-    assert f"job-{JOBS_SHOWN:03}" not in text
+        first = await seen(client, "/jobs")
+        second = await seen(client, f"/jobs?skip={JOBS_SHOWN}")
+    assert (f"job-{JOBS_SHOWN:03}" in first.text, "Older" in first.text) == (False, True)
+    assert (f"job-{JOBS_SHOWN:03}" in second.text, "Newer" in second.text) == (True, True)
 
 
 async def test_older_runs_are_a_link_away(scheduler: Scheduler) -> None:
@@ -294,7 +308,7 @@ async def test_nobody_waits_for_a_page_for_ever(
             await asyncio.Event().wait()
             return None
 
-    monkeypatch.setattr(html, "PAGE_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(brought, "PAGE_TIMEOUT_S", 0.01)
     async with site(scheduler, [Endless(tmp_path, {})]) as client:
         answer = await client.get("/sheet")
     assert (answer.status_code, "no answer within" in answer.text) == (503, True)
@@ -340,7 +354,7 @@ async def test_gaps_are_the_newest_of_all_jobs(scheduler: Scheduler) -> None:
     for name in ("a", "b"):
         scheduler.add_job(lambda _: None, NEVER, name)
     async with site(scheduler) as client:
-        for _ in range(GAPS_SHOWN):
+        for _ in range(GAPS_SHOWN + 1):
             await scheduler.skip_next("a")
         await scheduler.skip_next("b")
         table = (await seen(client, "/")).text.partition("Skipped ticks")[2]

@@ -106,11 +106,15 @@ class PasswordExpiry:
         parts = await self._prepared()
         return await asyncio.to_thread(self._read_page, parts)
 
-    async def conditions(self) -> list[Condition]:
-        """What a person must decide: mails of which nobody knows whether they were accepted."""
+    async def notices(self) -> dict[str, int]:
+        """How many there are, by state. Raises DatabaseError."""
         parts = await self._prepared()
         counts = await asyncio.to_thread(parts.outbox.counts)
-        parked = counts[NoticeState.UNCERTAIN]
+        return {state.value: count for state, count in counts.items()}
+
+    async def conditions(self) -> list[Condition]:
+        """What a person must decide: mails of which nobody knows whether they were accepted."""
+        parked = (await self.notices()).get(NoticeState.UNCERTAIN.value, 0)
         if not parked:
             return []
         return [

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
-from cronfleet.context import RunContext
+from cronfleet.context import RUN_LOGGER, RunContext
 from cronfleet.engine.isolated.spawned import Spawned, surroundings
 from cronfleet.engine.isolated.verdict import Story, verdict
 from cronfleet.engine.isolated.wire import Message, failure_of, text_of, to_enter
@@ -106,6 +106,7 @@ class Minder:
             "is_coroutine": self._order.job.is_coroutine,
             "most_bytes": isolated.memory_limit_mb and isolated.memory_limit_mb * 1024 * 1024,
             "log_level": logging.getLogger().level,
+            "run_log_level": self._order.context.log.getEffectiveLevel(),
         }
 
     def _wait_s(self) -> float:
@@ -147,11 +148,11 @@ class Minder:
         process.say(to_enter(self._order.context, deadline))
 
     def _log(self, message: Message) -> None:
-        level = message.get("level")
-        logger = logging.getLogger(text_of(message.get("name"))[:200])
+        level, name = message.get("level"), text_of(message.get("name"))[:200]
+        run_log = self._order.context.log
+        logger = run_log.logger if name == RUN_LOGGER else logging.getLogger(name)
         if isinstance(level, int) and logger.isEnabledFor(level):
-            extra = self._order.context.log.extra
-            logger.log(level, "%s", text_of(message.get("text")), extra=extra)
+            logger.log(level, "%s", text_of(message.get("text")), extra=run_log.extra)
 
     # --- what time it is
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias, cast
 
-from cronfleet.context import LogAdapter, RunContext
+from cronfleet.context import RUN_LOGGER, LogAdapter, RunContext
 
 Message: TypeAlias = Mapping[str, Any]
 """What it says stands under `is`."""
@@ -128,6 +128,6 @@ def context_of(message: Message) -> RunContext:
         run_id=message["run_id"],
         deadline=None if deadline is None else datetime.fromisoformat(deadline),
         lost=threading.Event(),
-        log=LogAdapter(logging.getLogger("cronfleet.run"), message["about"]),
+        log=LogAdapter(logging.getLogger(RUN_LOGGER), message["about"]),
         draining=threading.Event(),
     )

@@ -17,7 +17,7 @@ from io import TextIOWrapper
 from types import FrameType
 from typing import cast
 
-from cronfleet.context import RunContext
+from cronfleet.context import RUN_LOGGER, RunContext
 from cronfleet.engine.isolated.address import MAIN, MAIN_ELSEWHERE, Address, find
 from cronfleet.engine.isolated.inside import ImportedEnough, Place, enter
 from cronfleet.engine.isolated.system import be_first_to_go, lift_memory_limit, limit_memory
@@ -66,6 +66,7 @@ class Worker:
         root = logging.getLogger()
         root.setLevel(self._setup["log_level"])
         root.addHandler(_Forward(self._teller))
+        logging.getLogger(RUN_LOGGER).setLevel(self._setup["run_log_level"])
 
     def _tell_unfit(self, error: BaseException) -> None:
         if isinstance(error, ImportedEnough):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv4Network, IPv6Network, ip_address
-from typing import TypeAlias
+from ipaddress import ip_address
+from pathlib import Path
 
+from cronfleet.config import Network
 from cronfleet.server.access.keeping import CredentialsFile
-
-Network: TypeAlias = IPv4Network | IPv6Network
 
 HEALTH = frozenset({"/health-check", "/healthz/live", "/healthz/ready"})
 """Open to all: whoever watches the process has no credentials. Detail needs a viewer."""
@@ -36,7 +35,8 @@ class Access:
     credentials: CredentialsFile | None = None
     allowed_hosts: tuple[str, ...] = ()
     """Names under which others know this server."""
-    tls: bool = False
+    certificate: tuple[Path, Path] | None = None
+    """The PEM files of this server's own certificate and its key."""
     proxies: tuple[Network, ...] | None = None
     """Where the proxy asks from that stands before this server; None for no proxy."""
     metrics: Metrics = Metrics.ON
@@ -44,7 +44,7 @@ class Access:
     @property
     def is_encrypted(self) -> bool:
         """Whether what a person's browser says travels by TLS, here or up to the proxy."""
-        return self.tls or self.proxies is not None
+        return self.certificate is not None or self.proxies is not None
 
     def is_probe(self, path: str) -> bool:
         """Whether a machine asks there that nobody gives credentials to."""

@@ -20,6 +20,7 @@ from cronfleet.server.access.roles import Caller, Role
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _VERSION = 1
+_KEY_BYTES = 32
 
 
 class Kind(StrEnum):
@@ -27,6 +28,10 @@ class Kind(StrEnum):
 
     TOKEN = "token"  # noqa: S105 - a word for it
     PASSWORD = "password"  # noqa: S105 - a word for it
+
+
+_GROUPS = {Kind.TOKEN: "token", Kind.PASSWORD: "account"}
+"""Of commands, by the kind that each is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +85,19 @@ class Credentials:
             )
         return Credentials(self.session_key, (*self.all, credential))
 
-    def without(self, name: str) -> Credentials:
-        """Raises ConfigurationError when there is none of that name."""
-        if not self.named(name):
+    def without(self, name: str, kind: Kind) -> Credentials:
+        """Raises ConfigurationError when there is none of that name and kind."""
+        left = tuple(each for each in self.all if (each.name, each.kind) != (name, kind))
+        if len(left) == len(self.all):
             raise ConfigurationError(
-                f"there is no caller {name}: `cronfleet token list` names those there are"
+                f"there is no {kind} of {name!r}: `cronfleet {_GROUPS[kind]} list` names all"
             )
-        return Credentials(self.session_key, tuple(each for each in self.all if each.name != name))
+        return Credentials(self.session_key, left)
 
 
 def no_credentials() -> Credentials:
     """None yet, with a new key."""
-    return Credentials(secrets.token_bytes(32))
+    return Credentials(secrets.token_bytes(_KEY_BYTES))
 
 
 def written(credentials: Credentials) -> str:
@@ -122,6 +128,8 @@ def read(text: str) -> Credentials:
         if document["version"] != _VERSION:
             raise ValueError("it is of another version of cronfleet")
         key = bytes.fromhex(document["session_key"])
+        if len(key) < _KEY_BYTES:
+            raise ValueError("its key is too short")
         return Credentials(key, tuple(map(_credential, document["credentials"])))
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError("something is missing in it") from error

@@ -38,7 +38,7 @@ class Guard:
     def __init__(
         self, app: ASGIApp, access: Access, callers: Callers, *, host: str, port: int
     ) -> None:
-        self._app = app
+        self.app = app
         self._access = access
         self._callers = callers
         self._hosts = hosts_served(host, port, access.allowed_hosts)
@@ -58,7 +58,7 @@ class Guard:
                 message = {**message, "body": b""}
             await send(message)
 
-        app = self._app
+        app = self.app
         try:
             scope = self._seen(scope)
             asker = self._admit(scope)
@@ -74,7 +74,7 @@ class Guard:
 
     def _seen(self, scope: Scope) -> Scope:
         """The request as it was sent, before a proxy passed it on."""
-        scope = {**scope, "scheme": "https" if self._access.tls else "http"}
+        scope = {**scope, "scheme": "https" if self._access.certificate else "http"}
         proxies = self._access.proxies
         if proxies is None:
             return scope

@@ -9,29 +9,29 @@ from collections.abc import Callable
 
 from cronfleet.server.access.refusals import TooManyRequestsError
 
-_MOST_BUCKETS = 10_000
+_MOST_KNOWN = 10_000
+_LONGEST_KNOWN = 128
 
 
 class Limit:
-    """At most `most` at once, and as many again in `over_s` seconds, of each who asks."""
+    """At most `most` at once, and as many again in `over_s` seconds, for each who asks."""
 
     def __init__(
         self, what: str, most: int, over_s: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._what = what
-        self._most = most
-        self._per_s = most / over_s
+        self._over_s = over_s
+        self._each_s = over_s / most
         self._clock = clock
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._full_at: OrderedDict[str, float] = OrderedDict()
 
     def take(self, who: str) -> None:
         """Raises TooManyRequestsError, which takes nothing."""
-        now = self._clock()
-        left, since = self._buckets.pop(who, (float(self._most), now))
-        left = min(self._most, left + (now - since) * self._per_s)
-        is_granted = left >= 1
-        self._buckets[who] = (left - is_granted, now)
-        if len(self._buckets) > _MOST_BUCKETS:
-            self._buckets.popitem(last=False)  # Who has not asked for the longest is full again.
-        if not is_granted:
-            raise TooManyRequestsError(self._what, math.ceil((1 - left) / self._per_s))
+        now, who = self._clock(), who[:_LONGEST_KNOWN]
+        full_at = max(self._full_at.pop(who, now), now)
+        wait_s = full_at + self._each_s - self._over_s - now
+        self._full_at[who] = full_at if wait_s > 0 else full_at + self._each_s
+        if len(self._full_at) > _MOST_KNOWN:
+            self._full_at.popitem(last=False)  # Of those whose bucket is likely to be full.
+        if wait_s > 0:
+            raise TooManyRequestsError(self._what, math.ceil(wait_s))

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from cronfleet.server.access.access import Network
+from cronfleet.config import Network
 
 
 def is_from(scope: Scope, networks: Sequence[Network]) -> bool:

@@ -81,7 +81,7 @@ def refusal(scope: Scope, error: RefusedError) -> Response:
 
 def _wanted(scope: Scope) -> str:
     """Where to go on after the login: only what was to be looked at."""
-    if scope["method"] != "GET":
+    if scope["method"] not in ("GET", "HEAD"):
         return "/"
     query = scope["query_string"].decode("latin-1")
     return f"{scope['path']}?{query}" if query else str(scope["path"])

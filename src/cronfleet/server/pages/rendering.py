@@ -13,6 +13,14 @@ from cronfleet.server.pages.page import Page
 from cronfleet.server.text import printable
 
 _TEMPLATES = Path(__file__).parent.parent / "templates"
+_SCREENS = (
+    ("/", "Overview"),
+    ("/jobs", "Jobs"),
+    ("/instances", "Instances"),
+    ("/why", "Why not?"),
+    ("/audit", "Audit"),
+    ("/playground", "Playground"),
+)
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
 
 
@@ -20,7 +28,7 @@ class Renderer:
     """Our templates, and those of the pages that an application brings."""
 
     def __init__(self, pages: Sequence[Page] = ()) -> None:
-        self._navigation = [("/", "Overview"), *((page.path, page.title) for page in pages)]
+        self._navigation = [*_SCREENS, *((page.path, page.title) for page in pages)]
         folders = [_TEMPLATES, *dict.fromkeys(page.templates for page in pages)]
         self._templates = Environment(
             loader=FileSystemLoader(folders),

@@ -20,12 +20,14 @@ from cronfleet.model import (
     SessionId,
 )
 from cronfleet.stores.postgres.loaded import Loaded, NotLoaded
+from cronfleet.stores.postgres.logs import PostgresLogs
 from cronfleet.stores.postgres.queries import query
 from cronfleet.stores.postgres.writes import Writes
 from cronfleet.stores.steps.looking import Beyond
 from cronfleet.stores.steps.records import (
     FleetRecord,
     LockRecord,
+    LogTable,
     SessionRecord,
     WaiterRecord,
 )
@@ -44,6 +46,7 @@ class PostgresRecords:
         self._tokens_given = 0
         self._newest_gaps: dict[JobName, GapRecord] = {}
         self.writes: Writes = Writes()
+        self.logs: LogTable = PostgresLogs(loaded, self.writes)
 
     @property
     def now(self) -> Instant:

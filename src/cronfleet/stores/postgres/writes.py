@@ -26,7 +26,7 @@ from cronfleet.stores.steps.records import (
     SessionRecord,
     WaiterRecord,
 )
-from cronfleet.stores.steps.rows import gap_values, job_values, run_values
+from cronfleet.stores.steps.rows import Values, gap_values, job_values, run_values
 
 
 @dataclass(slots=True)
@@ -54,6 +54,8 @@ class Writes:
     jobs: dict[JobName, JobRecord] = field(default_factory=dict[JobName, JobRecord])
     runs: dict[RunId, RunRecord | None] = field(default_factory=dict[RunId, RunRecord | None])
     put_in_place: JobName | None = None
+    log_lines: list[Values] = field(default_factory=list[Values])
+    dropped_log_lines: list[Values] = field(default_factory=list[Values])
     gaps: dict[tuple[JobName, Instant], GapRecord] = field(
         default_factory=dict[tuple[JobName, Instant], GapRecord]
     )
@@ -87,6 +89,7 @@ class Writes:
             *self._of_sessions(),
             *self._of_jobs(),
             *self._of_runs(),
+            *self._of_logs(),
             *self._of_gaps(),
             *self._of_backfills(),
             *self._of_orders(),
@@ -147,6 +150,12 @@ class Writes:
             yield query("drop_runs", ids=ordered(gone))
         if self.put_in_place is not None:
             yield query("put_in_place", job=self.put_in_place)
+
+    def _of_logs(self) -> Iterator[Query]:
+        if self.dropped_log_lines:
+            yield query("drop_log_lines", rows=rows_of(self.dropped_log_lines))
+        if self.log_lines:
+            yield query("put_log_lines", rows=rows_of(self.log_lines))
 
     def _of_gaps(self) -> Iterator[Query]:
         if self.gaps:

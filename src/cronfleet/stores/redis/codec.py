@@ -46,6 +46,8 @@ from cronfleet.store import (
     HeldRun,
     LockAnswer,
     Locked,
+    LogLine,
+    LogPlace,
     Moved,
     NotGranted,
     Order,
@@ -115,6 +117,10 @@ def completion(each: Completion) -> Iterable[Word]:
 
 def claim(each: Claim) -> Iterable[Word]:
     return (str(each.run), each.token)
+
+
+def new_log_line(run: RunId, line: LogLine) -> Iterable[Word]:
+    return (str(run), *line.place, line.at, line.level, line.text)
 
 
 def kept(job: JobName, history: History) -> Iterable[Word]:
@@ -352,3 +358,8 @@ def instance(reply: Reply) -> InstanceRecord:
 def audit(text: str) -> AuditRecord:
     at, _, order = text.partition(" ")
     return AuditRecord(int(at), *json.loads(order))
+
+
+def log_line(text: str) -> LogLine:
+    attempt, number, at, level, text = text.split(" ", 4)
+    return LogLine(LogPlace(int(attempt), int(number)), int(at), int(level), text)

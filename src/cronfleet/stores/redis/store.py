@@ -26,6 +26,7 @@ from cronfleet.model import (
     SessionId,
 )
 from cronfleet.store import (
+    BEFORE_ALL,
     CANCEL,
     DUE,
     Backfilled,
@@ -39,6 +40,9 @@ from cronfleet.store import (
     HeldRun,
     LockAnswer,
     Locker,
+    LogLine,
+    LogPart,
+    LogPlace,
     Mark,
     Moved,
     NewSession,
@@ -285,6 +289,15 @@ class RedisStore(OpenRedis):
 
     async def unlock(self, name: str, owner: LockOwner) -> bool:
         return bool(await self._call("unlock", name, owner))
+
+    # --- what handlers log
+
+    async def append_logs(self, parts: Sequence[LogPart]) -> None:
+        packed = [codec.new_log_line(part.run, line) for part in parts for line in part.lines]
+        await self._call_in_parts("append_logs", [], packed)
+
+    async def run_log(self, run: RunId, after: LogPlace = BEFORE_ALL) -> list[LogLine]:
+        return [codec.log_line(each) for each in await self._call("run_log", str(run), *after)]
 
     # --- reading
 

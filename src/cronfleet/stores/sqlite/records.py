@@ -22,10 +22,12 @@ from cronfleet.model import (
     RunRecord,
     SessionId,
 )
+from cronfleet.stores.sqlite.logs import SqliteLogs
 from cronfleet.stores.sqlite.statements import named_statements
 from cronfleet.stores.steps.records import (
     FleetRecord,
     LockRecord,
+    LogTable,
     SessionRecord,
     WaiterRecord,
     time_of,
@@ -51,6 +53,7 @@ class SqliteRecords:
         self._connection = connection
         self._clock = clock
         self._now: Instant = 0
+        self.logs: LogTable = SqliteLogs(connection)
 
     @property
     def now(self) -> Instant:

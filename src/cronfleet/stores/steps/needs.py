@@ -10,7 +10,15 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from cronfleet.model import Claim, Digest, Instant, JobName, ProgramName, RunId, SessionId
-from cronfleet.store import ClaimItem, Completion, Declaration, PendingClaim, Start, TickClaim
+from cronfleet.store import (
+    ClaimItem,
+    Completion,
+    Declaration,
+    LogPart,
+    PendingClaim,
+    Start,
+    TickClaim,
+)
 
 
 class SessionUse(Enum):
@@ -203,6 +211,10 @@ def to_lock(name: str) -> Needs:
 
 def to_keep_or_unlock(name: str) -> Needs:
     return Needs(lock=name, may_undo=True)
+
+
+def to_append(parts: Sequence[LogPart]) -> Needs:
+    return Needs(runs=frozenset(each.run for each in parts), may_undo=True)
 
 
 def to_look(program: ProgramName, limit: int, skip: int) -> Needs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,7 +20,7 @@ from cronfleet.model import (
     RunRecord,
     SessionId,
 )
-from cronfleet.store import CLOCK_STEP_BACK_MS
+from cronfleet.store import CLOCK_STEP_BACK_MS, LogLine, LogPlace, SizedPlace
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +97,28 @@ def time_of(clock_ms: Instant, greatest_ms: Instant) -> Instant:
     return clock_ms
 
 
+class LogTable(Protocol):
+    """The lines that handlers log. Those of a run go with its record."""
+
+    def sizes(self, runs: Iterable[RunId]) -> Mapping[RunId, Sequence[SizedPlace]]:
+        """What is kept of each of these runs, in the order of its places."""
+        ...
+
+    def put(self, run: RunId, lines: Sequence[LogLine]) -> None:
+        """Add lines whose places are free."""
+        ...
+
+    def drop(self, run: RunId, places: Sequence[LogPlace]) -> None: ...
+    def lines(self, run: RunId, after: LogPlace) -> Sequence[LogLine]:
+        """The lines past a place, in the order of their places."""
+        ...
+
+
 class Records(Protocol):
     """The tables of one fleet, inside one transaction."""
+
+    @property
+    def logs(self) -> LogTable: ...
 
     @property
     def now(self) -> Instant:
@@ -155,7 +175,10 @@ class Records(Protocol):
 
     def run(self, run: RunId) -> RunRecord | None: ...
     def put_run(self, run: RunRecord) -> None: ...
-    def drop_run(self, run: RunId) -> None: ...
+    def drop_run(self, run: RunId) -> None:
+        """Forget it, and what it logged."""
+        ...
+
     def runs(self, job: JobName, limit: int, skip: int) -> Sequence[RunRecord]:
         """The newest made first; of one instant, the greatest id first."""
         ...

@@ -18,6 +18,7 @@ from cronfleet.model import (
     RunState,
     Tally,
 )
+from cronfleet.store import LogLine, LogPlace, SizedPlace
 
 Values = dict[str, str | int | None]
 """The values of a statement's parameters, by name."""
@@ -173,4 +174,22 @@ def gap_values(gap: GapRecord) -> Values:
         "reason": gap.gap.reason.value,
         "generation": gap.generation,
         "recorded_at": gap.recorded_at,
+    }
+
+
+def log_size_from(row: Row) -> SizedPlace:
+    return LogPlace(row["attempt"], row["number"]), row["size"]
+
+
+def log_line_from(row: Row) -> LogLine:
+    return LogLine(LogPlace(row["attempt"], row["number"]), row["at"], row["level"], row["text"])
+
+
+def log_line_values(run: RunId, line: LogLine) -> Values:
+    return {
+        "run": str(run),
+        **line.place._asdict(),
+        "at": line.at,
+        "level": line.level,
+        "text": line.text,
     }

@@ -24,6 +24,7 @@ from cronfleet.model import (
     SessionId,
 )
 from cronfleet.store import (
+    BEFORE_ALL,
     CANCEL,
     DUE,
     Backfilled,
@@ -37,6 +38,9 @@ from cronfleet.store import (
     Hints,
     LockAnswer,
     Locker,
+    LogLine,
+    LogPart,
+    LogPlace,
     Mark,
     Moved,
     NewSession,
@@ -63,6 +67,7 @@ from cronfleet.stores.steps import (
     defining,
     jobs,
     locks,
+    logs,
     looking,
     needs,
     orders,
@@ -301,6 +306,12 @@ class SteppedStore(ABC):
         if unlocked.following:
             self._hub.tell(lock_topic(unlocked.following))
         return unlocked.was_held
+
+    async def append_logs(self, parts: Sequence[LogPart]) -> None:
+        await self._step(lambda records: logs.append(records, parts), needs.to_append(parts))
+
+    async def run_log(self, run: RunId, after: LogPlace = BEFORE_ALL) -> list[LogLine]:
+        return await self._read(lambda records: list(records.logs.lines(run, after)))
 
     async def job(self, name: JobName) -> JobRecord | None:
         return await self._read(lambda records: records.job(name))

@@ -15,6 +15,7 @@ from cronfleet.testing.conformance.history import HistoryTests
 from cronfleet.testing.conformance.jobs import JobTests
 from cronfleet.testing.conformance.lock_answers import LockMatrixTests
 from cronfleet.testing.conformance.locks import LockTests
+from cronfleet.testing.conformance.logs import LogTests
 from cronfleet.testing.conformance.matrix import MatrixTests
 from cronfleet.testing.conformance.orders import AuditTests, PauseTests, SkipTests, TriggerTests
 from cronfleet.testing.conformance.overlap import OverlapTests
@@ -56,6 +57,7 @@ class StoreRules(
     BackfillTests,
     AuditTests,
     HistoryTests,
+    LogTests,
     HintTests,
     PromiseTests,
     LivedTests,

@@ -253,3 +253,9 @@ ACTS = {
     "kill its group": kills_its_group,
     "kill its keeper": kills_its_keeper,
 }
+
+
+def logs_and_prints(run: RunContext) -> None:
+    run.log.info("in a process of its own")
+    run.log.debug("not asked for")
+    print("printed by it")

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cronfleet.clock import SystemClock
+from cronfleet.engine.announcing import Announcing
 from cronfleet.engine.identity import Identity
 from cronfleet.engine.instance import Instance
 from cronfleet.engine.times import Times
@@ -58,7 +59,7 @@ async def test_the_outcome_is_written_once_and_is_what_came_first(acts: list[str
     store = CountingStore()
     job = isolated(handlers.acts, args={"acts": acts})
     identity, jobs = Identity("app", "anna", "2026a"), {"report": job}
-    instance = Instance(store, SystemClock(), Times(), identity, jobs, alert=print)
+    instance = Instance(store, SystemClock(), Times(), identity, jobs, announcing=Announcing())
     working = asyncio.create_task(instance.run())
     await instance.joined.wait()
     await store.trigger("report", Order("key", "anna"))

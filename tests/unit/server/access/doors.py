@@ -45,12 +45,14 @@ def add_account(file: CredentialsFile, name: str, role: Role) -> None:
 
 
 @asynccontextmanager
-async def guarded(access: Access, host: str = "127.0.0.1") -> AsyncGenerator[httpx.AsyncClient]:
+async def guarded(
+    access: Access, host: str = "127.0.0.1", asks_from: str = "127.0.0.1"
+) -> AsyncGenerator[httpx.AsyncClient]:
     """A browser before it, while an instance with a job `report` is at work."""
     scheduler = Scheduler("memory:", program="test")
     scheduler.add_job(lambda _: None, cron("0 0 1 1 *"), "report")
     app = create_app(scheduler, host=host, port=PORT, access=access)
-    async with scheduler, client_of(app) as client:
+    async with scheduler, client_of(app, asks_from) as client:
         yield client
 
 
@@ -64,11 +66,11 @@ async def log_in(client: httpx.AsyncClient, token: str) -> httpx.Response:
     return await client.post("/login", data={"token": token}, headers={"Origin": ORIGIN})
 
 
-def csrf_shown(client: httpx.AsyncClient, file: CredentialsFile) -> str:
+def csrf_shown(client: httpx.AsyncClient, file: CredentialsFile, cookie: str = COOKIE) -> str:
     """What the forms carry that are shown to whom the client's cookie lets in."""
     known = file.current()
     assert known is not None
-    session = verified(client.cookies[COOKIE], known.session_key, now_s=0)
+    session = verified(client.cookies[cookie], known.session_key, now_s=0)
     assert session is not None
     return csrf_token(session, known.session_key)
 

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from cronfleet.server.access.access import Access
+from cronfleet.server.access.credentials import Kind
 from cronfleet.server.access.keeping import CredentialsFile
 from cronfleet.server.access.roles import Role
 from tests.unit.server.access.doors import (
@@ -110,7 +111,9 @@ async def test_the_cookie_is_for_this_server_and_no_script(
 async def test_by_tls_no_other_host_can_have_set_the_cookie(
     file: CredentialsFile, token: str
 ) -> None:
-    async with guarded(Access(credentials=file, tls=True)) as browser:
+    async with guarded(
+        Access(credentials=file, certificate=(Path("chain"), Path("key")))
+    ) as browser:
         answer = await browser.post("/login", data={"token": token})
     assert re.fullmatch(
         r"__Host-cronfleet=[0-9a-f.]+; HttpOnly; Max-Age=43200; Path=/; SameSite=strict; Secure",
@@ -138,7 +141,7 @@ async def test_a_revoked_token_ends_the_logins_that_were_begun_with_it(
     browser: httpx.AsyncClient, token: str, file: CredentialsFile
 ) -> None:
     await log_in(browser, token)
-    file.change(lambda known: known.without("operator"))
+    file.change(lambda known: known.without("operator", Kind.TOKEN))
     assert (await browser.get("/")).status_code == 401
     add_token(file, Role.OPERATOR)
     assert (await browser.get("/")).status_code == 401

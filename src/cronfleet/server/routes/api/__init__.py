@@ -6,9 +6,12 @@ from fastapi import APIRouter, Depends
 
 from cronfleet import Scheduler
 from cronfleet.server.routes.api.answers import PROBLEMS
+from cronfleet.server.routes.api.changes import change_routes
 from cronfleet.server.routes.api.events import event_routes
 from cronfleet.server.routes.api.fleet import fleet_routes
 from cronfleet.server.routes.api.jobs import job_routes
+from cronfleet.server.routes.api.ordering import wakes
+from cronfleet.server.routes.api.orders import order_routes
 from cronfleet.server.routes.api.runs import run_routes
 from cronfleet.server.routes.api.schedules import schedule_routes
 from cronfleet.server.routes.api.why import why_routes
@@ -24,6 +27,9 @@ def api_routes(scheduler: Scheduler, watcher: Watcher) -> APIRouter:
     router.include_router(event_routes(watcher))
     router.include_router(fleet_routes(scheduler))
     stored = [Depends(store_opened(scheduler))]
+    ordered = [*stored, Depends(wakes(watcher))]
+    router.include_router(order_routes(scheduler), dependencies=ordered)
+    router.include_router(change_routes(scheduler), dependencies=ordered)
     router.include_router(run_routes(scheduler), dependencies=stored)
     router.include_router(why_routes(scheduler), dependencies=stored)
     router.include_router(job_routes(scheduler), dependencies=stored)

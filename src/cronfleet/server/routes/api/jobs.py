@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
 from cronfleet import GapInfo, JobInfo, RunInfo, Scheduler
@@ -15,6 +15,7 @@ from cronfleet.server.access.needs import Viewer
 from cronfleet.server.cursors import InvalidCursorError, read, written
 from cronfleet.server.histories import Tick, gaps_of, page_of, runs_of, ticks_of
 from cronfleet.server.routes.api.answers import After, JobName, Limit, Page
+from cronfleet.server.routes.api.changes import etag
 from cronfleet.server.routes.api.schedules import Count, Fire, fires_of
 
 
@@ -115,9 +116,10 @@ def job_routes(scheduler: Scheduler) -> APIRouter:
         return NextFires(job=name, description=job.description, fires=fires)
 
     @router.get("/jobs/{name:path}", summary="Show a job")
-    async def show_job(_: Viewer, name: JobName) -> Job:
-        """A job and its definition; `generation` is what a change of it needs as `If-Match`."""
+    async def show_job(_: Viewer, name: JobName, response: Response) -> Job:
+        """A job and its definition. A change of it needs the `ETag` as `If-Match`."""
         job = await scheduler.job_info(name)
+        response.headers["ETag"] = etag(job)
         return Job(job=job, definition=await scheduler.definition(name))
 
     return router

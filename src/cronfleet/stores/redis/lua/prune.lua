@@ -22,8 +22,9 @@ local function drop(job, places, history)
     return
   end
   local keys = {}
-  for at, place in ipairs(places) do
-    keys[at] = key('run', id_at(job, place))
+  for _, place in ipairs(places) do
+    keys[#keys + 1] = key('run', id_at(job, place))
+    keys[#keys + 1] = key('log', id_at(job, place))
   end
   call('DEL', unpack(keys))
   call('HDEL', key('errors', job), unpack(places))

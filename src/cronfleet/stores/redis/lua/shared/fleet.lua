@@ -29,6 +29,7 @@
 --                                 of shards only their tick
 --   failures:<job>        zset    those that ended otherwise, likewise
 --   errors:<job>          hash    run -> error text
+--   log:<run id>          zset    attempt, number, instant, level and text of each line that it logged
 --   backfills:<job>       list    first and last fire time, and when it was ordered; the newest first
 --   gaps:<job>            list    the newest first
 --   answer:<order>        string  what an order was answered, and when

@@ -1,0 +1,178 @@
+"""What handlers log, on its way to the store: about once a second, and when a handler has ended."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import TypeAlias
+
+from cronfleet.clock import Clock
+from cronfleet.context import RUN_LOGGER
+from cronfleet.engine.failing import tell_if_it_failed
+from cronfleet.engine.pages import Page, texts_of
+from cronfleet.engine.times import rest
+from cronfleet.errors import StoreError
+from cronfleet.model import Claim
+from cronfleet.store import LogPart, Store
+
+log: logging.Logger = logging.getLogger(__name__)
+
+SEND_EVERY_MS = 1_000
+
+MOST_HELD_BYTES = 8 * 1024 * 1024
+"""Of all handlers of this instance, while the store does not take them: more is only counted."""
+
+MOST_LINES_AT_ONCE = 1_000
+
+_Batch: TypeAlias = list[tuple[Page, LogPart]]
+
+
+class RunLogger(logging.Logger):
+    """Behind `RunContext.log`: hands records to whoever keeps them, and on to the program's logging.
+
+    What that wants goes on to it, as from any logger. From INFO up all is kept: how much a
+    program prints does not say what its runs are to be asked about later.
+    """
+
+    def __init__(self, keep: Callable[[logging.LogRecord], None]) -> None:
+        super().__init__(RUN_LOGGER)
+        self._keep = keep
+        self._program = logging.getLogger(RUN_LOGGER)
+
+    def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - the base's name
+        is_kept = level >= logging.INFO and level > self.manager.disable
+        return is_kept or self._program.isEnabledFor(level)
+
+    def getEffectiveLevel(self) -> int:  # noqa: N802 - the base's name
+        return min(logging.INFO, self._program.getEffectiveLevel())
+
+    def handle(self, record: logging.LogRecord) -> None:
+        self._keep(record)
+        if self._program.isEnabledFor(record.levelno):
+            self._program.handle(record)
+
+
+class Logbook:
+    """Collects lines from any thread, and keeps no handler waiting.
+
+    A task sends them, and is there only while there is something to send. A store that does not
+    take them loses lines: what is held is bounded, and a leap in the lines' numbers tells of it.
+    """
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self.logger: logging.Logger = RunLogger(self._keep)
+        self._store = store
+        self._clock = clock
+        self._open: dict[int, Page] = {}
+        """By the token of the claim."""
+        self._closed: list[Page] = []
+        self._gate = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._sender: asyncio.Task[None] | None = None
+        self._held = 0
+        self._is_sending = False
+        self._hurry = asyncio.Event()
+        self._is_refused = False
+
+    # --- in the event loop
+
+    def open(self, claim: Claim) -> None:
+        """Its handler is about to be entered."""
+        self._loop = asyncio.get_running_loop()
+        self._open[claim.token] = Page(claim)
+
+    def ended(self, claim: Claim) -> None:
+        """Its handler has ended, or is waited for no longer: send what it logged at once."""
+        if self._open[claim.token].lines:
+            self._hurry.set()
+
+    def close(self, claim: Claim) -> None:
+        """Nothing of its handler runs any more. What it logs all the same is not kept."""
+        page = self._open.pop(claim.token, None)
+        if page and page.lines:
+            self._closed.append(page)
+
+    async def aclose(self, timeout_s: float) -> None:
+        """Send what is left, as far as that takes no longer."""
+        if self._sender is not None:
+            self._hurry.set()
+            await asyncio.wait({self._sender}, timeout=timeout_s)
+            self._sender.cancel()
+
+    # --- in any thread
+
+    def _keep(self, record: logging.LogRecord) -> None:
+        page = self._open.get(record.__dict__.get("token", 0))
+        if page is not None:
+            self._write(page, record.levelno, texts_of(record))
+
+    def _write(self, page: Page, level: int, texts: Sequence[str]) -> None:
+        now = self._clock.wall_ms()
+        with self._gate:
+            before = page.room
+            for text in texts:
+                if self._held < MOST_HELD_BYTES:
+                    page.add(now, level, text)
+                else:
+                    page.pass_over()
+            self._held += page.room - before
+            must_begin, self._is_sending = not self._is_sending, True
+        if must_begin and self._loop:
+            with suppress(RuntimeError):  # The loop has ended, and this instance with it.
+                self._loop.call_soon_threadsafe(self._begin)
+
+    # --- sending
+
+    def _begin(self) -> None:
+        self._sender = asyncio.create_task(self._send(), name="cronfleet-logbook")
+        self._sender.add_done_callback(tell_if_it_failed)
+
+    async def _send(self) -> None:
+        while self._has_lines():
+            await rest(self._hurry, SEND_EVERY_MS)
+            self._hurry.clear()
+            try:
+                for batch in self._batches():
+                    await self._store.append_logs([part for _, part in batch])
+                    self._sent(batch)
+            except StoreError as error:
+                self._tell(error)
+
+    def _has_lines(self) -> bool:
+        with self._gate:
+            self._is_sending = any(page.lines for page in self._pages())
+            return self._is_sending
+
+    def _batches(self) -> list[_Batch]:
+        """All that waits now. What is logged meanwhile comes later: else this might never end."""
+        batches: list[_Batch] = [[]]
+        lines = 0
+        with self._gate:
+            for page in self._pages():
+                if lines >= MOST_LINES_AT_ONCE:
+                    batches.append([])
+                    lines = 0
+                if page.lines:
+                    batches[-1].append((page, page.part()))
+                    lines += len(page.lines)
+        return batches
+
+    def _sent(self, batch: _Batch) -> None:
+        self._is_refused = False
+        with self._gate:
+            for page, part in batch:
+                page.sent(part)
+            self._closed = [page for page in self._closed if page.lines]
+            self._held = sum(page.room for page in self._pages())
+
+    def _pages(self) -> Iterator[Page]:
+        yield from self._closed
+        yield from self._open.values()
+
+    def _tell(self, error: StoreError) -> None:
+        if not self._is_refused:
+            log.warning("what handlers log is not kept until the store takes it: %s", error)
+        self._is_refused = True

@@ -1,0 +1,139 @@
+"""The metrics of an instance, as Prometheus reads them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import platform
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from importlib.metadata import version
+from typing import TypeAlias
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+from cronfleet import CronfleetError, Health, JobInfo, Scheduler, UnknownJobError
+from cronfleet.integrations.prometheus.counting import Counting
+from cronfleet.integrations.prometheus.instruments import Instruments
+from cronfleet.integrations.prometheus.names import Names
+
+log: logging.Logger = logging.getLogger(__name__)
+
+MOST_JOBS = 100
+"""So many jobs have labels of their own, unless it is told otherwise."""
+READ_ANEW_S = 60
+"""What is read of each job in the store is as old as this at the most."""
+PATIENCE_S = 5
+FEW_RUNS = 2
+RUNS_SEARCHED = 50
+"""A success is looked for among so many of a job's newest runs."""
+
+States: TypeAlias = Callable[[], Awaitable[Mapping[str, int]]]
+"""How many things are in which state."""
+
+
+class Metrics:
+    """Listens to the scheduler from now on, and reads the rest when it is asked.
+
+    The first `jobs` names of jobs are labels of their own, all others are `other` together.
+    `notices` counts the password-expiry application's notices by state.
+    """
+
+    content_type: str = CONTENT_TYPE_LATEST
+
+    def __init__(
+        self, scheduler: Scheduler, *, jobs: int = MOST_JOBS, notices: States | None = None
+    ) -> None:
+        self._scheduler = scheduler
+        self._notices = notices
+        self._names = Names(jobs)
+        self._to = Instruments()
+        self._read_at: float | None = None
+        self._succeeded: dict[str, float] = {}
+        self._reading = asyncio.Lock()
+        self._to.build.info({"version": version("cronfleet"), "python": platform.python_version()})
+        self._counting = Counting(self._to, self._names)
+        scheduler.listen(self._counting)
+
+    @property
+    def registry(self) -> CollectorRegistry:
+        """With these metrics alone: what else a program counts is in others."""
+        return self._to.registry
+
+    async def text(self) -> bytes:
+        """All metrics, in Prometheus's text format; `content_type` is its media type.
+
+        What cannot be read of the store within five seconds is left out, or as it was.
+        """
+        async with self._reading:
+            health = await self._scheduler.health()
+            self._tell_health(health)
+            if health.store_id:  # Else the store is not open, and nobody waits for it here.
+                await self._in_time("jobs", self._read_jobs())
+            if self._notices is not None:
+                await self._in_time("notices", self._read_notices(self._notices))
+        return generate_latest(self._to.registry)
+
+    async def _in_time(self, what: str, read: Awaitable[None]) -> None:
+        try:
+            await asyncio.wait_for(read, PATIENCE_S)
+        except (CronfleetError, TimeoutError) as error:
+            log.info("the metrics of %s are not up to date: %s", what, error or "no answer")
+
+    def _tell_health(self, health: Health) -> None:
+        self._to.ready.set(health.ready)
+        promise = health.promise
+        self._to.store.info(
+            {
+                "store": health.store,
+                "id": health.store_id,
+                "epoch": str(health.epoch),
+                "may_break": ",".join(promise.breaks_when) if promise else "unknown",
+            }
+        )
+
+    async def _read_notices(self, notices: States) -> None:
+        self._to.notices.clear()
+        for state, count in (await notices()).items():
+            self._to.notices.labels(state).set(count)
+
+    # --- jobs
+
+    async def _read_jobs(self) -> None:
+        """Of all whom a label of their own names: an instance cannot know what others did."""
+        if self._read_at is not None and time.monotonic() - self._read_at < READ_ANEW_S:
+            return
+        for name in self._scheduler.registered:
+            self._names.of(name)
+        jobs = [job for name in self._names.known if (job := await self._job(name))]
+        for job in jobs:
+            self._counting.expect(job.name)
+            await self._find_success(job.name)
+        for gauge in (self._to.interval, self._to.paused, self._to.last_success):
+            gauge.clear()
+        for job in jobs:
+            self._tell_job(job)
+        self._read_at = time.monotonic()
+
+    async def _job(self, name: str) -> JobInfo | None:
+        try:
+            return await self._scheduler.job_info(name)
+        except UnknownJobError:
+            return None  # It was removed.
+
+    async def _find_success(self, name: str) -> None:
+        """What was found once stays known, however many failures come after it."""
+        for limit in (FEW_RUNS, RUNS_SEARCHED):  # Nearly always it is one of the first.
+            for run in await self._scheduler.runs(name, limit):
+                if run.outcome == "succeeded" and run.ended_at is not None:
+                    self._succeeded[name] = run.ended_at.timestamp()
+                    return
+
+    def _tell_job(self, job: JobInfo) -> None:
+        if job.name in self._succeeded:
+            self._to.last_success.labels(job.name).set(self._succeeded[job.name])
+        if job.next_fire and job.watermark:
+            span = job.next_fire - job.watermark
+            self._to.interval.labels(job.name).set(span.total_seconds())
+        if job.paused_reason:
+            self._to.paused.labels(job.name, job.paused_reason).set(1)

@@ -1,0 +1,158 @@
+"""What the server knows of its fleet: looked at anew when a page asks, and remembered.
+
+To know what became last of every job takes two calls a job. So only those are asked about that
+have moved since: those whose record changed, that are active, or about which an order was given.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TypeAlias
+
+from cronfleet import (
+    AuditInfo,
+    GapInfo,
+    Health,
+    InstanceInfo,
+    JobInfo,
+    Latest,
+    RunInfo,
+    Scheduler,
+    StoreError,
+)
+
+JOBS_READ_A_LOOK = 100
+_REMEMBERED_OF_A_JOB = 5
+_ORDERS_READ = 50
+_AT_LEAST_APART_S = 0.5
+_SHARE_OF_TIME = 0.1
+"""How much of its time a server may spend on looking, however many jobs there are."""
+
+_Mark: TypeAlias = tuple[int, datetime | None, int]
+_NOTHING = Latest([], [])
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """A fleet as it was at one moment."""
+
+    now: datetime
+    """By the store's clock."""
+    health: Health
+    session_ttl: timedelta
+    jobs: Sequence[JobInfo]
+    instances: Sequence[InstanceInfo]
+    latest: Mapping[str, Latest] = field(default_factory=dict[str, Latest])
+    """What became last of jobs, as far as it was asked."""
+    trouble: str = ""
+    """Why this is what was known before, and no news; empty if it is news."""
+
+    def last_run(self, job: str) -> RunInfo | None:
+        """The newest run that is no shard of another."""
+        runs = self.latest.get(job, _NOTHING).runs
+        return next((run for run in runs if run.shard is None), None)
+
+    def last_runs(self, limit: int) -> list[RunInfo]:
+        """The last run of each job, the newest first: so one that runs often hides no other."""
+        runs = [run for job in self.latest if (run := self.last_run(job))]
+        return sorted(runs, key=lambda run: run.created_at, reverse=True)[:limit]
+
+    def last_gaps(self, limit: int) -> list[GapInfo]:
+        """Of all jobs, the newest first."""
+        gaps = [gap for latest in self.latest.values() for gap in latest.gaps]
+        return sorted(gaps, key=lambda gap: gap.last, reverse=True)[:limit]
+
+
+class FleetWatch:
+    """Looks at a fleet for all who ask, half a second apart at least."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+        self._looking = asyncio.Lock()
+        self._fleet: Fleet | None = None
+        self._next_look_s = 0.0
+        self._marks: dict[str, _Mark] = {}
+        self._newest_order: AuditInfo | None = None
+
+    async def look(self) -> Fleet:
+        """The fleet now; as it was known last while the store is away.
+
+        Raises StoreError if nothing was ever known of it.
+        """
+        async with self._looking:
+            if self._fleet is None or time.monotonic() >= self._next_look_s:
+                begun_s = time.monotonic()
+                self._fleet = await self._news()
+                took_s = time.monotonic() - begun_s
+                self._next_look_s = begun_s + max(_AT_LEAST_APART_S, took_s / _SHARE_OF_TIME)
+            return self._fleet
+
+    def forget_age(self) -> None:
+        """Something was ordered just now: the next who asks is to see it."""
+        self._next_look_s = 0.0
+
+    async def _news(self) -> Fleet:
+        known = self._fleet
+        try:
+            return await self._seen(known.latest if known else {})
+        except StoreError as error:
+            if known is None:
+                raise
+            health = await self._scheduler.health()
+            return Fleet(
+                known.now,
+                health,
+                known.session_ttl,
+                known.jobs,
+                known.instances,
+                known.latest,
+                str(error),
+            )
+
+    async def _seen(self, known: Mapping[str, Latest]) -> Fleet:
+        scheduler = self._scheduler
+        now, jobs = await scheduler.store_time(), await scheduler.jobs()
+        ordered = await self._ordered()
+        moved = [
+            job
+            for job in jobs
+            if job.active or job.name in ordered or self._marks.get(job.name) != _mark(job)
+        ]
+        moved.sort(key=lambda job: (job.name in ordered, *_urgency(job)), reverse=True)
+        asked = moved[:JOBS_READ_A_LOOK]
+        news = await scheduler.latest([job.name for job in asked], _REMEMBERED_OF_A_JOB)
+        self._marks |= {job.name: _mark(job) for job in asked}
+        latest = {**known, **news}
+        return Fleet(
+            now=now,
+            health=await scheduler.health(),
+            session_ttl=scheduler.session_ttl,
+            jobs=jobs,
+            instances=await scheduler.instances(),
+            latest={job.name: latest[job.name] for job in jobs if job.name in latest},
+        )
+
+    async def _ordered(self) -> set[str]:
+        """The jobs about which something was ordered since the last look.
+
+        A run by hand leaves no mark on its job's record once it has ended.
+        """
+        orders = await self._scheduler.audit(_ORDERS_READ)
+        newest = self._newest_order
+        self._newest_order = orders[0] if orders else None
+        if newest in orders:
+            orders = orders[: orders.index(newest)]
+        return {order.job for order in orders}
+
+
+def _mark(job: JobInfo) -> _Mark:
+    """What moves with a job's ticks and runs."""
+    return job.generation, job.watermark, job.active
+
+
+def _urgency(job: JobInfo) -> tuple[bool, float]:
+    return job.active > 0, job.watermark.timestamp() if job.watermark else 0
