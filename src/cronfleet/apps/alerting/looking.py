@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import TypeAlias
 
 from cronfleet import RunContext, RunInfo, Scheduler
-from cronfleet.apps.alerting.conditions import Condition, Snapshot
+from cronfleet.apps.alerting.conditions import Condition, Snapshot, plain
 
 MOST_JOBS = 2_000
 """So many jobs are looked at, by name."""
@@ -21,7 +20,7 @@ Probe: TypeAlias = Callable[[], Awaitable[Sequence[Condition]]]
 
 
 async def snapshot(scheduler: Scheduler, run: RunContext, probes: Sequence[Probe] = ()) -> Snapshot:
-    """How the fleet stands. Raises StoreError, and what a probe raises."""
+    """How the fleet stands. Raises StoreError."""
     jobs = (await scheduler.jobs())[:MOST_JOBS]
     names = [job.name for job in jobs]
     own = await scheduler.runs(run.job, limit=5)
@@ -37,8 +36,16 @@ async def snapshot(scheduler: Scheduler, run: RunContext, probes: Sequence[Probe
         downgrades=promise.lines[1:],
         backlog=health.backlog,
         looked_before=_looked_before(own, run.run_id),
-        probed=[each for found in await asyncio.gather(*(p() for p in probes)) for each in found],
+        probed=[each for probe in probes for each in await _probed(probe)],
     )
+
+
+async def _probed(probe: Probe) -> Sequence[Condition]:
+    try:
+        return await probe()
+    except Exception as error:  # noqa: BLE001 - whatever it is, all else is told, and this too
+        said = f"What an application has to tell is not known: {plain(str(error))}"
+        return [Condition("an application cannot be asked", said)]
 
 
 async def _runs(scheduler: Scheduler, job: str) -> list[RunInfo]:

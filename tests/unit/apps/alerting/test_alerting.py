@@ -166,3 +166,16 @@ def test_rules_and_probes_are_asked_each_time(printer: Printer, ear: Ear) -> Non
     assert ear.over == ["notices are parked"]
     assert ear.begun[1:] == ["yearly has not succeeded"]
     assert ear.heard[0].subject == "[cronfleet kitchen] notices are parked"
+
+
+def test_a_probe_that_fails_keeps_nothing_else_back(ear: Ear, printer: Printer) -> None:
+    async def probe() -> list[Condition]:
+        raise ConnectionError("no database")
+
+    scheduler = Scheduler("memory:", program="office")
+    scheduler.add_job(printer, cron("0 * * * *"), "report")
+    register(scheduler, [ear], probes=[probe])
+    with SimulatedTime(scheduler, start=MIDNIGHT) as time:
+        time.advance(hours=1, minutes=2)
+    assert ear.begun == ["an application cannot be asked", "report failed"]
+    assert "no database" in ear.heard[0].text
