@@ -177,6 +177,14 @@ class Settings(BaseSettings):
         default=500, ge=1, description="a whole number from 1"
     )
 
+    # Alerts
+    alert_email_to: str | None = None
+    alert_webhook_url: SecretStr | None = None
+    alert_webhook_secret: SecretStr | None = None
+    alert_slack_url: SecretStr | None = None
+    alert_allow_networks: str | None = None
+    alert_not_succeeded_for: str | None = None
+
     # Users and notices
     users_database_url: SecretStr | None = None
     notices_database_url: SecretStr | None = None

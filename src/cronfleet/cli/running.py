@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from cronfleet import MissingExtraError
+from cronfleet.cli.alerts import alerts_of
 from cronfleet.cli.logs import log_as_set, log_to_stderr
 from cronfleet.cli.programs import Program, target_program
 from cronfleet.cli.watching import watched
@@ -45,7 +46,7 @@ def run(store: str | None, target: str | None, *, no_server: bool, behind_proxy:
 
 async def _work(program: Program, settings: Settings, listener: Listener | None) -> None:
     async with watched(program, settings):
-        await work(program, listener)
+        await work(program, listener, alerts_of(program, settings))
 
 
 def _program(settings: Settings, store: str | None, target: str | None) -> Program:
