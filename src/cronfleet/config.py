@@ -221,6 +221,16 @@ class Settings(BaseSettings):
         default="off", description="off, on (a viewer may read them) or open (to everybody)"
     )
 
+    # Who is told of what fails
+    sentry_dsn: SecretStr | None = None
+    ping_url: SecretStr | None = None
+    ping_networks: str = ""
+
+    @property
+    def secrets(self) -> list[str]:
+        """The values of all settings that are secret: what nobody else is to be told."""
+        return [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]
+
     def store_url(self, given: str | None = None) -> str:
         """The coordination store's URL, password and all; `given` is what `--store` said.
 

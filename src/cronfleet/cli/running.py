@@ -12,6 +12,7 @@ from cronfleet import MissingExtraError
 from cronfleet.cli.alerts import alerts_of
 from cronfleet.cli.logs import log_to_stderr
 from cronfleet.cli.programs import Program, target_program
+from cronfleet.cli.watching import watched
 from cronfleet.cli.working import Listener, work
 from cronfleet.config import Settings, load_settings
 from cronfleet.loops import run_to_its_end
@@ -37,9 +38,14 @@ def run(store: str | None, target: str | None, *, no_server: bool, behind_proxy:
     program = _program(settings, store, target)
     try:
         listener = None if no_server else _listener(settings, behind_proxy=behind_proxy)
-        run_to_its_end(work(program, listener, alerts_of(program, settings)))
+        run_to_its_end(_work(program, settings, listener))
     except asyncio.CancelledError:
         return  # Told to stop before it had begun.
+
+
+async def _work(program: Program, settings: Settings, listener: Listener | None) -> None:
+    async with watched(program, settings):
+        await work(program, listener, alerts_of(program, settings))
 
 
 def _program(settings: Settings, store: str | None, target: str | None) -> Program:

@@ -42,7 +42,7 @@ class Listener:
 
     def serving(self, program: Program) -> contextlib.AbstractAsyncContextManager[None]:
         """Raises MissingExtraError for metrics without their packages."""
-        from cronfleet.cli.watching import exposed_metrics
+        from cronfleet.cli.watching import metrics_of
         from cronfleet.server.app import create_app
         from cronfleet.server.serving import Serving
         from cronfleet.server.watching.looking import watcher_of
@@ -51,10 +51,10 @@ class Listener:
         app = create_app(
             program.scheduler,
             pages=program.pages,
-            exposed=exposed_metrics(program, self._settings),
             host=self._host,
             port=self._port,
             access=self._access,
+            metrics=metrics_of(program, self._settings),
             watcher=watcher,
         )
         return Serving(app, self._socket, self._access.certificate, before_end=watcher.end)
