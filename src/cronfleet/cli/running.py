@@ -10,7 +10,7 @@ import click
 
 from cronfleet import MissingExtraError
 from cronfleet.cli.alerts import alerts_of
-from cronfleet.cli.logs import log_to_stderr
+from cronfleet.cli.logs import log_as_set, log_to_stderr
 from cronfleet.cli.programs import Program, target_program
 from cronfleet.cli.watching import watched
 from cronfleet.cli.working import Listener, work
@@ -35,6 +35,7 @@ def run(store: str | None, target: str | None, *, no_server: bool, behind_proxy:
     """
     log_to_stderr(logging.INFO)
     settings = load_settings()
+    log_as_set(settings)
     program = _program(settings, store, target)
     try:
         listener = None if no_server else _listener(settings, behind_proxy=behind_proxy)
