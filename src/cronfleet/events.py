@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from cronfleet.errors import ConfigurationError
 from cronfleet.model import JobName
+from cronfleet.schedule import Schedule
 
 
 class AlertKind(StrEnum):
@@ -140,6 +141,9 @@ class Attempt:
     number: int
     """From 1; above that it is a retry, or follows an attempt whose instance was lost."""
     token: int
+    schedule: Schedule = field(repr=False)
+    timeout_s: float | None
+    """How long the job allows it to run."""
     args: Mapping[str, Any] = field(repr=False)
     """The job's own: not to be changed, and perhaps not for everybody's eyes."""
 

@@ -16,7 +16,9 @@ OTHERS = "{'celery', 'django', 'dramatiq', 'fastapi', 'flask', 'rq', 'starlette'
         ("cronfleet.integrations.django", {"django"}),
         ("cronfleet.integrations.dramatiq", set[str]()),
         ("cronfleet.integrations.fastapi", set[str]()),
+        ("cronfleet.integrations.prometheus", set[str]()),
         ("cronfleet.integrations.rq", {"rq"}),
+        ("cronfleet.integrations.sentry", set[str]()),
         ("cronfleet.integrations.taskiq", set[str]()),
     ],
 )

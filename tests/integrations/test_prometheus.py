@@ -134,6 +134,16 @@ async def test_a_paused_job_is_told_with_its_reason() -> None:
     assert found[key("job_paused", job_name="report", reason="paused")] == 1
 
 
+async def test_the_store_is_read_once_a_minute_however_often_it_is_scraped() -> None:
+    scheduler = Scheduler("memory:")
+    scheduler.add_job(fine, NEVER, "report")
+    metrics, paused = Metrics(scheduler), key("job_paused", job_name="report", reason="paused")
+    async with scheduler:
+        await samples(metrics)
+        await scheduler.pause("report", why="no paper")
+        assert paused not in await samples(metrics)
+
+
 async def test_the_interval_of_a_job_spans_from_what_is_settled_to_what_is_next() -> None:
     scheduler = Scheduler("memory:")
     scheduler.add_job(fine, every(timedelta(seconds=1)), "report")
@@ -196,7 +206,7 @@ def counted(*events: object, most: int = 100) -> Callable[..., float | None]:
 
 
 def started(job: str, late_s: float | None = None) -> AttemptStarted:
-    return AttemptStarted(Attempt(job, f"{job}@0", "tick", MIDNIGHT, 1, 1, {}), late_s)
+    return AttemptStarted(Attempt(job, f"{job}@0", "tick", MIDNIGHT, 1, 1, NEVER, None, {}), late_s)
 
 
 def test_lateness_is_observed_only_where_it_is_known() -> None:

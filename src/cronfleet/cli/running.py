@@ -9,8 +9,10 @@ from pathlib import Path
 import click
 
 from cronfleet import MissingExtraError
-from cronfleet.cli.logs import log_to_stderr
+from cronfleet.cli.alerts import alerts_of
+from cronfleet.cli.logs import log_as_set, log_to_stderr
 from cronfleet.cli.programs import Program, target_program
+from cronfleet.cli.watching import watched
 from cronfleet.cli.working import Listener, work
 from cronfleet.config import Settings, load_settings
 from cronfleet.loops import run_to_its_end
@@ -33,12 +35,18 @@ def run(store: str | None, target: str | None, *, no_server: bool, behind_proxy:
     """
     log_to_stderr(logging.INFO)
     settings = load_settings()
+    log_as_set(settings)
     program = _program(settings, store, target)
     try:
         listener = None if no_server else _listener(settings, behind_proxy=behind_proxy)
-        run_to_its_end(work(program, listener))
+        run_to_its_end(_work(program, settings, listener))
     except asyncio.CancelledError:
         return  # Told to stop before it had begun.
+
+
+async def _work(program: Program, settings: Settings, listener: Listener | None) -> None:
+    async with watched(program, settings):
+        await work(program, listener, alerts_of(program, settings))
 
 
 def _program(settings: Settings, store: str | None, target: str | None) -> Program:

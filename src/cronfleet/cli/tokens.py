@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
-from cronfleet.apps.job_file.spans import span_of
+from cronfleet.apps.spans import span_of
 from cronfleet.cli.logs import log_to_stderr
 from cronfleet.cli.options import Decorator, as_json
 from cronfleet.cli.printing import moment, print_json, print_line, print_table

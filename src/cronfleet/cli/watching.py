@@ -2,19 +2,68 @@
 
 from __future__ import annotations
 
-from cronfleet import MissingExtraError
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from ipaddress import ip_network
+from typing import TYPE_CHECKING
+
+from cronfleet import ConfigurationError, MissingExtraError, Scheduler
 from cronfleet.cli.programs import Program
-from cronfleet.config import Settings
-from cronfleet.server.routes.metrics import Exposed
+from cronfleet.config import Settings, revealed
+
+if TYPE_CHECKING:
+    from cronfleet.apps.guarded_http.allowing import Network
+    from cronfleet.apps.pings import Pings
+    from cronfleet.server.routes.metrics import Measured  # It needs the extra `server`.
 
 
-def exposed_metrics(program: Program, settings: Settings) -> Exposed | None:
-    """What METRICS asks for. Raises MissingExtraError."""
+@asynccontextmanager
+async def watched(program: Program, settings: Settings) -> AsyncGenerator[None]:
+    """Tell those whom the settings name of what becomes of the program's jobs in the block.
+
+    Raises MissingExtraError, ConfigurationError.
+    """
+    async with AsyncExitStack() as stack:
+        if dsn := revealed(settings.sentry_dsn):
+            _tell_sentry(program.scheduler, dsn, settings.secrets)
+        if url := revealed(settings.ping_url):
+            pings = _pings(program.scheduler, url, _networks(settings.ping_networks))
+            stack.push_async_callback(pings.aclose)
+        yield
+
+
+def _tell_sentry(scheduler: Scheduler, dsn: str, secrets: Sequence[str]) -> None:
+    try:
+        from cronfleet.integrations import sentry
+    except ModuleNotFoundError:
+        raise MissingExtraError("SENTRY_DSN", "sentry") from None
+    sentry.begin(dsn, secrets)
+    sentry.listen(scheduler)
+
+
+def _pings(scheduler: Scheduler, url: str, networks: Sequence[Network]) -> Pings:
+    try:
+        from cronfleet.apps.pings import Pings
+    except ModuleNotFoundError:
+        raise MissingExtraError("PING_URL", "jobs") from None
+    return Pings(scheduler, url, networks=networks)
+
+
+def _networks(written: str) -> list[Network]:
+    try:
+        return [ip_network(each.strip()) for each in written.split(",") if each.strip()]
+    except ValueError as error:
+        raise ConfigurationError(
+            f"PING_NETWORKS: {error}: write networks with commas between, as in 10.1.0.0/16"
+        ) from None
+
+
+def metrics_of(program: Program, settings: Settings) -> Measured | None:
+    """What `/metrics` answers, unless METRICS is off. Raises MissingExtraError."""
     if settings.metrics == "off":
         return None
     try:
         from cronfleet.integrations.prometheus import Metrics
     except ModuleNotFoundError:
         raise MissingExtraError(f"METRICS={settings.metrics}", "metrics") from None
-    metrics = Metrics(program.scheduler, notices=program.notices)
-    return Exposed(metrics, is_open=settings.metrics == "open")
+    return Metrics(program.scheduler, notices=program.notices)

@@ -100,6 +100,7 @@ class Announcing:
 
 
 def _attempt(job: KnownJob, claim: Claim) -> Attempt:
+    timeout_ms = job.definition.timeout_ms
     return Attempt(
         job=claim.run.job,
         run=str(claim.run),
@@ -107,6 +108,8 @@ def _attempt(job: KnownJob, claim: Claim) -> Attempt:
         fire_time=datetime.fromtimestamp(claim.run.fire_time / 1000, UTC),
         number=claim.attempt,
         token=claim.token,
+        schedule=job.plan.schedule,
+        timeout_s=None if timeout_ms is None else timeout_ms / 1000,
         args=job.definition.args,
     )
 

@@ -24,7 +24,7 @@ from cronfleet.server.routes.api import PREFIX, api_routes
 from cronfleet.server.routes.health import health_routes
 from cronfleet.server.routes.html import html_routes
 from cronfleet.server.routes.login import login_routes
-from cronfleet.server.routes.metrics import Exposed, metrics_routes
+from cronfleet.server.routes.metrics import Measured, metrics_routes
 from cronfleet.server.watching.looking import watcher_of
 from cronfleet.server.watching.watcher import Watcher
 
@@ -36,10 +36,10 @@ def create_app(  # noqa: PLR0913 - each is an option with a default
     scheduler: Scheduler,
     *,
     pages: Sequence[Page] = (),
-    exposed: Exposed | None = None,
     host: str,
     port: int,
     access: Access = _THIS_MACHINE_ALONE,
+    metrics: Measured | None = None,
     watcher: Watcher | None = None,
 ) -> Guard:
     """The application for a server that listens on `host` and `port`, its guard around it.
@@ -58,9 +58,9 @@ def create_app(  # noqa: PLR0913 - each is an option with a default
     callers = callers_of(access, host=host, port=port)
     app.include_router(login_routes(callers, renderer, is_encrypted=access.is_encrypted))
     app.include_router(health_routes(scheduler))
+    if metrics is not None:
+        app.include_router(metrics_routes(metrics, access))
     app.include_router(api_routes(scheduler, watcher or watcher_of(scheduler)))
-    if exposed is not None:
-        app.include_router(metrics_routes(exposed))
     app.include_router(html_routes(scheduler, pages, renderer))
     app.mount("/static", StaticFiles(directory=_STATIC))
     _explain_errors(app, renderer)

@@ -12,9 +12,10 @@ from starlette.types import Receive, Scope, Send
 
 from cronfleet import Scheduler
 from cronfleet.integrations.prometheus import Metrics
+from cronfleet.server.access.access import Access
 from cronfleet.server.app import create_app
 from cronfleet.server.problems import ForbiddenError
-from cronfleet.server.routes.metrics import Exposed, metrics_routes
+from cronfleet.server.routes.metrics import metrics_routes
 from tests.unit.server.sites import PORT, client_of
 
 
@@ -38,9 +39,9 @@ def metrics() -> Metrics:
     return Metrics(Scheduler("memory:", program="test"))
 
 
-def client(exposed: Exposed | None) -> httpx.AsyncClient:
+def client(metrics: Metrics | None) -> httpx.AsyncClient:
     scheduler = Scheduler("memory:", program="test")
-    return client_of(create_app(scheduler, exposed=exposed, host="127.0.0.1", port=PORT))
+    return client_of(create_app(scheduler, metrics=metrics, host="127.0.0.1", port=PORT))
 
 
 async def test_metrics_are_not_there_unless_switched_on() -> None:
@@ -49,7 +50,7 @@ async def test_metrics_are_not_there_unless_switched_on() -> None:
 
 
 async def test_metrics_are_told_in_the_format_of_prometheus(metrics: Metrics) -> None:
-    async with client(Exposed(metrics)) as browser:
+    async with client(metrics) as browser:
         answer = await browser.get("/metrics")
     assert answer.status_code == 200
     assert answer.headers["content-type"] == metrics.content_type
@@ -62,7 +63,7 @@ async def test_without_a_role_they_are_read_only_where_they_are_open(
     metrics: Metrics, *, is_open: bool, status: int
 ) -> None:
     app = FastAPI()
-    app.include_router(metrics_routes(Exposed(metrics, is_open=is_open)))
+    app.include_router(metrics_routes(metrics, Access(has_open_metrics=is_open)))
 
     @app.exception_handler(ForbiddenError)
     async def refuse(_: Request, error: Exception) -> Response:

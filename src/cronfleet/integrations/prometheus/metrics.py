@@ -23,6 +23,8 @@ MOST_JOBS = 100
 """So many jobs have labels of their own, unless it is told otherwise."""
 READ_ANEW_S = 60
 """What is read of each job in the store is as old as this at the most."""
+AT_A_TIME = 10
+"""So many jobs are read side by side."""
 PATIENCE_S = 5
 FEW_RUNS = 2
 RUNS_SEARCHED = 50
@@ -101,22 +103,25 @@ class Metrics:
 
     async def _read_jobs(self) -> None:
         """Of all whom a label of their own names: an instance cannot know what others did."""
-        if self._read_at is not None and time.monotonic() - self._read_at < READ_ANEW_S:
+        now = time.monotonic()
+        if self._read_at is not None and now - self._read_at < READ_ANEW_S:
             return
+        self._read_at = now  # A store that is slow is not asked by every scrape.
         for name in self._scheduler.registered:
             self._names.of(name)
-        jobs = [job for name in self._names.known if (job := await self._job(name))]
-        for job in jobs:
-            self._counting.expect(job.name)
-            await self._find_success(job.name)
+        jobs: list[JobInfo | None] = []
+        for first in range(0, len(self._names.known), AT_A_TIME):
+            names = self._names.known[first : first + AT_A_TIME]
+            jobs += await asyncio.gather(*map(self._job, names))
         for gauge in (self._to.interval, self._to.paused, self._to.last_success):
             gauge.clear()
-        for job in jobs:
+        for job in filter(None, jobs):
             self._tell_job(job)
-        self._read_at = time.monotonic()
 
     async def _job(self, name: str) -> JobInfo | None:
+        self._counting.expect(name)
         try:
+            await self._find_success(name)
             return await self._scheduler.job_info(name)
         except UnknownJobError:
             return None  # It was removed.

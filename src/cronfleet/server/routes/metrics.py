@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 
+from cronfleet.server.access.access import METRICS, Access
 from cronfleet.server.access.needs import Needs
 from cronfleet.server.access.roles import Role
 
@@ -22,23 +22,15 @@ class Measured(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Exposed:
-    """What `/metrics` answers."""
-
-    metrics: Measured
-    is_open: bool = False
-    """To everybody who can reach the port; else a viewer must ask, as everywhere."""
-
-
-def metrics_routes(exposed: Exposed) -> APIRouter:
-    needs = [] if exposed.is_open else [Depends(Needs(Role.VIEWER))]
+def metrics_routes(metrics: Measured, access: Access) -> APIRouter:
+    is_open = access.is_probe(METRICS)  # Else a viewer must ask, as everywhere.
+    needs = [] if is_open else [Depends(Needs(Role.VIEWER))]
     router = APIRouter(include_in_schema=False, dependencies=needs)
 
-    @router.get("/metrics")
-    async def metrics() -> Response:
+    @router.get(METRICS)
+    async def answer() -> Response:
         # Whole, with its version and character set: nothing is to be added to it.
-        headers = {"Content-Type": exposed.metrics.content_type}
-        return Response(await exposed.metrics.text(), headers=headers)
+        headers = {"Content-Type": metrics.content_type}
+        return Response(await metrics.text(), headers=headers)
 
     return router

@@ -57,18 +57,18 @@ let timer = 0
 let isSoon = false
 let events = null
 
-function refreshIn(delay) {
+function askAgainIn(delay) {
   clearTimeout(timer)
   timer = setTimeout(async () => {
     isSoon = false
     await refresh()
-    if (!isSoon) refreshIn(events?.readyState === EventSource.OPEN ? EVERY_MS : UNHEARD_EVERY_MS)
+    if (!isSoon) askAgainIn(events?.readyState === EventSource.OPEN ? EVERY_MS : UNHEARD_EVERY_MS)
   }, delay)
 }
 
 // What changes in one go is shown in one go.
 function hear() {
-  if (!isSoon) refreshIn(PATIENCE_MS)
+  if (!isSoon) askAgainIn(PATIENCE_MS)
   isSoon = true
 }
 
@@ -86,5 +86,5 @@ tellTimesLocally()
 if ("live" in main.dataset) {
   listen()
   document.addEventListener("visibilitychange", listen)
-  refreshIn(UNHEARD_EVERY_MS)
+  askAgainIn(UNHEARD_EVERY_MS)
 }
