@@ -146,4 +146,5 @@ async def test_a_job_of_a_newer_version_has_a_page_without_policies() -> None:
     scheduler.add_job(lambda _: None, NEVER, "report")
     async with scheduler:
         view = await look_at(scheduler, "report", 0)
-    assert (view.job.name, view.policies) == ("report", [])
+    assert view.portrait is not None
+    assert (view.job.name, view.portrait.policies) == ("report", [])
