@@ -42,6 +42,7 @@ _REDIS_SCHEMES = (
 _READABLE_BY_OTHERS = 0o044
 _NEARLY = 0.9
 _OPEN_TO_OTHERS = 0o077
+_NETWORKS = "addresses or networks with commas between, as in 10.0.0.5,10.1.0.0/16"
 
 
 def _readable_schedule(expression: str) -> str:
@@ -204,7 +205,7 @@ class Settings(BaseSettings):
     behind_proxy: bool = Field(default=False, description="true or false")
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_listed)] = Field(
         default=(ip_network("127.0.0.0/8"), ip_network("::1")),
-        description="addresses or networks with commas between, as in 10.0.0.5,10.1.0.0/16",
+        description=_NETWORKS,
     )
     allowed_hosts: Annotated[tuple[HostName, ...], NoDecode, BeforeValidator(_listed)] = Field(
         default=(), description="names with commas between, as in cron.example.com"
@@ -214,7 +215,9 @@ class Settings(BaseSettings):
     # Who is told of what fails
     sentry_dsn: SecretStr | None = None
     ping_url: SecretStr | None = None
-    ping_networks: str = ""
+    ping_allow_networks: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_listed)] = Field(
+        default=(), description=_NETWORKS
+    )
 
     @property
     def secrets(self) -> list[str]:
