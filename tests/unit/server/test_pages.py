@@ -10,7 +10,14 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from cronfleet import CronfleetError, InstanceInfo, RunContext, Scheduler, cron
+from cronfleet import (
+    CronfleetError,
+    InstanceInfo,
+    RunContext,
+    RunLogLine,
+    Scheduler,
+    cron,
+)
 from cronfleet.server.app import create_app
 from cronfleet.server.pages.job import RUNS_SHOWN
 from cronfleet.server.pages.jobs import JOBS_SHOWN
@@ -63,6 +70,14 @@ def register_failing(scheduler: Scheduler, words: str) -> None:
     scheduler.add_job(fail, NEVER, "report")
 
 
+async def logged_line(scheduler: Scheduler, run: str) -> RunLogLine:
+    """The first line that a run's handler logged, waited for."""
+    while True:
+        if lines := (await scheduler.run_log(run)).lines:
+            return lines[0]
+        await asyncio.sleep(0)
+
+
 async def seen(client: httpx.AsyncClient, path: str) -> Seen:
     answer = await client.get(path)
     assert answer.status_code == 200
@@ -85,6 +100,21 @@ async def test_an_error_is_text_whatever_it_says(
         page = await seen(client, path.format(run=quote(run.id)))
     assert page.shape == wanted.shape
     assert printable(words) in page.text
+
+
+@pytest.mark.parametrize("words", MISCHIEF)
+async def test_what_a_handler_logs_is_text(scheduler: Scheduler, words: str) -> None:
+    async def work(run: RunContext) -> None:
+        run.log.warning("%s", words)
+
+    scheduler.add_job(work, NEVER, "report")
+    async with site(scheduler) as client:
+        run = await ended_run(scheduler, "report")
+        line = await logged_line(scheduler, run.id)
+        page = await seen(client, f"/run?id={quote(run.id)}")
+    assert ("span", {"class": "level WARNING"}) in page.elements
+    assert printable(line.text) in page.text
+    assert [tag for tag, _ in page.elements].count("script") == 1
 
 
 @pytest.mark.parametrize("words", MISCHIEF)

@@ -16,6 +16,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from cronfleet.apps.password_expiry.notices import Notice
+from cronfleet.apps.password_expiry.states import NoticeState
 
 SHOWN = 50
 
@@ -45,6 +46,31 @@ class PasswordExpiryPage:
     counts: dict[str, int]
     notices: list[Notice]
     mails: list[MailboxMail]
+
+    @property
+    def found(self) -> int:
+        """How many notices were due, and are to be sent or were."""
+        return sum(self.counts.values()) - self.counts.get(NoticeState.CANCELLED, 0)
+
+    @property
+    def mailed(self) -> int:
+        return self.counts.get(NoticeState.SENT, 0)
+
+    @property
+    def on_their_way(self) -> int:
+        """How many wait for their turn, or are being sent."""
+        waiting = (NoticeState.PENDING, NoticeState.LEASED, NoticeState.HANDOFF)
+        return sum(self.counts.get(state, 0) for state in waiting)
+
+    @property
+    def parked(self) -> int:
+        """How many may have arrived or not: a person decides about them."""
+        return self.counts.get(NoticeState.UNCERTAIN, 0)
+
+    @property
+    def refused(self) -> int:
+        """How many will never be sent."""
+        return self.counts.get(NoticeState.DEAD, 0)
 
 
 def mails_in(folder: Path, limit: int = SHOWN) -> list[MailboxMail]:

@@ -29,8 +29,9 @@ JOBS_READ_A_LOOK = 100
 _REMEMBERED_OF_A_JOB = 5
 _ORDERS_READ = 50
 _AT_LEAST_APART_S = 0.5
+_AT_MOST_APART_S = 5.0
 _SHARE_OF_TIME = 0.1
-"""How much of its time a server may spend on looking, however many jobs there are."""
+"""How much of its time a server spends on looking, where that does not take too long."""
 
 _Mark: TypeAlias = tuple[int, datetime | None, int]
 _NOTHING = Latest([], [])
@@ -88,7 +89,7 @@ class FleetWatch:
                 begun_s = time.monotonic()
                 self._fleet = await self._news()
                 took_s = time.monotonic() - begun_s
-                self._next_look_s = begun_s + max(_AT_LEAST_APART_S, took_s / _SHARE_OF_TIME)
+                self._next_look_s = begun_s + _rest_s(took_s)
             return self._fleet
 
     def forget_age(self) -> None:
@@ -147,6 +148,11 @@ class FleetWatch:
         if newest in orders:
             orders = orders[: orders.index(newest)]
         return {order.job for order in orders}
+
+
+def _rest_s(took_s: float) -> float:
+    """How long after a look began the next one may, from how long it took."""
+    return min(max(took_s / _SHARE_OF_TIME, _AT_LEAST_APART_S), _AT_MOST_APART_S)
 
 
 def _mark(job: JobInfo) -> _Mark:

@@ -9,10 +9,19 @@ from datetime import date, timedelta
 
 from markupsafe import Markup
 
-from cronfleet import GapInfo, JobInfo, RunInfo, Scheduler, Upcoming
+from cronfleet import (
+    GapInfo,
+    JobInfo,
+    RunInfo,
+    Scheduler,
+    StoreError,
+    StoreUnavailableError,
+    Upcoming,
+)
 from cronfleet.schedule import Schedule, schedule_from_definition
 from cronfleet.server.pages.pictures.calendar import Day, calendar
 from cronfleet.server.pages.pictures.dots import Dot, dots, middle_of
+from cronfleet.server.pages.policies import policies_of
 from cronfleet.server.pages.rendering import clock, span
 from cronfleet.server.pages.schedules import due_time, zone_of
 
@@ -39,6 +48,7 @@ class JobView:
     calendar: Markup
     lateness: Chart | None
     durations: Chart | None
+    policies: Sequence[tuple[str, str]]
     is_more: bool
 
 
@@ -71,8 +81,19 @@ async def look_at(scheduler: Scheduler, name: str, skip: int) -> JobView:
         calendar=calendar(days_of(history, gaps, today)),
         lateness=lateness_chart(job, history),
         durations=duration_chart(history),
+        policies=await _policies(scheduler, name),
         is_more=len(page) == RUNS_SHOWN or len(shown) == GAPS_SHOWN,
     )
+
+
+async def _policies(scheduler: Scheduler, name: str) -> Sequence[tuple[str, str]]:
+    """None of a definition that is gone, or that only a newer version can read."""
+    try:
+        return policies_of(await scheduler.definition(name))
+    except StoreUnavailableError:
+        raise
+    except StoreError:
+        return []
 
 
 async def _history(scheduler: Scheduler, name: str) -> list[RunInfo]:
@@ -152,5 +173,5 @@ def _chart(label: str, how: str, lengths: Sequence[tuple[RunInfo, timedelta]]) -
     ]
     seconds = [value.length_s for value in values]
     middle, most = (span(timedelta(seconds=s)) for s in (middle_of(seconds), max(seconds)))
-    words = f"{middle} in the middle, {most} at the most, over {len(values)} runs"
+    words = f"{middle} in the middle, {most} at the most, over the last {len(values)}"
     return Chart(dots(f"{label}: {words}", values), words)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from markupsafe import Markup
 
-from cronfleet import RunInfo, Scheduler
+from cronfleet import RunInfo, RunLog, Scheduler
 from cronfleet.server.pages.pictures.life import Stretch, life
 from cronfleet.server.pages.schedules import due_time
 
@@ -34,6 +34,7 @@ class RunView:
     run: RunInfo
     steps: Sequence[Step]
     life: Markup | None
+    log: RunLog
     is_over: bool
 
 
@@ -41,8 +42,13 @@ async def look_at_run(scheduler: Scheduler, run: str) -> RunView:
     """Raises UnknownRunError, StoreError."""
     found = await scheduler.run_info(run)
     due = due_time(found, await scheduler.job_info(found.job))
-    now = await scheduler.store_time()
-    return RunView(found, steps_of(found, due), life_of(found, due, now), found.state in _ENDED)
+    return RunView(
+        run=found,
+        steps=steps_of(found, due),
+        life=life_of(found, due, await scheduler.store_time()),
+        log=await scheduler.run_log(run),
+        is_over=found.state in _ENDED,
+    )
 
 
 def steps_of(run: RunInfo, due: datetime) -> list[Step]:

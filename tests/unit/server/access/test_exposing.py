@@ -10,7 +10,6 @@ import trustme
 
 from cronfleet.config import Settings
 from cronfleet.errors import ConfigurationError
-from cronfleet.server.access.access import Metrics
 from cronfleet.server.access.exposing import access_by
 from cronfleet.server.access.keeping import CredentialsFile
 from cronfleet.server.access.roles import Role

@@ -15,6 +15,7 @@ from cronfleet.server.pages.jobs import JOBS_SHOWN, jobs_view, state_of
 from cronfleet.server.pages.overview import LANES_SHOWN, fires_until, overview_of
 from cronfleet.server.pages.pictures.time_line import MOST_FIRES
 from cronfleet.server.pages.playground import FIRES_SHOWN, played
+from cronfleet.server.pages.policies import policies_of
 from cronfleet.server.pages.run import life_of, steps_of
 from cronfleet.server.pages.schedules import due_time
 from tests.unit.server.pages.fleets import (
@@ -129,14 +130,14 @@ def test_lateness_is_that_of_ticks_at_their_first_attempt() -> None:
     runs = [run(), run(kind="manual"), run(attempt=2), run(shard=0), run(started_at=None)]
     chart = lateness_chart(job(), runs)
     assert chart is not None
-    assert chart.words == "30 ms in the middle, 30 ms at the most, over 1 runs"
+    assert chart.words == "30 ms in the middle, 30 ms at the most, over the last 1"
     assert lateness_chart(job(), [run(kind="manual")]) is None
 
 
 def test_durations_are_those_of_runs_that_ended() -> None:
     chart = duration_chart([run(), run(ended_at=NOON + 8 * SECOND), run(ended_at=None)])
     assert chart is not None
-    assert chart.words == "2.0 s in the middle, 8.0 s at the most, over 2 runs"
+    assert chart.words == "2.0 s in the middle, 8.0 s at the most, over the last 2"
 
 
 def test_a_run_is_due_when_its_attempt_could_start() -> None:
@@ -209,3 +210,37 @@ def test_a_playground_has_an_h_follow_from_a_job() -> None:
 def test_a_schedule_that_has_ended_has_no_lane() -> None:
     over = job(schedule=at(NOON), next_fire=None, next_due=None, state="finished")
     assert overview_of(fleet(over)).lanes == []
+
+
+DEFINITION: dict[str, Any] = {
+    "overlap": "skip",
+    "max_active": 1,
+    "misfire": "latest",
+    "misfire_grace_ms": 3_600_000,
+    "on_lost": "abandon",
+    "retry": None,
+    "timeout_ms": None,
+    "jitter_ms": 0,
+    "shards": 1,
+    "args": {},
+}
+
+
+def test_policies_are_told_in_words() -> None:
+    assert policies_of(DEFINITION) == [
+        ("Overlap", "skip"),
+        ("Misfire", "latest, within 1 h"),
+        ("When lost", "abandon"),
+        ("Retry", "none"),
+        ("Time limit", "none"),
+    ]
+
+
+def test_what_a_job_does_not_have_is_left_out_of_its_policies() -> None:
+    retry = {"attempts": 3, "first_ms": 10_000}
+    changes = {"max_active": 2, "retry": retry, "timeout_ms": 90_000, "jitter_ms": 500}
+    told = dict(policies_of(DEFINITION | changes | {"shards": 4, "args": {"region": "eu"}}))
+    assert told["Overlap"] == "skip, 2 at a time"
+    assert told["Retry"] == "3 attempts, the second after 10 s"
+    assert (told["Time limit"], told["Jitter"], told["Shards"]) == ("1 min 30 s", "500 ms", "4")
+    assert told["Arguments"] == '{"region": "eu"}'
