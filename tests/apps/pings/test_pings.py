@@ -242,7 +242,7 @@ async def test_only_public_addresses_are_asked_unless_others_are_named(
     scheduler.add_job(fine, NEVER, "report")
     await pinged(scheduler, Pings(scheduler, web.url("/{job}")))
     assert web.asked == []
-    assert "not of the public Internet" in caplog.text
+    assert "not of the public Internet: name its network in PING_ALLOW_NETWORKS" in caplog.text
 
 
 async def test_a_redirect_to_another_host_is_not_followed(web: Web, scheduler: Scheduler) -> None:
