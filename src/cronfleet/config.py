@@ -9,31 +9,27 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, TypeAlias
 from urllib.parse import quote
 
-from dotenv import dotenv_values
-from dotenv.parser import parse_stream
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
-    DotEnvSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
 
+from cronfleet.env_file import ENV_FILE, EnvFile, names_in, unreadable
 from cronfleet.errors import ConfigurationError, InvalidScheduleError
 from cronfleet.masking import password_in
 
 log: logging.Logger = logging.getLogger(__name__)
-
-ENV_FILE = Path(".env")
 
 _SENDERS_TO_COME = ("ses", "sendgrid")
 _REDIS_SCHEMES = (
@@ -112,16 +108,13 @@ OwnPort: TypeAlias = Annotated[
 
 
 Network: TypeAlias = Annotated[IPv4Network | IPv6Network, BeforeValidator(ip_network)]
+Networks: TypeAlias = Annotated[
+    tuple[Network, ...],
+    NoDecode,
+    BeforeValidator(_listed),
+    Field(description="addresses or networks with commas between, as in 10.0.0.5,10.1.0.0/16"),
+]
 HostName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+(:[0-9]+)?$")]
-
-
-class _EnvFile(DotEnvSettingsSource):
-    """The file `.env`, each value as it stands there: a password may have `${HOME}` in it."""
-
-    @staticmethod
-    def _static_read_env_file(file_path: Path, **_: object) -> Mapping[str, str | None]:
-        found = dotenv_values(file_path, encoding="utf-8", interpolate=False)
-        return {name.lower(): value for name, value in found.items() if value}
 
 
 class Settings(BaseSettings):
@@ -145,7 +138,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment, then the file."""
-        return init_settings, env_settings, _EnvFile(settings_cls)
+        return init_settings, env_settings, EnvFile(settings_cls)
 
     # When, and for whom
     cron_schedule: Annotated[str, AfterValidator(_readable_schedule)] = "0 * * * *"
@@ -217,10 +210,7 @@ class Settings(BaseSettings):
     tls_cert: Path | None = None
     tls_key: Path | None = None
     behind_proxy: bool = Field(default=False, description="true or false")
-    trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_listed)] = Field(
-        default=(ip_network("127.0.0.0/8"), ip_network("::1")),
-        description="addresses or networks with commas between, as in 10.0.0.5,10.1.0.0/16",
-    )
+    trusted_proxies: Networks = (ip_network("127.0.0.0/8"), ip_network("::1"))
     allowed_hosts: Annotated[tuple[HostName, ...], NoDecode, BeforeValidator(_listed)] = Field(
         default=(), description="names with commas between, as in cron.example.com"
     )
@@ -229,7 +219,7 @@ class Settings(BaseSettings):
     # Who is told of what fails
     sentry_dsn: SecretStr | None = None
     ping_url: SecretStr | None = None
-    ping_networks: str = ""
+    ping_allow_networks: Networks = ()
 
     @property
     def secrets(self) -> list[str]:
@@ -292,37 +282,18 @@ def load_settings() -> Settings:
     _check_folder()
     try:
         _warn_of_names(os.environ)
-        _warn_of_names(_check_lines(ENV_FILE))
+        _warn_of_names(names_in(ENV_FILE))
         _warn_if_open(ENV_FILE, _READABLE_BY_OTHERS, "which may hold passwords: chmod 600")
         settings = Settings()
     except ValidationError as error:
         raise ConfigurationError("\n".join(_complaints(error))) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise _unreadable(error) from None
+        raise unreadable(error) from None
     _check_columns(settings)
     _warn_if_open(
         settings.cronfleet_data_dir, _OPEN_TO_OTHERS, "which is for this user alone: chmod 700"
     )
     return settings
-
-
-def environment() -> Mapping[str, str]:
-    """Every variable: those of this process, and where it has none, those of the file `.env`.
-
-    Raises ConfigurationError for a file that cannot be read.
-    """
-    try:
-        _check_lines(ENV_FILE)
-        found = dotenv_values(ENV_FILE, encoding="utf-8", interpolate=False)
-    except (OSError, UnicodeDecodeError) as error:
-        raise _unreadable(error) from None
-    return {name: value for name, value in found.items() if value} | dict(os.environ)
-
-
-def _unreadable(error: Exception) -> ConfigurationError:
-    return ConfigurationError(
-        f"{ENV_FILE} cannot be read ({error}): make it a UTF-8 text file that this user may read"
-    )
 
 
 def _check_folder() -> None:
@@ -333,26 +304,6 @@ def _check_folder() -> None:
         raise ConfigurationError(
             "the folder that this was started in is gone: change to one that is there"
         ) from None
-
-
-def _check_lines(env_file: Path) -> list[str]:
-    """Refuse a line that would be passed over: its setting would silently be the default.
-
-    The names in the file.
-    """
-    if env_file.is_dir():
-        raise ConfigurationError(f"{env_file} is a folder: make it a text file, or remove it")
-    if not env_file.is_file():
-        return []
-    with env_file.open(encoding="utf-8") as lines:
-        bindings = list(parse_stream(lines))
-    broken = [each.original.line for each in bindings if each.error]
-    if broken:
-        numbers = ", ".join(str(number) for number in broken)
-        raise ConfigurationError(
-            f"{env_file} line {numbers} cannot be read: write NAME=value, and close what is quoted"
-        )
-    return [each.key for each in bindings if each.key]
 
 
 def _warn_of_names(names: Iterable[str]) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from cronfleet import Scheduler
 from cronfleet.apps.job_file import JobFile, is_open_to_others, read_job_file, register
 from cronfleet.cli.programs import Program
-from cronfleet.config import Settings, environment
+from cronfleet.config import Settings
+from cronfleet.env_file import environment
 
 log: logging.Logger = logging.getLogger(__name__)
 

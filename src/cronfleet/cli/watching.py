@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
-from cronfleet import ConfigurationError, MissingExtraError, Scheduler
+from cronfleet import MissingExtraError, Scheduler
 from cronfleet.cli.programs import Program
 from cronfleet.config import Settings, revealed
 
@@ -27,7 +26,7 @@ async def watched(program: Program, settings: Settings) -> AsyncGenerator[None]:
         if dsn := revealed(settings.sentry_dsn):
             _tell_sentry(program.scheduler, dsn, settings.secrets)
         if url := revealed(settings.ping_url):
-            pings = _pings(program.scheduler, url, _networks(settings.ping_networks))
+            pings = _pings(program.scheduler, url, settings.ping_allow_networks)
             stack.push_async_callback(pings.aclose)
         yield
 
@@ -47,15 +46,6 @@ def _pings(scheduler: Scheduler, url: str, networks: Sequence[Network]) -> Pings
     except ModuleNotFoundError:
         raise MissingExtraError("PING_URL", "jobs") from None
     return Pings(scheduler, url, networks=networks)
-
-
-def _networks(written: str) -> list[Network]:
-    try:
-        return [ip_network(each.strip()) for each in written.split(",") if each.strip()]
-    except ValueError as error:
-        raise ConfigurationError(
-            f"PING_NETWORKS: {error}: write networks with commas between, as in 10.1.0.0/16"
-        ) from None
 
 
 def metrics_of(program: Program, settings: Settings) -> Measured | None:

@@ -227,7 +227,7 @@ def test_cronfleet_run_pings_what_its_settings_name(web: Web, tmp_path: Path) ->
     (tmp_path / "jobs.toml").write_text(
         'program = "test"\n[jobs.broken]\nschedule = "* * * * * *"\ncommand = ["false"]\n'
     )
-    settings = {"PING_URL": web.url("/{job}"), "PING_NETWORKS": "10.0.0.0/8, 127.0.0.1"}
+    settings = {"PING_URL": web.url("/{job}"), "PING_ALLOW_NETWORKS": "10.0.0.0/8, 127.0.0.1"}
     with Process(tmp_path, *RUN, "jobs.toml", **settings):
         assert told.wait(30)
     assert paths(web)[:2] == ["/broken/start", "/broken/fail"]
@@ -242,7 +242,7 @@ async def test_only_public_addresses_are_asked_unless_others_are_named(
     scheduler.add_job(fine, NEVER, "report")
     await pinged(scheduler, Pings(scheduler, web.url("/{job}")))
     assert web.asked == []
-    assert "not of the public Internet" in caplog.text
+    assert "not of the public Internet: name its network in PING_ALLOW_NETWORKS" in caplog.text
 
 
 async def test_a_redirect_to_another_host_is_not_followed(web: Web, scheduler: Scheduler) -> None:

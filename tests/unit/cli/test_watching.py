@@ -7,7 +7,7 @@ import sys
 import pytest
 from pydantic import SecretStr
 
-from cronfleet import ConfigurationError, MissingExtraError, Scheduler
+from cronfleet import MissingExtraError, Scheduler
 from cronfleet.cli.programs import Program
 from cronfleet.cli.watching import metrics_of, watched
 from cronfleet.config import Settings
@@ -28,14 +28,6 @@ async def enter(program: Program, settings: Settings) -> None:
 def test_without_a_setting_there_are_no_metrics(program: Program) -> None:
     assert metrics_of(program, Settings(metrics="off")) is None
     assert metrics_of(program, Settings(metrics="on")) is not None
-
-
-@pytest.mark.parametrize("networks", ["10.0.0.0/33", "10.1.2.3/8", "somewhere"])
-async def test_networks_that_are_none_are_refused_by_the_name_of_their_setting(
-    program: Program, networks: str
-) -> None:
-    with pytest.raises(ConfigurationError, match="PING_NETWORKS"):
-        await enter(program, Settings(ping_url=PING_URL, ping_networks=networks))
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def allowed(checks: Checks, networks: Sequence[Network]) -> Allowed:
         raise ConfigurationError(
             f"PING_URL needs {PLACE} where the job's name goes, as in https://hc-ping.com/KEY/{PLACE}"
         )
-    return Allowed([*_hosts(checks)], networks)
+    return Allowed([*_hosts(checks)], networks, networks_named_in="PING_ALLOW_NETWORKS")
 
 
 def _hosts(checks: Checks) -> Iterator[str]:
