@@ -14,6 +14,7 @@ _MODULES = {
     "runs": "looking",
     "why": "why",
     "show": "showing",
+    "instances": "instances",
     "next": "foretelling",
     "trigger": "ordering",
     "pause": "ordering",
@@ -56,7 +57,7 @@ class _LazyGroup(click.Group):
     "--url",
     metavar="URL",
     help="A server to ask instead of the store, as in https://cron.example.com: for jobs, runs, "
-    "show, and orders.",
+    "show, instances, and orders.",
 )
 @click.option(
     "--token-file",

@@ -17,6 +17,7 @@ from cronfleet import (
     ConfigurationError,
     CronfleetError,
     GapInfo,
+    InstanceInfo,
     JobInfo,
     MissingExtraError,
     RunInfo,
@@ -92,6 +93,9 @@ class RemoteFleet:
 
     async def gaps(self, name: str, limit: int = 50, skip: int = 0) -> list[GapInfo]:
         return _read(list[GapInfo], await self._rows(name, "gaps", limit, skip))
+
+    async def instances(self) -> list[InstanceInfo]:
+        return _read(list[InstanceInfo], (await self._get("instances"))["instances"])
 
     async def run_info(self, run: str) -> RunInfo:
         return _read(RunInfo, await self._get(_run(run)))

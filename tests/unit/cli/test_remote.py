@@ -87,6 +87,14 @@ def test_jobs_and_runs_are_told_as_from_the_store(shell: Shell, server: Server) 
     assert "succeeded" in shell("--url", server.url, "runs", "team/report").out
 
 
+def test_the_instances_at_work_are_told(shell: Shell, server: Server) -> None:
+    (instance,) = shell("--url", server.url, "instances", "--json").json["instances"]
+    assert instance["program"] == "test"
+    header, row = shell("--url", server.url, "instances").out.splitlines()
+    assert header.split()[:2] == ["INSTANCE", "PROGRAM"]
+    assert row.split()[:2] == [instance["label"], "test"]
+
+
 def test_runs_come_in_pages(shell: Shell, server: Server) -> None:
     page = ("runs", "team/report", "-n", "2", "--json", "--skip")
     pages = [shell("--url", server.url, *page, str(skip)).json["runs"] for skip in (0, 2, 4, 6)]
