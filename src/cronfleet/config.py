@@ -29,6 +29,7 @@ from pydantic_settings import (
 )
 
 from cronfleet.errors import ConfigurationError, InvalidScheduleError
+from cronfleet.masking import password_in
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -176,6 +177,14 @@ class Settings(BaseSettings):
         default=500, ge=1, description="a whole number from 1"
     )
 
+    # Alerts
+    alert_email_to: str | None = None
+    alert_webhook_url: SecretStr | None = None
+    alert_webhook_secret: SecretStr | None = None
+    alert_slack_url: SecretStr | None = None
+    alert_allow_networks: str | None = None
+    alert_not_succeeded_for: str | None = None
+
     # Users and notices
     users_database_url: SecretStr | None = None
     notices_database_url: SecretStr | None = None
@@ -195,6 +204,12 @@ class Settings(BaseSettings):
     redis_port: Port = None
     redis_password: SecretStr | None = None
 
+    # What an instance logs
+    log_format: Literal["text", "json"] = Field(default="text", description="text or json")
+    log_level: Literal["debug", "info", "warning", "error"] | None = Field(
+        default=None, description="debug, info, warning or error"
+    )
+
     # The server
     host: Annotated[str, AfterValidator(_address)] = "127.0.0.1"
     port: OwnPort = 3000
@@ -209,9 +224,7 @@ class Settings(BaseSettings):
     allowed_hosts: Annotated[tuple[HostName, ...], NoDecode, BeforeValidator(_listed)] = Field(
         default=(), description="names with commas between, as in cron.example.com"
     )
-    metrics: Literal["off", "on", "open"] = Field(
-        default="off", description="off, on (a viewer may read them) or open (to everybody)"
-    )
+    metrics: Literal["off", "on", "open"] = Field(default="off", description="off, on or open")
 
     # Who is told of what fails
     sentry_dsn: SecretStr | None = None
@@ -220,8 +233,9 @@ class Settings(BaseSettings):
 
     @property
     def secrets(self) -> list[str]:
-        """The values of all settings that are secret: what nobody else is to be told."""
-        return [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]
+        """What nobody else is to be told: all secret settings, of a store's URL its password."""
+        values = (value.get_secret_value() for _, value in self if isinstance(value, SecretStr))
+        return list(filter(None, map(_secret_in, values)))
 
     def store_url(self, given: str | None = None) -> str:
         """The coordination store's URL, password and all; `given` is what `--store` said.
@@ -257,6 +271,12 @@ class Settings(BaseSettings):
     @property
     def mail_port(self) -> int:
         return self.smtp_port or (465 if self.smtp_tls == "tls" else 587)
+
+
+def _secret_in(value: str) -> str:
+    """Where a store is may be told; a page's address may itself be what lets people in."""
+    is_of_store = "://" in value and not value.startswith("http")
+    return password_in(value) if is_of_store else value
 
 
 def revealed(secret: SecretStr | None) -> str | None:

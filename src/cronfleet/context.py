@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from cronfleet.model import Claim
+
 if TYPE_CHECKING:
     LogAdapter = logging.LoggerAdapter[logging.Logger]
 else:
@@ -17,6 +19,12 @@ else:
 
 RUN_LOGGER = "cronfleet.run"
 """The logger behind `RunContext.log`, for whoever wants to choose what becomes of its lines."""
+
+
+def marks_of(claim: Claim) -> dict[str, str | int]:
+    """What marks a log line that is about a claim."""
+    run = claim.run
+    return {"job": run.job, "run": str(run), "attempt": claim.attempt, "token": claim.token}
 
 
 @dataclass(frozen=True, slots=True)

@@ -213,11 +213,20 @@ class GapInfo:
     count: int
     """Exact up to 10,000; 10,001 means more."""
     reason: str
+    recorded_at: datetime
+    """When it was found that they were skipped, or the last of them was."""
 
     @classmethod
     def of(cls, record: GapRecord) -> GapInfo:
         gap = record.gap
-        return cls(record.job, moment(gap.first), moment(gap.last), gap.count, gap.reason.value)
+        return cls(
+            record.job,
+            moment(gap.first),
+            moment(gap.last),
+            gap.count,
+            gap.reason.value,
+            moment(record.recorded_at),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 _HIDDEN = "***"
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>]+")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
 _SECRETS_IN_QUERY = re.compile(r"(?i)([?&;][^=&;]*(?:pass|pw|secret|token)[^=&;]*=)[^&]*")
 
 
@@ -28,6 +28,12 @@ def masked(url: str) -> str:
     return f"{start}{shown}"
 
 
+def password_in(url: str) -> str:
+    """The password before the @ of a URL, as it is and not as it is written; empty without one."""
+    login, _, _ = url.partition("://")[2].rpartition("@")
+    return unquote(login.partition(":")[2])
+
+
 def with_urls_masked(text: str) -> str:
     """The text, with the passwords hidden that stand in URLs."""
     return _URL.sub(lambda found: masked(found[0]), text) if "://" in text else text
@@ -40,10 +46,15 @@ def _safe(user: str) -> str:
 
 def without_secrets(text: str, secrets: Iterable[str]) -> str:
     """What somebody else wrote, on one line, without these secrets in any way to write them."""
+    return " ".join(without(secrets, text).split())
+
+
+def without(secrets: Iterable[str], text: str) -> str:
+    """The same, its lines left as they are."""
     written = {way for secret in secrets for way in _ways_to_write(secret)}
     for way in sorted(filter(None, written), key=len, reverse=True):
         text = text.replace(way, _HIDDEN)
-    return " ".join(text.split())
+    return text
 
 
 def _ways_to_write(secret: str) -> Iterator[str]:

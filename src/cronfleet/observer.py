@@ -77,6 +77,11 @@ class Observer(Opener):
         super()._turn_to(store, clock)
         self._promise = None
 
+    @property
+    def program(self) -> str:
+        """What the code base is called that declares its jobs."""
+        return self._program
+
     def _trouble(self) -> str:
         """Why this instance makes no claims."""
         return "this is no instance at work"
@@ -193,7 +198,7 @@ class Observer(Opener):
 
     @in_its_loop
     async def why(self, name: str, at: datetime) -> Explanation:
-        """What became of a job's tick, and why. Raises UnknownJobError.
+        """What became of a job's tick, and why. Raises UnknownJobError, InvalidScheduleError.
 
         A time without a zone is what clocks show in the zone of the job's schedule; one without
         seconds stands for its whole minute.

@@ -456,3 +456,17 @@ async def test_an_outbox_swapped_while_it_works_sends_nothing(real_users: Path) 
         with pytest.raises(ConfigurationError, match="nothing is sent"):
             await made.run(context())
     assert recipients() == []
+
+
+async def test_notices_that_are_parked_are_something_to_tell(real_users: Path) -> None:
+    async with application() as made:
+        await made.prepare()
+        assert await made.conditions() == []
+        await made.run(context())
+        with closing(sqlite3.connect(real_users)) as connection, connection:
+            connection.execute(
+                "UPDATE password_notices SET state = 'UNCERTAIN' WHERE id = (SELECT min(id) FROM password_notices)"
+            )
+        (parked,) = await made.conditions()
+    assert parked.title == "notices are parked"
+    assert parked.said.startswith("Notices that are UNCERTAIN: 1.")

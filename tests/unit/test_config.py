@@ -146,7 +146,7 @@ def test_settings_are_frozen() -> None:
         ("TRUSTED_PROXIES", "proxy", "TRUSTED_PROXIES 'proxy': 'proxy' does not appear to be"),
         ("ALLOWED_HOSTS", "https://a.example", "ALLOWED_HOSTS 'https://a.example': write names"),
         ("ALLOWED_HOSTS", "*", "ALLOWED_HOSTS '*': write names"),
-        ("METRICS", "yes", "METRICS 'yes': write off, on or open"),
+        ("METRICS", "yes", "METRICS 'yes': write off, on (a viewer"),
         ("PASSWORD_MAX_AGE_DAYS", "0", "write a whole number of days from 1 to 36500"),
         ("MAIL_SENDER", "ses", "MAIL_SENDER 'ses': comes later: write smtp or mailbox"),
         ("MAIL_SENDER", "pigeon", "MAIL_SENDER 'pigeon': write smtp or mailbox"),

@@ -173,7 +173,7 @@ def test_gaps_instances_and_audit_are_told_in_datetimes() -> None:
     instance = InstanceRecord(session, "host:7", "app", NOON_MS, NOON_MS + 10_000, 3, "2026f")
     audit = AuditRecord(NOON_MS, "pause", "report", "anna", "holiday")
     second = NOON + timedelta(seconds=1)
-    assert GapInfo.of(gap) == GapInfo("report", NOON, second, 2, "misfire")
+    assert GapInfo.of(gap) == GapInfo("report", NOON, second, 2, "misfire", NOON)
     assert InstanceInfo.of(instance) == InstanceInfo(
         session, "host:7", "app", NOON, NOON + timedelta(seconds=10), 3, "2026f"
     )

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cronfleet.masking import masked, without_secrets
+from cronfleet.masking import masked, password_in, with_urls_masked, without_secrets
 
 SECRET = "s3cret"
 
@@ -75,3 +75,32 @@ def test_nothing_of_a_secret_stays_in_what_somebody_else_says(said: str) -> None
     assert "ret" not in shown
     assert shown.startswith("no login with ")
     assert "\n" not in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("no URL: a@b", "no URL: a@b"),
+        ("redis://:s3cret@host/0, and on", "redis://:***@host/0, and on"),
+        ("('redis://:s3cret@host/0')", "('redis://:***@host/0')"),
+        ("from redis://:s3'cr<et@a to redis://:s3cret@b", "from redis://:***@a to redis://:***@b"),
+        ("GET https://host/?token=s3cret 200", "GET https://host/?token=*** 200"),
+        ("see https://host/page", "see https://host/page"),
+    ],
+)
+def test_in_a_text_the_urls_are_masked_and_the_rest_stays(text: str, shown: str) -> None:
+    assert with_urls_masked(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("url", "password"),
+    [
+        ("redis://:s3%40cret@host/0", "s3@cret"),
+        ("postgresql://anna:s3:c@ret@host/db", "s3:c@ret"),
+        ("postgresql://anna@host/db", ""),
+        ("redis://host:6379/0", ""),
+        ("memory:", ""),
+    ],
+)
+def test_the_password_of_a_url_is_told_as_it_is(url: str, password: str) -> None:
+    assert password_in(url) == password

@@ -12,7 +12,7 @@ from typing import TypeAlias
 import click
 
 from cronfleet import Condition, ConfigurationError, Finding, MissingExtraError, Scheduler
-from cronfleet.cli.logs import log_to_stderr
+from cronfleet.cli.logs import log_as_set, log_to_stderr
 from cronfleet.cli.opened import missing_file
 from cronfleet.cli.options import as_json
 from cronfleet.cli.printing import print_json, print_table
@@ -40,6 +40,7 @@ def doctor(store: str | None, target: str | None, *, as_json: bool) -> None:
     """
     log_to_stderr(logging.ERROR)
     settings = load_settings()
+    log_as_set(settings)
     findings = asyncio.run(_findings(settings, store, target))
     if as_json:
         print_json({"findings": findings})

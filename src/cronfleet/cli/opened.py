@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from cronfleet import ConfigurationError, Scheduler, StoreUnavailableError
-from cronfleet.cli.logs import log_to_stderr
+from cronfleet.cli.logs import log_as_set, log_to_stderr
 
 _SQLITE = "sqlite:///"
 
@@ -21,6 +21,7 @@ async def opened(store: str | None) -> AsyncGenerator[Scheduler]:
 
     log_to_stderr(logging.WARNING)
     settings = load_settings()
+    log_as_set(settings)
     url = settings.store_url(store)
     if missing := missing_file(url):
         raise ConfigurationError(missing)

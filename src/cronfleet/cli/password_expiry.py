@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cronfleet import Scheduler
+from cronfleet.apps.alerting.looking import Probe
 from cronfleet.apps.password_expiry import JOB, register
 from cronfleet.apps.password_expiry.web import PasswordExpiryWebPage
 from cronfleet.cli.printing import moment, print_line
@@ -22,6 +23,7 @@ class PasswordExpiryProgram(Program):
         )
         super().__init__(scheduler)
         self._application = register(scheduler, settings)
+        self.probes: Sequence[Probe] = [self._application.conditions]
         self.notices: Notices | None = self._application.notices
         self.pages: Sequence[Page] = [PasswordExpiryWebPage(self._application)]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from cronfleet import ConfigurationError, Scheduler
+from cronfleet.apps.alerting.looking import Probe
 from cronfleet.config import Settings
 from cronfleet.scheduler import default_store
 from cronfleet.server.pages.page import Page
@@ -23,6 +24,8 @@ class Program:
     pages: Sequence[Page] = ()
     notices: Notices | None = None
     """How many notices are in which state, for a program that has an outbox."""
+    probes: Sequence[Probe] = ()
+    """What it has to tell of itself, where alerts are sent."""
 
     def __init__(self, scheduler: Scheduler) -> None:
         self.scheduler = scheduler

@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from cronfleet import MissingExtraError
-from cronfleet.cli.logs import log_to_stderr
+from cronfleet.cli.alerts import alerts_of
+from cronfleet.cli.logs import log_as_set, log_to_stderr
 from cronfleet.cli.programs import Program, target_program
 from cronfleet.cli.watching import watched
 from cronfleet.cli.working import Listener, work
@@ -34,6 +35,7 @@ def run(store: str | None, target: str | None, *, no_server: bool, behind_proxy:
     """
     log_to_stderr(logging.INFO)
     settings = load_settings()
+    log_as_set(settings)
     program = _program(settings, store, target)
     try:
         listener = None if no_server else _listener(settings, behind_proxy=behind_proxy)
@@ -44,7 +46,7 @@ def run(store: str | None, target: str | None, *, no_server: bool, behind_proxy:
 
 async def _work(program: Program, settings: Settings, listener: Listener | None) -> None:
     async with watched(program, settings):
-        await work(program, listener)
+        await work(program, listener, alerts_of(program, settings))
 
 
 def _program(settings: Settings, store: str | None, target: str | None) -> Program:

@@ -7,6 +7,8 @@ import socket
 from collections.abc import Generator
 
 from cronfleet import StoreUnavailableError
+from cronfleet.apps.alerting import Alerting
+from cronfleet.cli.alerts import register_alerts
 from cronfleet.cli.opened import never_reached
 from cronfleet.cli.printing import moment, print_line
 from cronfleet.cli.programs import Program
@@ -58,7 +60,7 @@ class Listener:
         return Serving(app, self._socket, self._access.certificate, before_end=watcher.end)
 
 
-async def work(program: Program, listener: Listener | None) -> None:
+async def work(program: Program, listener: Listener | None, alerts: Alerting | None = None) -> None:
     """Work until SIGTERM or SIGINT, then drain; the server answers from the first to the last.
 
     Raises CronfleetError when it cannot begin.
@@ -71,6 +73,7 @@ async def work(program: Program, listener: Listener | None) -> None:
         stack.push_async_callback(program.close)
         with _store_named():
             await program.prepare()
+            await register_alerts(program, alerts)
             await stack.enter_async_context(program.scheduler)
         signals.has_joined()
         await _introduce(program, listener)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 from cronfleet.adopting import settle_until
 from cronfleet.clock import Clock
+from cronfleet.context import marks_of
 from cronfleet.engine.announced import announced
 from cronfleet.engine.announcing import Announcing
 from cronfleet.engine.caretaker import Caretaker
@@ -260,7 +261,8 @@ class Instance:
             is_recorded = await self._writes.complete(claim, ended) is Recorded.DONE
             self._announcing.ended(job, claim, ended, is_recorded=is_recorded)
             if not is_recorded:
-                log.warning("%s: %s came too late, it was swept", claim.run, ended.outcome)
+                late = "%s: %s came too late, it was swept"
+                log.warning(late, claim.run, ended.outcome, extra=marks_of(claim))
         finally:
             self._runner.when_over(claim, lambda: self._let_go(job, claim))
             self._writes.drop(claim)

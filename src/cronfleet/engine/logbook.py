@@ -66,8 +66,10 @@ class Logbook:
         self.logger: logging.Logger = RunLogger(self._keep)
         self._store = store
         self._clock = clock
-        self._open: dict[int, Page] = {}
-        """By the token of the claim."""
+        self._open: dict[int, Claim] = {}
+        """By their tokens, those whose handlers may log."""
+        self._pages: dict[int, Page] = {}
+        """Of those that have logged something."""
         self._closed: list[Page] = []
         self._gate = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -82,18 +84,21 @@ class Logbook:
     def open(self, claim: Claim) -> None:
         """Its handler is about to be entered."""
         self._loop = asyncio.get_running_loop()
-        self._open[claim.token] = Page(claim)
+        self._open[claim.token] = claim
 
     def ended(self, claim: Claim) -> None:
         """Its handler has ended, or is waited for no longer: send what it logged at once."""
-        if self._open[claim.token].lines:
+        page = self._pages.get(claim.token)
+        if page and page.lines:
             self._hurry.set()
 
     def close(self, claim: Claim) -> None:
         """Nothing of its handler runs any more. What it logs all the same is not kept."""
-        page = self._open.pop(claim.token, None)
-        if page and page.lines:
-            self._closed.append(page)
+        with self._gate:
+            self._open.pop(claim.token, None)
+            page = self._pages.pop(claim.token, None)
+            if page and page.lines:
+                self._closed.append(page)
 
     async def aclose(self, timeout_s: float) -> None:
         """Send what is left, as far as that takes no longer."""
@@ -105,13 +110,16 @@ class Logbook:
     # --- in any thread
 
     def _keep(self, record: logging.LogRecord) -> None:
-        page = self._open.get(record.__dict__.get("token", 0))
-        if page is not None:
-            self._write(page, record.levelno, texts_of(record))
+        claim = self._open.get(record.__dict__.get("token", 0))
+        if claim is not None:
+            self._write(claim, record.levelno, texts_of(record))
 
-    def _write(self, page: Page, level: int, texts: Sequence[str]) -> None:
+    def _write(self, claim: Claim, level: int, texts: Sequence[str]) -> None:
         now = self._clock.wall_ms()
         with self._gate:
+            if claim.token not in self._open:
+                return  # Its handler has ended meanwhile.
+            page = self._pages.setdefault(claim.token, Page(claim))
             before = page.room
             for text in texts:
                 if self._held < MOST_HELD_BYTES:
@@ -143,7 +151,7 @@ class Logbook:
 
     def _has_lines(self) -> bool:
         with self._gate:
-            self._is_sending = any(page.lines for page in self._pages())
+            self._is_sending = any(page.lines for page in self._all())
             return self._is_sending
 
     def _batches(self) -> list[_Batch]:
@@ -151,7 +159,7 @@ class Logbook:
         batches: list[_Batch] = [[]]
         lines = 0
         with self._gate:
-            for page in self._pages():
+            for page in self._all():
                 if lines >= MOST_LINES_AT_ONCE:
                     batches.append([])
                     lines = 0
@@ -166,11 +174,11 @@ class Logbook:
             for page, part in batch:
                 page.sent(part)
             self._closed = [page for page in self._closed if page.lines]
-            self._held = sum(page.room for page in self._pages())
+            self._held = sum(page.room for page in self._all())
 
-    def _pages(self) -> Iterator[Page]:
+    def _all(self) -> Iterator[Page]:
         yield from self._closed
-        yield from self._open.values()
+        yield from self._pages.values()
 
     def _tell(self, error: StoreError) -> None:
         if not self._is_refused:

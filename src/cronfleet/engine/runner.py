@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from cronfleet.chance import fraction
 from cronfleet.clock import Clock, SystemClock
-from cronfleet.context import RUN_LOGGER, LogAdapter, RunContext
+from cronfleet.context import RUN_LOGGER, LogAdapter, RunContext, marks_of
 from cronfleet.engine.calls import Call, NotEnteredError, call
 from cronfleet.engine.isolated.minder import Graces
 from cronfleet.engine.isolated.verdict import HandlerError
@@ -129,7 +129,11 @@ class Runner:
             return
 
         def ended_at_last(_: object) -> None:
-            log.warning("%s: its handler has ended at last, its seat is free again", claim.run)
+            log.warning(
+                "%s: its handler has ended at last, its seat is free again",
+                claim.run,
+                extra=marks_of(claim),
+            )
             act()
 
         left.add_done_callback(ended_at_last)
@@ -155,7 +159,7 @@ class Runner:
         wanted = {(each.run, each.token) for each in asked}
         for claim, entered in self._entered.items():
             if (claim.run, claim.token) in wanted and entered.may_be_cancelled:
-                log.info("%s: asked to cancel", claim.run)
+                log.info("%s: asked to cancel", claim.run, extra=marks_of(claim))
                 entered.lost.set()
                 if entered.call.can_be_stopped:
                     self._cancel(entered, Outcome.CANCELLED)
@@ -192,7 +196,6 @@ class Runner:
 
     def _context(self, job: KnownJob, claim: Claim) -> RunContext:
         timeout_ms = job.definition.timeout_ms
-        about = {"job": claim.run.job, "run": str(claim.run), "attempt": claim.attempt}
         ends_at = None if timeout_ms is None else self._clock.wall_ms() + timeout_ms
         return RunContext(
             job=claim.run.job,
@@ -204,7 +207,7 @@ class Runner:
             run_id=str(claim.run),
             deadline=None if ends_at is None else _moment(ends_at),
             lost=threading.Event(),
-            log=LogAdapter(self._run_logger, about | {"token": claim.token}),
+            log=LogAdapter(self._run_logger, marks_of(claim)),
             shard=max(0, claim.run.shard),
             shards=claim.shards,
             draining=self._draining,
@@ -243,6 +246,7 @@ def _ended(entered: _Entered, claim: Claim) -> Ended:
             "%s: its handler goes on although it was cancelled; its seat is not given to another "
             "until it ends",
             claim.run,
+            extra=marks_of(claim),
         )
         outcome = Outcome.LOST if entered.is_handed_on else entered.cancelled_as or Outcome.LOST
         return Ended(outcome, error="did not end when cancelled")
@@ -254,7 +258,8 @@ def _ended(entered: _Entered, claim: Claim) -> Ended:
         return TOO_LATE
     outcome = entered.cancelled_as or Outcome.FAILED
     if error is not None:
-        log.warning("%s %s: %s", claim.run, outcome, said(error), exc_info=error)
+        marks = marks_of(claim)
+        log.warning("%s %s: %s", claim.run, outcome, said(error), exc_info=error, extra=marks)
     return Ended(outcome, _retry(entered, claim, outcome, error), said(error), error)
 
 

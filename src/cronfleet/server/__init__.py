@@ -1,1 +1,1 @@
-"""The HTTP server: health checks, a read-only API, and pages. On this machine only, for now."""
+"""The HTTP server: health checks, the API, and pages; for this machine alone unless told otherwise."""

@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from cronfleet.cron.zones import timeline, zone
+from cronfleet.errors import InvalidScheduleError
 from cronfleet.model import Instant
 from cronfleet.schedule import EPOCH, CronSchedule, Schedule
+
+YEARS_ASKED = range(1971, 2200)
+"""Every zone is past the epoch in the first of them."""
 
 _MS = timedelta(milliseconds=1)
 _SECOND_MS = 1_000
@@ -33,8 +37,12 @@ class Asked:
 def asked_of(schedule: Schedule, at: datetime) -> Asked:
     """What is meant by a time; one without a zone is what clocks show in the schedule's zone.
 
-    One without seconds stands for its whole minute.
+    One without seconds stands for its whole minute. Raises InvalidScheduleError for one that no
+    schedule can name.
     """
+    if at.year not in YEARS_ASKED:
+        hint = f"must be in the years {YEARS_ASKED[0]} to {YEARS_ASKED[-1]}"
+        raise InvalidScheduleError("at", str(at), hint)
     return _Question(schedule, at).asked()
 
 

@@ -13,9 +13,10 @@ from cronfleet.why.wording import explained
 
 
 async def explain(store: Store, job: JobRecord, at: datetime) -> Explanation:
-    """What became of the job's tick at that time. Raises StoreError.
+    """What became of the job's tick at that time.
 
-    A time without a zone is what the clocks show in the zone of the job's schedule.
+    A time without a zone is what the clocks show in the zone of the job's schedule. Raises
+    InvalidScheduleError for one that no schedule can name, and StoreError.
     """
     facts = await gather(store, job, at)
     return explained(facts, decide(facts))

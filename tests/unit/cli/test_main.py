@@ -23,6 +23,7 @@ from cronfleet import (
 )
 from cronfleet.cli import commands, logs
 from cronfleet.cli.printing import print_table
+from cronfleet.config import Settings
 from tests.unit.cli.commands import Shell
 
 HEAVY = ("aiosmtplib", "fastapi", "jinja2", "pydantic", "redis", "rich", "sqlalchemy", "uvicorn")
@@ -185,3 +186,51 @@ def test_what_a_targets_own_module_lacks_is_not_blamed_on_the_target(
     Path("halfapp.py").write_text("import something_missing\n")
     with pytest.raises(ModuleNotFoundError, match="something_missing"):
         target_program("halfapp:scheduler", load_settings(), None)
+
+
+def formatted(record: logging.LogRecord, **variables: str) -> str:
+    """As it is written when these are set."""
+    handler = logs.line_handler()
+    settings = Settings.model_validate({name.lower(): value for name, value in variables.items()})
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        logs.log_as_set(settings)
+    finally:
+        root.removeHandler(handler)
+    return handler.format(record)
+
+
+def a_record(message: str, **extra: object) -> logging.LogRecord:
+    return logging.getLogger("x").makeRecord("x", 20, __file__, 1, message, (), None, extra=extra)
+
+
+def test_a_line_about_an_attempt_names_it_and_the_run_once() -> None:
+    marks = {"job": "report", "run": "report@5", "attempt": 2, "token": 7}
+    assert formatted(a_record("sent", **marks)).endswith("sent [report@5 attempt 2 token 7]")
+    said = formatted(a_record("report@5 failed", **marks))
+    assert said.endswith("INFO report@5 failed [attempt 2 token 7]")
+
+
+def test_lines_are_json_if_that_is_set() -> None:
+    assert json.loads(formatted(a_record("sent"), LOG_FORMAT="json"))["message"] == "sent"
+
+
+@pytest.mark.parametrize("format_", ["text", "json"])
+def test_the_passwords_of_the_settings_are_in_no_line(format_: str) -> None:
+    said = formatted(
+        a_record("user hush-1, then hush@2 and hush-3"),
+        LOG_FORMAT=format_,
+        REDIS_PASSWORD="hush-1",
+        USERS_DATABASE_URL="postgresql://user:hush%402@host/name",
+        EMAIL_PASSWORD="hush-3",
+    )
+    assert "user ***, then *** and ***" in said
+
+
+def test_the_level_is_the_one_that_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging.getLogger(), "level", logging.INFO)
+    formatted(a_record("x"))
+    assert logging.getLogger().level == logging.INFO
+    formatted(a_record("x"), LOG_LEVEL="error")
+    assert logging.getLogger().level == logging.ERROR

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from cronfleet import Scheduler
+from cronfleet.server.access.access import Access
 from cronfleet.server.app import create_app
 from cronfleet.server.serving import Serving, bind
 from cronfleet.server.watching.looking import watcher_of
@@ -49,12 +50,16 @@ class Listening:
 
 
 @asynccontextmanager
-async def served(scheduler: Scheduler) -> AsyncGenerator[httpx.AsyncClient]:
+async def served(
+    scheduler: Scheduler, access: Access | None = None
+) -> AsyncGenerator[httpx.AsyncClient]:
     """A client of a server on a port, before an instance at work."""
     listener = bind("127.0.0.1", 0)
     port = listener.getsockname()[1]
     watcher = watcher_of(scheduler)
-    app = create_app(scheduler, host="127.0.0.1", port=port, watcher=watcher)
+    app = create_app(
+        scheduler, host="127.0.0.1", port=port, access=access or Access(), watcher=watcher
+    )
     url = f"http://127.0.0.1:{port}/api/v1"
     serving = Serving(app, listener, before_end=watcher.end)
     async with httpx.AsyncClient(base_url=url, timeout=20) as client, scheduler, serving:

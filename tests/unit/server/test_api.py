@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cronfleet import Scheduler, StoreUnavailableError, at, cron
+from cronfleet import RunContext, Scheduler, StoreUnavailableError, at, cron
 from cronfleet.model import JobName, JobRecord
 from cronfleet.server.app import create_app
 from cronfleet.server.security import HEADERS
@@ -134,6 +134,21 @@ async def test_a_run_is_shown_by_its_id(scheduler: Scheduler, name: str) -> None
         shown = (await client.get(f"/api/v1/runs/{made.id}")).json()
     assert (shown["id"], shown["job"], shown["outcome"]) == (made.id, name, "succeeded")
     assert shown["claimed_at"] <= shown["started_at"] <= shown["ended_at"]
+
+
+async def test_what_a_run_logged_is_told_from_where_it_was_read_before(
+    scheduler: Scheduler,
+) -> None:
+    async def work(run: RunContext) -> None:
+        run.log.warning("no paper")
+
+    scheduler.add_job(work, NEVER, "report")
+    async with site(scheduler) as client:
+        run = await ended_run(scheduler, "report")
+        log = (await client.get(f"/api/v1/runs/{run.id}/log")).json()
+        rest = (await client.get(f"/api/v1/runs/{run.id}/log?after={log['last']}")).json()
+    assert [(line["level"], line["text"]) for line in log["lines"]] == [("WARNING", "no paper")]
+    assert rest["lines"] == []
 
 
 @pytest.mark.parametrize("run", ["report@1", "report", "report@x", "@1", "a b@1"])

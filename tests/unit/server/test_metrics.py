@@ -13,7 +13,6 @@ from starlette.types import Receive, Scope, Send
 from cronfleet import Scheduler
 from cronfleet.integrations.prometheus import Metrics
 from cronfleet.server.access.access import Access
-from cronfleet.server.access.access import Metrics as Who
 from cronfleet.server.app import create_app
 from cronfleet.server.problems import ForbiddenError
 from cronfleet.server.routes.metrics import metrics_routes
@@ -59,12 +58,12 @@ async def test_metrics_are_told_in_the_format_of_prometheus(metrics: Metrics) ->
     assert "\ncronfleet_ready 0.0\n" in answer.text
 
 
-@pytest.mark.parametrize(("who", "status"), [(Who.ON, 403), (Who.OPEN, 200)])
+@pytest.mark.parametrize(("is_open", "status"), [(False, 403), (True, 200)])
 async def test_without_a_role_they_are_read_only_where_they_are_open(
-    metrics: Metrics, who: Who, status: int
+    metrics: Metrics, *, is_open: bool, status: int
 ) -> None:
     app = FastAPI()
-    app.include_router(metrics_routes(metrics, Access(metrics=who)))
+    app.include_router(metrics_routes(metrics, Access(has_open_metrics=is_open)))
 
     @app.exception_handler(ForbiddenError)
     async def refuse(_: Request, error: Exception) -> Response:

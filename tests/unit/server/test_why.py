@@ -43,6 +43,8 @@ async def test_what_a_person_skipped_is_told_with_the_order(scheduler: Scheduler
     [
         ("jobs/rapport/why?at=2027-01-01", 404),
         ("jobs/report/why?at=yesterday", 422),
+        ("jobs/report/why?at=0001-01-01", 422),
+        ("jobs/report/why?at=9999-12-31T23:59:59-12:00", 422),
         ("jobs/report/why", 422),
     ],
 )

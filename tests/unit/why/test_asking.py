@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cronfleet import Schedule, cron, every
+from cronfleet import InvalidScheduleError, Schedule, cron, every
 from cronfleet import at as once
 from cronfleet.info import moment
 from cronfleet.why.asking import Asked, asked_of
@@ -107,6 +107,17 @@ def test_a_time_without_seconds_stands_for_its_minute() -> None:
 def test_schedules_without_a_zone_are_asked_in_utc(schedule: Schedule) -> None:
     assert fire_time(schedule, "2027-03-28 02:00") == "03-28 02:00:00"
     assert fire_time(schedule, "2027-03-28T04:00+02:00") == "03-28 02:00:00"
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "1970-12-31T23:59Z", "2200-01-01", "9999-12-31"])
+def test_a_time_that_no_schedule_can_name_is_refused(text: str) -> None:
+    with pytest.raises(InvalidScheduleError, match="must be in the years 1971 to 2199"):
+        asked(NIGHTLY, text)
+
+
+@pytest.mark.parametrize("text", ["1971-01-01T00:00+14:00", "2199-12-31T23:59-12:00"])
+def test_the_first_and_the_last_time_can_be_asked(text: str) -> None:
+    assert fire_time(NIGHTLY, text) is None
 
 
 def test_a_hashed_schedule_is_asked_as_its_job_has_it() -> None:

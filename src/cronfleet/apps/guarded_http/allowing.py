@@ -29,6 +29,8 @@ class Allowed:
 
     hosts: Sequence[str] = ()
     networks: Sequence[Network] = ()
+    networks_named_in: str = "allow_networks"
+    """Where a person names them."""
 
     def host(self, name: str) -> bool:
         """Whether a request may go to the host of that name, in ASCII."""

@@ -115,7 +115,8 @@ class Caller:
             if not self._allowed.address(address):
                 raise HttpError(
                     f"the host {host} has the address {address}, which is not of the public "
-                    "Internet: name its network in allow_networks if it is meant; nothing was sent"
+                    f"Internet: name its network in {self._allowed.networks_named_in} if it is "
+                    "meant; nothing was sent"
                 )
         if not addresses:
             raise HttpError(f"the host {host} has no address; nothing was sent")

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from email.headerregistry import Address
 
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
+
+from cronfleet.errors import ConfigurationError
 
 _USUAL = re.compile(
     r"[A-Za-z0-9]{1,32}(?:[._+-][A-Za-z0-9]{1,30})?"
@@ -60,6 +63,22 @@ def recipient_address(text: str, *, reaches_people: bool) -> str:
     if reaches_people and is_under(address, _NOBODYS):
         raise BadAddressError("its domain is one for examples, where nobody lives")
     return address
+
+
+def from_line(email_from: str) -> Address:
+    """Who mails are from: `EMAIL_FROM`, an address alone or `Name <address>`.
+
+    Raises `ConfigurationError`.
+    """
+    name, _, written = email_from.strip().removesuffix(">").rpartition("<")
+    try:
+        address = checked_address(written)
+    except BadAddressError as error:
+        raise ConfigurationError(
+            f"EMAIL_FROM {email_from!r}: {error}; write name@example.com, "
+            "or Name <name@example.com>"
+        ) from None
+    return Address(display_name=readable_name(name.strip(' "')), addr_spec=address)
 
 
 def is_under(address: str, domains: Iterable[str]) -> bool:

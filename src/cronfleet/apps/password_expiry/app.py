@@ -8,6 +8,7 @@ import time
 from datetime import timedelta
 
 from cronfleet import History, RunContext, Scheduler, cron, every
+from cronfleet.apps.alerting import Condition
 from cronfleet.apps.mailing.sending import SenderRefusedError, SenderUnavailableError
 from cronfleet.apps.password_expiry.databases import Database, DatabaseError, wait_for
 from cronfleet.apps.password_expiry.delivery import Ask, Parts
@@ -25,6 +26,7 @@ from cronfleet.apps.password_expiry.making import (
 )
 from cronfleet.apps.password_expiry.notices import Outbox
 from cronfleet.apps.password_expiry.page import SHOWN, PasswordExpiryPage, mails_in
+from cronfleet.apps.password_expiry.states import NoticeState
 from cronfleet.apps.password_expiry.users import UserTable
 from cronfleet.config import Settings
 from cronfleet.errors import ConfigurationError
@@ -109,6 +111,19 @@ class PasswordExpiry:
         parts = await self._prepared()
         counts = await asyncio.to_thread(parts.outbox.counts)
         return {state.value: count for state, count in counts.items()}
+
+    async def conditions(self) -> list[Condition]:
+        """What a person must decide: mails of which nobody knows whether they were accepted."""
+        parked = (await self.notices()).get(NoticeState.UNCERTAIN.value, 0)
+        if not parked:
+            return []
+        return [
+            Condition(
+                "notices are parked",
+                f"Notices that are UNCERTAIN: {parked}. Whether the mail server accepted them is not "
+                "known, and they are not sent again. See the page /password-expiry",
+            )
+        ]
 
     def describe(self) -> list[str]:
         """What it works with, in lines for the start."""

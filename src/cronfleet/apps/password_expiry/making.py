@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from cronfleet.apps.mailing.making import smtp_server
 from cronfleet.apps.mailing.sending import Sender
-from cronfleet.apps.mailing.smtp import SmtpSender, SmtpServer
+from cronfleet.apps.mailing.smtp import SmtpSender
 from cronfleet.apps.password_expiry.databases import Database
 from cronfleet.apps.password_expiry.engines import sqlite_file
 from cronfleet.apps.password_expiry.files import private_file
@@ -53,16 +54,7 @@ def sender_from(settings: Settings, *, is_sample: bool) -> Sender:
             "MAIL_SENDER 'smtp': sample users are never mailed; set USERS_DATABASE_URL to your "
             "users, or MAIL_SENDER=mailbox"
         )
-    return SmtpSender(
-        SmtpServer(
-            host=settings.smtp_host,
-            port=settings.mail_port,
-            tls=settings.smtp_tls,
-            connections=settings.smtp_connections,
-            user=settings.email_user,
-            password=revealed(settings.email_password),
-        )
-    )
+    return SmtpSender(smtp_server(settings))
 
 
 def letterhead_from(settings: Settings, sender: Sender) -> Letterhead:

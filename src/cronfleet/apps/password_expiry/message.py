@@ -16,12 +16,10 @@ from email.utils import format_datetime
 from functools import lru_cache
 
 from cronfleet.apps.mailing.addresses import (
-    BadAddressError,
-    checked_address,
+    from_line,
     readable_name,
 )
 from cronfleet.apps.mailing.sending import Mail
-from cronfleet.errors import ConfigurationError
 
 SUBJECT = "Your password has expired"
 
@@ -45,15 +43,8 @@ class Letterhead:
     """
 
     def __init__(self, email_from: str) -> None:
-        name, _, address = email_from.strip().removesuffix(">").rpartition("<")
-        try:
-            self.address: str = checked_address(address)
-        except BadAddressError as error:
-            raise ConfigurationError(
-                f"EMAIL_FROM {email_from!r}: {error}; write name@example.com, "
-                "or Name <name@example.com>"
-            ) from None
-        self._from = Address(display_name=readable_name(name.strip(' "')), addr_spec=self.address)
+        self._from = from_line(email_from)
+        self.address: str = self._from.addr_spec
         self._head = _Head(self.written(_NO_ID, _NOBODY, _EPOCH, ""))
 
     def write(

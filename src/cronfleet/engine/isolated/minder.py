@@ -188,6 +188,7 @@ class Minder:
         log.warning(
             "%s: its process goes on although its handler has ended; it is told to end",
             self._order.context.run_id,
+            extra=self._order.context.log.extra,
         )
         self.stop(self._order.graces.cancel_ms)
 
@@ -226,7 +227,8 @@ class Minder:
     def _tell(self) -> None:
         context = self._order.context
         if self._story.exit.left and not self._is_killed:
-            log.warning("%s: it left processes behind, which were ended", context.run_id)
+            left = "%s: it left processes behind, which were ended"
+            log.warning(left, context.run_id, extra=context.log.extra)
         if text := self._story.output.text():
             context.log.info("%s printed:\n%s", context.run_id, text)
 

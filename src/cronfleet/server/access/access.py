@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -17,17 +16,6 @@ METRICS = "/metrics"
 STATIC = "/static/"
 
 
-class Metrics(StrEnum):
-    """Who may read the metrics."""
-
-    OFF = "off"
-    """Nobody: there are none."""
-    ON = "on"
-    """A viewer."""
-    OPEN = "open"
-    """Everybody who reaches the port."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
     """What of the settings decides over it. Without any, this machine alone is served."""
@@ -39,7 +27,8 @@ class Access:
     """The PEM files of this server's own certificate and its key."""
     proxies: tuple[Network, ...] | None = None
     """Where the proxy asks from that stands before this server; None for no proxy."""
-    metrics: Metrics = Metrics.ON
+    has_open_metrics: bool = False
+    """Whether whoever reaches the port may read the metrics."""
 
     @property
     def is_encrypted(self) -> bool:
@@ -48,7 +37,7 @@ class Access:
 
     def is_probe(self, path: str) -> bool:
         """Whether a machine asks there that nobody gives credentials to."""
-        return path in HEALTH or (path == METRICS and self.metrics is Metrics.OPEN)
+        return path in HEALTH or (path == METRICS and self.has_open_metrics)
 
     def is_open(self, path: str) -> bool:
         """Whether who asks there need not have shown who they are."""

@@ -1,7 +1,7 @@
 """Orders come from our own pages: another site can make a browser send them, but not as ours.
 
 A form of ours carries `csrf_of(request)` in a hidden field `csrf`; a script of ours sends the same
-as the header `X-CSRF-Token`. The macro `csrf_field` in `templates/csrf.html` writes that field.
+as the header `X-CSRF-Token`.
 """
 
 from __future__ import annotations

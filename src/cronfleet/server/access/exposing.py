@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cronfleet.config import Settings
 from cronfleet.errors import ConfigurationError
-from cronfleet.server.access.access import Access, Metrics, is_loopback
+from cronfleet.server.access.access import Access, is_loopback
 from cronfleet.server.access.credentials import Credentials
 from cronfleet.server.access.keeping import CredentialsFile
 
@@ -27,7 +27,7 @@ def access_by(settings: Settings, *, behind_proxy: bool = False) -> Access:
         allowed_hosts=settings.allowed_hosts,
         certificate=_certificate(settings),
         proxies=settings.trusted_proxies if is_behind else None,
-        metrics=Metrics(settings.metrics),
+        has_open_metrics=settings.metrics == "open",
     )
     credentials = _credentials(settings, access)
     if lacking := list(_lacking(settings.host, access, credentials)):

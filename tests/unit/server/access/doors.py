@@ -44,6 +44,15 @@ def add_account(file: CredentialsFile, name: str, role: Role) -> None:
     file.change(lambda known: known.with_(made))
 
 
+class Unmeasured:
+    """Metrics that say nothing."""
+
+    content_type = "text/plain"
+
+    async def text(self) -> bytes:
+        return b"measured"
+
+
 @asynccontextmanager
 async def guarded(
     access: Access, host: str = "127.0.0.1", asks_from: str = "127.0.0.1"

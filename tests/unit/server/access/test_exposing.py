@@ -10,7 +10,6 @@ import trustme
 
 from cronfleet.config import Settings
 from cronfleet.errors import ConfigurationError
-from cronfleet.server.access.access import Metrics
 from cronfleet.server.access.exposing import access_by
 from cronfleet.server.access.keeping import CredentialsFile
 from cronfleet.server.access.roles import Role
@@ -50,7 +49,7 @@ def refusal(settings: Settings, *, behind_proxy: bool = False) -> str:
 @pytest.mark.parametrize("host", THIS_MACHINE)
 def test_this_machine_alone_needs_nothing(host: str) -> None:
     access = access_by(Settings(host=host))
-    assert (access.is_encrypted, access.metrics) == (False, Metrics.ON)
+    assert (access.is_encrypted, access.metrics) == (False, Metrics.OFF)
 
 
 @pytest.mark.parametrize("host", TO_OTHERS)

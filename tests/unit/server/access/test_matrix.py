@@ -19,7 +19,7 @@ from cronfleet.server.access.access import Access
 from cronfleet.server.access.needs import Needs
 from cronfleet.server.access.roles import Role
 from cronfleet.server.app import create_app
-from tests.unit.server.access.doors import add_token, credentials_file
+from tests.unit.server.access.doors import Unmeasured, add_token, credentials_file
 from tests.unit.server.sites import PORT, sheet
 
 OPEN = {
@@ -42,7 +42,14 @@ House: TypeAlias = tuple[ASGIApp, FastAPI, dict[Role | None, str]]
 
 
 def application(folder: Path, access: Access, scheduler: Scheduler) -> tuple[ASGIApp, FastAPI]:
-    guard = create_app(scheduler, pages=[sheet(folder)], host="::1", port=PORT, access=access)
+    guard = create_app(
+        scheduler,
+        pages=[sheet(folder)],
+        metrics=Unmeasured(),
+        host="::1",
+        port=PORT,
+        access=access,
+    )
     assert isinstance(guard.app, FastAPI)
     return guard, guard.app
 
@@ -183,3 +190,26 @@ async def test_what_leads_out_of_the_folder_of_files_leads_nowhere(
 ) -> None:
     for path in ("/static/../api/v1/jobs", "/static/../../app.py", "/static/"):
         assert await status_of(house[0], "GET", path, None) == 404
+
+
+@pytest.mark.parametrize(
+    ("metrics", "is_open", "statuses"),
+    [
+        (None, False, {None: 401, Role.VIEWER: 404}),
+        (Unmeasured(), False, {None: 401, Role.VIEWER: 200}),
+        (Unmeasured(), True, {None: 200, Role.VIEWER: 200}),
+    ],
+)
+async def test_the_metrics_have_a_switch_of_their_own(
+    tmp_path: Path,
+    metrics: Unmeasured | None,
+    *,
+    is_open: bool,
+    statuses: dict[Role | None, int],
+) -> None:
+    file = credentials_file(tmp_path)
+    tokens: dict[Role | None, str] = {Role.VIEWER: add_token(file, Role.VIEWER)}
+    access = Access(credentials=file, has_open_metrics=is_open)
+    guard = create_app(Scheduler("memory:"), host="::1", port=PORT, access=access, metrics=metrics)
+    for role, status in statuses.items():
+        assert await status_of(guard, "GET", "/metrics", tokens.get(role)) == status

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,17 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI, Request
+from starlette.datastructures import Headers
+from starlette.types import Message
 
 from cronfleet.server.access.access import Access
-from cronfleet.server.access.bodies import MOST_BYTES
+from cronfleet.server.access.bodies import MOST_BYTES, read_body
 from cronfleet.server.access.callers import callers_of
 from cronfleet.server.access.csrf import csrf_of
 from cronfleet.server.access.guard import Guard
 from cronfleet.server.access.keeping import CredentialsFile
 from cronfleet.server.access.roles import Role
+from cronfleet.server.problems import RefusedError
 from tests.unit.server.access.doors import COOKIE, ORIGIN, add_token, by, credentials_file
 from tests.unit.server.sites import PORT, client_of
 
@@ -192,3 +196,29 @@ async def test_a_body_in_pieces_is_read_up_to_the_limit(
     assert len(answer.json()) == MOST_BYTES
     answer = await open_to_this_machine.post("/order", content=pieces(most + 1))
     assert answer.status_code == 413
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(
+    open_to_this_machine: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cronfleet.server.access.bodies.BODY_TIMEOUT_S", 0)
+
+    async def nothing() -> AsyncIterator[bytes]:
+        await asyncio.Event().wait()
+        yield b""
+
+    answer = await open_to_this_machine.post("/order", content=nothing())
+    assert answer.status_code == 408
+
+
+async def test_half_an_order_is_none() -> None:
+    came: list[Message] = [
+        {"type": "http.disconnect"},
+        {"type": "http.request", "body": b"{", "more_body": True},
+    ]
+
+    async def receive() -> Message:
+        return came.pop()
+
+    with pytest.raises(RefusedError, match="did not come whole"):
+        await read_body(Headers(), receive)

@@ -70,16 +70,17 @@ async def test_no_credential_is_in_an_answer_or_in_the_log(
         answers.append(await browser.post("/login", data={"name": "ada", "password": PASSWORD}))
         answers.append(await browser.post("/login", data={"name": PASSWORD, "password": WRONG}))
         answers.append(await log_in(browser, secrets[0]))
-        kept = [browser.cookies[COOKIE], csrf_shown(browser, file)]
+        cookie, csrf = browser.cookies[COOKIE], csrf_shown(browser, file)
         shown: tuple[dict[str, str], ...] = ({}, by(secrets[0]), by(WRONG), sent_with(WRONG))
         for method, address, headers in product(("GET", "POST", "DELETE"), ADDRESSES, shown):
             answers += [await browser.request(method, address, headers=headers)]
-        answers.append(await browser.post("/logout", data={"csrf": kept[1]}))
+        answers.append(await browser.post("/logout", data={"csrf": csrf}))
     known = file.current()
     assert known is not None
     hashes = [known.session_key.hex(), *(each.hash for each in known.all)]
     everything = "\n".join([*map(told, answers), caplog.text])
-    assert [each for each in [*secrets, *kept, *hashes] if each in everything] == []
+    assert [each for each in [*secrets, cookie, *hashes] if each in everything] == []
+    assert csrf not in caplog.text
     assert "admin logged in, from 127.0.0.1" in caplog.text
     assert "a login failed, from 127.0.0.1" in caplog.text
 
@@ -103,10 +104,17 @@ async def test_an_error_that_nobody_foresaw_tells_no_credential(
             assert (answer.status_code, secrets[0] in told(answer)) == (500, False)
 
 
-async def test_the_audit_tells_the_name_alone(file: CredentialsFile, secrets: list[str]) -> None:
+async def test_the_audit_tells_the_name_of_who_gave_an_order_and_no_credential(
+    file: CredentialsFile, secrets: list[str]
+) -> None:
     async with guarded(Access(credentials=file)) as browser:
-        answer = await browser.get("/api/v1/audit", headers=by(secrets[0]))
-    assert all(secret not in answer.text for secret in secrets)
+        order = {"why": "a test"}
+        headers = by(secrets[0])
+        ordered = await browser.post("/api/v1/jobs/report/trigger", json=order, headers=headers)
+        assert ordered.is_success
+        audit = (await browser.get("/api/v1/audit", headers=headers)).text
+    assert '"who":"admin"' in audit
+    assert [secret for secret in secrets if secret in audit] == []
 
 
 @pytest.mark.parametrize("way", ["token", "login", "cookie", "form", "password"])

@@ -76,7 +76,7 @@ def failed(name: str = "report", **changes: Any) -> RunInfo:
 
 
 def gap(reason: str = "misfire", count: int = 1, last: datetime = NOON) -> GapInfo:
-    return GapInfo("report", last, last, count, reason)
+    return GapInfo("report", last, last, count, reason, last)
 
 
 def instance(label: str = "host:1", silence: timedelta = SECOND, **changes: Any) -> InstanceInfo:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Depends
+from fastapi.security import HTTPBearer
 
 from cronfleet import Scheduler
 from cronfleet.server.routes.api.answers import PROBLEMS
@@ -20,9 +21,18 @@ from cronfleet.server.watching.watcher import Watcher
 
 PREFIX = "/api/v1"
 
+# For the document alone: who asks is known before any route is.
+_TOKEN = Depends(
+    HTTPBearer(
+        scheme_name="token",
+        description="Not needed where this machine alone is served.",
+        auto_error=False,
+    )
+)
+
 
 def api_routes(scheduler: Scheduler, watcher: Watcher) -> APIRouter:
-    router = APIRouter(prefix=PREFIX, responses=PROBLEMS)
+    router = APIRouter(prefix=PREFIX, responses=PROBLEMS, dependencies=[_TOKEN])
     router.include_router(schedule_routes())
     router.include_router(event_routes(watcher))
     router.include_router(fleet_routes(scheduler))

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated, TypeAlias
 
-from cronfleet import RunInfo, Scheduler
+from fastapi import APIRouter, Query
+
+from cronfleet import RunInfo, RunLog, Scheduler
 from cronfleet.server.access.needs import Viewer
+
+_AfterLine: TypeAlias = Annotated[
+    int, Query(ge=0, le=10**15, description="What the answer before had as `last`.")
+]
 
 
 def run_routes(scheduler: Scheduler) -> APIRouter:
     router = APIRouter(tags=["runs"])
+
+    @router.get("/runs/{run:path}/log", summary="Show what a run's handler logged")
+    async def show_log(_: Viewer, run: str, after: _AfterLine = 0) -> RunLog:
+        """The beginning and the end, if it was too much; lines are as they were logged."""
+        return await scheduler.run_log(run, after)
 
     # A run's id begins with its job's name, which may have slashes in it.
     @router.get("/runs/{run:path}", summary="Show a run")
