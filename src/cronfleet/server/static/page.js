@@ -1,6 +1,5 @@
 // Tells times in the reader's zone, and keeps the page fresh while nobody reads or types there.
-const EVERY_MS = 5000
-const UNHEARD_EVERY_MS = 2500
+const EVERY_MS = 2500 // Also where changes are heard of: that an instance is silent is no event.
 const PATIENCE_MS = 700
 
 const away = document.querySelector(".away")
@@ -62,7 +61,7 @@ function askAgainIn(delay) {
   timer = setTimeout(async () => {
     isSoon = false
     await refresh()
-    if (!isSoon) askAgainIn(events?.readyState === EventSource.OPEN ? EVERY_MS : UNHEARD_EVERY_MS)
+    if (!isSoon) askAgainIn(EVERY_MS)
   }, delay)
 }
 
@@ -86,5 +85,5 @@ tellTimesLocally()
 if ("live" in main.dataset) {
   listen()
   document.addEventListener("visibilitychange", listen)
-  askAgainIn(UNHEARD_EVERY_MS)
+  askAgainIn(EVERY_MS)
 }
