@@ -12,7 +12,7 @@ import pytest
 
 from cronfleet.errors import MissingExtraError, StoreRefusedError, StoreUnavailableError
 from cronfleet.model import History, Outcome
-from cronfleet.store import DUE, Completion, Granted, lock_topic
+from cronfleet.store import DUE, Completion, Granted, LogLine, LogPart, LogPlace, lock_topic
 from cronfleet.stores import open_store
 from cronfleet.stores.postgres import PostgresStore
 from cronfleet.stores.postgres.server import check
@@ -378,3 +378,16 @@ async def test_what_people_write_is_kept_as_it_was_given(
     assert run.error == "nul \0"
     assert job is not None
     assert job.paused_why == strange
+
+
+async def test_what_a_run_logged_goes_with_it_also_where_an_older_version_deletes_it(
+    postgres_server: Postgres, opened: Opener
+) -> None:
+    store = await opened(postgres_server.url)
+    await joined(store, "anna", report())
+    run = await triggered(store)
+    await store.append_logs([LogPart(run, (LogLine(LogPlace(1, 1), 0, 20, "one"),))])
+    assert len(await store.run_log(run)) == 1
+    async with looker(postgres_server.url) as other:
+        await other.ask(f"DELETE FROM {tables(store)}.run")
+    assert await store.run_log(run) == []

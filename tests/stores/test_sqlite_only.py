@@ -20,10 +20,11 @@ import pytest
 from cronfleet.clock import SystemClock
 from cronfleet.errors import StoreError, StoreRefusedError, StoreUnavailableError
 from cronfleet.model import SessionId
-from cronfleet.store import NewSession
+from cronfleet.store import LogLine, LogPart, LogPlace, NewSession
 from cronfleet.stores.sqlite import SqliteStore, connection
 from cronfleet.stores.sqlite.statements import named_statements
 from cronfleet.stores.steps.records import Records
+from cronfleet.testing.samples import triggered
 from tests.stores.claimer import JOBS, PROGRAM, declaration, tick_at
 
 ANNA, BEN = SessionId("a" * 32), SessionId("b" * 32)
@@ -370,3 +371,13 @@ def claimed_until_killed(path: Path, answers: int) -> dict[str, int]:
         lines += process.stdout.readlines()
     assert process.returncode == -signal.SIGKILL
     return {run: int(token) for run, token in (line.split() for line in lines)}
+
+
+async def test_what_a_run_logged_goes_with_it_also_where_an_older_version_deletes_it(
+    store: SqliteStore, path: Path
+) -> None:
+    run = await triggered(store, JOBS[0])
+    await store.append_logs([LogPart(run, (LogLine(LogPlace(1, 1), 0, 20, "one"),))])
+    assert len(await store.run_log(run)) == 1
+    with another_process(path, "DELETE FROM run"):
+        assert await store.run_log(run) == []

@@ -52,7 +52,26 @@ class _LazyGroup(click.Group):
     "REDIS_PASSWORD, and the file "
     "cronfleet.db in CRONFLEET_DATA_DIR.",
 )
+@click.option(
+    "--url",
+    metavar="URL",
+    help="A server to ask instead of the store, as in https://cron.example.com: for jobs, runs, "
+    "show, and orders.",
+)
+@click.option(
+    "--token-file",
+    metavar="FILE",
+    help="Where the token for that server is. Without it, CRONFLEET_API_TOKEN.",
+)
 @click.pass_context
-def cronfleet(context: click.Context, store: str | None) -> None:
+def cronfleet(
+    context: click.Context, store: str | None, url: str | None, token_file: str | None
+) -> None:
     """Periodic jobs on a fleet of equal instances, every tick started at most once."""
-    context.obj = store
+    if store and url:
+        raise click.UsageError("Name a store or a server, not both.")
+    if url and not url.startswith(("http://", "https://")):
+        raise click.UsageError("--url begins with http:// or https://")
+    if token_file and not url:
+        raise click.UsageError("--token-file is for a server: name it with --url")
+    context.obj = url or store

@@ -14,7 +14,7 @@ import click
 
 from cronfleet import GapInfo, JobInfo, RunInfo
 from cronfleet.cli.exporting import export_to
-from cronfleet.cli.opened import opened
+from cronfleet.cli.fleet import reached
 from cronfleet.cli.options import as_json
 from cronfleet.cli.printing import moment, print_json, print_line, print_table
 
@@ -43,7 +43,7 @@ def jobs(store: str | None, *, removed: bool, as_json: bool) -> None:
 
 
 async def _jobs(store: str | None, *, removed: bool) -> list[JobInfo]:
-    async with opened(store) as scheduler:
+    async with reached(store) as scheduler:
         return await scheduler.jobs(removed=removed)
 
 
@@ -95,7 +95,7 @@ def runs(
 
 async def _runs(store: str | None, job: str, limit: int, skip: int) -> list[RunInfo | GapInfo]:
     """A page of runs and gaps in one order: cut apart, each would lose what the other pushes out."""
-    async with opened(store) as scheduler:
+    async with reached(store) as scheduler:
         made = await _newest(partial(scheduler.runs, job), limit + skip)
         gaps = await _newest(partial(scheduler.gaps, job), limit + skip)
     ordered = heapq.merge(made, gaps, key=_made_at, reverse=True)

@@ -14,11 +14,20 @@ from cronfleet.cli.logs import log_as_set, log_to_stderr
 _SQLITE = "sqlite:///"
 
 
+def is_server(place: str) -> bool:
+    """Whether it is the address of a server, and of no store."""
+    return place.startswith(("http://", "https://"))
+
+
 @contextlib.asynccontextmanager
 async def opened(store: str | None) -> AsyncGenerator[Scheduler]:
     """A scheduler that does not work. Raises ConfigurationError, StoreError."""
     from cronfleet.config import load_settings
 
+    if store and is_server(store):
+        raise ConfigurationError(
+            "this command needs the store itself: leave out --url, and name the store with --store"
+        )
     log_to_stderr(logging.WARNING)
     settings = load_settings()
     log_as_set(settings)

@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from cronfleet import BackfillInfo, CronfleetError, JobInfo, RunInfo, Scheduler, TriggeredRun
-from cronfleet.cli.opened import opened
+from cronfleet import BackfillInfo, CronfleetError, JobInfo, RunInfo, TriggeredRun
+from cronfleet.cli.fleet import Fleet, reached
 from cronfleet.cli.options import as_json, instant, why
 from cronfleet.cli.printing import moment, print_json, print_line
 
@@ -32,7 +32,7 @@ def trigger(store: str | None, job: str, key: str | None, why: str, *, as_json: 
 
 
 async def _trigger(store: str | None, job: str, key: str | None, why: str) -> TriggeredRun:
-    async with opened(store) as scheduler:
+    async with reached(store) as scheduler:
         return await scheduler.trigger(job, key=key, who=who(), why=why)
 
 
@@ -74,7 +74,7 @@ def skip_next(store: str | None, job: str, why: str, *, as_json: bool) -> None:
 
 async def _skip_next(store: str | None, job: str, why: str) -> tuple[JobInfo, str]:
     """The job as it stands then, and the fire time that was skipped."""
-    async with opened(store) as scheduler:
+    async with reached(store) as scheduler:
         before = await scheduler.job_info(job)
         if before.next_fire is None:
             raise CronfleetError(f"{job} is {before.state}: it has no next tick to skip")
@@ -108,7 +108,7 @@ def backfill(store: str | None, job: str, *, as_json: bool, **asked: Any) -> Non
 
 
 async def _backfill(store: str | None, job: str, asked: dict[str, Any]) -> BackfillInfo:
-    async with opened(store) as scheduler:
+    async with reached(store) as scheduler:
         return await scheduler.backfill(job, who=who(), **asked)
 
 
@@ -145,7 +145,7 @@ def cancel(store: str | None, run: str, why: str, *, as_json: bool) -> None:
 
 
 async def _cancel(store: str | None, run: str, why: str) -> RunInfo:
-    async with opened(store) as scheduler:
+    async with reached(store) as scheduler:
         return await scheduler.cancel(run, who=who(), why=why)
 
 
@@ -167,16 +167,16 @@ def remove(store: str | None, job: str, why: str, *, as_json: bool) -> None:
 
 
 async def _remove(store: str | None, job: str, why: str) -> JobInfo:
-    async with opened(store) as scheduler:
+    async with reached(store) as scheduler:
         await scheduler.remove_job(job, who=who(), why=why)
         return await scheduler.job_info(job)
 
 
 def _order(
-    store: str | None, give: Callable[[Scheduler], Awaitable[JobInfo]], *, as_json: bool
+    store: str | None, give: Callable[[Fleet], Awaitable[JobInfo]], *, as_json: bool
 ) -> None:
     async def given() -> JobInfo:
-        async with opened(store) as scheduler:
+        async with reached(store) as scheduler:
             return await give(scheduler)
 
     job = asyncio.run(given())

@@ -8,8 +8,8 @@ from datetime import datetime
 
 import click
 
-from cronfleet import RunInfo, RunLog, RunLogLine, Scheduler, UnknownRunError
-from cronfleet.cli.opened import opened
+from cronfleet import RunInfo, RunLog, RunLogLine, UnknownRunError
+from cronfleet.cli.fleet import Fleet, reached
 from cronfleet.cli.options import as_json
 from cronfleet.cli.printing import moment, print_json, print_text
 from cronfleet.server.text import one_line, printable
@@ -35,12 +35,12 @@ def show(store: str | None, run: str, *, as_json: bool) -> None:
 
 
 async def _shown(store: str | None, named: str) -> tuple[RunInfo, RunLog]:
-    async with opened(store) as scheduler:
+    async with reached(store) as scheduler:
         run = await _run(scheduler, named)
         return run, await scheduler.run_log(run.id)
 
 
-async def _run(scheduler: Scheduler, named: str) -> RunInfo:
+async def _run(scheduler: Fleet, named: str) -> RunInfo:
     job, at, fire_time = named.partition("@")
     if at:
         return await scheduler.run_info(f"{job}@{_in_ms(fire_time)}")

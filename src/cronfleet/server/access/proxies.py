@@ -1,9 +1,9 @@
-"""What a proxy says of the one that it asks for."""
+"""Where a request comes from, and what a proxy says of the one that it asks for."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from starlette.datastructures import Headers
 from starlette.types import Scope
@@ -35,6 +35,14 @@ def seen_through(scope: Scope, proxies: Sequence[Network]) -> Scope:
     return seen
 
 
+def counted_as(address: str) -> str:
+    """Whom it stands for where requests are counted: with IPv6, each has 2**64 addresses."""
+    found = _read(address)
+    if isinstance(found, IPv6Address):
+        return str(ip_network((found, 64), strict=False))
+    return address if found is None else str(found)
+
+
 def _last(headers: Headers, name: str) -> str:
     return (_listed(headers, name) or [""])[-1]
 
@@ -44,9 +52,13 @@ def _listed(headers: Headers, name: str) -> list[str]:
 
 
 def _is_in(address: str, networks: Sequence[Network]) -> bool:
+    found = _read(address)
+    return found is not None and any(found in network for network in networks)
+
+
+def _read(address: str) -> IPv4Address | IPv6Address | None:
     try:
         found = ip_address(address)
     except ValueError:
-        return False
-    mapped = getattr(found, "ipv4_mapped", None)
-    return any((mapped or found) in network for network in networks)
+        return None
+    return found.ipv4_mapped or found if isinstance(found, IPv6Address) else found

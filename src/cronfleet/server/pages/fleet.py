@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
@@ -103,30 +103,16 @@ class FleetWatch:
         except StoreError as error:
             if known is None:
                 raise
-            health = await self._scheduler.health()
-            return Fleet(
-                known.now,
-                health,
-                known.session_ttl,
-                known.jobs,
-                known.instances,
-                known.latest,
-                str(error),
-            )
+            return replace(known, health=await self._scheduler.health(), trouble=str(error))
 
     async def _seen(self, known: Mapping[str, Latest]) -> Fleet:
         scheduler = self._scheduler
         now, jobs = await scheduler.store_time(), await scheduler.jobs()
-        ordered = await self._ordered()
-        moved = [
-            job
-            for job in jobs
-            if job.active or job.name in ordered or self._marks.get(job.name) != _mark(job)
-        ]
-        moved.sort(key=lambda job: (job.name in ordered, *_urgency(job)), reverse=True)
-        asked = moved[:JOBS_READ_A_LOOK]
+        orders = await scheduler.audit(_ORDERS_READ)
+        asked = self._restless(jobs, orders)[:JOBS_READ_A_LOOK]
         news = await scheduler.latest([job.name for job in asked], _REMEMBERED_OF_A_JOB)
         self._marks |= {job.name: _mark(job) for job in asked}
+        self._newest_order = orders[0] if orders else None
         latest = {**known, **news}
         return Fleet(
             now=now,
@@ -137,17 +123,20 @@ class FleetWatch:
             latest={job.name: latest[job.name] for job in jobs if job.name in latest},
         )
 
-    async def _ordered(self) -> set[str]:
-        """The jobs about which something was ordered since the last look.
+    def _restless(self, jobs: Sequence[JobInfo], orders: list[AuditInfo]) -> list[JobInfo]:
+        """The jobs of which something may be new, the most urgent first.
 
-        A run by hand leaves no mark on its job's record once it has ended.
+        A run by hand leaves no mark on its job's record once it has ended: its order tells of it.
         """
-        orders = await self._scheduler.audit(_ORDERS_READ)
-        newest = self._newest_order
-        self._newest_order = orders[0] if orders else None
-        if newest in orders:
-            orders = orders[: orders.index(newest)]
-        return {order.job for order in orders}
+        if self._newest_order in orders:
+            orders = orders[: orders.index(self._newest_order)]
+        ordered = {order.job for order in orders}
+        found = [
+            job
+            for job in jobs
+            if job.active or job.name in ordered or self._marks.get(job.name) != _mark(job)
+        ]
+        return sorted(found, key=lambda job: (job.name in ordered, *_urgency(job)), reverse=True)
 
 
 def _rest_s(took_s: float) -> float:

@@ -26,7 +26,6 @@ from cronfleet.server.pages.rendering import clock, span
 from cronfleet.server.pages.schedules import due_time, zone_of
 
 RUNS_SHOWN = 25
-GAPS_SHOWN = 10
 FIRES_SHOWN = 8
 RUNS_CHARTED = 60
 WEEKS = 5
@@ -37,19 +36,30 @@ _MISSED = frozenset({"misfire", "no_instance", "overlap", "poisoned"})
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """A job, with a page of its runs and gaps, and pictures of the last weeks."""
+    """A job, with a page of its runs and gaps."""
 
     job: JobInfo
     runs: Sequence[RunInfo]
     gaps: Sequence[GapInfo]
     skip: int
-    fires: Sequence[Upcoming]
     zone: str
+    portrait: Portrait | None
+    """On its first page."""
+
+    @property
+    def is_more(self) -> bool:
+        return RUNS_SHOWN in (len(self.runs), len(self.gaps))
+
+
+@dataclass(frozen=True, slots=True)
+class Portrait:
+    """What a job is like: what comes next, pictures of the last weeks, and its policies."""
+
+    fires: Sequence[Upcoming]
     calendar: Markup
     lateness: Chart | None
     durations: Chart | None
     policies: Sequence[tuple[str, str]]
-    is_more: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,26 +73,27 @@ class Chart:
 async def look_at(scheduler: Scheduler, name: str, skip: int) -> JobView:
     """Raises UnknownJobError, StoreError."""
     job = await scheduler.job_info(name)
-    today = (await scheduler.store_time()).date()
-    history = await _history(scheduler, name)
-    gaps = await scheduler.gaps(name, _READ_AT_ONCE)
-    page = history[skip : skip + RUNS_SHOWN]
-    if skip + RUNS_SHOWN > _RUNS_READ:
-        page = await scheduler.runs(name, RUNS_SHOWN, skip)
-    schedule = schedule_from_definition(job.schedule_values) if job.schedule_values else None
-    shown = gaps[skip : skip + GAPS_SHOWN]
     return JobView(
         job=job,
-        runs=page,
-        gaps=shown,
+        runs=await scheduler.runs(name, RUNS_SHOWN, skip),
+        gaps=await scheduler.gaps(name, RUNS_SHOWN, skip),
         skip=skip,
-        fires=coming(job, schedule),
         zone=zone_of(job),
+        portrait=None if skip else await _portrait(scheduler, job),
+    )
+
+
+async def _portrait(scheduler: Scheduler, job: JobInfo) -> Portrait:
+    today = (await scheduler.store_time()).date()
+    history = await _history(scheduler, job.name)
+    gaps = await scheduler.gaps(job.name, _READ_AT_ONCE)
+    schedule = schedule_from_definition(job.schedule_values) if job.schedule_values else None
+    return Portrait(
+        fires=coming(job, schedule),
         calendar=calendar(days_of(history, gaps, today)),
         lateness=lateness_chart(job, history),
         durations=duration_chart(history),
-        policies=await _policies(scheduler, name),
-        is_more=len(page) == RUNS_SHOWN or len(shown) == GAPS_SHOWN,
+        policies=await _policies(scheduler, job.name),
     )
 
 

@@ -15,6 +15,7 @@ from cronfleet.server.access.callers import Asker, Callers
 from cronfleet.server.access.credentials import Credential
 from cronfleet.server.access.limits import Limit
 from cronfleet.server.access.needs import Viewer
+from cronfleet.server.access.proxies import counted_as
 from cronfleet.server.access.sessions import LIFETIME_S
 from cronfleet.server.pages.rendering import Renderer
 
@@ -91,7 +92,7 @@ class _Logins:
 
 
 def _said(body: bytes) -> dict[str, str]:
-    fields = parse_qs(body.decode(errors="replace"), max_num_fields=10)
+    fields = parse_qs(body.decode(errors="replace"))
     return {name: values[0] for name, values in fields.items()}
 
 
@@ -102,7 +103,7 @@ def _own_path(wanted: str) -> str:
 
 
 def _address(request: Request) -> str:
-    return request.client.host if request.client else "-"
+    return counted_as(request.client.host) if request.client else "-"
 
 
 def _set_cookie(answer: Response, name: str, value: str, *, is_encrypted: bool) -> None:

@@ -191,6 +191,13 @@ async def test_logins_are_few_a_minute_for_one_address(browser: httpx.AsyncClien
     assert 1 <= int(tries[-1].headers["retry-after"]) <= 12
 
 
+async def test_a_form_of_very_many_fields_is_wrong_like_any_other(
+    browser: httpx.AsyncClient,
+) -> None:
+    fields = {f"field{number}": "x" for number in range(2_000)}
+    assert (await browser.post("/login", data=fields)).status_code == 401
+
+
 async def test_a_login_of_another_site_is_refused(browser: httpx.AsyncClient, token: str) -> None:
     headers = {"Origin": "http://evil.example"}
     answer = await browser.post("/login", data={"token": token}, headers=headers)

@@ -13,7 +13,7 @@ from starlette.types import Scope
 
 from cronfleet.server.access.access import Access
 from cronfleet.server.access.keeping import CredentialsFile
-from cronfleet.server.access.proxies import is_from, seen_through
+from cronfleet.server.access.proxies import counted_as, is_from, seen_through
 from cronfleet.server.access.roles import Role
 from tests.unit.server.access.doors import add_token, by, credentials_file, csrf_shown, guarded
 
@@ -64,6 +64,23 @@ def test_a_proxy_that_says_nothing_has_tls() -> None:
     seen = seen_through(request("10.0.0.1", host="inner"), PROXIES)
     assert (seen["scheme"], seen["client"]) == ("https", ("10.0.0.1", 1))
     assert Headers(scope=seen)["host"] == "inner"
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        ("::ffff:203.0.113.9", "203.0.113.9"),
+        ("2001:db8::1", "2001:db8::/64"),
+        ("2001:db8::ffff:ffff:ffff:ffff", "2001:db8::/64"),
+        ("2001:db8:0:1::1", "2001:db8:0:1::/64"),
+        ("what a proxy: says", "what a proxy: says"),
+    ],
+)
+def test_all_addresses_of_one_network_of_ipv6_are_counted_as_one(
+    address: str, counted: str
+) -> None:
+    assert counted_as(address) == counted
 
 
 @pytest.fixture
@@ -124,6 +141,7 @@ async def test_logins_are_counted_for_whom_the_proxy_asks(browser: httpx.AsyncCl
 
     assert [await tried(f"10.9.9.{number}, 203.0.113.9") for number in range(6)][5] == 429
     assert await tried("203.0.113.10") == 401
+    assert [await tried(f"2001:db8::{number}") for number in range(6)][5] == 429
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pytest
 
-from cronfleet import Latest, Scheduler, StoreUnavailableError, cron
+from cronfleet import Latest, Scheduler, StoreError, StoreUnavailableError, cron
 from cronfleet.server.pages.fleet import JOBS_READ_A_LOOK, FleetWatch
+from cronfleet.server.pages.job import look_at
 from cronfleet.server.pages.memory import MOST_REMEMBERED, Memory
 from tests.unit.server.sites import ended_run
 
@@ -130,3 +132,19 @@ async def test_so_many_pages_are_remembered_and_no_more() -> None:
     with pytest.raises(StoreUnavailableError):
         await memory.view("0", away)
     assert (await memory.view("1", away)).view == 1
+
+
+class Newer(Scheduler):
+    """A scheduler before a definition that only a newer version can read."""
+
+    async def definition(self, name: str) -> Mapping[str, Any]:
+        raise StoreError(f"job {name!r}: its definition cannot be read")
+
+
+async def test_a_job_of_a_newer_version_has_a_page_without_policies() -> None:
+    scheduler = Newer("memory:", program="test")
+    scheduler.add_job(lambda _: None, NEVER, "report")
+    async with scheduler:
+        view = await look_at(scheduler, "report", 0)
+    assert view.portrait is not None
+    assert (view.job.name, view.portrait.policies) == ("report", [])

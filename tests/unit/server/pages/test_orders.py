@@ -14,7 +14,14 @@ import pytest
 from cronfleet import RunContext, Scheduler, cron
 from cronfleet.server.access.access import Access
 from cronfleet.server.access.roles import Role
-from tests.unit.server.access.doors import add_token, by, credentials_file, guarded
+from tests.unit.server.access.doors import (
+    ORIGIN,
+    add_token,
+    by,
+    credentials_file,
+    guarded,
+    log_in,
+)
 from tests.unit.server.sites import Seen, site
 
 NEVER = cron("30 2 1 1 *", tz="Europe/Berlin")
@@ -180,6 +187,21 @@ async def test_who_may_only_look_is_shown_no_buttons_and_refused(tmp_path: Path)
         attributes for _, attributes in page.elements if attributes.get("method") == "post"
     ] == []
     assert (answer.status_code, backfill.status_code) == (403, 403)
+
+
+async def test_who_has_logged_in_orders_by_the_forms_of_that_login(tmp_path: Path) -> None:
+    file = credentials_file(tmp_path)
+    token = add_token(file, Role.OPERATOR, "anna")
+    async with guarded(Access(credentials=file)) as client:
+        await log_in(client, token)
+        page = Seen((await client.get("/job?name=report")).text)
+        fields, sender = fields_of(page, "/job/pause"), {"Origin": ORIGIN}
+        answer = await client.post("/job/pause", data=fields, headers=sender)
+        forged = await client.post("/job/resume", data={"name": "report"}, headers=sender)
+        after = Seen((await client.get(answer.headers["location"])).text)
+        left = await client.post("/logout", data=fields_of(after, "/logout"), headers=sender)
+    assert ("anna operator" in " ".join(page.text.split()), "by anna" in after.text) == (True, True)
+    assert (answer.status_code, forged.status_code, left.status_code) == (303, 403, 303)
 
 
 async def test_what_was_done_is_told_in_words_of_ours_alone(scheduler: Scheduler) -> None:

@@ -10,7 +10,14 @@ import pytest
 
 from cronfleet import Latest, at, cron, every
 from cronfleet.server.pages.instances import instance_rows
-from cronfleet.server.pages.job import coming, days_of, duration_chart, lateness_chart
+from cronfleet.server.pages.job import (
+    RUNS_SHOWN,
+    JobView,
+    coming,
+    days_of,
+    duration_chart,
+    lateness_chart,
+)
 from cronfleet.server.pages.jobs import JOBS_SHOWN, jobs_view, state_of
 from cronfleet.server.pages.overview import LANES_SHOWN, fires_until, overview_of
 from cronfleet.server.pages.pictures.time_line import MOST_FIRES
@@ -244,3 +251,11 @@ def test_what_a_job_does_not_have_is_left_out_of_its_policies() -> None:
     assert told["Retry"] == "3 attempts, the second after 10 s"
     assert (told["Time limit"], told["Jitter"], told["Shards"]) == ("1 min 30 s", "500 ms", "4")
     assert told["Arguments"] == '{"region": "eu"}'
+
+
+@pytest.mark.parametrize(("count", "is_more"), [(RUNS_SHOWN, True), (RUNS_SHOWN - 1, False)])
+def test_a_full_page_of_runs_or_of_gaps_leads_to_another(count: int, is_more: bool) -> None:
+    def view(runs: int, gaps: int) -> JobView:
+        return JobView(job(), [run()] * runs, [gap()] * gaps, 0, "UTC", None)
+
+    assert (view(count, 0).is_more, view(0, count).is_more) == (is_more, is_more)
