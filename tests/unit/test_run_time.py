@@ -18,7 +18,6 @@ from cronfleet import (
     RunContext,
     Scheduler,
     UnknownJobError,
-    at,
     every,
 )
 from cronfleet.clock import SystemClock
@@ -488,9 +487,10 @@ async def test_what_is_due_when_a_job_is_removed_is_a_gap(
     store: ScriptedStore, heard: Heard
 ) -> None:
     web, tell = make(store, heard)
-    moment = datetime.now(UTC) + timedelta(milliseconds=500)
-    await web.add_job(tell, at(moment), "added")
-    await until(lambda: datetime.now(UTC) > moment)
+    added = await web.add_job(tell, EACH_SECOND, "added")
+    due = added.next_due
+    assert due is not None
+    await until(lambda: datetime.now(UTC) > due)
     await web.remove_job("added")
     assert [gap.reason for gap in await web.gaps("added")] == ["removed"]
 

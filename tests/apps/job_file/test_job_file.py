@@ -103,13 +103,18 @@ def test_a_time_limit_ends_a_command_and_all_that_it_started(tmp_path: Path) -> 
         """,
     )
     with Process(tmp_path, *RUN) as instance:
-        pid = int(instance.until(": pid ").split()[-1])
+        pid = pid_in(instance.until(": pid "))
         gone = os.pidfd_open(pid)
         instance.until("slow@")
         assert select.select([gone], [], [], 60)[0] == [gone]
         os.close(gone)
         instance.stop()
     assert ended(tmp_path, "slow")[0]["outcome"] == "timed_out"
+
+
+def pid_in(line: str) -> int:
+    """Behind it the line says of which attempt it is."""
+    return int(line.partition(": pid ")[2].split()[0])
 
 
 def test_no_command_outlives_an_instance_that_is_killed(tmp_path: Path) -> None:
@@ -122,7 +127,7 @@ def test_no_command_outlives_an_instance_that_is_killed(tmp_path: Path) -> None:
         """,
     )
     with Process(tmp_path, *RUN) as instance:
-        gone = os.pidfd_open(int(instance.until(": pid ").split()[-1]))
+        gone = os.pidfd_open(pid_in(instance.until(": pid ")))
         instance.kill()
         assert select.select([gone], [], [], 60)[0] == [gone]
         os.close(gone)
