@@ -1,8 +1,8 @@
 """Requests to the server of an instance that is busy with 500 ticks a second, on Redis.
 
-A few clients ask for one thing, one request after the other, from the same two cores; beside it, how
-late the ticks are meanwhile. Then 500 event streams are read, and 200 requests a second are asked: of
-that instance's server, and of one in a process of its own.
+Clients on the same two cores ask for one thing 200 times a second, or as often as it is answered;
+beside it, how late the ticks are meanwhile. Then 500 event streams are read besides: of that
+instance's server, and of one in a process of its own.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from pathlib import Path
 
 from benchmarks.load.carrying import Load
 from benchmarks.load.contesting import P99
-from benchmarks.load.listening import heard_and_asked
 from benchmarks.load.place import LOOK_S, Place
-from benchmarks.load.requesting import CONNECTIONS, asked
+from benchmarks.load.requesting import CONNECTIONS, Requests, asked
 from benchmarks.load.schedulers import ASIDE, SERVED, Loaded
 from benchmarks.load.workers.given import ENTRY
 from benchmarks.measuring.report import Column, Report, gate, goal
@@ -29,8 +28,9 @@ from tests.chaos.figures import percentiles
 from tests.servers import free_port, quick_place
 
 RATE, SPENT_P50, SPENT_P99, TICKS_LATE = "requests/s", "p50, ms", "p99, ms", f"ticks {P99}"
+STREAMS, ASKED_A_SECOND = 500, 200
 COLUMNS = (
-    Column(RATE, f"{CONNECTIONS} clients; more is better"),
+    Column(RATE, f"{CONNECTIONS} clients; {ASKED_A_SECOND} are asked"),
     Column(SPENT_P50),
     Column(SPENT_P99),
     Column(TICKS_LATE, "meanwhile; less is better"),
@@ -38,7 +38,6 @@ COLUMNS = (
 TICKS_A_SECOND = 500
 PATHS = ("/health-check", "/api/v1/jobs", "/api/v1/jobs/job-0/runs", "/")
 ONE_JOB = "/api/v1/jobs/job-0"
-STREAMS, ASKED_A_SECOND = 500, 200
 UNDISTURBED, BESIDE, WITHIN = "no requests", "streams, a server of its own", "streams"
 STARTS_WITHIN_S = 30
 WARM_S = 3
@@ -53,15 +52,23 @@ class Served:
 
 
 def measure(options: Options) -> Report:
-    seconds = options.size(10, 2)
+    seconds, streams = options.size(10, 2), options.size(STREAMS, 20)
     with own_redis() as server, _served(server.url) as served, _aside(server.url) as port:
         contestants = [Contestant(UNDISTURBED, _late_while(served, lambda: time.sleep(seconds)))]
         contestants += [
-            Contestant(f"GET {path}", _asking(served, path, seconds), is_ours=True)
+            Contestant(
+                f"GET {path}",
+                _asking(served, Requests(served.port, path, ASKED_A_SECOND), seconds),
+                is_ours=True,
+            )
             for path in PATHS
         ]
         contestants += [
-            Contestant(name, _heard(served, at, options.size(STREAMS, 20), seconds), is_ours=True)
+            Contestant(
+                name,
+                _asking(served, Requests(at, ONE_JOB, ASKED_A_SECOND, streams), seconds),
+                is_ours=True,
+            )
             for name, at in ((WITHIN, served.port), (BESIDE, port))
         ]
         rows = take_turns(contestants, options.rounds)
@@ -115,28 +122,14 @@ def _await_port(port: int, place: Place) -> None:
     raise FailedRoundError(f"no server on port {port}: {place.said()}")
 
 
-def _asking(served: Served, path: str, seconds: float) -> Callable[[], Mapping[str, float]]:
-    return _spending(served, lambda: asked(served.port, path, seconds))
-
-
-def _heard(
-    served: Served, port: int, streams: int, seconds: float
+def _asking(
+    served: Served, requests: Requests, seconds: float
 ) -> Callable[[], Mapping[str, float]]:
-    return _spending(
-        served, lambda: heard_and_asked(port, streams, ONE_JOB, ASKED_A_SECOND, seconds)
-    )
-
-
-def _spending(served: Served, ask: Callable[[], list[float]]) -> Callable[[], Mapping[str, float]]:
-    """`ask` answers how long each request took, in ms."""
-
     def once() -> Mapping[str, float]:
         spent: list[float] = []
-        began = time.perf_counter()
-        late = _late_while(served, lambda: spent.extend(ask()))()
-        took_s = time.perf_counter() - began
+        late = _late_while(served, lambda: spent.extend(asked(requests, seconds)))()
         told = dict(percentiles(spent))
-        rate = len(spent) / took_s
+        rate = len(spent) / seconds
         return {RATE: rate, SPENT_P50: told["p50"], SPENT_P99: told["p99"], **late}
 
     return once
