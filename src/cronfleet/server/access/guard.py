@@ -42,7 +42,7 @@ class Guard:
         self._access = access
         self._callers = callers
         self._hosts = hosts_served(host, port, access.allowed_hosts)
-        self._takes_addresses = not is_loopback(host)
+        self._takes_addresses = not is_loopback(host) or access.proxies is not None
         self._limit = Limit("requests", _MOST_REQUESTS, _OVER_S)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
