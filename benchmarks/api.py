@@ -1,7 +1,8 @@
 """Requests to the server of an instance that is busy with 500 ticks a second, on Redis.
 
 A few clients ask for one thing, one request after the other, from the same two cores; beside it, how
-late the ticks are meanwhile.
+late the ticks are meanwhile. Then 500 event streams are read, and 200 requests a second are asked: of
+that instance's server, and of one in a process of its own.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from pathlib import Path
 
 from benchmarks.load.carrying import Load
 from benchmarks.load.contesting import P99
+from benchmarks.load.listening import heard_and_asked
 from benchmarks.load.place import LOOK_S, Place
 from benchmarks.load.requesting import CONNECTIONS, asked
-from benchmarks.load.schedulers import SERVED
+from benchmarks.load.schedulers import ASIDE, SERVED, Loaded
 from benchmarks.load.workers.given import ENTRY
-from benchmarks.measuring.report import Column, Report
-from benchmarks.measuring.rounds import Contestant, FailedRoundError, Options, take_turns
+from benchmarks.measuring.report import Column, Report, gate, goal
+from benchmarks.measuring.rounds import Contestant, FailedRoundError, Options, medians, take_turns
 from benchmarks.measuring.servers import own_redis
 from tests.chaos.figures import percentiles
 from tests.servers import free_port, quick_place
@@ -35,6 +37,9 @@ COLUMNS = (
 )
 TICKS_A_SECOND = 500
 PATHS = ("/health-check", "/api/v1/jobs", "/api/v1/jobs/job-0/runs", "/")
+ONE_JOB = "/api/v1/jobs/job-0"
+STREAMS, ASKED_A_SECOND = 500, 200
+UNDISTURBED, BESIDE, WITHIN = "no requests", "streams, a server of its own", "streams"
 STARTS_WITHIN_S = 30
 WARM_S = 3
 
@@ -49,29 +54,55 @@ class Served:
 
 def measure(options: Options) -> Report:
     seconds = options.size(10, 2)
-    with own_redis() as server, _served(server.url) as served:
-        contestants = [Contestant("no requests", _late_while(served, lambda: time.sleep(seconds)))]
+    with own_redis() as server, _served(server.url) as served, _aside(server.url) as port:
+        contestants = [Contestant(UNDISTURBED, _late_while(served, lambda: time.sleep(seconds)))]
         contestants += [
             Contestant(f"GET {path}", _asking(served, path, seconds), is_ours=True)
             for path in PATHS
         ]
+        contestants += [
+            Contestant(name, _heard(served, at, options.size(STREAMS, 20), seconds), is_ours=True)
+            for name, at in ((WITHIN, served.port), (BESIDE, port))
+        ]
         rows = take_turns(contestants, options.rounds)
         about = [str(server)]
     title = f"Requests to an instance with {TICKS_A_SECOND} ticks a second"
-    return Report(title, COLUMNS, rows, (), about)
+    late = medians(rows, TICKS_LATE)
+    demands = [
+        of(f"{name}: later than {UNDISTURBED}", _more(late, name), at_most=5, unit=" ms")
+        for of, name in ((gate, BESIDE), (goal, WITHIN))
+    ]
+    about.append(f"streams: {STREAMS} of them, and {ASKED_A_SECOND} requests/s for {ONE_JOB}")
+    return Report(title, COLUMNS, rows, demands, about)
+
+
+def _more(late: Mapping[str, float], name: str) -> float | None:
+    return late[name] - late[UNDISTURBED] if name in late and UNDISTURBED in late else None
 
 
 @contextlib.contextmanager
 def _served(url: str) -> Generator[Served]:
     load = Load(TICKS_A_SECOND, 1 / TICKS_A_SECOND, recurs=TICKS_A_SECOND)
+    with _listens(SERVED, url, load.variables(url, time.time())) as (port, place):
+        time.sleep(WARM_S)
+        yield Served(port, place.entries)
+
+
+@contextlib.contextmanager
+def _aside(url: str) -> Generator[int]:
+    """The port of a server in a process of its own."""
+    with _listens(ASIDE, url, {}) as (port, _):
+        yield port
+
+
+@contextlib.contextmanager
+def _listens(who: Loaded, url: str, load: Mapping[str, str]) -> Generator[tuple[int, Place]]:
     port = free_port()
     with tempfile.TemporaryDirectory(dir=quick_place()) as folder:
-        variables = {"CRONFLEET_STORE": url, "PORT": str(port)}
-        place = Place(SERVED, Path(folder), load.variables(url, time.time()) | variables)
+        place = Place(who, Path(folder), {**load, "CRONFLEET_STORE": url, "PORT": str(port)})
         with place.at_work(1):
             _await_port(port, place)
-            time.sleep(WARM_S)
-            yield Served(port, place.entries)
+            yield port, place
 
 
 def _await_port(port: int, place: Place) -> None:
@@ -85,10 +116,24 @@ def _await_port(port: int, place: Place) -> None:
 
 
 def _asking(served: Served, path: str, seconds: float) -> Callable[[], Mapping[str, float]]:
+    return _spending(served, lambda: asked(served.port, path, seconds))
+
+
+def _heard(
+    served: Served, port: int, streams: int, seconds: float
+) -> Callable[[], Mapping[str, float]]:
+    return _spending(
+        served, lambda: heard_and_asked(port, streams, ONE_JOB, ASKED_A_SECOND, seconds)
+    )
+
+
+def _spending(served: Served, ask: Callable[[], list[float]]) -> Callable[[], Mapping[str, float]]:
+    """`ask` answers how long each request took, in ms."""
+
     def once() -> Mapping[str, float]:
         spent: list[float] = []
         began = time.perf_counter()
-        late = _late_while(served, lambda: spent.extend(asked(served.port, path, seconds)))()
+        late = _late_while(served, lambda: spent.extend(ask()))()
         took_s = time.perf_counter() - began
         told = dict(percentiles(spent))
         rate = len(spent) / took_s

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import TypeAlias
 
 CONNECTIONS = 4
+Connection: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 def asked(port: int, path: str, seconds: float) -> list[float]:
@@ -20,16 +24,31 @@ async def _asked(port: int, path: str, seconds: float) -> list[float]:
 
 
 async def _ask_until(ends: float, port: int, path: str) -> list[float]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
     spent_ms: list[float] = []
-    while (began := time.perf_counter()) < ends:
-        writer.write(request)
-        await _read_answer(reader, path)
-        spent_ms.append((time.perf_counter() - began) * 1000)
-    writer.close()
-    await writer.wait_closed()
+    async with connected(port) as (reader, writer):
+        while time.perf_counter() < ends:
+            spent_ms.append(await ask(reader, writer, port, path))
     return spent_ms
+
+
+@asynccontextmanager
+async def connected(port: int) -> AsyncGenerator[Connection]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+async def ask(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int, path: str
+) -> float:
+    """How long the answer took, in ms. Raises RuntimeError for one that is not 200."""
+    began = time.perf_counter()
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+    await _read_answer(reader, path)
+    return (time.perf_counter() - began) * 1000
 
 
 async def _read_answer(reader: asyncio.StreamReader, path: str) -> None:

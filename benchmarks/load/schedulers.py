@@ -33,6 +33,7 @@ _AT_ONCE = "--concurrency 100 --fetch-job-polling-interval 0.25 --delete-jobs su
 CRONFLEET = Loaded("Cronfleet", ("python -m for_cronfleet",), 2_000, recurs=True)
 HELD = Loaded("Cronfleet", ("python -m for_held",), 1_000, recurs=True)
 SERVED = Loaded("Cronfleet", ("python -m cronfleet run for_api:scheduler",), 1_000, recurs=True)
+ASIDE = Loaded("Cronfleet's server alone", ("python -m cronfleet serve",), 1)
 COUNTED = replace(
     CRONFLEET,
     under="strace -f -DDD --seccomp-bpf -qq -ttt -e trace=fsync,fdatasync -e signal=none -o {calls}",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -52,6 +53,7 @@ class Observer(Opener):
         self._program = program
         self._promise: Promise | None = None
         self._announcing = Announcing()
+        self._only_looks = False
 
     def listen(self, listener: Listener) -> None:
         """Call it with each event of this instance; see `cronfleet.events` for what there is.
@@ -62,6 +64,20 @@ class Observer(Opener):
         function.
         """
         self._announcing.add(listener)
+
+    @contextlib.asynccontextmanager
+    async def looking(self) -> AsyncGenerator[None]:
+        """Keep the store open for a process that shows it, and is no instance.
+
+        Its `health` is ready while the store answers. Raises StoreError.
+        """
+        await self._open()
+        self._only_looks = True
+        try:
+            yield
+        finally:
+            self._only_looks = False
+            await self.aclose()
 
     @property
     def registered(self) -> list[str]:
@@ -253,7 +269,8 @@ class Observer(Opener):
     @in_its_loop
     async def health(self) -> Health:
         """Whether the store answers and this instance makes claims."""
-        trouble, info = self._trouble(), self._store_info()
+        trouble = await self._silence() if self._only_looks else self._trouble()
+        info = self._store_info()
         return Health(
             store=self._store.name,
             store_id=info.id if info else "",
@@ -263,6 +280,14 @@ class Observer(Opener):
             promise=self._promise,
             backlog=self._backlog(),
         )
+
+    async def _silence(self) -> str:
+        """Why the store does not answer; empty if it does."""
+        try:
+            await self._store.instances()
+        except StoreError as error:
+            return str(error)
+        return ""
 
     async def _say_promise(self) -> None:
         try:

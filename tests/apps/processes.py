@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from email import message_from_bytes
 from pathlib import Path
 from typing import Any, Self
@@ -54,6 +55,9 @@ class Process:
 
     def ask(self, path: str) -> httpx.Response:
         return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=30)
+
+    def post(self, path: str, body: Mapping[str, Any]) -> httpx.Response:
+        return httpx.post(f"http://127.0.0.1:{self.port}{path}", json=body, timeout=30)
 
     def signal(self, signal_: signal.Signals) -> None:
         self._process.send_signal(signal_)

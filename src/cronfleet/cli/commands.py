@@ -8,6 +8,7 @@ import click
 
 _MODULES = {
     "run": "running",
+    "serve": "running",
     "check": "importing",
     "import-crontab": "importing",
     "jobs": "looking",

@@ -1,4 +1,4 @@
-"""`cronfleet run`: one instance, with its server."""
+"""`cronfleet run`: one instance, with its server; `cronfleet serve`: a server alone."""
 
 from __future__ import annotations
 
@@ -8,20 +8,26 @@ from pathlib import Path
 
 import click
 
-from cronfleet import MissingExtraError
+from cronfleet import ConfigurationError, MissingExtraError, Scheduler
 from cronfleet.cli.alerts import alerts_of
 from cronfleet.cli.logs import log_as_set, log_to_stderr
+from cronfleet.cli.opened import missing_file
+from cronfleet.cli.options import Decorator
 from cronfleet.cli.programs import Program, target_program
 from cronfleet.cli.watching import watched
-from cronfleet.cli.working import Listener, work
+from cronfleet.cli.working import Listener, look, work
 from cronfleet.config import Settings, load_settings
 from cronfleet.loops import run_to_its_end
+
+behind_proxy_option: Decorator = click.option(
+    "--behind-proxy", is_flag=True, help="A proxy with TLS stands before the port."
+)
 
 
 @click.command()
 @click.argument("target", required=False, metavar="[MODULE:SCHEDULER | FILE.toml]")
 @click.option("--no-server", is_flag=True, help="Listen on no port.")
-@click.option("--behind-proxy", is_flag=True, help="A proxy with TLS stands before the port.")
+@behind_proxy_option
 @click.pass_obj
 def run(store: str | None, target: str | None, *, no_server: bool, behind_proxy: bool) -> None:
     """Run an instance until SIGTERM or SIGINT.
@@ -40,6 +46,27 @@ def run(store: str | None, target: str | None, *, no_server: bool, behind_proxy:
     try:
         listener = None if no_server else _listener(settings, behind_proxy=behind_proxy)
         run_to_its_end(_work(program, settings, listener))
+    except asyncio.CancelledError:
+        return  # Told to stop before it had begun.
+
+
+@click.command()
+@behind_proxy_option
+@click.pass_obj
+def serve(store: str | None, *, behind_proxy: bool) -> None:
+    """Serve the pages and the API of a fleet until SIGTERM or SIGINT, and run none of its jobs.
+
+    However many look, no instance has the work of it. Settings are those of `cronfleet run`.
+    """
+    log_to_stderr(logging.INFO)
+    settings = load_settings()
+    log_as_set(settings)
+    url = settings.store_url(store)
+    if missing := missing_file(url):
+        raise ConfigurationError(missing)
+    program = Program(Scheduler(url, program="server", fleet=settings.cronfleet_fleet))
+    try:
+        run_to_its_end(look(program, _listener(settings, behind_proxy=behind_proxy)))
     except asyncio.CancelledError:
         return  # Told to stop before it had begun.
 
@@ -68,4 +95,4 @@ def _listener(settings: Settings, *, behind_proxy: bool) -> Listener:
         raise MissingExtraError("the server (or else --no-server)", "server") from None
 
 
-COMMANDS = {"run": run}
+COMMANDS = {"run": run, "serve": serve}

@@ -81,6 +81,18 @@ async def work(program: Program, listener: Listener | None, alerts: Alerting | N
         await program.scheduler.work_until(signals.stop)
 
 
+async def look(program: Program, listener: Listener) -> None:
+    """Serve until SIGTERM or SIGINT, and run nothing. Raises CronfleetError when it cannot begin."""
+    signals = StopSignals(program.scheduler.hurry)
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(listener.serving(program))
+        with _store_named():
+            await stack.enter_async_context(program.scheduler.looking())
+        signals.has_joined()
+        await _introduce(program, listener)
+        await signals.stop.wait()
+
+
 @contextlib.contextmanager
 def _store_named() -> Generator[None]:
     try:

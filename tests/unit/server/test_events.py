@@ -12,7 +12,7 @@ from cronfleet.info import moment
 from cronfleet.model import JobName, JobRecord
 from cronfleet.server.watching import watcher as watching
 from cronfleet.server.watching.sight import MOST_NAMED, Changes, Sight, changes_between, restless
-from cronfleet.server.watching.watcher import Watcher
+from cronfleet.server.watching.watcher import Stream, Watcher
 from cronfleet.stores.memory import MemoryStore
 from tests.unit.server.listening import Listening, listening, served
 
@@ -130,6 +130,25 @@ async def test_where_too_much_has_changed_nothing_is_named() -> None:
     assert "event" not in await next_of(events)
     assert "event: reset" in await next_of(events)
     await events.aclose()
+
+
+async def test_many_who_listen_keep_nothing_else_from_its_turn() -> None:
+    told: list[int] = [0]
+
+    class Counted(Stream):
+        def put(self, block: bytes, instead: bytes) -> None:
+            told[-1] += 1
+
+    async def next_turns() -> None:
+        while sum(told) < 95:
+            told.append(0)
+            await asyncio.sleep(0)
+
+    watcher = Watcher(Looker().look)
+    watcher._streams |= {Counted() for _ in range(95)}
+    await asyncio.gather(watcher._tell(replace(NOTHING, audit=True)), next_turns())
+    assert sum(told) == 95
+    assert max(told) <= 10
 
 
 @pytest.mark.usefixtures("_quickly")

@@ -30,6 +30,13 @@ async def test_it_answers_for_the_length_of_the_block() -> None:
             await client.get(url)
 
 
+def test_no_part_of_an_answer_waits_for_another_to_be_acknowledged() -> None:
+    with bind("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 async def test_an_answer_under_way_does_not_hold_up_the_end_for_long() -> None:
     asked = asyncio.Event()
 

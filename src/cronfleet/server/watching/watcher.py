@@ -29,6 +29,8 @@ MOST_STREAMS = 1_000
 MOST_WAITING = 64
 """How many events wait for one who reads slowly; then they are dropped, and it is told so."""
 
+_TOLD_AT_A_TIME = 10
+
 Look: TypeAlias = Callable[[Sight | None], Awaitable[Sight]]
 
 
@@ -142,7 +144,7 @@ class Watcher:
             began = loop.time()
             before, self._seen = self._seen, await self._look(self._seen)
             if before is not None and (changes := changes_between(before, self._seen)):
-                self._tell(changes)
+                await self._tell(changes)
             self._has_looked.set()
             await self._rest(loop.time() - began)
 
@@ -153,11 +155,15 @@ class Watcher:
             async with asyncio.timeout(max(LOOK_INTERVAL_S - shortest, 0)):
                 await self._woken.wait()
 
-    def _tell(self, changes: Changes) -> None:
+    async def _tell(self, changes: Changes) -> None:
+        """A few streams at a time: ticks become due in the same event loop."""
         self._told += 1
         block = self._reset if changes.are_too_many else self._block("changed", changes.as_json())
-        for stream in self._streams:
-            stream.put(block, self._reset)
+        streams = list(self._streams)
+        for first in range(0, len(streams), _TOLD_AT_A_TIME):
+            for stream in streams[first : first + _TOLD_AT_A_TIME]:
+                stream.put(block, self._reset)
+            await asyncio.sleep(0)
 
     @property
     def _id(self) -> str:

@@ -48,7 +48,8 @@ def refusal(settings: Settings, *, behind_proxy: bool = False) -> str:
 
 @pytest.mark.parametrize("host", THIS_MACHINE)
 def test_this_machine_alone_needs_nothing(host: str) -> None:
-    assert not access_by(Settings(host=host)).is_encrypted
+    access = access_by(Settings(host=host))
+    assert (access.is_encrypted, access.has_open_metrics) == (False, False)
 
 
 @pytest.mark.parametrize("host", TO_OTHERS)
