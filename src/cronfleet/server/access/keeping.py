@@ -48,6 +48,7 @@ class CredentialsFile:
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self.path.with_name(f"{self.path.name}.lock").open("a") as lock:
+                self._leave_to_owner(lock.fileno())
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 self._replace(written(make(self.current() or no_credentials())))
         except OSError as error:
@@ -79,6 +80,7 @@ class CredentialsFile:
         handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
+                self._leave_to_owner(handle)
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
@@ -87,6 +89,12 @@ class CredentialsFile:
             with contextlib.suppress(FileNotFoundError):
                 Path(name).unlink()
             raise
+
+    def _leave_to_owner(self, handle: int) -> None:
+        """Root may change it, and whose it is must still be able to read it."""
+        if os.geteuid() == 0:
+            there = self.path if self.path.exists() else self.path.parent
+            os.fchown(handle, there.stat().st_uid, there.stat().st_gid)
 
     def _unreadable(self, reason: str) -> ConfigurationError:
         return ConfigurationError(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import threading
 from datetime import UTC, datetime
@@ -158,6 +159,15 @@ def test_a_file_whose_name_ends_in_lock_is_not_its_own_lock(tmp_path: Path) -> N
     add_token(file, Role.ADMIN)
     add_token(file, Role.VIEWER)
     assert names(file) == ["admin", "viewer"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root changes what is another user's")
+def test_what_root_changes_stays_its_users(tmp_path: Path) -> None:
+    os.chown(tmp_path, 12_345, 12_345)
+    file = credentials_file(tmp_path)
+    add_token(file, Role.ADMIN)
+    add_token(file, Role.VIEWER)
+    assert {each.stat().st_uid for each in tmp_path.iterdir()} == {12_345}
 
 
 class Raced(CredentialsFile):
