@@ -27,7 +27,10 @@ def add(name: str, role: str) -> None:
     """Make an account for NAME, whose password is asked for, or read as a line from a pipe."""
     password = _password()
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-        raise click.UsageError(f"A password has {SHORTEST_PASSWORD} characters or more.")
+        raise click.UsageError(
+            f"A password has {SHORTEST_PASSWORD} characters or more, and {LONGEST_PASSWORD:,} at "
+            "the most."
+        )
     hashed = password_hash(password)
     made = Credential(name, Kind.PASSWORD, Role(role), hashed, datetime.now(UTC))
     credentials_file().change(lambda known: known.with_(made))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import AsyncGenerator
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +25,7 @@ from cronfleet import (
     RunLog,
     TriggeredRun,
 )
+from cronfleet.masking import masked
 
 try:
     import httpx
@@ -34,6 +36,7 @@ except ModuleNotFoundError:
 _PAGE = 200
 _TIMEOUT_S = 30
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_WORD = re.compile("[!-~]+")
 _TO_BE_CHANGED = frozenset(
     f"/problems/{kind}"
     for kind in ("forbidden", "foreign-job", "invalid-job", "unknown-caller", "unknown-job")
@@ -49,22 +52,36 @@ async def server_at(url: str) -> AsyncGenerator[RemoteFleet]:
     token = _token()
     address = urlsplit(url)
     if token and address.scheme == "http" and address.hostname not in _LOOPBACK:
-        raise ConfigurationError(f"the token would be read on its way to {url}: use https://")
+        raise ConfigurationError(
+            f"the token would be read on its way to {masked(url)}: use https://"
+        )
     headers = {"Authorization": f"Bearer {token}"} if token else {}
+    is_in_clear = address.scheme == "http"  # A proxy of the environment would read the token.
     async with httpx.AsyncClient(
-        base_url=f"{url.rstrip('/')}/api/v1", headers=headers, timeout=_TIMEOUT_S
+        base_url=f"{url.rstrip('/')}/api/v1",
+        headers=headers,
+        timeout=_TIMEOUT_S,
+        trust_env=not (token and is_in_clear),
     ) as client:
         yield RemoteFleet(client)
 
 
 def _token() -> str:
     file = click.get_current_context().find_root().params["token_file"]
-    if file is None:
-        return os.environ.get("CRONFLEET_API_TOKEN", "").strip()
+    found = os.environ.get("CRONFLEET_API_TOKEN", "").strip() if file is None else _read_from(file)
+    if found and not _WORD.fullmatch(found):  # In an error of httpx it would be told.
+        where = "CRONFLEET_API_TOKEN" if file is None else f"--token-file {file}"
+        raise ConfigurationError(f"{where} is no token: it is one word, as `token new` printed it")
+    return found
+
+
+def _read_from(file: str) -> str:
     try:
         return Path(file).read_text().strip()
     except OSError as error:
         raise ConfigurationError(f"--token-file {file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"--token-file {file} is no text") from None
 
 
 class RemoteFleet:
@@ -168,7 +185,7 @@ class RemoteFleet:
             answer = await self._client.request(verb, path, **said)
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise ConfigurationError(
-                f"{self._client.base_url} gave no answer: {error or type(error).__name__}. "
+                f"{masked(str(self._client.base_url))} gave no answer: {error or type(error).__name__}. "
                 "Is `cronfleet run` at work there? Start it, or name another server with --url"
             ) from error
         if answer.is_success:

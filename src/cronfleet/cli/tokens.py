@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import click
 
@@ -25,13 +25,17 @@ role: Decorator = click.option(
 )
 
 
-def span(
+def end_of(
     _context: click.Context, _parameter: click.Parameter, text: str | None
-) -> timedelta | None:
+) -> datetime | None:
+    """When a span that begins now is over."""
     try:
-        return None if text is None else span_of(text)
+        return None if text is None else datetime.now(UTC) + span_of(text)
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
+    except OverflowError:
+        hint = f"{text} goes beyond the calendar: leave it out for a token that has no end"
+        raise click.BadParameter(hint) from None
 
 
 def credentials_file() -> CredentialsFile:
@@ -71,13 +75,12 @@ def token() -> None:
 @token.command()
 @click.argument("name")
 @role
-@click.option("--expires", callback=span, metavar="SPAN", help="After which it ends: 12h or 90d.")
+@click.option("--expires", callback=end_of, metavar="SPAN", help="After which it ends: 12h or 90d.")
 @as_json
-def new(name: str, role: str, expires: timedelta | None, *, as_json: bool) -> None:
+def new(name: str, role: str, expires: datetime | None, *, as_json: bool) -> None:
     """Make a token for NAME, and print it this once."""
     made, now = new_token(), datetime.now(UTC)
-    expires_at = None if expires is None else now + expires
-    credential = Credential(name, Kind.TOKEN, Role(role), token_hash(made), now, expires_at)
+    credential = Credential(name, Kind.TOKEN, Role(role), token_hash(made), now, expires)
     file = credentials_file()
     file.change(lambda known: known.with_(credential))
     if as_json:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import resource
 import socket
+import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -17,8 +19,13 @@ from uvicorn.server import ServerState
 from cronfleet.errors import ConfigurationError
 from cronfleet.server.security import HEADERS
 
+MOST_HEAD_BYTES = 64 * 1024
+"""Of a request, what is not its body."""
+_HEAD_TIMEOUT_S = 10
 _LAST_ANSWERS_S = 2
 _BACKLOG = 512
+_SHARE_OF_FILES = 2
+"""The half of the files that a process may have open stays for its work, whoever connects."""
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -94,6 +101,60 @@ class Serving:
 
 
 class _Protocol(HttpToolsProtocol):
+    """Ends the connections of those who never get to the point: no application hears of them."""
+
+    _beside_body = 0
+    """How many bytes of the request that is being read are not of its body."""
+    _waiting: asyncio.TimerHandle | None = None
+    """For a request's head."""
+    _has_asked = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        super().connection_made(transport)
+        self._wait_for_head()
+        if len(self.connections) > _most_connections():
+            transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._wait_no_more()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._beside_body += len(data)
+        super().data_received(data)
+        if self.transport.is_closing():
+            return
+        if self._beside_body > MOST_HEAD_BYTES:
+            self.send_400_response(f"More than {MOST_HEAD_BYTES} bytes stand around the body.")
+        elif self._has_asked and self.cycle.response_complete:
+            self._wait_for_head()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._wait_for_head()
+
+    def on_headers_complete(self) -> None:
+        self._wait_no_more()
+        super().on_headers_complete()
+        self._has_asked = True
+
+    def on_body(self, body: bytes) -> None:
+        self._beside_body = max(self._beside_body - len(body), 0)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._beside_body = 0
+        super().on_message_complete()
+
+    def _wait_for_head(self) -> None:
+        if self._waiting is None:
+            self._waiting = self.loop.call_later(_HEAD_TIMEOUT_S, self.transport.close)
+
+    def _wait_no_more(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+
     def send_400_response(self, msg: str) -> None:
         """Mark the one answer that no application is asked for; the connection ends with it."""
         self.server_state = ServerState()
@@ -104,6 +165,11 @@ class _Protocol(HttpToolsProtocol):
 
     def _unsupported_upgrade_warning(self) -> None:
         """Say nothing: it is answered as any other request, and there is nothing to install."""
+
+
+def _most_connections() -> int:
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if files == resource.RLIM_INFINITY else files // _SHARE_OF_FILES
 
 
 class _Server(uvicorn.Server):

@@ -163,12 +163,35 @@ def test_a_server_that_is_away_is_one_clear_line(shell: Shell) -> None:
     assert said.err.count("\n") == 1
 
 
+def test_a_password_in_an_address_is_not_told(shell: Shell) -> None:
+    said = shell("--url", "http://ada:pass-of-mine@127.0.0.1:9", "jobs")
+    assert (said.status, "ada:***@127.0.0.1" in said.err) == (2, True)
+    assert "pass-of-mine" not in said.err
+
+
 def test_a_token_does_not_travel_unencrypted(shell: Shell) -> None:
     shell.monkeypatch.setenv("CRONFLEET_API_TOKEN", "secret-of-mine")
     said = shell("--url", "http://cron.example.com", "jobs")
     assert said.status == 2
     assert "use https://" in said.err
     assert "secret-of-mine" not in said.err
+
+
+def test_a_token_for_this_machine_goes_by_no_proxy(
+    shell: Shell, guarded: Server, file: CredentialsFile
+) -> None:
+    shell.monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    shell.monkeypatch.setenv("CRONFLEET_API_TOKEN", add_token(file, Role.VIEWER, "anna"))
+    assert jobs_of(shell("--url", guarded.url, "jobs", "--json")) == ["added", "team/report"]
+
+
+@pytest.mark.parametrize("written", ["two\nlines-of-mine", "sp lit-of-mine", "\u2026of-mine"])
+def test_what_is_no_token_is_not_told(shell: Shell, tmp_path: Path, written: str) -> None:
+    (tmp_path / "token").write_text(written)
+    said = shell("--url", "http://localhost:1", "--token-file", str(tmp_path / "token"), "jobs")
+    assert said.status == 2
+    assert "is no token" in said.err
+    assert "of-mine" not in said.err
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,8 @@ def test_a_token_may_end(shell: Shell) -> None:
     [
         ("ci", "--role", "root"),
         ("ci", "--expires", "soon"),
+        ("ci", "--expires", "9999999d"),
+        ("ci", "--expires", "999999999d999999999d"),
         ("c i",),
         ("",),
         ("ci\n",),

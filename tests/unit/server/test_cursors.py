@@ -68,6 +68,20 @@ async def test_a_page_is_found_again_where_much_was_deleted_above_it() -> None:
     assert page == [199, 198, 197]
 
 
+async def test_a_cursor_that_was_made_up_costs_few_looks() -> None:
+    rows, looks = Numbers(range(1_000)), 0
+
+    async def fetch(limit: int, skip: int) -> Sequence[int]:
+        nonlocal looks
+        looks += 1
+        return await rows.fetch(limit, skip)
+
+    position = position_of([10**9, 10**9])
+    page = await Listing(fetch, lambda number: (number,)).rows_after(position, 2)
+    assert [row for row, _ in page] == [999, 998]
+    assert looks < 25
+
+
 KEYS = st.tuples(st.integers(), st.integers())
 POSITIONS = st.builds(Position, KEYS, st.integers(0, 10_000_000))
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 import socket
 
@@ -9,6 +10,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from cronfleet import ConfigurationError
+from cronfleet.server import serving
 from cronfleet.server.security import HEADERS
 from cronfleet.server.serving import Serving, bind
 
@@ -87,6 +89,78 @@ async def test_whoever_asks_for_a_web_socket_gets_an_answer_and_no_advice(
     )
     assert answer.startswith("HTTP/1.1 200 ")
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: ",
+        b"GET /",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Long: ",
+    ],
+    ids=["header", "address", "trailer"],
+)
+async def test_what_stands_around_a_body_has_an_end(begun: bytes) -> None:
+    endless = begun + b"x" * (serving.MOST_HEAD_BYTES + 1 - len(begun))
+    assert (await answer_to(endless)).startswith("HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("begun", [b"", b"\r\n", b"GET / HTTP/1.1\r\nHost: localhost\r\n"])
+async def test_whoever_connects_and_does_not_ask_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, begun: bytes
+) -> None:
+    monkeypatch.setattr(serving, "_HEAD_TIMEOUT_S", 0.01)
+    assert await answer_to(begun) == ""
+
+
+@pytest.mark.parametrize("more", [b"\r\n", b"GET /"])
+async def test_whoever_has_asked_and_begins_once_more_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, more: bytes
+) -> None:
+    monkeypatch.setattr(serving, "_HEAD_TIMEOUT_S", 0.01)
+    listener = bind("127.0.0.1", 0)
+    async with Serving(greet, listener):
+        reader, writer = await asyncio.open_connection(*listener.getsockname())
+        writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await reader.readuntil(b"hello")
+        writer.write(more)
+        await reader.read()
+        writer.close()
+
+
+async def test_an_answer_takes_as_long_as_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However short the patience with those who ask: an open stream of events says nothing more."""
+    monkeypatch.setattr(serving, "_HEAD_TIMEOUT_S", 0)
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        for _ in range(10):
+            await asyncio.sleep(0)  # The timer's turns, if there were one.
+        await greet(scope, receive, send)
+
+    listener = bind("127.0.0.1", 0)
+    port = listener.getsockname()[1]
+    async with Serving(slow, listener):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+
+
+async def test_whoever_connects_leaves_half_of_the_files_to_the_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def allowed(_: int) -> tuple[int, int]:
+        return 2, 2
+
+    monkeypatch.setattr(resource, "getrlimit", allowed)
+    listener = bind("127.0.0.1", 0)
+    async with Serving(greet, listener), httpx.AsyncClient() as client:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        assert (await client.get(url)).text == "hello"
+        async with httpx.AsyncClient() as another:
+            with pytest.raises(httpx.HTTPError):
+                await another.get(url)
+        assert (await client.get(url)).text == "hello"
 
 
 def test_a_port_in_use_is_named_with_another_to_try() -> None:

@@ -23,6 +23,8 @@ from cronfleet.server.access.roles import THIS_MACHINE, Caller
 from cronfleet.server.access.sessions import Session, csrf_token, new_session, signed, verified
 
 _NONE = no_credentials()
+_FORWARDED = frozenset({"forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip"})
+"""What a proxy adds: whoever asks through one that nobody told us of may be anywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,8 @@ class Callers:
     def of(self, headers: Headers) -> Asker | None:
         """None for one who has not shown who they are. Raises ConfigurationError."""
         if self._found() is None:
-            return Asker(THIS_MACHINE) if self._trusts_this_machine else None
+            is_near = self._trusts_this_machine and _FORWARDED.isdisjoint(headers)
+            return Asker(THIS_MACHINE) if is_near else None
         if "authorization" in headers:
             return self._by_header(headers["authorization"])
         cookies = cookie_parser("; ".join(headers.getlist("cookie")))

@@ -42,7 +42,7 @@ class Guard:
         self._access = access
         self._callers = callers
         self._hosts = hosts_served(host, port, access.allowed_hosts)
-        self._takes_addresses = not is_loopback(host)
+        self._takes_addresses = not is_loopback(host) or access.proxies is not None
         self._limit = Limit("requests", _MOST_REQUESTS, _OVER_S)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -93,7 +93,7 @@ class Guard:
         self._check_host(headers)
         if scope["method"] not in _METHODS:
             raise UnknownMethodError(_METHODS)
-        asker = self._asker(headers)
+        asker = self._asker(scope["path"], headers)
         if asker is not None:
             self._limit.take(asker.caller.name)
         elif not self._access.is_open(scope["path"]):
@@ -112,11 +112,16 @@ class Guard:
         served = ", ".join(sorted(self._hosts))
         raise UnknownHostError(f"this server answers to {served} only; ALLOWED_HOSTS adds to them")
 
-    def _asker(self, headers: Headers) -> Asker | None:
+    def _asker(self, path: str, headers: Headers) -> Asker | None:
         try:
             return self._callers.of(headers)
-        except ConfigurationError as error:
-            raise UnreadableCredentialsError(str(error)) from None
+        except ConfigurationError:
+            if self._access.is_probe(path):
+                return None  # It works on, and is not to be killed for a file of the server's.
+            raise UnreadableCredentialsError(
+                "the credentials cannot be read, and nobody is let in until they can: on the "
+                "server's machine `cronfleet token list` says why"
+            ) from None
 
     async def _body(self, scope: Scope, receive: Receive, asker: Asker | None) -> Receive:
         """An order, which must be meant: its body, read and to be read again."""

@@ -24,21 +24,21 @@ class CredentialsFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._seen: _Seen | None = None
-        self._known: Credentials | None = None
+        # Both at once: a thread that was overtaken must not put an old file under a new mark.
+        self._state: tuple[_Seen | None, Credentials | None] = None, None
 
     def current(self) -> Credentials | None:
         """What the file says now; None while there has never been one.
 
         Raises ConfigurationError for a file that cannot be read: nobody is let in meanwhile.
         """
-        seen = self._look()
+        seen, (before, known) = self._look(), self._state
         if seen is None:
-            self._known = self._known and no_credentials()
-        elif seen != self._seen:
-            self._known = self._read()
-        self._seen = seen
-        return self._known
+            known = known and no_credentials()
+        elif seen != before:
+            known = self._read()
+        self._state = seen, known
+        return known
 
     def change(self, make: Callable[[Credentials], Credentials]) -> None:
         """Replace what is there by what `make` makes of it, for one process at a time.
@@ -47,7 +47,8 @@ class CredentialsFile:
         """
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with self.path.with_suffix(".lock").open("w") as lock:
+            with self.path.with_name(f"{self.path.name}.lock").open("a") as lock:
+                self._leave_to_owner(lock.fileno())
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 self._replace(written(make(self.current() or no_credentials())))
         except OSError as error:
@@ -79,6 +80,7 @@ class CredentialsFile:
         handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
+                self._leave_to_owner(handle)
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
@@ -87,6 +89,12 @@ class CredentialsFile:
             with contextlib.suppress(FileNotFoundError):
                 Path(name).unlink()
             raise
+
+    def _leave_to_owner(self, handle: int) -> None:
+        """Root may change it, and whose it is must still be able to read it."""
+        if os.geteuid() == 0:
+            there = self.path if self.path.exists() else self.path.parent
+            os.fchown(handle, there.stat().st_uid, there.stat().st_gid)
 
     def _unreadable(self, reason: str) -> ConfigurationError:
         return ConfigurationError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
@@ -9,6 +10,8 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from cronfleet.config import Network
+
+_WITH_PORT = re.compile(r"(?:\[([^\]]+)\]|([0-9.]+))(?::[0-9]+)?")
 
 
 def is_from(scope: Scope, networks: Sequence[Network]) -> bool:
@@ -57,8 +60,10 @@ def _is_in(address: str, networks: Sequence[Network]) -> bool:
 
 
 def _read(address: str) -> IPv4Address | IPv6Address | None:
+    """Some proxies write the port behind it, and that is another one with each connection."""
+    with_port = _WITH_PORT.fullmatch(address)
     try:
-        found = ip_address(address)
+        found = ip_address(with_port[1] or with_port[2] if with_port else address)
     except ValueError:
         return None
     return found.ipv4_mapped or found if isinstance(found, IPv6Address) else found

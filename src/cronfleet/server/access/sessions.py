@@ -35,13 +35,13 @@ def new_session(mark: str, now_s: float) -> Session:
 def signed(session: Session, key: bytes) -> str:
     """As a cookie carries it."""
     said = f"{session.id}.{session.expires_s}.{session.mark}"
-    return f"{said}.{_signature(said, key)}"
+    return f"{said}.{_signature(f'login.{said}', key)}"
 
 
 def verified(text: str, key: bytes, now_s: float) -> Session | None:
     """The session that `signed` made into this text with the same key, while it lasts."""
     said, _, signature = text.rpartition(".")
-    if not is_same(_signature(said, key), signature):
+    if not is_same(_signature(f"login.{said}", key), signature):
         return None
     id_, expires, mark = said.split(".")
     session = Session(id_, int(expires), mark)

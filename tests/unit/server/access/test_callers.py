@@ -13,7 +13,13 @@ from cronfleet.server.access.access import Access
 from cronfleet.server.access.callers import Callers
 from cronfleet.server.access.keeping import CredentialsFile
 from cronfleet.server.access.roles import THIS_MACHINE, Caller, Role
-from cronfleet.server.access.sessions import LIFETIME_S, Session, signed, verified
+from cronfleet.server.access.sessions import (
+    LIFETIME_S,
+    Session,
+    csrf_token,
+    signed,
+    verified,
+)
 from tests.unit.server.access.doors import (
     COOKIE,
     add_token,
@@ -47,6 +53,11 @@ def test_a_session_is_what_was_signed_while_it_lasts() -> None:
 @pytest.mark.parametrize("text", ["", ".", "...", "a.b.c.d", "\u00e9.1.b.c", "x" * 10_000])
 def test_what_was_never_signed_is_no_session(text: str) -> None:
     assert verified(text, KEY, 0) is None
+
+
+def test_the_token_of_a_form_signs_no_session() -> None:
+    forged = f"csrf.{SESSION.id}.{csrf_token(SESSION, KEY)}"
+    assert verified(forged, KEY, 0) is None
 
 
 def test_a_login_ends_after_twelve_hours(file: CredentialsFile) -> None:
@@ -101,6 +112,17 @@ async def test_whoever_asks_a_proxy_is_not_taken_for_this_machine(file: Credenti
     assert asker.caller is THIS_MACHINE
 
 
+@pytest.mark.parametrize(
+    "header", ["X-Forwarded-For", "x-forwarded-host", "Forwarded", "X-Real-IP"]
+)
+async def test_whoever_asks_by_a_proxy_that_nobody_told_of_is_not_taken_for_this_machine(
+    browser: httpx.AsyncClient, header: str
+) -> None:
+    assert (await browser.get("/api/v1/jobs")).status_code == 200
+    answer = await browser.get("/api/v1/jobs", headers={header: "203.0.113.9"})
+    assert answer.status_code == 401
+
+
 async def test_while_the_file_cannot_be_read_nobody_is_let_in(
     browser: httpx.AsyncClient, file: CredentialsFile
 ) -> None:
@@ -108,7 +130,18 @@ async def test_while_the_file_cannot_be_read_nobody_is_let_in(
     file.path.write_text("{")
     answer = await browser.get("/api/v1/jobs", headers=by(token))
     assert (answer.status_code, "nobody is let in" in answer.json()["detail"]) == (503, True)
-    assert (await browser.get("/health-check")).status_code == 503
+    assert (await browser.get("/login")).status_code == 503
+    assert str(file.path) not in answer.text  # Who asks has not shown who they are.
+
+
+@pytest.mark.parametrize("path", ["/health-check", "/healthz/live", "/healthz/ready"])
+async def test_an_instance_is_not_taken_for_dead_for_a_file_that_cannot_be_read(
+    browser: httpx.AsyncClient, file: CredentialsFile, path: str
+) -> None:
+    file.path.write_text("{")
+    answer = await browser.get(path)
+    assert "credentials" not in answer.text
+    assert answer.text == "OK" or answer.text.startswith("not ready")
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,8 @@ def test_changes_at_the_same_time_are_all_made(file: CredentialsFile) -> None:
     for thread in threads:
         thread.join()
     assert sorted(names(file)) == [f"v{number}" for number in range(8)]
-    assert sorted(os.listdir(file.path.parent)) == ["credentials.json", "credentials.lock"]  # noqa: PTH208
+    there = sorted(each.name for each in file.path.parent.iterdir())
+    assert there == ["credentials.json", "credentials.json.lock"]
 
 
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
@@ -151,3 +152,54 @@ def test_a_name_belongs_to_one_caller(file: CredentialsFile) -> None:
     add_token(file, Role.VIEWER, "ada")
     with pytest.raises(ConfigurationError, match="there is a caller ada already"):
         add_token(file, Role.ADMIN, "ada")
+
+
+def test_a_file_whose_name_ends_in_lock_is_not_its_own_lock(tmp_path: Path) -> None:
+    file = CredentialsFile(tmp_path / "credentials.lock")
+    add_token(file, Role.ADMIN)
+    add_token(file, Role.VIEWER)
+    assert names(file) == ["admin", "viewer"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root changes what is another user's")
+def test_what_root_changes_stays_its_users(tmp_path: Path) -> None:
+    os.chown(tmp_path, 12_345, 12_345)
+    file = credentials_file(tmp_path)
+    add_token(file, Role.ADMIN)
+    add_token(file, Role.VIEWER)
+    assert {each.stat().st_uid for each in tmp_path.iterdir()} == {12_345}
+
+
+class Raced(CredentialsFile):
+    """A thread has read what stood there, and goes on when another one has begun to note what is."""
+
+    def __init__(self, path: Path) -> None:
+        self.has_read, self.may_go_on = threading.Event(), threading.Event()
+        self.late = threading.Thread(target=self.current)
+        super().__init__(path)
+
+    def _read(self) -> Credentials:
+        found = super()._read()
+        if threading.current_thread() is self.late:
+            self.has_read.set()
+            self.may_go_on.wait()
+        return found
+
+    def __setattr__(self, name: str, value: object) -> None:
+        super().__setattr__(name, value)
+        late = self.__dict__.get("late")
+        if late is not None and late.is_alive() and threading.current_thread() is not late:
+            self.may_go_on.set()
+            self.late.join()
+
+
+def test_whoever_reads_late_lets_nobody_in_who_was_revoked_meanwhile(
+    file: CredentialsFile,
+) -> None:
+    add_token(file, Role.ADMIN)
+    raced = Raced(file.path)
+    raced.late.start()
+    assert raced.has_read.wait(20)
+    file.change(lambda known: known.without("admin", Kind.TOKEN))
+    assert names(raced) == []
+    assert names(raced) == []

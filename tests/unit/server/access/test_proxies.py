@@ -44,6 +44,7 @@ def test_another_address_is_no_proxy(address: str) -> None:
         ("198.51.100.1, 203.0.113.9", "203.0.113.9"),
         ("198.51.100.1, 203.0.113.9, 10.0.0.7", "203.0.113.9"),
         ("10.0.0.8,10.0.0.7", "10.0.0.8"),
+        ("203.0.113.9, 10.0.0.7:51234, [::1]:80", "203.0.113.9"),
         ("not an address", "not an address"),
     ],
 )
@@ -74,6 +75,9 @@ def test_a_proxy_that_says_nothing_has_tls() -> None:
         ("2001:db8::1", "2001:db8::/64"),
         ("2001:db8::ffff:ffff:ffff:ffff", "2001:db8::/64"),
         ("2001:db8:0:1::1", "2001:db8:0:1::/64"),
+        ("203.0.113.9:51234", "203.0.113.9"),
+        ("[2001:db8::1]:51234", "2001:db8::/64"),
+        ("[2001:db8::1]", "2001:db8::/64"),
         ("what a proxy: says", "what a proxy: says"),
     ],
 )
@@ -142,6 +146,14 @@ async def test_logins_are_counted_for_whom_the_proxy_asks(browser: httpx.AsyncCl
     assert [await tried(f"10.9.9.{number}, 203.0.113.9") for number in range(6)][5] == 429
     assert await tried("203.0.113.10") == 401
     assert [await tried(f"2001:db8::{number}") for number in range(6)][5] == 429
+
+
+@pytest.mark.parametrize("host", ["203.0.113.5", "[2001:db8::5]", "203.0.113.5:8443"])
+async def test_an_address_that_the_proxy_passes_on_need_not_be_known(
+    browser: httpx.AsyncClient, token: str, host: str
+) -> None:
+    headers = by(token) | {"X-Forwarded-Host": host}
+    assert (await browser.get("/", headers=headers)).status_code == 200
 
 
 @pytest.mark.parametrize(

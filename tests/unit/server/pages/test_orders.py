@@ -168,6 +168,21 @@ async def test_an_order_about_no_job_is_refused(
         assert (answer.status_code, await scheduler.audit()) == (status, [])
 
 
+@pytest.mark.parametrize("key", ["k" * 129, "a b", "\x1b"])
+async def test_a_key_that_no_page_of_ours_had_is_refused(scheduler: Scheduler, key: str) -> None:
+    async with site(scheduler) as client:
+        answer = await client.post("/job/trigger", data={"name": "report", "key": key})
+        assert (answer.status_code, await scheduler.runs("report")) == (400, [])
+
+
+async def test_a_reason_is_written_down_as_one_line_of_text(scheduler: Scheduler) -> None:
+    async with site(scheduler) as client:
+        why = "a fair\x1b[2J,\r\nthen another"
+        await client.post("/job/pause", data={"name": "report", "why": why})
+        (order,) = await scheduler.audit()
+    assert order.why == "a fair, then another"
+
+
 async def test_a_form_with_too_many_fields_is_refused(scheduler: Scheduler) -> None:
     async with site(scheduler) as client:
         answer = await client.post("/job/pause", data={str(number): "1" for number in range(100)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Callable
 from http import HTTPStatus
 from typing import Annotated, TypeAlias
@@ -14,6 +15,7 @@ from cronfleet.server.text import one_line
 from cronfleet.server.watching.watcher import Watcher
 
 LONGEST_WHY = 500
+KEY = re.compile("[!-~]{1,128}")
 
 Why: TypeAlias = Annotated[str, Field(max_length=LONGEST_WHY), AfterValidator(one_line)]
 
@@ -41,7 +43,7 @@ _KeyHeader = Annotated[
     str | None,
     Header(
         alias="Idempotency-Key",
-        pattern="^[!-~]{1,128}$",
+        pattern=f"^{KEY.pattern}$",
         description="The same key within 24 h gives the same order no second time.",
     ),
 ]

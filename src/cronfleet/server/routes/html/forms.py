@@ -9,9 +9,10 @@ from urllib.parse import parse_qs
 from fastapi import Request
 
 from cronfleet.server.problems import RefusedError
+from cronfleet.server.routes.api.ordering import KEY, LONGEST_WHY
+from cronfleet.server.text import one_line
 
 _MOST_FIELDS = 20
-_MOST_WORDS = 500
 
 
 class UnreadableFormError(RefusedError):
@@ -36,8 +37,16 @@ def field_of(form: Mapping[str, str], name: str) -> str:
 
 
 def reason_of(form: Mapping[str, str]) -> str:
-    """Why it is ordered, for the audit; as much of it as is kept."""
-    return form.get("why", "").strip()[:_MOST_WORDS]
+    """Why it is ordered, for the audit: on one line, and as much of it as is kept."""
+    return one_line(form.get("why", ""))[:LONGEST_WHY]
+
+
+def key_of(form: Mapping[str, str]) -> str | None:
+    """Of a form that is sent twice, to be carried out once. Raises UnreadableFormError."""
+    key = form.get("key")
+    if key is not None and not KEY.fullmatch(key):
+        raise UnreadableFormError("the key of the form is none of ours: open its page once more")
+    return key
 
 
 def moment_said(name: str, said: str) -> datetime:

@@ -16,7 +16,13 @@ from cronfleet.server.access.needs import Operator
 from cronfleet.server.access.roles import Caller
 from cronfleet.server.pages.fleet import FleetWatch
 from cronfleet.server.pages.schedules import zone_of
-from cronfleet.server.routes.html.forms import field_of, form_of, moment_said, reason_of
+from cronfleet.server.routes.html.forms import (
+    field_of,
+    form_of,
+    key_of,
+    moment_said,
+    reason_of,
+)
 from cronfleet.server.routes.html.sheets import Sheets, Words
 
 
@@ -50,7 +56,7 @@ def _order(verb: _Verb, done: str, watch: FleetWatch) -> _Route:
     async def order(request: Request, caller: Operator) -> RedirectResponse:
         form = await form_of(request)
         name = field_of(form, "name")
-        await verb(name, key=form.get("key"), who=caller.name, why=reason_of(form))
+        await verb(name, key=key_of(form), who=caller.name, why=reason_of(form))
         watch.forget_age()
         return _to("/job", name=name, done=done)
 
@@ -62,7 +68,7 @@ def _add_of_runs(router: APIRouter, scheduler: Scheduler, watch: FleetWatch) -> 
     async def trigger(request: Request, caller: Operator) -> RedirectResponse:
         form = await form_of(request)
         name, why = field_of(form, "name"), reason_of(form)
-        made = await scheduler.trigger(name, key=form.get("key"), who=caller.name, why=why)
+        made = await scheduler.trigger(name, key=key_of(form), who=caller.name, why=why)
         watch.forget_age()
         return _to("/run", id=made.run, done="triggered")
 
@@ -70,7 +76,7 @@ def _add_of_runs(router: APIRouter, scheduler: Scheduler, watch: FleetWatch) -> 
     async def cancel(request: Request, caller: Operator) -> RedirectResponse:
         form = await form_of(request)
         run, why = field_of(form, "id"), reason_of(form)
-        await scheduler.cancel(run, key=form.get("key"), who=caller.name, why=why)
+        await scheduler.cancel(run, key=key_of(form), who=caller.name, why=why)
         watch.forget_age()
         return _to("/run", id=run, done="cancelled")
 
@@ -102,7 +108,7 @@ def _add_backfill(
             name,
             *_span(job, field_of(form, "first"), field_of(form, "last")),
             again="again" in form,
-            key=form.get("key"),
+            key=key_of(form),
             who=caller.name,
             why=reason_of(form),
         )
