@@ -12,7 +12,7 @@ from typing import TypeAlias
 from cronfleet.clock import Clock
 from cronfleet.context import RUN_LOGGER
 from cronfleet.engine.failing import tell_if_it_failed
-from cronfleet.engine.pages import Page, texts_of
+from cronfleet.engine.pages import Page, level_of, texts_of
 from cronfleet.engine.times import rest
 from cronfleet.errors import StoreError
 from cronfleet.model import Claim
@@ -101,7 +101,10 @@ class Logbook:
                 self._closed.append(page)
 
     async def aclose(self, timeout_s: float) -> None:
-        """Send what is left, as far as that takes no longer."""
+        """Send what is left, as far as that takes no longer. Nothing that comes later is kept."""
+        with self._gate:
+            self._open.clear()  # A thread may go on that was given up: its lines have nowhere to go.
+        await asyncio.sleep(0)  # A sender that is asked for already is there then.
         if self._sender is not None:
             self._hurry.set()
             await asyncio.wait({self._sender}, timeout=timeout_s)
@@ -112,7 +115,7 @@ class Logbook:
     def _keep(self, record: logging.LogRecord) -> None:
         claim = self._open.get(record.__dict__.get("token", 0))
         if claim is not None:
-            self._write(claim, record.levelno, texts_of(record))
+            self._write(claim, level_of(record), texts_of(record))
 
     def _write(self, claim: Claim, level: int, texts: Sequence[str]) -> None:
         now = self._clock.wall_ms()

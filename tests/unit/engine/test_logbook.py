@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 import pytest
 
 from cronfleet import Retry, RunContext
 from cronfleet.engine.logbook import MOST_HELD_BYTES
+from cronfleet.engine.pages import texts_of
 from cronfleet.errors import StoreRefusedError
 from cronfleet.model import RunState
 from cronfleet.store import MOST_LINE_BYTES, MOST_LOG_LINES, LogLine
@@ -308,3 +311,40 @@ async def test_what_is_logged_when_the_handler_is_over_is_not_kept(rig: Rig) -> 
         await asyncio.sleep(2)
     left[0].log.error("far too late")
     assert await texts(rig) == []
+
+
+async def test_a_handler_that_outlives_its_instance_keeps_nobody_at_work(rig: Rig) -> None:
+    """Its thread goes on, and what it logs has nowhere to go."""
+    left: list[RunContext] = []
+
+    async def leaves(run: RunContext) -> None:
+        left.append(run)
+        while not rig.handlers.gate.is_set():
+            with suppress(asyncio.CancelledError):
+                await rig.handlers.gate.wait()
+
+    async with rig.at_work(job(leaves)):
+        await rig.trigger()
+        await rig.until(lambda: bool(left))
+    rig.store.broken["append_logs"] = StoreRefusedError("it is not open")
+    left[0].log.error("far too late")
+    await asyncio.sleep(60)
+    assert rig.store.calls["append_logs"] == 0
+    rig.handlers.gate.set()
+
+
+async def test_a_level_of_the_programs_own_is_kept_as_far_as_stores_can(rig: Rig) -> None:
+    async def shouts(run: RunContext) -> None:
+        run.log.log(10**30, "loud")
+
+    await ended(rig, shouts)
+    assert [line.level for line in await kept(rig)] == [2**31 - 1]
+
+
+@pytest.mark.parametrize("flood", ["x", "x=&", "?pw"])
+def test_a_flood_in_one_line_holds_up_nobody(flood: str) -> None:
+    record = logging.LogRecord("n", logging.INFO, "p", 1, f"see a://b?{flood * 300_000}", (), None)
+    began = time.process_time()
+    (line,) = texts_of(record)
+    assert time.process_time() - began < 2
+    assert len(line.encode()) <= MOST_LINE_BYTES
