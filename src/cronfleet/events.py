@@ -166,7 +166,7 @@ class AttemptEnded:
     duration_s: float
     """Of the handler; 0 if it was not entered."""
     retry_in_s: float | None
-    """When the next attempt may begin; None if the policy grants none."""
+    """When the next attempt may begin; None if there is none to come."""
     is_recorded: bool
     """False: it came too late, the run had been taken for lost."""
     error: str
