@@ -19,7 +19,7 @@ from tests.apps.processes import RUN, Process
 from tests.integrations.sentry_server import Sentry, a_sentry
 
 NEVER = cron("0 0 1 1 *")
-SECRET = "hunter2!"
+SECRET = "hunt\\er2!"
 
 
 @pytest.fixture
@@ -84,6 +84,21 @@ async def test_no_secret_leaves_and_no_argument_unless_asked(sentry: Sentry) -> 
     assert SECRET not in sent
     assert '"vars"' not in sent
     assert "seven-and-a-half" not in sent
+
+
+async def test_a_secret_is_hidden_however_it_is_written(sentry: Sentry) -> None:
+    async def refuses(_: RunContext) -> None:
+        raise LookupError({"login": SECRET})
+
+    scheduler = Scheduler("memory:")
+    scheduler.add_job(refuses, NEVER, "report")
+    listen(scheduler)
+    async with scheduler:
+        await run_once(scheduler)
+        await asyncio.to_thread(sentry.next, "event")
+    sent = "".join(sentry.raw)
+    assert "{'login': '***'}" in sent
+    assert "r2!" not in sent
 
 
 async def test_arguments_are_sent_when_asked_but_for_those_that_are_secret(sentry: Sentry) -> None:
