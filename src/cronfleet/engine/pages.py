@@ -43,6 +43,11 @@ class Page:
         """How many bytes it takes, nearly."""
         return self._bytes + _ROOM_FOR_LINE * len(self.lines)
 
+    @property
+    def kept(self) -> int:
+        """How many lines the store has of its attempt, with those that wait, nearly."""
+        return min(self._last, MOST_LOG_LINES)
+
     def add(self, at: Instant, level: int, text: str) -> None:
         """Write a line down. In a flood the beginning and the end are kept."""
         self._last += 1

@@ -16,7 +16,7 @@ from cronfleet.engine.logbook import MOST_HELD_BYTES
 from cronfleet.engine.pages import texts_of
 from cronfleet.errors import StoreRefusedError
 from cronfleet.model import RunState
-from cronfleet.store import MOST_LINE_BYTES, MOST_LOG_LINES, LogLine
+from cronfleet.store import MOST_LINE_BYTES, MOST_LOG_LINES, LogLine, LogPart
 from tests.unit.engine.rig import Rig, job
 from tests.unit.engine.scripted_store import lost_answer, lost_request
 
@@ -272,6 +272,43 @@ async def test_of_all_handlers_together_so_much_is_held_and_what_follows_is_coun
         teller.gate.set()
     assert numbers == [1, 2, 3, 4, 5, 51]
     assert MOST_HELD_BYTES > 1_000_000
+
+
+async def test_a_store_that_is_slow_has_time_for_other_things(rig: Rig) -> None:
+    """What is kept of many long logs is much to look at, and all the fleet waits meanwhile."""
+    sends: list[float] = []
+
+    async def slowly(parts: Sequence[LogPart]) -> None:
+        sends.append(rig.clock.wall_ms())
+        await asyncio.sleep(0.5)
+
+    async def chatters(run: RunContext) -> None:
+        while not rig.handlers.gate.is_set():
+            run.log.info("on and on")
+            await asyncio.sleep(0.1)
+
+    rig.store.append_logs = slowly
+    async with rig.at_work(job(chatters)):
+        await rig.trigger()
+        await asyncio.sleep(40)
+        rig.handlers.gate.set()
+        stopped_at = rig.clock.wall_ms()
+    assert 6 <= len([at for at in sends if at <= stopped_at]) <= 8
+    assert sends[-1] - stopped_at < 1_000
+
+
+async def test_long_logs_are_sent_few_at_a_time(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cronfleet.engine.logbook.MOST_KEPT_AT_ONCE", 100)
+    names = ["a", "b", "c"]
+    tellers = [Teller(*("x" for _ in range(60))) for _ in names]
+    async with rig.at_work(*map(job, tellers, names)):
+        for name in names:
+            await rig.trigger(name)
+        await asyncio.gather(*(teller.entered.wait() for teller in tellers))
+        await asyncio.sleep(2)
+        assert rig.store.calls["append_logs"] == 2
+        for teller in tellers:
+            teller.gate.set()
 
 
 async def test_it_is_said_once_that_a_store_does_not_take_lines(
