@@ -146,6 +146,8 @@ class Attempt:
     """How long the job allows it to run."""
     args: Mapping[str, Any] = field(repr=False)
     """The job's own: not to be changed, and perhaps not for everybody's eyes."""
+    jitter_s: float = 0
+    """How much later than its fire time a tick may be due: less than that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,7 @@ def _attempt(job: KnownJob, claim: Claim) -> Attempt:
         schedule=job.plan.schedule,
         timeout_s=None if timeout_ms is None else timeout_ms / 1000,
         args=job.definition.args,
+        jitter_s=job.definition.jitter_ms / 1000,
     )
 
 
