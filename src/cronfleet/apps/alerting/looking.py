@@ -32,15 +32,16 @@ async def snapshot(scheduler: Scheduler, run: RunContext, probes: Sequence[Probe
     """How the fleet stands. Raises StoreError."""
     jobs = (await scheduler.jobs())[:MOST_JOBS]
     names = [job.name for job in jobs]
+    latest = await scheduler.latest(names, _RUNS)  # Side by side: the store may be far away.
     own = await scheduler.runs(run.job, limit=LOOKS_KEPT)
     health = await scheduler.health()
     promise = await scheduler.promise()
     return Snapshot(
         now=_started(own, run.run_id),
         jobs=jobs,
-        runs={name: await _runs(scheduler, name) for name in names},
+        runs={name: await _runs(scheduler, name, latest[name].runs) for name in names},
         # What we missed ourselves, `looks` tells.
-        gaps={name: await scheduler.gaps(name, _GAPS) for name in names if name != run.job},
+        gaps={name: latest[name].gaps[:_GAPS] for name in names if name != run.job},
         instances=await scheduler.instances(),
         downgrades=promise.lines[1:],
         backlog=health.backlog,
@@ -59,17 +60,15 @@ async def _probed(probe: Probe) -> Sequence[Condition]:
         return [Condition("an application cannot be asked", said)]
 
 
-async def _runs(scheduler: Scheduler, job: str) -> list[RunInfo]:
-    """The newest. A tick comes behind its shards, and a success behind many failures."""
-    found: list[RunInfo] = []
-    count, page = 0, _RUNS
-    while count < _MOST_RUNS:
-        runs = await scheduler.runs(job, page, count)
+async def _runs(scheduler: Scheduler, job: str, newest: Sequence[RunInfo]) -> list[RunInfo]:
+    """The newest, and more. A tick comes behind its shards, and a success behind many failures."""
+    found = [run for run in newest if run.shard is None]
+    count, more = len(newest), len(newest) == _RUNS
+    while more and count < _MOST_RUNS and not _are_enough(found):
+        runs = await scheduler.runs(job, count, count)  # Twice as many: few calls, wherever it is.
         found += [run for run in runs if run.shard is None]
-        if len(runs) < page or _are_enough(found):
-            break
-        count += page
-        page = count  # Twice as many each time: few calls, wherever it is.
+        more = len(runs) == count
+        count *= 2
     return found
 
 
