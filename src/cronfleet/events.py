@@ -146,6 +146,8 @@ class Attempt:
     """How long the job allows it to run."""
     args: Mapping[str, Any] = field(repr=False)
     """The job's own: not to be changed, and perhaps not for everybody's eyes."""
+    jitter_s: float = 0
+    """How much later than its fire time a tick may be due: less than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,7 @@ class AttemptEnded:
     duration_s: float
     """Of the handler; 0 if it was not entered."""
     retry_in_s: float | None
-    """When the next attempt may begin; None if the policy grants none."""
+    """When the next attempt may begin; None if there is none to come."""
     is_recorded: bool
     """False: it came too late, the run had been taken for lost."""
     error: str

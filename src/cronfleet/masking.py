@@ -7,8 +7,11 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import quote, unquote
 
 _HIDDEN = "***"
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
-_SECRETS_IN_QUERY = re.compile(r"(?i)([?&;][^=&;]*(?:pass|pw|secret|token)[^=&;]*=)[^&]*")
+# Both look at each character a bounded number of times: what is logged may be long.
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,39}://\S+")
+_SECRETS_IN_QUERY = re.compile(
+    r"(?i)([?&;](?=[^=&;]*=)[^=&;]*(?:pass|pw|secret|token)[^=&;]*=)[^&]*"
+)
 
 
 def masked(url: str) -> str:

@@ -55,9 +55,9 @@ def key(name: str, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:
     return f"cronfleet_{name}", frozenset(labels.items())
 
 
-async def until_ended(scheduler: Scheduler, job: str) -> None:
+async def until_ended(scheduler: Scheduler, job: str, more_than: int = 0) -> None:
     while True:
-        if any(run.ended_at for run in await scheduler.runs(job)):
+        if sum(bool(run.ended_at) for run in await scheduler.runs(job, 1_000)) > more_than:
             return
         await asyncio.sleep(0)
 
@@ -113,6 +113,26 @@ async def test_the_last_success_is_the_fleet_s_and_not_only_this_instance_s() ->
         await until_ended(scheduler, "report")
         found = await samples(Metrics(scheduler))  # It heard nothing of that run.
     assert key("job_last_success_timestamp_seconds", job_name="report") in found
+
+
+@pytest.mark.parametrize("shards", [2, 60])
+async def test_a_shard_that_succeeds_is_no_success_of_its_job(shards: int) -> None:
+    async def fails_once(run: RunContext) -> None:
+        if run.shard == 0 and not mended:
+            raise RuntimeError("no paper")
+
+    mended: list[bool] = []
+    scheduler = Scheduler("memory:")
+    scheduler.add_job(fails_once, NEVER, "report", shards=shards)
+    last = key("job_last_success_timestamp_seconds", job_name="report")
+    async with scheduler:
+        await scheduler.trigger("report")
+        await until_ended(scheduler, "report", shards)
+        assert last not in await samples(Metrics(scheduler))
+        mended.append(True)
+        await scheduler.trigger("report")
+        await until_ended(scheduler, "report", 2 * shards + 1)
+        assert last in await samples(Metrics(scheduler))
 
 
 async def test_what_a_job_has_not_come_to_yet_is_told_as_0_from_the_start() -> None:

@@ -14,12 +14,12 @@ import sentry_sdk
 from cronfleet import ConfigurationError, Retry, RunContext, Schedule, Scheduler, at, cron, every
 from cronfleet.events import Attempt, AttemptEnded, AttemptStarted, Event, RunTakenBack
 from cronfleet.integrations.sentry import begin, listen
-from cronfleet.integrations.sentry.monitors import check_in_id, monitor, slug
+from cronfleet.integrations.sentry.monitors import MARGIN_MIN, check_in_id, monitor, slug
 from tests.apps.processes import RUN, Process
 from tests.integrations.sentry_server import Sentry, a_sentry
 
 NEVER = cron("0 0 1 1 *")
-SECRET = "hunter2!"
+SECRET = "hunt\\er2!"
 
 
 @pytest.fixture
@@ -84,6 +84,21 @@ async def test_no_secret_leaves_and_no_argument_unless_asked(sentry: Sentry) -> 
     assert SECRET not in sent
     assert '"vars"' not in sent
     assert "seven-and-a-half" not in sent
+
+
+async def test_a_secret_is_hidden_however_it_is_written(sentry: Sentry) -> None:
+    async def refuses(_: RunContext) -> None:
+        raise LookupError({"login": SECRET})
+
+    scheduler = Scheduler("memory:")
+    scheduler.add_job(refuses, NEVER, "report")
+    listen(scheduler)
+    async with scheduler:
+        await run_once(scheduler)
+        await asyncio.to_thread(sentry.next, "event")
+    sent = "".join(sentry.raw)
+    assert "{'login': '***'}" in sent
+    assert "r2!" not in sent
 
 
 async def test_arguments_are_sent_when_asked_but_for_those_that_are_secret(sentry: Sentry) -> None:
@@ -259,3 +274,19 @@ def test_a_slug_has_only_what_sentry_allows(job: str, begins: str) -> None:
 def test_two_jobs_never_share_a_slug() -> None:
     names = ["mail/daily", "mail.daily", "Mail-daily", "mail-daily"]
     assert len({slug(name) for name in names}) == len(names)
+
+
+def test_a_tick_with_jitter_is_missed_only_after_that() -> None:
+    found = monitor("report", NEVER, None, jitter_s=90)
+    assert found is not None
+    assert found["checkin_margin"] == MARGIN_MIN + 2
+
+
+async def test_the_jitter_of_a_job_is_told_with_its_attempts() -> None:
+    scheduler = Scheduler("memory:")
+    scheduler.add_job(fails, NEVER, "report", jitter=timedelta(seconds=90))
+    heard: list[Event] = []
+    scheduler.listen(heard.append)
+    async with scheduler:
+        await run_once(scheduler)
+    assert [e.attempt.jitter_s for e in heard if isinstance(e, AttemptStarted)] == [90]

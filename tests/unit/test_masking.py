@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -104,3 +106,10 @@ def test_in_a_text_the_urls_are_masked_and_the_rest_stays(text: str, shown: str)
 )
 def test_the_password_of_a_url_is_told_as_it_is(url: str, password: str) -> None:
     assert password_in(url) == password
+
+
+@pytest.mark.parametrize("flood", ["x", "x=&", "?pw=", "://"])
+def test_a_long_text_takes_no_longer_than_it_is(flood: str) -> None:
+    began = time.process_time()
+    with_urls_masked(f"a://b {flood * 100_000} c://d?{flood * 30_000}")
+    assert time.process_time() - began < 5

@@ -23,7 +23,7 @@ from cronfleet.events import (
     alert_by,
     plain,
 )
-from cronfleet.model import Claim, Instant, Kind
+from cronfleet.model import Claim, Instant, Kind, OnLost, Outcome
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class Announcing:
     def ended(self, job: KnownJob, claim: Claim, ended: Ended, *, is_recorded: bool) -> None:
         """The outcome is written, or was refused."""
         if self._listeners:
-            retry_in_ms = ended.retry_in_ms
+            retry_in_ms = _retry_in_ms(job, ended)
             self.announce(
                 AttemptEnded(
                     _attempt(job, claim),
@@ -111,7 +111,14 @@ def _attempt(job: KnownJob, claim: Claim) -> Attempt:
         schedule=job.plan.schedule,
         timeout_s=None if timeout_ms is None else timeout_ms / 1000,
         args=job.definition.args,
+        jitter_s=job.definition.jitter_ms / 1000,
     )
+
+
+def _retry_in_ms(job: KnownJob, ended: Ended) -> int | None:
+    """A loss is no failure that a policy judges: the store begins the next attempt at once."""
+    is_again = ended.outcome is Outcome.LOST and job.definition.on_lost is OnLost.RERUN
+    return 0 if is_again else ended.retry_in_ms
 
 
 def _late_s(job: KnownJob, claim: Claim, now: Instant) -> float | None:

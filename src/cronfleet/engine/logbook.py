@@ -12,7 +12,7 @@ from typing import TypeAlias
 from cronfleet.clock import Clock
 from cronfleet.context import RUN_LOGGER
 from cronfleet.engine.failing import tell_if_it_failed
-from cronfleet.engine.pages import Page, texts_of
+from cronfleet.engine.pages import Page, level_of, texts_of
 from cronfleet.engine.times import rest
 from cronfleet.errors import StoreError
 from cronfleet.model import Claim
@@ -26,6 +26,14 @@ MOST_HELD_BYTES = 8 * 1024 * 1024
 """Of all handlers of this instance, while the store does not take them: more is only counted."""
 
 MOST_LINES_AT_ONCE = 1_000
+
+MOST_KEPT_AT_ONCE = 20_000
+"""Lines that are kept of the runs of one call: a store looks at them all, to find what must go."""
+
+TIMES_AT_REST = 10
+"""After each sending the store has so many times as long for other things."""
+
+LONGEST_REST_S = 30
 
 _Batch: TypeAlias = list[tuple[Page, LogPart]]
 
@@ -77,6 +85,7 @@ class Logbook:
         self._held = 0
         self._is_sending = False
         self._hurry = asyncio.Event()
+        self._ends = asyncio.Event()
         self._is_refused = False
 
     # --- in the event loop
@@ -101,8 +110,12 @@ class Logbook:
                 self._closed.append(page)
 
     async def aclose(self, timeout_s: float) -> None:
-        """Send what is left, as far as that takes no longer."""
+        """Send what is left, as far as that takes no longer. Nothing that comes later is kept."""
+        with self._gate:
+            self._open.clear()  # A thread may go on that was given up: its lines have nowhere to go.
+        await asyncio.sleep(0)  # A sender that is asked for already is there then.
         if self._sender is not None:
+            self._ends.set()
             self._hurry.set()
             await asyncio.wait({self._sender}, timeout=timeout_s)
             self._sender.cancel()
@@ -112,7 +125,7 @@ class Logbook:
     def _keep(self, record: logging.LogRecord) -> None:
         claim = self._open.get(record.__dict__.get("token", 0))
         if claim is not None:
-            self._write(claim, record.levelno, texts_of(record))
+            self._write(claim, level_of(record), texts_of(record))
 
     def _write(self, claim: Claim, level: int, texts: Sequence[str]) -> None:
         now = self._clock.wall_ms()
@@ -144,10 +157,18 @@ class Logbook:
             self._hurry.clear()
             try:
                 for batch in self._batches():
-                    await self._store.append_logs([part for _, part in batch])
-                    self._sent(batch)
+                    await self._send_batch(batch)
             except StoreError as error:
                 self._tell(error)
+
+    async def _send_batch(self, batch: _Batch) -> None:
+        time = asyncio.get_running_loop().time
+        began = time()
+        await self._store.append_logs([part for _, part in batch])
+        self._sent(batch)
+        rest_s = min(TIMES_AT_REST * (time() - began), LONGEST_REST_S)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._ends.wait(), rest_s)
 
     def _has_lines(self) -> bool:
         with self._gate:
@@ -157,16 +178,17 @@ class Logbook:
     def _batches(self) -> list[_Batch]:
         """All that waits now. What is logged meanwhile comes later: else this might never end."""
         batches: list[_Batch] = [[]]
-        lines = 0
+        lines = kept = 0
         with self._gate:
             for page in self._all():
-                if lines >= MOST_LINES_AT_ONCE:
+                if lines >= MOST_LINES_AT_ONCE or kept >= MOST_KEPT_AT_ONCE:
                     batches.append([])
-                    lines = 0
+                    lines = kept = 0
                 if page.lines:
                     batches[-1].append((page, page.part()))
                     lines += len(page.lines)
-        return batches
+                    kept += page.kept
+        return [batch for batch in batches if batch]
 
     def _sent(self, batch: _Batch) -> None:
         self._is_refused = False

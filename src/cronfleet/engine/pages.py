@@ -21,6 +21,9 @@ from cronfleet.store import (
 
 _ROOM_FOR_LINE = 100
 _ROOM_FOR_NOTE = 40
+_MOST_READ = 2 * MOST_LINE_BYTES
+"""So many characters of a line are searched for passwords: all that may be kept, and more."""
+_MOST_LEVEL = 2**31 - 1
 _AS_LOGGED = logging.Formatter()
 
 
@@ -39,6 +42,11 @@ class Page:
     def room(self) -> int:
         """How many bytes it takes, nearly."""
         return self._bytes + _ROOM_FOR_LINE * len(self.lines)
+
+    @property
+    def kept(self) -> int:
+        """How many lines the store has of its attempt, with those that wait, nearly."""
+        return min(self._last, MOST_LOG_LINES)
 
     def add(self, at: Instant, level: int, text: str) -> None:
         """Write a line down. In a flood the beginning and the end are kept."""
@@ -68,9 +76,14 @@ class Page:
         self._bytes = sum(len(line.text) for line in lines)
 
 
+def level_of(record: logging.LogRecord) -> int:
+    """What is kept of its level: programs make up their own, and stores have their limits."""
+    return min(max(record.levelno, logging.NOTSET), _MOST_LEVEL)
+
+
 def texts_of(record: logging.LogRecord) -> Sequence[str]:
     """What is kept of a record: the lines of its message and of its traceback, without passwords."""
-    text = with_urls_masked("\n".join(_said_by(record))).replace("\0", "\N{REPLACEMENT CHARACTER}")
+    text = "\n".join(_said_by(record)).replace("\0", "\N{REPLACEMENT CHARACTER}")
     return [_cut(line) for line in text.splitlines()] or [""]
 
 
@@ -86,8 +99,13 @@ def _said_by(record: logging.LogRecord) -> Iterator[str]:
 
 
 def _cut(line: str) -> str:
-    data = line.encode("utf-8", "replace")
-    if len(data) <= MOST_LINE_BYTES:
+    data = _encoded(with_urls_masked(line[:_MOST_READ]))
+    unread = len(_encoded(line[_MOST_READ:]))
+    if len(data) + unread <= MOST_LINE_BYTES:
         return data.decode()
     kept = data[: MOST_LINE_BYTES - _ROOM_FOR_NOTE].decode("utf-8", "ignore")
-    return f"{kept} [... {len(data) - len(kept.encode()):,} bytes dropped]"
+    return f"{kept} [... {len(data) + unread - len(kept.encode()):,} bytes dropped]"
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "replace")

@@ -116,7 +116,8 @@ class Runner:
             if not entered.call.ended.done():
                 self._left[claim] = entered.call.ended
         took_s = asyncio.get_running_loop().time() - entered.entered_s
-        return replace(_ended(entered, claim), duration_s=took_s)
+        ended = _ended(entered, claim)
+        return ended if ended is TOO_LATE else replace(ended, duration_s=took_s)
 
     def when_over(self, claim: Claim, act: Callable[[], None]) -> None:
         """Act when nothing of the claim's handler runs here any more: now, unless it was given up.

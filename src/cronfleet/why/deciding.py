@@ -80,13 +80,21 @@ def _of_run(facts: Facts, run: RunRecord) -> Decided:
         return _of_skipped(facts, run)
     verdict = _OF_STATE[run.state]
     active = _active_at(facts, facts.now) if run.state is RunState.WAITING else ()
-    orders = _latest(facts, ("cancel",), run.ended_at or facts.now)
     return Decided(
         verdict,
         is_well=verdict in WELL,
-        orders=orders if verdict is _V.CANCELLED else (),
+        orders=_cancelled_by(facts, run) if verdict is _V.CANCELLED else (),
         in_the_way=active,
     )
+
+
+def _cancelled_by(facts: Facts, run: RunRecord) -> Sequence[AuditRecord]:
+    """An order names no run, but it was given when this one was ended, or asked to.
+
+    A newer tick that takes its place, or the end of a tombstone's runs, is no such order.
+    """
+    at = run.ended_at if run.cancel_asked_at is None else run.cancel_asked_at
+    return [each for each in facts.orders if each.verb == "cancel" and each.at == at][:1]
 
 
 def _of_skipped(facts: Facts, run: RunRecord) -> Decided:

@@ -14,7 +14,7 @@ from cronfleet.model import (
     Kind,
     RunRecord,
 )
-from cronfleet.policy import Plan
+from cronfleet.policy import Plan, count_fires
 from cronfleet.store import MOST_GAPS
 from cronfleet.why.asking import Asked
 
@@ -50,6 +50,14 @@ class Facts:
     def due(self) -> Instant:
         """When the tick was due. Only where there is a fire time."""
         return self.plan.fire(self.fire_time or 0).due
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the gap was made by another schedule, which may have had no such tick within it."""
+        gap = self.gap and self.gap.gap
+        if not gap or self.fire_time in (gap.first, gap.last):
+            return False
+        return count_fires(self.plan.schedule, gap.first, gap.last) != gap.count
 
     @property
     def by_hand(self) -> Sequence[RunRecord]:

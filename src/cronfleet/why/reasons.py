@@ -192,13 +192,13 @@ def _clock_change(telling: Telling) -> Said:
     asked = telling.times.wall(facts.asked.wall)
     change = facts.asked.clock_change
     if facts.fire_time is None:
-        return Said(f"{telling.job} did not run at {asked}: {change}")
+        return Said(f"{telling.job} {telling.no_run} at {asked}: {change}")
     run = facts.run
     if run is None or run.started_at is None:
         what = f"it is still to come, {telling.tick}"
     else:
         what = f"it ran for {telling.tick}: {run.id} {run.state}"
-    return Said(f"{telling.job} did not run at {asked}: {change}; {what}")
+    return Said(f"{telling.job} {telling.no_run} at {asked}: {change}; {what}")
 
 
 def _no_fire_time(telling: Telling) -> Said:

@@ -35,11 +35,20 @@ class Telling:
     @property
     def tick(self) -> str:
         """The time that it is about, in the schedule's zone and in UTC."""
+        return self.times.full(self._instant)
+
+    @property
+    def no_run(self) -> str:
+        """Of a time that is yet to come it is told beforehand."""
+        return "will not run" if self._instant > self.facts.now else "did not run"
+
+    @property
+    def _instant(self) -> Instant:
         instant = self.facts.fire_time
-        return self.times.full(self.facts.asked.instant if instant is None else instant)
+        return self.facts.asked.instant if instant is None else instant
 
     def did_not_run(self, because: str, advice: str = "") -> Said:
-        return Said(f"{self.job} did not run for {self.tick}: {because}", advice)
+        return Said(f"{self.job} {self.no_run} for {self.tick}: {because}", advice)
 
     def by(self, verb: str) -> str:
         """As in " by anna 2026-03-01 12:00 UTC (stocktaking)", of the last such order."""

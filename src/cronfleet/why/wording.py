@@ -48,6 +48,8 @@ def _sentence(telling: Telling, said: Said) -> str:
     parts = [said.what]
     if facts.asked.clock_change and decided.verdict is not TickVerdict.CLOCK_CHANGE:
         parts.append(f"({facts.asked.clock_change})")
+    if facts.is_doubtful:
+        parts.append("(the schedule was another one then, and may have had no such tick)")
     filled = next((run for run in facts.by_hand if run.started_at is not None), None)
     if filled and filled.started_at is not None:
         parts.append(f"(it was back-filled: {filled.id} {filled.state} {utc(filled.started_at)})")

@@ -102,6 +102,18 @@ async def test_a_retry_is_announced_with_its_delay_and_is_not_called_late(
     assert heard.of(AttemptStarted)[1].late_s is None
 
 
+async def test_a_loss_after_which_the_run_goes_on_elsewhere_is_not_its_end(
+    rig: Rig, heard: Heard
+) -> None:
+    async with rig.at_work(job(rig.handlers.gated, on_lost="rerun")):
+        await rig.until(lambda: bool(rig.handlers.entered))
+        rig.fail_renewals()
+        await rig.until(lambda: bool(heard.of(AttemptEnded)))
+        assert (await rig.run()).ended_at is None
+    first = heard.of(AttemptEnded)[0]
+    assert (first.outcome, first.retry_in_s) == ("lost", 0)
+
+
 async def test_a_triggered_run_is_due_when_it_is_triggered(rig: Rig, heard: Heard) -> None:
     async with rig.at_work(job(rig.handlers.quick)):
         await rig.trigger()

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 import pytest
 
 from cronfleet import Retry, RunContext
 from cronfleet.engine.logbook import MOST_HELD_BYTES
+from cronfleet.engine.pages import texts_of
 from cronfleet.errors import StoreRefusedError
 from cronfleet.model import RunState
-from cronfleet.store import MOST_LINE_BYTES, MOST_LOG_LINES, LogLine
+from cronfleet.store import MOST_LINE_BYTES, MOST_LOG_LINES, LogLine, LogPart
 from tests.unit.engine.rig import Rig, job
 from tests.unit.engine.scripted_store import lost_answer, lost_request
 
@@ -271,6 +274,43 @@ async def test_of_all_handlers_together_so_much_is_held_and_what_follows_is_coun
     assert MOST_HELD_BYTES > 1_000_000
 
 
+async def test_a_store_that_is_slow_has_time_for_other_things(rig: Rig) -> None:
+    """What is kept of many long logs is much to look at, and all the fleet waits meanwhile."""
+    sends: list[float] = []
+
+    async def slowly(parts: Sequence[LogPart]) -> None:
+        sends.append(rig.clock.wall_ms())
+        await asyncio.sleep(0.5)
+
+    async def chatters(run: RunContext) -> None:
+        while not rig.handlers.gate.is_set():
+            run.log.info("on and on")
+            await asyncio.sleep(0.1)
+
+    rig.store.append_logs = slowly
+    async with rig.at_work(job(chatters)):
+        await rig.trigger()
+        await asyncio.sleep(40)
+        rig.handlers.gate.set()
+        stopped_at = rig.clock.wall_ms()
+    assert 6 <= len([at for at in sends if at <= stopped_at]) <= 8
+    assert sends[-1] - stopped_at < 1_000
+
+
+async def test_long_logs_are_sent_few_at_a_time(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cronfleet.engine.logbook.MOST_KEPT_AT_ONCE", 100)
+    names = ["a", "b", "c"]
+    tellers = [Teller(*("x" for _ in range(60))) for _ in names]
+    async with rig.at_work(*map(job, tellers, names)):
+        for name in names:
+            await rig.trigger(name)
+        await asyncio.gather(*(teller.entered.wait() for teller in tellers))
+        await asyncio.sleep(2)
+        assert rig.store.calls["append_logs"] == 2
+        for teller in tellers:
+            teller.gate.set()
+
+
 async def test_it_is_said_once_that_a_store_does_not_take_lines(
     rig: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -308,3 +348,40 @@ async def test_what_is_logged_when_the_handler_is_over_is_not_kept(rig: Rig) -> 
         await asyncio.sleep(2)
     left[0].log.error("far too late")
     assert await texts(rig) == []
+
+
+async def test_a_handler_that_outlives_its_instance_keeps_nobody_at_work(rig: Rig) -> None:
+    """Its thread goes on, and what it logs has nowhere to go."""
+    left: list[RunContext] = []
+
+    async def leaves(run: RunContext) -> None:
+        left.append(run)
+        while not rig.handlers.gate.is_set():
+            with suppress(asyncio.CancelledError):
+                await rig.handlers.gate.wait()
+
+    async with rig.at_work(job(leaves)):
+        await rig.trigger()
+        await rig.until(lambda: bool(left))
+    rig.store.broken["append_logs"] = StoreRefusedError("it is not open")
+    left[0].log.error("far too late")
+    await asyncio.sleep(60)
+    assert rig.store.calls["append_logs"] == 0
+    rig.handlers.gate.set()
+
+
+async def test_a_level_of_the_programs_own_is_kept_as_far_as_stores_can(rig: Rig) -> None:
+    async def shouts(run: RunContext) -> None:
+        run.log.log(10**30, "loud")
+
+    await ended(rig, shouts)
+    assert [line.level for line in await kept(rig)] == [2**31 - 1]
+
+
+@pytest.mark.parametrize("flood", ["x", "x=&", "?pw"])
+def test_a_flood_in_one_line_holds_up_nobody(flood: str) -> None:
+    record = logging.LogRecord("n", logging.INFO, "p", 1, f"see a://b?{flood * 300_000}", (), None)
+    began = time.process_time()
+    (line,) = texts_of(record)
+    assert time.process_time() - began < 2
+    assert len(line.encode()) <= MOST_LINE_BYTES

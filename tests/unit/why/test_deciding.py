@@ -140,8 +140,28 @@ ON_RECORD = [
     Case(V.TIMED_OUT, facts(run=run(state=S.TIMED_OUT)), "over its time limit", "longer timeout"),
     Case(
         V.CANCELLED,
-        facts(run=run(state=S.CANCELLED), orders=[order("cancel", TICK)]),
+        facts(
+            run=run(state=S.CANCELLED, cancel_asked_at=TICK + SECOND),
+            orders=[
+                order("cancel", TICK - HOUR, "carl"),
+                order("cancel", TICK + SECOND),
+                order("cancel", TICK + 2 * SECOND, "dora"),
+            ],
+        ),
         "was stopped for Friday 2027-01-15 08:00 UTC: it was cancelled by anna",
+        "cronfleet trigger",
+    ),
+    Case(
+        V.CANCELLED,
+        facts(
+            run=run(
+                state=S.CANCELLED,
+                cancel_asked_at=TICK + SECOND,
+                error="asked to cancel, replaced by report@1",
+            ),
+            orders=[order("cancel", TICK - HOUR, "carl")],
+        ),
+        "it was cancelled: asked to cancel, replaced by report@1",
         "cronfleet trigger",
     ),
     Case(
@@ -220,6 +240,12 @@ ON_RECORD = [
         V.PAUSED,
         facts(job=replace(JOB, expected=Fire(TICK, TICK), watermark=TICK - HOUR, paused=True)),
         "the job is paused.",
+        "cronfleet resume report",
+    ),
+    Case(
+        V.PAUSED,
+        facts(fire_time=NOW + HOUR, job=replace(JOB, paused=True)),
+        "report will not run for Friday 2027-01-15 14:00 UTC: the job is paused.",
         "cronfleet resume report",
     ),
     Case(

@@ -283,3 +283,15 @@ def test_an_unknown_job_is_an_error_that_names_the_others(scheduler: Scheduler) 
         pytest.raises(UnknownJobError, match="the store has: report"),
     ):
         Asking(scheduler, time)(datetime(2027, 3, 1, 1, tzinfo=UTC), "rapport")
+
+
+def test_a_tick_within_a_gap_of_another_schedule_is_in_doubt(scheduler: Scheduler) -> None:
+    with SimulatedTime(scheduler, start=MIDNIGHT) as time:
+        time.do(scheduler.pause("report", who="anna"))
+        time.advance(hours=5)
+        time.do(scheduler.resume("report", who="ben"))
+        ask, doubt = Asking(scheduler, time), "may have had no such tick"
+        assert doubt not in ask("2027-03-01 02:00").sentence
+        time.do(scheduler.update_job("report", schedule=cron("*/10 * * * *")))
+        assert doubt in ask("2027-03-01 02:10").sentence
+        assert doubt not in ask("2027-03-01 01:00").sentence

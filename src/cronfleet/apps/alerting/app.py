@@ -9,7 +9,7 @@ from datetime import timedelta
 from cronfleet import History, RunContext, Scheduler, UnknownJobError, every
 from cronfleet.apps.alerting.channels import Channel, NotToldError
 from cronfleet.apps.alerting.conditions import Condition, Rules, conditions
-from cronfleet.apps.alerting.looking import Probe, snapshot
+from cronfleet.apps.alerting.looking import LOOKS_KEPT, Probe, snapshot
 from cronfleet.apps.alerting.memory import Told, news, read, told_now
 from cronfleet.apps.alerting.message import Message, written
 
@@ -17,6 +17,8 @@ JOB = "cronfleet-alerts"
 
 _EVERY = timedelta(minutes=1)
 _TIMEOUT = timedelta(seconds=50)
+_PATIENCE_S = 25
+"""So long a channel may take: what the others were told is remembered within the minute."""
 
 
 class Alerting:
@@ -53,7 +55,7 @@ class Alerting:
             overlap="skip",
             misfire="skip",
             timeout=_TIMEOUT,
-            history=History(successes=10, failures=20),
+            history=History(successes=LOOKS_KEPT, failures=LOOKS_KEPT),
         )
 
     async def owner(self) -> str | None:
@@ -67,8 +69,10 @@ class Alerting:
     async def look(self, run: RunContext) -> None:
         """The handler. Raises NotToldError when a channel has failed; it alone is told again."""
         seen = await snapshot(self._scheduler, run, self._probes)
-        standing = conditions(seen, self._rules)
         before = {each.name: read(run.args, each.name) for each in self._channels}
+        standing = conditions(
+            seen, self._rules, {title for told in before.values() for title in told}
+        )
         at = written(seen.now)
         message = _Telling(run, self._fleet, standing)
         errors = await asyncio.gather(
@@ -105,12 +109,24 @@ class _Telling:
             return None
         id_ = f"{self._run.fire_time:%Y%m%dT%H%M%S}-{self._run.token}"
         try:
-            await channel.send(Message(id_, self._fleet, self._run.fire_time, new))
-        except NotToldError as error:
-            self._run.log.warning("%s", error)
-            return error
+            async with asyncio.timeout(_PATIENCE_S):
+                await channel.send(Message(id_, self._fleet, self._run.fire_time, new))
+        except Exception as error:  # noqa: BLE001 - what the others were told is to be remembered
+            not_told = _not_told(channel, error)
+            self._run.log.warning("%s", not_told)
+            return not_told
         self._run.log.info("told %s: %d new, %d over", channel.name, len(new.begun), len(new.over))
         return None
+
+
+def _not_told(channel: Channel, error: Exception) -> NotToldError:
+    match error:
+        case NotToldError():
+            return error
+        case TimeoutError():
+            return NotToldError(f"{channel.name}: it took more than {_PATIENCE_S} s")
+        case _:
+            return NotToldError(f"{channel.name}: {error!r}")
 
 
 def _changed(before: Mapping[str, Told], after: Mapping[str, Told]) -> str:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from cronfleet import GapInfo, InstanceInfo, JobInfo, RunInfo
 
 FAILED = frozenset({"failed", "timed_out", "lost"})
 """The states in which a run has ended badly."""
+
+UNDER_WAY = frozenset({"started", "sharded"})
+"""The states in which a handler is at work, or the shards of a tick are."""
 
 MISSED = frozenset({"misfire", "no_instance"})
 """The reasons of ticks that somebody wanted, and nobody ran."""
@@ -75,14 +79,17 @@ class Snapshot:
     """Why the store promises less than it could."""
     backlog: str = ""
     """What has been due for too long, and why."""
-    looked_before: datetime | None = None
-    """When somebody looked the last time; None if nobody ever did."""
+    looks: Sequence[datetime] = ()
+    """When somebody looked, the last time last: all that there were since the first of them."""
     probed: Sequence[Condition] = ()
     """What applications have to tell."""
 
 
-def conditions(seen: Snapshot, rules: Rules) -> list[Condition]:
-    """All that stands, the most urgent first; no title twice."""
+def conditions(seen: Snapshot, rules: Rules, told: Collection[str] = ()) -> list[Condition]:
+    """All that stands, the most urgent first; no title twice.
+
+    Where it is too much, what was told stays: it would seem to be over.
+    """
     found = [*_of_fleet(seen), *_of_jobs(seen, rules), *seen.probed]
     single = list({each.title: each for each in reversed(found)}.values())[::-1]
     if len(single) <= MOST:
@@ -91,7 +98,8 @@ def conditions(seen: Snapshot, rules: Rules) -> list[Condition]:
     rest = Condition(
         "more goes wrong", f"{left} more conditions stand: see the page, or cronfleet jobs"
     )
-    return [*single[:MOST], rest]
+    kept = {each.title for each in sorted(single, key=lambda c: c.title not in told)[:MOST]}
+    return [*(each for each in single if each.title in kept), rest]
 
 
 def plain(text: str) -> str:
@@ -117,14 +125,14 @@ def _of_fleet(seen: Snapshot) -> Iterator[Condition]:
 
 
 def _unseen(seen: Snapshot) -> Iterator[Condition]:
-    before = seen.looked_before
-    if before is not None and seen.now - before > UNSEEN:
-        yield Condition(
-            f"nobody looked since {_utc(before)}",
-            f"From {_utc(before)} to {_utc(seen.now)} no alert was sent, whatever happened: the "
-            "fleet or its store was away, or the alerts were paused. See: cronfleet runs JOB",
-            is_event=True,
-        )
+    for before, after in pairwise(seen.looks):
+        if after - before > UNSEEN and seen.now - after <= EVENTS_STAND:
+            yield Condition(
+                f"nobody looked since {_utc(before)}",
+                f"From {_utc(before)} to {_utc(after)} no alert was sent, whatever happened: the "
+                "fleet or its store was away, or the alerts were paused. See: cronfleet runs JOB",
+                is_event=True,
+            )
 
 
 def _gone(seen: Snapshot) -> Iterator[Condition]:
@@ -213,16 +221,22 @@ def _long(runs: Sequence[RunInfo], now: datetime, longer_than: timedelta) -> Ite
     usual = max((_took(run) for run in runs if run.state == "succeeded"), default=timedelta())
     allowed = max(longer_than, USUAL_TIMES * usual)
     for run in runs:
-        if run.state == "started" and run.started_at and now - run.started_at > allowed:
+        if run.state in UNDER_WAY and now - _begun(run) > allowed:
+            where = f" on {run.instance}" if run.instance else ""
             yield Condition(
                 f"{run.id} runs too long",
-                f"{run.id} has run since {_utc(run.started_at)} on {run.instance}. "
+                f"{run.id} has run since {_utc(_begun(run))}{where}. "
                 f"If it hangs: cronfleet cancel {run.id}",
             )
 
 
 def _took(run: RunInfo) -> timedelta:
-    return run.ended_at - run.started_at if run.ended_at and run.started_at else timedelta()
+    return run.ended_at - _begun(run) if run.ended_at else timedelta()
+
+
+def _begun(run: RunInfo) -> datetime:
+    """One that has shards is never started itself."""
+    return run.started_at or run.created_at
 
 
 def _not_succeeded(

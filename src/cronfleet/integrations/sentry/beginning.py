@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, cast
@@ -15,12 +14,10 @@ from sentry_sdk.integrations.logging import LoggingIntegration
 from sentry_sdk.utils import BadDsn
 
 from cronfleet import ConfigurationError
-from cronfleet.masking import masked, without_secrets
+from cronfleet.masking import with_urls_masked, without
 
 if TYPE_CHECKING:
     from sentry_sdk.types import Event, Hint
-
-_URL = re.compile(r"\w[\w+.-]*://\S+")
 
 
 def begin(dsn: str, secrets: Collection[str] = ()) -> None:
@@ -58,15 +55,10 @@ def _silently(pending: int, timeout: float) -> None:
 def _scrubbed(part: Any, secrets: Collection[str]) -> Any:
     """The same without what is secret, however deep it lies."""
     if isinstance(part, str):
-        return _URL.sub(lambda url: masked(url[0]), _hidden(part, secrets))
+        return with_urls_masked(without(secrets, part))
     if isinstance(part, dict):
         named = cast("dict[str, Any]", part)
         return {name: _scrubbed(value, secrets) for name, value in named.items()}
     if isinstance(part, list | tuple):
         return [_scrubbed(each, secrets) for each in cast("Sequence[Any]", part)]
     return part
-
-
-def _hidden(text: str, secrets: Collection[str]) -> str:
-    """Left as it is, lines and all, unless there is anything to hide."""
-    return without_secrets(text, secrets) if any(each in text for each in secrets) else text

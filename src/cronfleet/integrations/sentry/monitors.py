@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from hashlib import sha256
+from math import ceil
 from typing import Any, TypeAlias
 
 from cronfleet import Schedule
@@ -16,7 +17,8 @@ Told: TypeAlias = dict[str, Any]
 
 MOST_IN_SLUG = 50
 MARGIN_MIN = 5
-"""So late a tick may start before Sentry calls it missed: takeovers and catching up take their time."""
+"""So late after it is due a tick may start before Sentry calls it missed: takeovers and catching up
+take their time."""
 MOST_RUNTIME_MIN = 24 * 60
 """For a job without a time limit."""
 
@@ -39,7 +41,9 @@ def check_in_id(run: str) -> str:
     return sha256(run.encode()).hexdigest()[:32]
 
 
-def monitor(job: str, schedule: Schedule, timeout_s: float | None) -> Told | None:
+def monitor(
+    job: str, schedule: Schedule, timeout_s: float | None, jitter_s: float = 0
+) -> Told | None:
     """What Sentry is told of the job; None if Sentry has no words for its schedule."""
     definition = schedule.to_definition()
     match definition["kind"]:
@@ -55,7 +59,7 @@ def monitor(job: str, schedule: Schedule, timeout_s: float | None) -> Told | Non
     return {
         "schedule": when,
         "timezone": str(definition.get("tz", "UTC")),
-        "checkin_margin": MARGIN_MIN,
+        "checkin_margin": MARGIN_MIN + ceil(jitter_s / 60),
         "max_runtime": runtime_min,
     }
 

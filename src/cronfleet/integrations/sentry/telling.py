@@ -56,7 +56,7 @@ class _Telling:
         """A retry is the same check-in; what a person ordered is no tick that was expected."""
         if not self._checks_in or attempt.kind != "tick":
             return
-        expected = monitor(attempt.job, attempt.schedule, attempt.timeout_s)
+        expected = monitor(attempt.job, attempt.schedule, attempt.timeout_s, attempt.jitter_s)
         if expected is not None:
             capture_checkin(
                 slug(attempt.job),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -179,3 +180,72 @@ def test_a_probe_that_fails_keeps_nothing_else_back(ear: Ear, printer: Printer) 
         time.advance(hours=1, minutes=2)
     assert ear.begun == ["an application cannot be asked", "report failed"]
     assert "no database" in ear.heard[0].text
+
+
+@pytest.mark.parametrize("hours", [0, 1])
+def test_a_channel_that_breaks_or_hangs_is_no_reason_to_tell_the_others_twice(
+    printer: Printer, ear: Ear, hours: int
+) -> None:
+    class Broken(Ear):
+        async def send(self, message: Message) -> None:
+            await asyncio.sleep(hours * 3_600)
+            raise OSError("no line")
+
+    scheduler = Scheduler("memory:", program="office")
+    scheduler.add_job(printer, cron("0 * * * *"), "report")
+    register(scheduler, [ear, Broken("broken")])
+    with SimulatedTime(scheduler, start=MIDNIGHT) as time:
+        time.advance(hours=1, minutes=5)
+        assert "timed_out" not in {run.state for run in time.runs(JOB)}
+    assert ear.begun == ["report failed", f"{JOB} failed"]
+
+
+def test_a_probe_that_hangs_keeps_nothing_else_back(printer: Printer, ear: Ear) -> None:
+    async def probe() -> list[Condition]:
+        await asyncio.sleep(3_600)
+        return []
+
+    scheduler = Scheduler("memory:", program="office")
+    scheduler.add_job(printer, cron("0 * * * *"), "report")
+    register(scheduler, [ear], probes=[probe])
+    with SimulatedTime(scheduler, start=MIDNIGHT) as time:
+        time.advance(hours=1, minutes=2)
+    assert ear.begun == ["an application cannot be asked", "report failed"]
+    assert "TimeoutError" in ear.heard[0].text
+
+
+def test_a_tick_is_found_behind_its_many_shards(printer: Printer, ear: Ear) -> None:
+    scheduler = Scheduler("memory:", program="office")
+    scheduler.add_job(printer, cron("0 * * * *"), "report", shards=60)
+    register(scheduler, [ear])
+    with SimulatedTime(scheduler, start=MIDNIGHT) as time:
+        time.advance(hours=1, minutes=3)
+    assert ear.begun == ["report failed"]
+
+
+def test_a_success_is_found_behind_many_failures(printer: Printer, ear: Ear) -> None:
+    printer.has_paper = True
+    scheduler = Scheduler("memory:", program="office")
+    scheduler.add_job(printer, every(timedelta(minutes=1)), "report")
+    register(scheduler, [ear], Rules(not_succeeded_for=2 * HOUR))
+    with SimulatedTime(scheduler, start=MIDNIGHT) as time:
+        time.advance(minutes=10)
+        printer.has_paper = False
+        time.advance(hours=2, minutes=5)
+    assert ear.begun == ["report failed", "report has not succeeded"]
+
+
+def test_that_nobody_looked_is_told_by_a_channel_that_fails_at_first(
+    scheduler: Scheduler, ear: Ear, printer: Printer
+) -> None:
+    printer.has_paper = True
+    with SimulatedTime(scheduler, start=MIDNIGHT) as time:
+        time.advance(minutes=15)
+        time.stop()
+        time.advance(minutes=30)
+        ear.is_deaf = True
+        time.start()
+        time.advance(minutes=20)
+        ear.is_deaf = False
+        time.advance(minutes=2)
+    assert ear.begun.count("nobody looked since 2027-03-01 00:15 UTC") == 1

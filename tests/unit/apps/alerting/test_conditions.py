@@ -149,10 +149,16 @@ def test_the_store_and_an_overload_are_told() -> None:
 
 
 def test_a_time_in_which_nobody_looked_is_told() -> None:
-    found = only(fleet(looked_before=NOW - 6 * MINUTE))
+    found = only(fleet(looks=[NOW - 6 * MINUTE, NOW]))
     assert found.title == "nobody looked since 2027-03-01 11:54 UTC"
     assert found.is_event
-    assert titles(fleet(looked_before=NOW - 4 * MINUTE)) == []
+    assert titles(fleet(looks=[NOW - 4 * MINUTE, NOW])) == []
+
+
+def test_whoever_did_not_hear_that_nobody_looked_still_does_for_an_hour() -> None:
+    away = NOW - 20 * HOUR
+    assert titles(fleet(looks=[away, NOW - HOUR])) == ["nobody looked since 2027-02-28 16:00 UTC"]
+    assert titles(fleet(looks=[away, NOW - HOUR - MINUTE, NOW - HOUR])) == []
 
 
 def test_what_an_application_tells_comes_last() -> None:
@@ -165,3 +171,18 @@ def test_many_conditions_are_bounded_and_counted() -> None:
     found = conditions(fleet(jobs=jobs), RULES)
     assert len(found) == MOST + 1
     assert found[-1].said.startswith("7 more conditions stand")
+
+
+def test_of_too_many_conditions_those_that_were_told_stay() -> None:
+    """Else they would seem to be over."""
+    jobs = [job(name=f"job{n:03}", next_due=NOW - HOUR) for n in range(MOST + 1)]
+    told = {each.title for each in conditions(fleet(jobs=jobs), RULES)}
+    more = [job(name="a job above all others", next_due=NOW - HOUR), *jobs]
+    assert {each.title for each in conditions(fleet(jobs=more), RULES, told)} == told
+
+
+def test_a_tick_with_shards_takes_too_long_by_the_instant_at_which_it_was_made() -> None:
+    hanging = run("sharded", ago=2 * HOUR, started_at=None, ended_at=None, instance="")
+    assert only(fleet(hanging)).said.startswith(f"{hanging.id} has run since 2027-03-01 10:00 UTC.")
+    usual = run(ago=DAY, started_at=None, ended_at=NOW - DAY + HOUR)
+    assert titles(fleet(hanging, usual)) == []

@@ -19,6 +19,7 @@ from cronfleet.apps.guarded_http.calling import Ask, Caller, HttpError
 TIMEOUT_S = 5
 SIGNATURE = "Cronfleet-Signature"
 _SLACK_LONGEST = 3_000
+_CUT = "\nThere is more, which is too long for a message: see the page, or cronfleet jobs"
 
 
 class WebChannel:
@@ -81,7 +82,9 @@ def signature(secret: str, at_s: int, body: bytes) -> str:
 def for_slack(message: Message) -> str:
     """The message as Slack, Mattermost and others take it."""
     text = f"*{_escaped(message.subject)}*\n{_escaped(message.text)}"
-    return json.dumps({"text": text[:_SLACK_LONGEST]})
+    if len(text) > _SLACK_LONGEST:
+        text = text[:_SLACK_LONGEST].rpartition("\n")[0] + _CUT
+    return json.dumps({"text": text})
 
 
 def for_programs(message: Message) -> str:
