@@ -42,6 +42,8 @@ MOST_JOBS_LISTED = 10_000
 _LOOKS_AT_A_TIME = 4
 """How many jobs are looked at together: the connections are the instance's, too."""
 
+_ASKED_EACH_MS = 1_000
+
 
 class Observer(Opener):
     """All that looks at one store."""
@@ -54,6 +56,8 @@ class Observer(Opener):
         self._promise: Promise | None = None
         self._announcing = Announcing()
         self._only_looks = False
+        self._asked_at = -_ASKED_EACH_MS
+        self._silent_for = ""
 
     def listen(self, listener: Listener) -> None:
         """Call it with each event of this instance; see `cronfleet.events` for what there is.
@@ -282,12 +286,16 @@ class Observer(Opener):
         )
 
     async def _silence(self) -> str:
-        """Why the store does not answer; empty if it does."""
-        try:
-            await self._store.instances()
-        except StoreError as error:
-            return str(error)
-        return ""
+        """Why the store does not answer; empty if it does. However many ask, it is seldom asked."""
+        now = self._clock.boot_ms()
+        if now - self._asked_at >= _ASKED_EACH_MS:
+            self._asked_at = now
+            try:
+                await self._store.instances()
+                self._silent_for = ""
+            except StoreError as error:
+                self._silent_for = str(error)
+        return self._silent_for
 
     async def _say_promise(self) -> None:
         try:

@@ -1,5 +1,7 @@
 """For whoever watches the process: in plain text, without a look into the store.
 
+Only a server that is no instance has nothing else to go by: it asks, once a second at most.
+
 All may ask; why an instance is not ready is told to a viewer. `/healthz/ready?detail` is for
 viewers alone: it says what the store can promise, as JSON.
 """
