@@ -87,14 +87,15 @@ class Operator(Observer):
 
         Only those that have passed and will not become ticks any more. With `again`, also those
         that have run; `dry_run` only tells what would be made. The runs go one after the other
-        where the job has a limit. Raises UnknownJobError, InvalidBackfillError.
+        where the job has a limit. The same `key` for another span is another order. Raises UnknownJobError, InvalidBackfillError.
         """
         store = await self._opened()
         job = await verbs.live_job(store, name)
-        span = await span_of(store, job, *bounds(name, first, last), again=again)
+        low, high = bounds(name, first, last)
+        span = await span_of(store, job, low, high, again=again)
         if dry_run:
             return _told_of(job, span, made=len(span.wanted), dry_run=True)
-        order = verbs.order(key, who, why)
+        order = verbs.order(key and f"{key}+{low}+{high}+{again}", who, why)
         done = await verbs.backfill(store, name, span, order, again=again)
         self._wake()
         return _told_of(job, span, made=done.made, dry_run=False)

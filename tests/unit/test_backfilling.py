@@ -205,11 +205,22 @@ async def test_ordered_again_under_its_key_it_goes_on_where_it_broke_off(
     with pytest.raises(StoreError):
         await scheduler.backfill("report", hour(-299), hour(0), key="key")
     del store.broken["backfill"]
-    await store.backfill("report", [START_MS - 299 * HOUR_MS], Order("key+0", "x"), again=False)
+    first = START_MS - 299 * HOUR_MS
+    first_part = Order(f"key+{first}+{START_MS}+False+0", "x")
+    await store.backfill("report", [first], first_part, again=False)
     await scheduler.backfill("report", hour(-299), hour(0), key="key")
     times = await filled(store)
     assert times[:2] == [-299, -99]
     assert (await scheduler.backfill("report", hour(-299), hour(0), key="other")).made == 199
+
+
+async def test_another_span_is_another_order_under_the_same_key(scheduler: Scheduler) -> None:
+    made = await scheduler.backfill("report", hour(-5), hour(-4), key="key")
+    assert (made.made, made.had_run) == (2, 0)
+    wider = await scheduler.backfill("report", hour(-5), hour(-1), key="key")
+    assert (wider.made, wider.had_run) == (3, 2)
+    ran_again = await scheduler.backfill("report", hour(-5), hour(-4), key="key", again=True)
+    assert ran_again.made == 2
 
 
 async def test_an_unanswered_part_is_ordered_again_under_its_key(
