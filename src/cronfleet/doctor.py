@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import AsyncGenerator, Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -109,17 +109,26 @@ async def _reading(store: Store, clock: Clock) -> tuple[float, float]:
 
 async def _fleet(store: Store, info: StoreInfo, part: Part) -> list[Finding]:
     instances = await store.instances()
-    return [_instances(instances, info), _tzdata(instances, part)]
+    return [await _instances(store, instances, info), _tzdata(instances, part)]
 
 
-def _instances(instances: list[InstanceRecord], info: StoreInfo) -> Finding:
+async def _instances(store: Store, instances: list[InstanceRecord], info: StoreInfo) -> Finding:
     alive = [each for each in instances if each.expires_at > info.now]
     silent = [each.label for each in instances if each.expires_at <= info.now]
     if not alive:
-        said = "none is at work: no tick is started"
-        return Finding("instances", Condition.NOTE, f"{said}{_silent(silent)}")
+        return await _nobody(store, silent)
     said = f"{len(alive)} at work ({_some([each.label for each in alive])}){_silent(silent)}"
     return Finding("instances", Condition.NOTE if silent else Condition.WELL, said)
+
+
+async def _nobody(store: Store, silent: list[str]) -> Finding:
+    """A fleet that is only being set up has no jobs: nothing is amiss yet."""
+    async for job in _every_job(store):
+        if job.expected is not None and not job.paused and not job.removed:
+            said = f"none is at work, and jobs are scheduled: no tick is started{_silent(silent)}"
+            return Finding("instances", Condition.WRONG, f"{said}; start one, as by cronfleet run")
+    said = f"none is at work: no tick is started{_silent(silent)}"
+    return Finding("instances", Condition.NOTE, said)
 
 
 def _silent(labels: list[str]) -> str:
@@ -193,10 +202,11 @@ async def _overdue(store: Store, part: Part) -> Finding:
 async def _undeclared(store: Store) -> list[Finding]:
     """Jobs of any program that no instance at work can run, as one of those has noted."""
     names: list[str] = []
-    after = ""
-    while len(names) < MOST_NAMED and (page := await store.jobs(after=after)):
-        names += [job.name for job in page if job.undeclared_since is not None and not job.removed]
-        after = page[-1].name
+    async for job in _every_job(store):
+        if len(names) == MOST_NAMED:
+            break
+        if job.undeclared_since is not None and not job.removed:
+            names.append(job.name)
     if not names:
         return []
     said = (
@@ -204,6 +214,15 @@ async def _undeclared(store: Store) -> list[Finding]:
         "that was noted they are removed"
     )
     return [Finding("undeclared", Condition.NOTE, said)]
+
+
+async def _every_job(store: Store) -> AsyncGenerator[JobRecord]:
+    """Of all programs, by name; removed ones, too."""
+    after = ""
+    while page := await store.jobs(after=after):
+        for job in page:
+            yield job
+        after = page[-1].name
 
 
 def _at(instant: Instant) -> str:

@@ -23,6 +23,7 @@ from cronfleet.testing.samples import (
     granted,
     join,
     joined,
+    order,
     renew,
     report,
     started,
@@ -97,7 +98,32 @@ async def test_of_a_slow_store_the_round_trip_is_the_doubt(practice: Practice) -
     assert found.condition is Condition.WELL
 
 
-async def test_a_fleet_without_instances_is_noted(practice: Practice) -> None:
+async def test_a_fleet_that_is_only_being_set_up_has_no_instances_and_that_is_noted(
+    practice: Practice,
+) -> None:
+    assert await practice.condition("instances") is Condition.NOTE
+
+
+@pytest.mark.parametrize("is_gone", [True, False])
+async def test_jobs_that_are_scheduled_and_nobody_at_work_are_wrong(
+    practice: Practice, *, is_gone: bool
+) -> None:
+    """Whether the last instance has gone, or is silent for longer than its TTL."""
+    anna = await joined(practice.store, "anna", report())
+    if is_gone:
+        await practice.store.leave(anna)
+    else:
+        practice.clock.advance(timedelta(milliseconds=TTL_MS))
+    found = await practice.finding("instances")
+    assert found.condition is Condition.WRONG
+    assert "none is at work" in found.said
+    assert ("TTL: anna" in found.said) is not is_gone
+    assert "start one, as by cronfleet run" in found.said
+
+
+async def test_of_paused_jobs_nobody_needs_to_be_at_work(practice: Practice) -> None:
+    await practice.store.leave(await joined(practice.store, "anna", report()))
+    await practice.store.pause("report", order())
     assert await practice.condition("instances") is Condition.NOTE
 
 

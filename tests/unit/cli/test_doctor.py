@@ -24,8 +24,19 @@ def found(shell: Shell, *arguments: str) -> dict[str, tuple[str, str]]:
     return {each["what"]: (each["condition"], each["said"]) for each in document["findings"]}
 
 
-def test_all_is_well_in_a_folder_where_an_instance_has_been(shell: Shell) -> None:
+async def pause_all(scheduler: Scheduler) -> None:
+    for name in ("report", "broken"):
+        await scheduler.pause(name)
+
+
+def test_jobs_that_are_scheduled_and_nobody_at_work_are_status_one(shell: Shell) -> None:
     shell.work(nothing)
+    assert found(shell)["instances"][0] == "wrong"
+    assert shell("doctor").status == 1
+
+
+def test_all_is_well_in_a_folder_whose_jobs_are_paused(shell: Shell) -> None:
+    shell.work(pause_all)
     said = shell("doctor")
     assert said.status == 0
     assert said.out.splitlines()[0].split() == ["WHAT", "HOW", "SAID"]
