@@ -352,3 +352,5 @@ class Health:
 
     Empty if nothing is, and while `ready` is false.
     """
+    only_looks: bool = False
+    """This process shows the store and is no instance: ready while that answers, and claims nothing."""

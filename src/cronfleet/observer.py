@@ -272,7 +272,7 @@ class Observer(Opener):
 
     @in_its_loop
     async def health(self) -> Health:
-        """Whether the store answers and this instance makes claims."""
+        """Whether the store answers and this instance makes claims; see `looking` for no instance."""
         trouble = await self._silence() if self._only_looks else self._trouble()
         info = self._store_info()
         return Health(
@@ -283,6 +283,7 @@ class Observer(Opener):
             detail=trouble,
             promise=self._promise,
             backlog=self._backlog(),
+            only_looks=self._only_looks,
         )
 
     async def _silence(self) -> str:

@@ -278,3 +278,14 @@ def test_each_event_is_counted_under_its_name(
     event: object, name: str, labels: dict[str, str], wanted: float
 ) -> None:
     assert counted(event)(name, **labels) == wanted
+
+
+async def test_who_only_looks_is_not_counted_among_those_who_make_claims() -> None:
+    """Nor as one that fails to: `sum(cronfleet_ready)` is about instances."""
+    scheduler = Scheduler("memory:")
+    metrics = Metrics(scheduler)
+    async with scheduler.looking():
+        assert (await scheduler.health()).ready
+        for _ in range(2):
+            assert key("ready") not in await samples(metrics)
+    assert (await samples(metrics))[key("ready")] == 0

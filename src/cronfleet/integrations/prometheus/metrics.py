@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import platform
 import time
@@ -84,7 +85,7 @@ class Metrics:
             log.info("the metrics of %s are not up to date: %s", what, error or "no answer")
 
     def _tell_health(self, health: Health) -> None:
-        self._to.ready.set(health.ready)
+        self._tell_ready(health)
         promise = health.promise
         self._to.store.info(
             {
@@ -94,6 +95,13 @@ class Metrics:
                 "may_break": ",".join(promise.breaks_when) if promise else "unknown",
             }
         )
+
+    def _tell_ready(self, health: Health) -> None:
+        """Who only looks makes no claims and is not to make any: of it there is no such metric."""
+        ready, registry = self._to.ready, self._to.registry
+        with contextlib.suppress(KeyError, ValueError):  # It is out already, or in.
+            (registry.unregister if health.only_looks else registry.register)(ready)
+        ready.set(health.ready)
 
     async def _read_notices(self, notices: States) -> None:
         self._to.notices.clear()
