@@ -239,7 +239,7 @@ class Latest:
 
 @dataclass(frozen=True, slots=True)
 class InstanceInfo:
-    """An instance at work."""
+    """An instance at work, or one that was and has not left."""
 
     id: str
     label: str
@@ -250,9 +250,12 @@ class InstanceInfo:
     """How many runs it holds."""
     tzdata: str
     """The version of the zone rules that it uses."""
+    silent_since: datetime | None = None
+    """When its lease was over without a word of it: it is not at work. None while it is."""
 
     @classmethod
-    def of(cls, record: InstanceRecord) -> InstanceInfo:
+    def of(cls, record: InstanceRecord, now: Instant) -> InstanceInfo:
+        """As it is at an instant by the store's clock."""
         return cls(
             record.session,
             record.label,
@@ -261,6 +264,7 @@ class InstanceInfo:
             moment(record.expires_at),
             record.held,
             record.tzdata,
+            moment(record.expires_at) if record.expires_at <= now else None,
         )
 
 

@@ -230,8 +230,10 @@ class Observer(Opener):
 
     @in_its_loop
     async def instances(self) -> list[InstanceInfo]:
-        """The instances at work."""
-        return [InstanceInfo.of(each) for each in await (await self._opened()).instances()]
+        """The instances at work, and those that fell silent and that no other has closed yet."""
+        store = await self._opened()
+        now = (await store.peek(self._program, limit=1)).now  # First: who renews is not silent.
+        return [InstanceInfo.of(each, now) for each in await store.instances()]
 
     @in_its_loop
     async def store_time(self) -> datetime:

@@ -174,10 +174,16 @@ def test_gaps_instances_and_audit_are_told_in_datetimes() -> None:
     audit = AuditRecord(NOON_MS, "pause", "report", "anna", "holiday")
     second = NOON + timedelta(seconds=1)
     assert GapInfo.of(gap) == GapInfo("report", NOON, second, 2, "misfire", NOON)
-    assert InstanceInfo.of(instance) == InstanceInfo(
-        session, "host:7", "app", NOON, NOON + timedelta(seconds=10), 3, "2026f"
-    )
+    told = InstanceInfo(session, "host:7", "app", NOON, NOON + timedelta(seconds=10), 3, "2026f")
+    assert InstanceInfo.of(instance, NOON_MS + 9_999) == told
     assert AuditInfo.of(audit) == AuditInfo(NOON, "pause", "report", "anna", "holiday")
+
+
+def test_an_instance_whose_lease_is_over_is_silent_since_then() -> None:
+    session = SessionId("f" * 32)
+    instance = InstanceRecord(session, "host:7", "app", NOON_MS, NOON_MS + 10_000, 3, "2026f")
+    told = InstanceInfo.of(instance, NOON_MS + 10_000)
+    assert told.silent_since == told.expires_at == NOON + timedelta(seconds=10)
 
 
 def test_moments_are_aware_and_in_utc() -> None:

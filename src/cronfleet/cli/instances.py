@@ -16,14 +16,23 @@ from cronfleet.cli.printing import moment, print_json, print_line, print_table
 @as_json
 @click.pass_obj
 def instances(place: str | None, *, as_json: bool) -> None:
-    """List the instances at work, of all programs."""
+    """List the instances of all programs, and since when one is silent."""
     found = asyncio.run(_instances(place))
     if as_json:
         print_json({"instances": found})
-    elif found:
-        headers = ("INSTANCE", "PROGRAM", "JOINED", "EXPIRES", "HOLDS", "ZONE RULES")
-        print_table(headers, map(_row, found), may_go=("ZONE RULES", "JOINED"))
-    else:
+        return
+    if found:
+        headers = (
+            "INSTANCE",
+            "PROGRAM",
+            "JOINED",
+            "EXPIRES",
+            "SILENT SINCE",
+            "HOLDS",
+            "ZONE RULES",
+        )
+        print_table(headers, map(_row, found), may_go=("ZONE RULES", "JOINED", "EXPIRES"))
+    if all(each.silent_since for each in found):
         print_line("No instance is at work.")
 
 
@@ -38,6 +47,7 @@ def _row(instance: InstanceInfo) -> tuple[str, ...]:
         instance.program,
         moment(instance.joined_at),
         moment(instance.expires_at),
+        moment(instance.silent_since),
         str(instance.held),
         instance.tzdata,
     )

@@ -13,7 +13,7 @@ from cronfleet.server.routes.opened import store_opened
 
 
 class Instances(BaseModel):
-    """The instances at work."""
+    """The instances at work, and the silent ones."""
 
     instances: list[InstanceInfo]
 
@@ -28,9 +28,9 @@ def fleet_routes(scheduler: Scheduler) -> APIRouter:
     router = APIRouter(tags=["fleet"])
     stored = [Depends(store_opened(scheduler))]
 
-    @router.get("/instances", summary="List the instances at work", dependencies=stored)
+    @router.get("/instances", summary="List the instances", dependencies=stored)
     async def list_instances(_: Viewer) -> Instances:
-        """Those whose sessions are open, of all programs."""
+        """Those whose sessions are open, of all programs; with `silent_since` it is not at work."""
         return Instances(instances=await scheduler.instances())
 
     @router.get("/audit", summary="List what operators did", dependencies=stored)
