@@ -82,7 +82,7 @@ def _of_run(facts: Facts, run: RunRecord) -> Decided:
     active = _active_at(facts, facts.now) if run.state is RunState.WAITING else ()
     return Decided(
         verdict,
-        is_well=verdict in WELL,
+        is_well=verdict in WELL and facts.gone is None,
         orders=_cancelled_by(facts, run) if verdict is _V.CANCELLED else (),
         in_the_way=active,
     )

@@ -13,6 +13,7 @@ from cronfleet.model import (
     JobRecord,
     Kind,
     RunRecord,
+    RunState,
 )
 from cronfleet.policy import Plan, count_fires
 from cronfleet.store import MOST_GAPS
@@ -43,6 +44,8 @@ class Facts:
     """What operators did to the job, or to all of them, the oldest first."""
     instances: Sequence[InstanceRecord] = ()
     """Those at work now."""
+    silent: Sequence[InstanceRecord] = ()
+    """Those whose lease is over, and that nobody has closed yet."""
     others: Sequence[RunRecord] = ()
     """Runs of other jobs, where it matters whether the fleet was at work."""
 
@@ -50,6 +53,14 @@ class Facts:
     def due(self) -> Instant:
         """When the tick was due. Only where there is a fire time."""
         return self.plan.fire(self.fire_time or 0).due
+
+    @property
+    def gone(self) -> InstanceRecord | None:
+        """The silent instance that holds the tick's run."""
+        if self.run is None or self.run.state is not RunState.STARTED:
+            return None
+        session = self.run.session
+        return next((each for each in self.silent if each.session == session), None)
 
     @property
     def is_doubtful(self) -> bool:

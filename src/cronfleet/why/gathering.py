@@ -35,6 +35,7 @@ async def gather(store: Store, job: JobRecord, at: datetime) -> Facts:
     gaps = await store.gaps(job.name, limit=MOST_GAPS)
     run, gap, fire_time = await _tick(store, job.name, asked, gaps)
     now = (await store.peek(job.program, limit=1)).now
+    instances = await store.instances()
     runs, all_runs = await _runs(store, job.name)
     asks_for_others = run is None and (gap is None or gap.gap.reason is Reason.MISFIRE)
     return Facts(
@@ -49,7 +50,8 @@ async def gather(store: Store, job: JobRecord, at: datetime) -> Facts:
         all_runs=all_runs,
         gaps=gaps,
         orders=await _orders(store, job.name),
-        instances=[each for each in await store.instances() if each.expires_at > now],
+        instances=[each for each in instances if each.expires_at > now],
+        silent=[each for each in instances if each.expires_at <= now],
         others=await _others(store, job.name) if asks_for_others else (),
     )
 

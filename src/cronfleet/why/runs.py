@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from cronfleet.model import OnLost, RunRecord, RunState
+from cronfleet.model import InstanceRecord, OnLost, RunRecord, RunState
 from cronfleet.why.explanation import TickVerdict
 from cronfleet.why.said import Said, Telling, error_of, since, where
 from cronfleet.why.times import span, utc
@@ -74,8 +74,23 @@ def _running(telling: Telling) -> Said:
             f"{telling.job} is running for {telling.tick}: {ended} of its {run.shards} shards have "
             "ended"
         )
+    if telling.facts.gone is not None:
+        return _silent(telling, telling.facts.gone)
     asked = f"; it was asked to end{since(run.cancel_asked_at)}" if run.cancel_asked_at else ""
     return Said(f"{telling.job} is running for {telling.tick}: it {_began(telling)}{asked}")
+
+
+def _silent(telling: Telling, gone: InstanceRecord) -> Said:
+    """Whether it runs is not known; who closes the session takes it back."""
+    known = (
+        f"{telling.job} was running for {telling.tick}: it {_began(telling)}, and {gone.label} "
+        f"has not been heard of, and its lease ended {utc(gone.expires_at)}"
+    )
+    if telling.facts.instances:
+        advice = f"see whether {gone.label} is alive; the others take its runs back"
+        return Said(f"{known}; its runs are to be taken back", advice)
+    said = f"{known}; no instance is at work to take its runs back"
+    return Said(said, "start an instance, as by cronfleet run, or see what holds the others up")
 
 
 def _waiting(telling: Telling) -> Said:

@@ -120,6 +120,8 @@ class Case:
 V, S = TickVerdict, RunState
 PLANNED = PLAN.definition
 LATE = TICK + 3 * HOUR
+HELD = run(state=S.STARTED, session=SessionId("s"), instance="carl:7")
+SILENT = replace(instance(TICK), expires_at=TICK + HOUR)
 
 ON_RECORD = [
     Case(V.SUCCEEDED, facts(run=run()), "was started on time on anna:1 and succeeded after 1 min"),
@@ -186,6 +188,24 @@ ON_RECORD = [
         V.RUNNING,
         facts(run=run(state=S.STARTED, cancel_asked_at=TICK)),
         "it was asked to end since 2027-01-15 08:00 UTC",
+    ),
+    Case(
+        V.RUNNING,
+        facts(run=HELD, silent=[SILENT]),
+        "carl:7 has not been heard of, and its lease ended 2027-01-15 09:00 UTC; no "
+        "instance is at work to take its runs back",
+        "start an instance",
+    ),
+    Case(
+        V.RUNNING,
+        facts(run=HELD, silent=[SILENT], instances=[instance(NOW)]),
+        "its lease ended 2027-01-15 09:00 UTC; its runs are to be taken back",
+        "see whether carl:7 is alive",
+    ),
+    Case(
+        V.RUNNING,
+        facts(run=HELD, silent=[replace(SILENT, session=SessionId("other"))]),
+        "is running for Friday",
     ),
     Case(V.RUNNING, facts(run=run(state=S.SHARDED, shards=4)), "0 of its 4 shards have ended"),
     Case(V.WAITING, facts(run=run(state=S.PENDING)), "an instance that has a free seat", "doctor"),
@@ -408,7 +428,7 @@ def test_the_verdict_follows_from_the_facts(case: Case) -> None:
     assert case.says in found.sentence
     assert case.advises in found.advice
     assert bool(found.advice) == bool(case.advises)
-    assert found.is_well == (case.verdict in WELL)
+    assert found.is_well == (case.verdict in WELL and case.facts.gone is None)
 
 
 def test_no_verdict_is_left_out() -> None:
