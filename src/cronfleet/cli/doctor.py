@@ -13,7 +13,7 @@ import click
 
 from cronfleet import Condition, ConfigurationError, Finding, MissingExtraError, Scheduler
 from cronfleet.cli.logs import log_as_set, log_to_stderr
-from cronfleet.cli.opened import missing_file
+from cronfleet.cli.opened import missing_file, refuse_server
 from cronfleet.cli.options import as_json
 from cronfleet.cli.printing import print_json, print_table
 from cronfleet.cli.programs import target_program
@@ -38,6 +38,7 @@ def doctor(store: str | None, target: str | None, *, as_json: bool) -> None:
     Exit status: 0 all is well, 1 something is wrong, 2 something must be configured differently,
     or the store cannot be reached.
     """
+    refuse_server(store)
     log_to_stderr(logging.ERROR)
     settings = load_settings()
     log_as_set(settings)

@@ -19,15 +19,20 @@ def is_server(place: str) -> bool:
     return place.startswith(("http://", "https://"))
 
 
+def refuse_server(place: str | None) -> None:
+    """Of a command that a server cannot answer. Raises ConfigurationError."""
+    if place and is_server(place):
+        raise ConfigurationError(
+            "this command needs the store itself: leave out --url, and name the store with --store"
+        )
+
+
 @contextlib.asynccontextmanager
 async def opened(store: str | None) -> AsyncGenerator[Scheduler]:
     """A scheduler that does not work. Raises ConfigurationError, StoreError."""
     from cronfleet.config import load_settings
 
-    if store and is_server(store):
-        raise ConfigurationError(
-            "this command needs the store itself: leave out --url, and name the store with --store"
-        )
+    refuse_server(store)
     log_to_stderr(logging.WARNING)
     settings = load_settings()
     log_as_set(settings)

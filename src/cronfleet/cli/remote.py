@@ -17,6 +17,7 @@ from cronfleet import (
     BackfillInfo,
     ConfigurationError,
     CronfleetError,
+    Explanation,
     GapInfo,
     InstanceInfo,
     JobInfo,
@@ -39,7 +40,14 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _WORD = re.compile("[!-~]+")
 _TO_BE_CHANGED = frozenset(
     f"/problems/{kind}"
-    for kind in ("forbidden", "foreign-job", "invalid-job", "unknown-caller", "unknown-job")
+    for kind in (
+        "forbidden",
+        "foreign-job",
+        "invalid-job",
+        "invalid-schedule",
+        "unknown-caller",
+        "unknown-job",
+    )
 )
 """What a person must write differently before it can succeed."""
 
@@ -110,6 +118,9 @@ class RemoteFleet:
 
     async def gaps(self, name: str, limit: int = 50, skip: int = 0) -> list[GapInfo]:
         return _read(list[GapInfo], await self._rows(name, "gaps", limit, skip))
+
+    async def why(self, name: str, at: datetime) -> Explanation:
+        return _read(Explanation, await self._get(f"{_job(name)}/why", at=at.isoformat()))
 
     async def instances(self) -> list[InstanceInfo]:
         return _read(list[InstanceInfo], (await self._get("instances"))["instances"])
@@ -184,14 +195,23 @@ class RemoteFleet:
         try:
             answer = await self._client.request(verb, path, **said)
         except (httpx.TransportError, httpx.InvalidURL) as error:
-            raise ConfigurationError(
-                f"{masked(str(self._client.base_url))} gave no answer: {error or type(error).__name__}. "
-                "Is `cronfleet run` at work there? Start it, or name another server with --url"
-            ) from error
+            raise _no_answer(str(self._client.base_url), error) from error
         if answer.is_success:
             return answer
         kind, detail = _problem(answer)
         raise (ConfigurationError if kind in _TO_BE_CHANGED else CronfleetError)(detail)
+
+
+def _no_answer(url: str, error: Exception) -> ConfigurationError:
+    said = f"{masked(url)} gave no answer: {error or type(error).__name__}"
+    if "CERTIFICATE_VERIFY_FAILED" in said:
+        return ConfigurationError(
+            f"{said}. Is it the server that you mean? If its certificate is of an authority of "
+            "your own, name that one's PEM file in SSL_CERT_FILE"
+        )
+    return ConfigurationError(
+        f"{said}. Is `cronfleet run` at work there? Start it, or name another server with --url"
+    )
 
 
 def _problem(answer: httpx.Response) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from datetime import datetime
 import click
 
 from cronfleet import Explanation
-from cronfleet.cli.opened import opened
+from cronfleet.cli.fleet import reached
 from cronfleet.cli.options import as_json
 from cronfleet.cli.printing import print_json, print_line
 
@@ -45,8 +45,8 @@ def why(store: str | None, job: str, time: datetime, *, as_json: bool) -> None:
 
 
 async def _why(store: str | None, job: str, time: datetime) -> Explanation:
-    async with opened(store) as scheduler:
-        return await scheduler.why(job, time)
+    async with reached(store) as fleet:
+        return await fleet.why(job, time)
 
 
 COMMANDS = {"why": why}

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
+import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 
 from cronfleet import RunContext, Scheduler, cron
 from cronfleet.server.access.access import Access
@@ -57,6 +61,24 @@ class Server:
             await self._over.wait()
 
 
+@contextlib.contextmanager
+def tls_alone() -> Generator[int]:
+    """A port at which somebody shows a certificate of an authority that nobody knows."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("localhost").configure_cert(context)  # pyright: ignore[reportUnknownMemberType] - also takes an untyped context
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=_shake_hands, args=(listener, context))
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join()
+
+
+def _shake_hands(listener: socket.socket, context: ssl.SSLContext) -> None:
+    connection, _ = listener.accept()
+    with connection, contextlib.suppress(OSError):
+        context.wrap_socket(connection, server_side=True).close()
+
+
 @pytest.fixture
 def server() -> Iterator[Server]:
     with Server(Access()) as server:
@@ -85,6 +107,29 @@ def test_jobs_and_runs_are_told_as_from_the_store(shell: Shell, server: Server) 
     told = shell("--url", server.url, "runs", "team/report", "--json").json
     assert [run["id"] for run in told["runs"]] == server.runs[::-1]
     assert "succeeded" in shell("--url", server.url, "runs", "team/report").out
+
+
+def test_what_became_of_a_tick_is_told_as_from_the_store(shell: Shell, server: Server) -> None:
+    said = shell("--url", server.url, "why", "team/report", "2199-01-01 00:00")
+    assert said.status == 0
+    assert said.out.startswith("team/report is still to come for Tuesday 2199-01-01 00:00 UTC")
+    told = shell("--url", server.url, "why", "added", "2026-05-01 12:00", "--json")
+    assert (told.status, told.json["verdict"]) == (1, "no_fire_time")
+
+
+@pytest.mark.parametrize(("job", "time"), [("mystery", "2026-05-01"), ("added", "9999-01-01")])
+def test_a_tick_that_cannot_be_asked_about_is_status_two(
+    shell: Shell, server: Server, job: str, time: str
+) -> None:
+    assert shell("--url", server.url, "why", job, time).status == 2
+
+
+def test_a_certificate_of_an_unknown_authority_is_told_with_what_to_set(shell: Shell) -> None:
+    with tls_alone() as port:
+        said = shell("--url", f"https://localhost:{port}", "jobs")
+    assert said.status == 2
+    assert "SSL_CERT_FILE" in said.err
+    assert said.err.count("\n") == 1
 
 
 def test_the_instances_at_work_are_told(shell: Shell, server: Server) -> None:
@@ -202,6 +247,8 @@ def test_what_is_no_token_is_not_told(shell: Shell, tmp_path: Path, written: str
         (("--token-file", "x", "jobs"), "--url"),
         (("--url", "http://localhost:1", "--token-file", "/nowhere", "jobs"), "/nowhere"),
         (("--url", "http://localhost:1", "store", "check"), "needs the store itself"),
+        (("--url", "http://localhost:1", "doctor"), "needs the store itself"),
+        (("--url", "http://localhost:1", "doctor", "some:scheduler"), "needs the store itself"),
     ],
 )
 def test_what_cannot_be_is_told(shell: Shell, arguments: tuple[str, ...], hint: str) -> None:
