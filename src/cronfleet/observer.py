@@ -293,12 +293,23 @@ class Observer(Opener):
         now = self._clock.boot_ms()
         if now - self._asked_at >= _ASKED_EACH_MS:
             self._asked_at = now
-            try:
-                await self._store.instances()
-                self._silent_for = ""
-            except StoreError as error:
-                self._silent_for = str(error)
+            self._heard(await self._why_silent())
         return self._silent_for
+
+    def _heard(self, trouble: str) -> None:
+        """Said once when it falls silent, and once when it is back."""
+        before, self._silent_for = self._silent_for, trouble
+        if trouble and not before:
+            log.warning("waiting for the store: %s", trouble)
+        elif before and not trouble:
+            log.warning("the store is back")
+
+    async def _why_silent(self) -> str:
+        try:
+            await self._store.instances()
+        except StoreError as error:
+            return str(error)
+        return ""
 
     async def _say_promise(self) -> None:
         try:

@@ -31,6 +31,7 @@ from cronfleet import (
     every,
 )
 from cronfleet.clock import SystemClock
+from cronfleet.model import InstanceRecord
 from cronfleet.signals import StopSignals
 from cronfleet.stores.memory import MemoryStore
 from tests.unit.engine.scripted_store import ScriptedStore, first, gone, late_answer, lost_request
@@ -508,6 +509,27 @@ async def test_who_only_looks_is_no_instance(store: ScriptedStore) -> None:
         assert len(await looker.instances()) == 1
         assert (await looker.health()).detail == "this is no instance at work"
         await looker.aclose()
+
+
+async def test_who_only_looks_logs_once_that_its_store_is_away_and_once_that_it_is_back(
+    store: ScriptedStore, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def instances() -> list[InstanceRecord]:
+        if store.is_away:
+            raise StoreUnavailableError("memory:", "gone")
+        return []
+
+    monkeypatch.setattr("cronfleet.observer._ASKED_EACH_MS", 0)
+    monkeypatch.setattr(store, "instances", instances)
+    looker = Scheduler(store, program="looker")
+    async with looker.looking():
+        for store.is_away in (False, True, True, False, False):
+            assert (await looker.health()).ready is not store.is_away
+    told = [line.getMessage() for line in caplog.records if line.name == "cronfleet.observer"]
+    assert [line.partition(":")[0] for line in told] == [
+        "waiting for the store",
+        "the store is back",
+    ]
 
 
 async def test_all_jobs_are_told_page_by_page(store: ScriptedStore) -> None:
