@@ -7,7 +7,16 @@ from collections.abc import AsyncGenerator, Coroutine
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-from cronfleet import BackfillInfo, GapInfo, InstanceInfo, JobInfo, RunInfo, RunLog, TriggeredRun
+from cronfleet import (
+    AuditInfo,
+    BackfillInfo,
+    GapInfo,
+    InstanceInfo,
+    JobInfo,
+    RunInfo,
+    RunLog,
+    TriggeredRun,
+)
 from cronfleet.cli.opened import is_server, opened
 
 Told = TypeVar("Told")
@@ -22,6 +31,7 @@ class Fleet(Protocol):
     def runs(self, name: str, limit: int = 50, skip: int = 0) -> Asked[list[RunInfo]]: ...
     def gaps(self, name: str, limit: int = 50, skip: int = 0) -> Asked[list[GapInfo]]: ...
     def instances(self) -> Asked[list[InstanceInfo]]: ...
+    def audit(self, limit: int = 50) -> Asked[list[AuditInfo]]: ...
     def run_info(self, run: str) -> Asked[RunInfo]: ...
     def run_log(self, run: str, after: int = 0) -> Asked[RunLog]: ...
 
