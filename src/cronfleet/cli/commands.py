@@ -16,6 +16,7 @@ _MODULES = {
     "why": "why",
     "show": "showing",
     "instances": "instances",
+    "audit": "auditing",
     "next": "foretelling",
     "trigger": "ordering",
     "pause": "ordering",

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 import click
 
 from cronfleet import (
+    AuditInfo,
     BackfillInfo,
     ConfigurationError,
     CronfleetError,
@@ -124,6 +125,9 @@ class RemoteFleet:
 
     async def instances(self) -> list[InstanceInfo]:
         return _read(list[InstanceInfo], (await self._get("instances"))["instances"])
+
+    async def audit(self, limit: int = 50) -> list[AuditInfo]:
+        return _read(list[AuditInfo], (await self._get("audit", limit=limit))["entries"])
 
     async def run_info(self, run: str) -> RunInfo:
         return _read(RunInfo, await self._get(_run(run)))

@@ -6,15 +6,17 @@ import inspect
 import traceback
 
 from cronfleet.errors import CronfleetError
+from cronfleet.masking import with_urls_masked
 
 
 def said(error: BaseException | None) -> str:
-    """What it says, and where it was raised."""
+    """What it says, and where it was raised; passwords in URLs are hidden."""
     if error is None:
         return ""
     if isinstance(error, CronfleetError):
         return str(error)  # Its message is for people, and says what to do.
-    text = "".join(traceback.format_exception_only(error)).strip()
+    # Whoever may look can read it, and connections name their URL where they fail.
+    text = with_urls_masked("".join(traceback.format_exception_only(error)).strip())
     frames = traceback.extract_tb(error.__traceback__)
     where = f"\nin {frames[-1].name}, {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
     return text + where

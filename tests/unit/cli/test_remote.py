@@ -140,6 +140,17 @@ def test_the_instances_at_work_are_told(shell: Shell, server: Server) -> None:
     assert row.split()[:2] == [instance["label"], "test"]
 
 
+def test_orders_are_told_with_who_gave_them(shell: Shell, server: Server) -> None:
+    assert shell("--url", server.url, "skip-next", "team/report", "--why", "a holiday").status == 0
+    newest = shell("--url", server.url, "audit", "--json").json["entries"][0]
+    assert (newest["verb"], newest["job"], newest["why"]) == (
+        "skip_next",
+        "team/report",
+        "a holiday",
+    )
+    assert "a holiday" in shell("--url", server.url, "audit").out
+
+
 def test_runs_come_in_pages(shell: Shell, server: Server) -> None:
     page = ("runs", "team/report", "-n", "2", "--json", "--skip")
     pages = [shell("--url", server.url, *page, str(skip)).json["runs"] for skip in (0, 2, 4, 6)]
