@@ -41,6 +41,8 @@ class Weight(StrEnum):
     """Something does not run, or did not end well."""
     WARN = "warn"
     """Something will need a person."""
+    MILD = "mild"
+    """A person wanted it so, and may have forgotten it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ class Concern:
     """Since when, or when it was."""
     job: str | None = None
     run: str | None = None
+    at_words: str = ""
+    """What is said before that time."""
 
 
 def concerns_of(fleet: Fleet) -> list[Concern]:
@@ -145,6 +149,8 @@ def _of_job(job: JobInfo, fleet: Fleet) -> Iterator[Concern]:
             "Find what ends its process, then resume it.",
             job=job.name,
         )
+    elif job.state == "paused":
+        yield _paused(job, fleet)
     if job.undeclared_since:
         yield Concern(
             Weight.BAD,
@@ -161,6 +167,18 @@ def _of_job(job: JobInfo, fleet: Fleet) -> Iterator[Concern]:
     latest = fleet.latest.get(job.name)
     if latest and latest.gaps and _is_news(latest.gaps[0], fleet):
         yield _missed(latest.gaps[0])
+
+
+def _paused(job: JobInfo, fleet: Fleet) -> Concern:
+    return Concern(
+        Weight.MILD,
+        f"{job.name} is paused{f' by {job.paused_by}' if job.paused_by else ''}",
+        job.paused_why,
+        "It makes no ticks until somebody resumes it.",
+        fleet.paused_at.get(job.name),
+        job.name,
+        at_words="since",
+    )
 
 
 def _lateness(job: JobInfo, fleet: Fleet) -> Iterator[Concern]:

@@ -27,7 +27,7 @@ from cronfleet import (
 
 JOBS_READ_A_LOOK = 100
 _REMEMBERED_OF_A_JOB = 5
-_ORDERS_READ = 50
+ORDERS_READ = 50
 _AT_LEAST_APART_S = 0.5
 _AT_MOST_APART_S = 5.0
 _SHARE_OF_TIME = 0.1
@@ -49,6 +49,8 @@ class Fleet:
     instances: Sequence[InstanceInfo]
     latest: Mapping[str, Latest] = field(default_factory=dict[str, Latest])
     """What became last of jobs, as far as it was asked."""
+    paused_at: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
+    """When jobs were paused, as far as the orders that were read tell."""
     trouble: str = ""
     """Why this is what was known before, and no news; empty if it is news."""
 
@@ -99,21 +101,22 @@ class FleetWatch:
     async def _news(self) -> Fleet:
         known = self._fleet
         try:
-            return await self._seen(known.latest if known else {})
+            return await self._seen(known)
         except StoreError as error:
             if known is None:
                 raise
             return replace(known, health=await self._scheduler.health(), trouble=str(error))
 
-    async def _seen(self, known: Mapping[str, Latest]) -> Fleet:
+    async def _seen(self, known: Fleet | None) -> Fleet:
         scheduler = self._scheduler
         now, jobs = await scheduler.store_time(), await scheduler.jobs()
-        orders = await scheduler.audit(_ORDERS_READ)
+        orders = await scheduler.audit(ORDERS_READ)
         asked = self._restless(jobs, orders)[:JOBS_READ_A_LOOK]
         news = await scheduler.latest([job.name for job in asked], _REMEMBERED_OF_A_JOB)
         self._marks |= {job.name: _mark(job) for job in asked}
         self._newest_order = orders[0] if orders else None
-        latest = {**known, **news}
+        latest = {**known.latest, **news} if known else news
+        paused_at = {**known.paused_at, **_pauses(orders)} if known else _pauses(orders)
         return Fleet(
             now=now,
             health=await scheduler.health(),
@@ -121,6 +124,7 @@ class FleetWatch:
             jobs=jobs,
             instances=await scheduler.instances(),
             latest={job.name: latest[job.name] for job in jobs if job.name in latest},
+            paused_at={job.name: paused_at[job.name] for job in jobs if job.name in paused_at},
         )
 
     def _restless(self, jobs: Sequence[JobInfo], orders: list[AuditInfo]) -> list[JobInfo]:
@@ -142,6 +146,11 @@ class FleetWatch:
 def _rest_s(took_s: float) -> float:
     """How long after a look began the next one may, from how long it took."""
     return min(max(took_s / _SHARE_OF_TIME, _AT_LEAST_APART_S), _AT_MOST_APART_S)
+
+
+def _pauses(orders: Sequence[AuditInfo]) -> dict[str, datetime]:
+    """When each job was paused last; the orders are told the newest first."""
+    return {order.job: order.at for order in reversed(orders) if order.verb == "pause"}
 
 
 def _mark(job: JobInfo) -> _Mark:

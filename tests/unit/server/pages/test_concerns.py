@@ -105,6 +105,21 @@ def test_a_poisoned_job_is_told() -> None:
     assert only(concerns_of(fleet(poisoned))).title == "report is paused as poisoned"
 
 
+def test_a_job_that_somebody_paused_is_a_mild_concern() -> None:
+    paused = job(
+        state="paused", paused_reason="paused", paused_by="anna", paused_why="a fair", next_due=None
+    )
+    since = NOON - 60 * SECOND
+    concern = only(concerns_of(fleet(paused, paused_at={"report": since})))
+    assert (concern.weight, concern.title) == (Weight.MILD, "report is paused by anna")
+    assert (concern.at_words, concern.at, concern.detail) == ("since", since, "a fair")
+
+
+def test_a_pause_that_no_order_tells_of_has_no_time_and_no_name() -> None:
+    concern = only(concerns_of(fleet(job(state="paused", paused_reason="paused"))))
+    assert (concern.title, concern.at) == ("report is paused", None)
+
+
 def test_an_instance_is_silent_once_half_of_its_lease_has_passed() -> None:
     silent, heard = instance("a", TTL / 2 + SECOND, held=3), instance("b", TTL / 2)
     seen = fleet(instances=[silent, heard])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cronfleet import Latest, Scheduler, StoreError, StoreUnavailableError, cron
-from cronfleet.server.pages.fleet import JOBS_READ_A_LOOK, FleetWatch
+from cronfleet.server.pages.fleet import JOBS_READ_A_LOOK, ORDERS_READ, FleetWatch
 from cronfleet.server.pages.job import look_at
 from cronfleet.server.pages.memory import MOST_REMEMBERED, Memory
 from tests.unit.server.sites import ended_run
@@ -60,6 +60,20 @@ async def test_a_run_by_hand_that_has_ended_is_seen(scheduler: Asked) -> None:
         fleet = await watch.look()
     assert fleet.last_run("a") == run
     assert fleet.last_runs(10) == [run]
+
+
+async def test_when_a_job_was_paused_is_remembered(scheduler: Asked) -> None:
+    watch = FleetWatch(scheduler)
+    async with scheduler:
+        await scheduler.pause("a")
+        (order,) = await scheduler.audit(1)
+        for number in range(ORDERS_READ):
+            await scheduler.trigger("b", why=str(number))
+            if number == 0:
+                await watch.look()
+        watch.forget_age()
+        fleet = await watch.look()
+    assert fleet.paused_at == {"a": order.at}
 
 
 async def test_who_asks_within_the_second_is_told_the_same(scheduler: Asked) -> None:

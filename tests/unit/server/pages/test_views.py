@@ -50,6 +50,15 @@ def test_an_overview_is_well_when_nothing_is_of_concern() -> None:
     assert told == [(True, False), (False, True), (False, False)]
 
 
+def test_an_overview_is_well_but_for_a_job_that_is_paused() -> None:
+    paused = overview_of(fleet(job(state="paused")))
+    both = overview_of(fleet(job(state="paused"), latest={"report": Latest([failed()], [])}))
+    assert [(each.is_well, each.is_mild, each.is_bad) for each in (paused, both)] == [
+        (False, True, False),
+        (False, False, True),
+    ]
+
+
 def test_an_overview_tells_what_comes_next() -> None:
     soon = job("soon", every(timedelta(minutes=7)))
     view = overview_of(fleet(job("report"), soon, job("paused", next_due=None, state="paused")))
