@@ -65,7 +65,9 @@ def concerns_of(fleet: Fleet) -> list[Concern]:
     """The heaviest first, then the newest."""
     found = chain(
         _of_store(fleet),
-        _of_instances(fleet),
+        _of_absence(fleet),
+        _of_health(fleet),
+        (_silent(each, fleet) for each in fleet.instances if is_silent(each, fleet)),
         *(_of_job(job, fleet) for job in fleet.jobs),
     )
     weights = list(Weight)
@@ -99,7 +101,20 @@ def _of_store(fleet: Fleet) -> Iterator[Concern]:
             "the instances go on by themselves.",
             fleet.now,
         )
-    elif not fleet.health.ready:
+
+
+def _of_absence(fleet: Fleet) -> Iterator[Concern]:
+    if not fleet.at_work:
+        yield Concern(
+            Weight.BAD,
+            "No instance is at work",
+            "Nothing runs until one is.",
+            "Start one: `cronfleet run`.",
+        )
+
+
+def _of_health(fleet: Fleet) -> Iterator[Concern]:
+    if not fleet.trouble and not fleet.health.ready:
         yield Concern(
             Weight.BAD,
             "This instance makes no claims",
@@ -115,29 +130,24 @@ def _of_store(fleet: Fleet) -> Iterator[Concern]:
         )
 
 
-def _of_instances(fleet: Fleet) -> Iterator[Concern]:
-    if not fleet.instances:
-        yield Concern(
-            Weight.BAD,
-            "No instance is at work",
-            "Nothing runs until one is.",
-            "Start one: `cronfleet run`.",
-        )
-    for instance in fleet.instances:
-        if is_silent(instance, fleet):
-            yield _silent(instance, fleet)
-
-
 def _silent(instance: InstanceInfo, fleet: Fleet) -> Concern:
     silence = silence_of(instance, fleet)
     return Concern(
         Weight.BAD,
         f"{instance.label} is not heard from",
         f"It was heard of last {span(silence)} ago and holds {_counted(instance.held, 'run')}: "
-        "the others take over when its lease is over.",
+        f"{_heirs(instance, fleet)}.",
         "See whether its process and its machine are alive.",
         fleet.now - silence,
     )
+
+
+def _heirs(instance: InstanceInfo, fleet: Fleet) -> str:
+    """Who takes over what a silent instance holds, and when."""
+    has_others = any(each.id != instance.id for each in fleet.at_work)
+    if has_others:
+        return "the others take over when its lease is over"
+    return "no other instance is at work to take over, the next one that starts does"
 
 
 def _of_job(job: JobInfo, fleet: Fleet) -> Iterator[Concern]:

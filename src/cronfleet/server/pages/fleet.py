@@ -54,6 +54,11 @@ class Fleet:
     trouble: str = ""
     """Why this is what was known before, and no news; empty if it is news."""
 
+    @property
+    def at_work(self) -> Sequence[InstanceInfo]:
+        """The instances whose lease is not over; the others are listed until they are closed."""
+        return [each for each in self.instances if each.expires_at > self.now]
+
     def last_run(self, job: str) -> RunInfo | None:
         """The newest run that is no shard of another."""
         runs = self.latest.get(job, _NOTHING).runs

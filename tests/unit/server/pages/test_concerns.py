@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from cronfleet import Latest
+from cronfleet import InstanceInfo, Latest
 from cronfleet.server.pages.concerns import Concern, Weight, concerns_of, is_silent
 from tests.unit.server.pages.fleets import (
     NOON,
@@ -132,6 +132,30 @@ def test_an_instance_is_silent_once_half_of_its_lease_has_passed() -> None:
 def test_a_fleet_without_instances_runs_nothing() -> None:
     empty = replace(fleet(), instances=())
     assert only(concerns_of(empty)).title == "No instance is at work"
+
+
+def test_instances_whose_lease_is_over_are_not_at_work() -> None:
+    dead = [instance("a", TTL, held=3), instance("b", 3 * TTL)]
+    health = replace(WELL, ready=False, detail="the clock leapt")
+    seen = fleet(job(), instances=dead, health=health)
+    told = concerns_of(seen)
+    assert [each.title for each in told] == [
+        "No instance is at work",
+        "This instance makes no claims",
+        "a is not heard from",
+        "b is not heard from",
+    ]
+    assert (list(seen.at_work), told[0].to_do) == ([], "Start one: `cronfleet run`.")
+
+
+def test_the_others_take_over_only_where_there_are_others() -> None:
+    def said(*others: InstanceInfo) -> str:
+        return only(concerns_of(fleet(instances=[silent, *others]))).detail
+
+    silent = instance("a", TTL / 2 + SECOND)
+    assert said(instance("b")).endswith("the others take over when its lease is over.")
+    assert "the others" not in said()
+    assert "the next one that starts does" in said()
 
 
 def test_an_instance_that_claims_nothing_says_why() -> None:

@@ -114,7 +114,13 @@ def test_instances_with_older_zone_rules_are_told() -> None:
         fleet(instances=[instance("b", TTL), instance("a", tzdata="2025b", program="shop")])
     )
     assert [(row.instance.label, row.has_old_zones) for row in rows] == [("a", True), ("b", False)]
-    assert [(row.is_silent, row.silence) for row in rows] == [(False, SECOND), (True, TTL)]
+    assert [row.silence for row in rows] == [SECOND, TTL]
+
+
+def test_an_instance_whose_lease_is_over_is_not_called_silent_only() -> None:
+    silences = (SECOND, TTL - SECOND, TTL)
+    rows = instance_rows(fleet(instances=[instance(f"{each}", each) for each in silences]))
+    assert [row.word for row in rows] == ["ready", "not_heard_from", "lease_over"]
 
 
 def test_days_count_runs_and_gaps_by_what_became_of_them() -> None:
