@@ -97,9 +97,10 @@ def _of_store(fleet: Fleet) -> Iterator[Concern]:
             Weight.BAD,
             f"The store {fleet.health.store} does not answer",
             fleet.trouble,
-            "What is below was known before that. Start it, or see to the way there; "
+            "What is below was known then. Start it, or see to the way there; "
             "the instances go on by themselves.",
             fleet.now,
+            at_words="last heard from",
         )
 
 

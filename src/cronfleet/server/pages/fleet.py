@@ -23,7 +23,9 @@ from cronfleet import (
     RunInfo,
     Scheduler,
     StoreError,
+    StoreUnavailableError,
 )
+from cronfleet.server.pages.absence import Absence
 
 JOBS_READ_A_LOOK = 100
 _REMEMBERED_OF_A_JOB = 5
@@ -78,8 +80,9 @@ class Fleet:
 class FleetWatch:
     """Looks at a fleet for all who ask, half a second apart at least."""
 
-    def __init__(self, scheduler: Scheduler) -> None:
+    def __init__(self, scheduler: Scheduler, absence: Absence) -> None:
         self._scheduler = scheduler
+        self._absence = absence
         self._looking = asyncio.Lock()
         self._fleet: Fleet | None = None
         self._next_look_s = 0.0
@@ -87,10 +90,16 @@ class FleetWatch:
         self._newest_order: AuditInfo | None = None
 
     async def look(self) -> Fleet:
-        """The fleet now; as it was known last while the store is away.
+        """The fleet now; as it was known last, and at once, while the store is known to be away.
 
         Raises StoreError if nothing was ever known of it.
         """
+        if self._fleet is not None and self._absence.is_known:
+            self._absence.look_again(self._look)
+            return replace(self._fleet, trouble=self._absence.trouble)
+        return await self._look()
+
+    async def _look(self) -> Fleet:
         async with self._looking:
             if self._fleet is None or time.monotonic() >= self._next_look_s:
                 begun_s = time.monotonic()
@@ -100,17 +109,22 @@ class FleetWatch:
             return self._fleet
 
     def forget_age(self) -> None:
-        """Something was ordered just now: the next who asks is to see it."""
+        """Something was ordered just now: the store answers, and the next is to see it."""
+        self._absence.end()
         self._next_look_s = 0.0
 
     async def _news(self) -> Fleet:
         known = self._fleet
         try:
-            return await self._seen(known)
+            fleet = await self._seen(known)
         except StoreError as error:
+            if isinstance(error, StoreUnavailableError):
+                self._absence.note(error)
             if known is None:
                 raise
             return replace(known, health=await self._scheduler.health(), trouble=str(error))
+        self._absence.end()
+        return fleet
 
     async def _seen(self, known: Fleet | None) -> Fleet:
         scheduler = self._scheduler

@@ -170,6 +170,7 @@ def test_a_store_that_is_away_comes_first_and_says_so_once() -> None:
         "The store memory: does not answer",
         "report is late",
     ]
+    assert (concerns[0].at_words, concerns[0].at) == ("last heard from", NOON)
 
 
 def test_a_backlog_is_told() -> None:
