@@ -236,6 +236,8 @@ async def test_why_answers_beside_its_question(scheduler: Scheduler) -> None:
         wanted = await scheduler.why("report", datetime(2024, 3, 31, 2, 30))  # noqa: DTZ001 - local
     assert (empty.status_code, answer.status_code) == (200, 200)
     assert wanted.sentence in told.text
+    assert ("option", {"value": "report"}) in told.elements
+    assert "Its orders are on the page of report" in " ".join(told.text.split())
     values = [attributes.get("value") for tag, attributes in told.elements if tag == "input"]
     assert values == ["report", "2024-03-31T02:30:00"]
 

@@ -27,7 +27,7 @@ def html_routes(scheduler: Scheduler, pages: Sequence[Page], renderer: Renderer)
     watch, sheets = FleetWatch(scheduler, absence), Sheets(renderer)
     router.include_router(fleet_routes(watch, sheets))
     router.include_router(detail_routes(scheduler, absence, sheets))
-    router.include_router(question_routes(scheduler, sheets))
+    router.include_router(question_routes(scheduler, watch, sheets))
     router.include_router(order_routes(scheduler, watch, sheets))
     for page in pages:
         add_brought(router, page, sheets)
