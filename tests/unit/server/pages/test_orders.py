@@ -122,7 +122,7 @@ async def test_a_backfill_is_shown_before_it_is_ordered(scheduler: Scheduler) ->
         before = await scheduler.runs("report")
         page = Seen((await client.get(preview)).text)
         answer = await client.post(
-            "/job/backfill", data=fields_of(page, "/job/backfill") | {"why": "lost"}
+            "/job/backfill", data={**fields_of(page, "/job/backfill"), "why": "lost"}
         )
         runs = await scheduler.runs("report")
         (order,) = await scheduler.audit()
