@@ -79,5 +79,7 @@ def _answer(request: Request, renderer: Renderer, error: Exception) -> Response:
     if request.url.path.startswith(PREFIX):
         return problem_of(error)
     status, detail = status_and_detail(error)
-    page = renderer.render("problem.html", {"status": status, "detail": detail}, datetime.now(UTC))
+    is_stranger = request.scope.get("caller") is None
+    values = {"status": status, "detail": detail, "is_stranger": is_stranger}
+    page = renderer.render("problem.html", values, datetime.now(UTC))
     return HTMLResponse(page, status, headers_of(error))

@@ -41,6 +41,8 @@ class Weight(StrEnum):
     """Something does not run, or did not end well."""
     WARN = "warn"
     """Something will need a person."""
+    MILD = "mild"
+    """A person wanted it so, and may have forgotten it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +57,17 @@ class Concern:
     """Since when, or when it was."""
     job: str | None = None
     run: str | None = None
+    at_words: str = ""
+    """What is said before that time."""
 
 
 def concerns_of(fleet: Fleet) -> list[Concern]:
     """The heaviest first, then the newest."""
     found = chain(
         _of_store(fleet),
-        _of_instances(fleet),
+        _of_absence(fleet),
+        _of_health(fleet),
+        (_silent(each, fleet) for each in fleet.instances if is_silent(each, fleet)),
         *(_of_job(job, fleet) for job in fleet.jobs),
     )
     weights = list(Weight)
@@ -91,11 +97,25 @@ def _of_store(fleet: Fleet) -> Iterator[Concern]:
             Weight.BAD,
             f"The store {fleet.health.store} does not answer",
             fleet.trouble,
-            "What is below was known before that. Start it, or see to the way there; "
+            "What is below was known then. Start it, or see to the way there; "
             "the instances go on by themselves.",
             fleet.now,
+            at_words="last heard from",
         )
-    elif not fleet.health.ready:
+
+
+def _of_absence(fleet: Fleet) -> Iterator[Concern]:
+    if not fleet.at_work:
+        yield Concern(
+            Weight.BAD,
+            "No instance is at work",
+            "Nothing runs until one is.",
+            "Start one: `cronfleet run`.",
+        )
+
+
+def _of_health(fleet: Fleet) -> Iterator[Concern]:
+    if not fleet.trouble and not fleet.health.ready:
         yield Concern(
             Weight.BAD,
             "This instance makes no claims",
@@ -111,29 +131,24 @@ def _of_store(fleet: Fleet) -> Iterator[Concern]:
         )
 
 
-def _of_instances(fleet: Fleet) -> Iterator[Concern]:
-    if not fleet.instances:
-        yield Concern(
-            Weight.BAD,
-            "No instance is at work",
-            "Nothing runs until one is.",
-            "Start one: `cronfleet run`.",
-        )
-    for instance in fleet.instances:
-        if is_silent(instance, fleet):
-            yield _silent(instance, fleet)
-
-
 def _silent(instance: InstanceInfo, fleet: Fleet) -> Concern:
     silence = silence_of(instance, fleet)
     return Concern(
         Weight.BAD,
         f"{instance.label} is not heard from",
         f"It was heard of last {span(silence)} ago and holds {_counted(instance.held, 'run')}: "
-        "the others take over when its lease is over.",
+        f"{_heirs(instance, fleet)}.",
         "See whether its process and its machine are alive.",
         fleet.now - silence,
     )
+
+
+def _heirs(instance: InstanceInfo, fleet: Fleet) -> str:
+    """Who takes over what a silent instance holds, and when."""
+    has_others = any(each.id != instance.id for each in fleet.at_work)
+    if has_others:
+        return "the others take over when its lease is over"
+    return "no other instance is at work to take over, the next one that starts does"
 
 
 def _of_job(job: JobInfo, fleet: Fleet) -> Iterator[Concern]:
@@ -145,6 +160,8 @@ def _of_job(job: JobInfo, fleet: Fleet) -> Iterator[Concern]:
             "Find what ends its process, then resume it.",
             job=job.name,
         )
+    elif job.state == "paused":
+        yield _paused(job, fleet)
     if job.undeclared_since:
         yield Concern(
             Weight.BAD,
@@ -161,6 +178,18 @@ def _of_job(job: JobInfo, fleet: Fleet) -> Iterator[Concern]:
     latest = fleet.latest.get(job.name)
     if latest and latest.gaps and _is_news(latest.gaps[0], fleet):
         yield _missed(latest.gaps[0])
+
+
+def _paused(job: JobInfo, fleet: Fleet) -> Concern:
+    return Concern(
+        Weight.MILD,
+        f"{job.name} is paused{f' by {job.paused_by}' if job.paused_by else ''}",
+        job.paused_why,
+        "It makes no ticks until somebody resumes it.",
+        fleet.paused_at.get(job.name),
+        job.name,
+        at_words="since",
+    )
 
 
 def _lateness(job: JobInfo, fleet: Fleet) -> Iterator[Concern]:

@@ -23,11 +23,13 @@ from cronfleet import (
     RunInfo,
     Scheduler,
     StoreError,
+    StoreUnavailableError,
 )
+from cronfleet.server.pages.absence import Absence
 
 JOBS_READ_A_LOOK = 100
 _REMEMBERED_OF_A_JOB = 5
-_ORDERS_READ = 50
+ORDERS_READ = 50
 _AT_LEAST_APART_S = 0.5
 _AT_MOST_APART_S = 5.0
 _SHARE_OF_TIME = 0.1
@@ -49,8 +51,15 @@ class Fleet:
     instances: Sequence[InstanceInfo]
     latest: Mapping[str, Latest] = field(default_factory=dict[str, Latest])
     """What became last of jobs, as far as it was asked."""
+    paused_at: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
+    """When jobs were paused, as far as the orders that were read tell."""
     trouble: str = ""
     """Why this is what was known before, and no news; empty if it is news."""
+
+    @property
+    def at_work(self) -> Sequence[InstanceInfo]:
+        """The instances whose lease is not over; the others are listed until they are closed."""
+        return [each for each in self.instances if each.expires_at > self.now]
 
     def last_run(self, job: str) -> RunInfo | None:
         """The newest run that is no shard of another."""
@@ -71,8 +80,9 @@ class Fleet:
 class FleetWatch:
     """Looks at a fleet for all who ask, half a second apart at least."""
 
-    def __init__(self, scheduler: Scheduler) -> None:
+    def __init__(self, scheduler: Scheduler, absence: Absence) -> None:
         self._scheduler = scheduler
+        self._absence = absence
         self._looking = asyncio.Lock()
         self._fleet: Fleet | None = None
         self._next_look_s = 0.0
@@ -80,10 +90,16 @@ class FleetWatch:
         self._newest_order: AuditInfo | None = None
 
     async def look(self) -> Fleet:
-        """The fleet now; as it was known last while the store is away.
+        """The fleet now; as it was known last, and at once, while the store is known to be away.
 
         Raises StoreError if nothing was ever known of it.
         """
+        if self._fleet is not None and self._absence.is_known:
+            self._absence.look_again(self._look)
+            return replace(self._fleet, trouble=self._absence.trouble)
+        return await self._look()
+
+    async def _look(self) -> Fleet:
         async with self._looking:
             if self._fleet is None or time.monotonic() >= self._next_look_s:
                 begun_s = time.monotonic()
@@ -93,27 +109,33 @@ class FleetWatch:
             return self._fleet
 
     def forget_age(self) -> None:
-        """Something was ordered just now: the next who asks is to see it."""
+        """Something was ordered just now: the store answers, and the next is to see it."""
+        self._absence.end()
         self._next_look_s = 0.0
 
     async def _news(self) -> Fleet:
         known = self._fleet
         try:
-            return await self._seen(known.latest if known else {})
+            fleet = await self._seen(known)
         except StoreError as error:
+            if isinstance(error, StoreUnavailableError):
+                self._absence.note(error)
             if known is None:
                 raise
             return replace(known, health=await self._scheduler.health(), trouble=str(error))
+        self._absence.end()
+        return fleet
 
-    async def _seen(self, known: Mapping[str, Latest]) -> Fleet:
+    async def _seen(self, known: Fleet | None) -> Fleet:
         scheduler = self._scheduler
         now, jobs = await scheduler.store_time(), await scheduler.jobs()
-        orders = await scheduler.audit(_ORDERS_READ)
+        orders = await scheduler.audit(ORDERS_READ)
         asked = self._restless(jobs, orders)[:JOBS_READ_A_LOOK]
         news = await scheduler.latest([job.name for job in asked], _REMEMBERED_OF_A_JOB)
         self._marks |= {job.name: _mark(job) for job in asked}
         self._newest_order = orders[0] if orders else None
-        latest = {**known, **news}
+        latest = {**known.latest, **news} if known else news
+        paused_at = {**known.paused_at, **_pauses(orders)} if known else _pauses(orders)
         return Fleet(
             now=now,
             health=await scheduler.health(),
@@ -121,6 +143,7 @@ class FleetWatch:
             jobs=jobs,
             instances=await scheduler.instances(),
             latest={job.name: latest[job.name] for job in jobs if job.name in latest},
+            paused_at={job.name: paused_at[job.name] for job in jobs if job.name in paused_at},
         )
 
     def _restless(self, jobs: Sequence[JobInfo], orders: list[AuditInfo]) -> list[JobInfo]:
@@ -142,6 +165,11 @@ class FleetWatch:
 def _rest_s(took_s: float) -> float:
     """How long after a look began the next one may, from how long it took."""
     return min(max(took_s / _SHARE_OF_TIME, _AT_LEAST_APART_S), _AT_MOST_APART_S)
+
+
+def _pauses(orders: Sequence[AuditInfo]) -> dict[str, datetime]:
+    """When each job was paused last; the orders are told the newest first."""
+    return {order.job: order.at for order in reversed(orders) if order.verb == "pause"}
 
 
 def _mark(job: JobInfo) -> _Mark:

@@ -17,7 +17,8 @@ class InstanceRow:
 
     instance: InstanceInfo
     silence: timedelta
-    is_silent: bool
+    word: str
+    """What its state is called."""
     has_old_zones: bool
     """Others have newer zone rules: it claims only jobs in UTC."""
 
@@ -26,6 +27,12 @@ def instance_rows(fleet: Fleet) -> Sequence[InstanceRow]:
     """By program and label."""
     newest = max((each.tzdata for each in fleet.instances), default="")
     return [
-        InstanceRow(each, silence_of(each, fleet), is_silent(each, fleet), each.tzdata < newest)
+        InstanceRow(each, silence_of(each, fleet), _word(each, fleet), each.tzdata < newest)
         for each in sorted(fleet.instances, key=lambda each: (each.program, each.label))
     ]
+
+
+def _word(instance: InstanceInfo, fleet: Fleet) -> str:
+    if instance not in fleet.at_work:
+        return "lease_over"
+    return "not_heard_from" if is_silent(instance, fleet) else "ready"

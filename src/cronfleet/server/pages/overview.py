@@ -51,6 +51,11 @@ class Overview:
         return not self.concerns
 
     @property
+    def is_mild(self) -> bool:
+        """Well, but for jobs that people paused: one concern each."""
+        return all(concern.weight is Weight.MILD for concern in self.concerns)
+
+    @property
     def is_bad(self) -> bool:
         return any(concern.weight is Weight.BAD for concern in self.concerns)
 

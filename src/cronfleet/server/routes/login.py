@@ -21,7 +21,7 @@ from cronfleet.server.pages.rendering import Renderer
 
 _MOST_LOGINS = 5
 _OVER_S = 60
-_WRONG = "That is not right. A token may have expired, or been revoked."
+_WRONG = "That is not right: look at what you wrote. A token may have expired, or been revoked."
 
 log: logging.Logger = logging.getLogger(__name__)
 
@@ -30,8 +30,8 @@ def login_routes(callers: Callers, renderer: Renderer, *, is_encrypted: bool) ->
     router = APIRouter(include_in_schema=False)
     logins = _Logins(callers)
 
-    def form(status: int, then: str, wrong: str = "") -> HTMLResponse:
-        values = {"next": then, "wrong": wrong}
+    def form(status: int, then: str, wrong: str = "", name: str = "") -> HTMLResponse:
+        values = {"next": then, "wrong": wrong, "name": name}
         return HTMLResponse(renderer.render("login.html", values, datetime.now(UTC)), status)
 
     def _end(request: Request) -> None:
@@ -49,7 +49,7 @@ def login_routes(callers: Callers, renderer: Renderer, *, is_encrypted: bool) ->
         then = _own_path(said.get("next", ""))
         credential = await logins.shown(said, _address(request))
         if credential is None:
-            return form(401, then, _WRONG)
+            return form(401, then, _WRONG, said.get("name", ""))
         _end(request)
         answer = RedirectResponse(then, 303)
         _set_cookie(answer, callers.cookie, callers.begin(credential), is_encrypted=is_encrypted)

@@ -23,6 +23,7 @@ from tests.unit.server.access.doors import (
     log_in,
     sent_with,
 )
+from tests.unit.server.sites import Seen
 
 HTML = {"Accept": "text/html"}
 
@@ -97,6 +98,33 @@ async def test_what_is_wrong_is_not_told_apart(
     assert (answer.status_code, answer.headers.get("set-cookie")) == (401, None)
     assert "That is not right" in answer.text
     assert PASSWORD not in answer.text
+
+
+async def test_a_name_is_kept_in_the_form_and_runs_nothing(browser: httpx.AsyncClient) -> None:
+    name = '"><script>alert(1)</script>'
+    answer = await browser.post("/login", data={"name": name, "password": "wrong"})
+    fields = [attributes for tag, attributes in Seen(answer.text).elements if tag == "input"]
+    assert [each["value"] for each in fields if each["name"] == "name"] == [name]
+    assert "script" not in [tag for tag, _ in Seen(answer.text).elements]
+
+
+async def test_a_login_says_which_fields_belong_together(browser: httpx.AsyncClient) -> None:
+    shown = Seen((await browser.get("/login")).text)
+    assert [tag for tag, _ in shown.elements].count("legend") == 2
+
+
+@pytest.mark.parametrize(("path", "status"), [("/healthz/ready?detail", 401), ("/static/no", 404)])
+async def test_a_stranger_is_led_to_the_login_and_shown_no_menu(
+    browser: httpx.AsyncClient, token: str, path: str, status: int
+) -> None:
+    answer = await browser.get(path, headers=HTML)
+    shown = Seen(answer.text)
+    assert answer.status_code == status
+    assert ("a", {"href": "/login"}) in shown.elements
+    assert "nav" not in [tag for tag, _ in shown.elements]
+    known = Seen((await browser.get("/nowhere", headers=by(token))).text)
+    assert ("a", {"href": "/"}) in known.elements
+    assert "nav" in [tag for tag, _ in known.elements]
 
 
 async def test_the_cookie_is_for_this_server_and_no_script(

@@ -103,6 +103,7 @@ def fleet(
     latest: Mapping[str, Latest] | None = None,
     instances: Sequence[InstanceInfo] = (),
     health: Health = WELL,
+    paused_at: Mapping[str, datetime] | None = None,
     trouble: str = "",
 ) -> Fleet:
     """A fleet at noon, of one instance unless told otherwise."""
@@ -113,5 +114,6 @@ def fleet(
         jobs=jobs or (job(),),
         instances=instances or (instance(),),
         latest=latest or {},
+        paused_at=paused_at or {},
         trouble=trouble,
     )

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from cronfleet import Latest
+from cronfleet import InstanceInfo, Latest
 from cronfleet.server.pages.concerns import Concern, Weight, concerns_of, is_silent
 from tests.unit.server.pages.fleets import (
     NOON,
@@ -105,6 +105,21 @@ def test_a_poisoned_job_is_told() -> None:
     assert only(concerns_of(fleet(poisoned))).title == "report is paused as poisoned"
 
 
+def test_a_job_that_somebody_paused_is_a_mild_concern() -> None:
+    paused = job(
+        state="paused", paused_reason="paused", paused_by="anna", paused_why="a fair", next_due=None
+    )
+    since = NOON - 60 * SECOND
+    concern = only(concerns_of(fleet(paused, paused_at={"report": since})))
+    assert (concern.weight, concern.title) == (Weight.MILD, "report is paused by anna")
+    assert (concern.at_words, concern.at, concern.detail) == ("since", since, "a fair")
+
+
+def test_a_pause_that_no_order_tells_of_has_no_time_and_no_name() -> None:
+    concern = only(concerns_of(fleet(job(state="paused", paused_reason="paused"))))
+    assert (concern.title, concern.at) == ("report is paused", None)
+
+
 def test_an_instance_is_silent_once_half_of_its_lease_has_passed() -> None:
     silent, heard = instance("a", TTL / 2 + SECOND, held=3), instance("b", TTL / 2)
     seen = fleet(instances=[silent, heard])
@@ -119,6 +134,30 @@ def test_a_fleet_without_instances_runs_nothing() -> None:
     assert only(concerns_of(empty)).title == "No instance is at work"
 
 
+def test_instances_whose_lease_is_over_are_not_at_work() -> None:
+    dead = [instance("a", TTL, held=3), instance("b", 3 * TTL)]
+    health = replace(WELL, ready=False, detail="the clock leapt")
+    seen = fleet(job(), instances=dead, health=health)
+    told = concerns_of(seen)
+    assert [each.title for each in told] == [
+        "No instance is at work",
+        "This instance makes no claims",
+        "a is not heard from",
+        "b is not heard from",
+    ]
+    assert (list(seen.at_work), told[0].to_do) == ([], "Start one: `cronfleet run`.")
+
+
+def test_the_others_take_over_only_where_there_are_others() -> None:
+    def said(*others: InstanceInfo) -> str:
+        return only(concerns_of(fleet(instances=[silent, *others]))).detail
+
+    silent = instance("a", TTL / 2 + SECOND)
+    assert said(instance("b")).endswith("the others take over when its lease is over.")
+    assert "the others" not in said()
+    assert "the next one that starts does" in said()
+
+
 def test_an_instance_that_claims_nothing_says_why() -> None:
     health = replace(WELL, ready=False, detail="the clock leapt")
     assert only(concerns_of(fleet(health=health))).detail == "the clock leapt"
@@ -131,6 +170,7 @@ def test_a_store_that_is_away_comes_first_and_says_so_once() -> None:
         "The store memory: does not answer",
         "report is late",
     ]
+    assert (concerns[0].at_words, concerns[0].at) == ("last heard from", NOON)
 
 
 def test_a_backlog_is_told() -> None:

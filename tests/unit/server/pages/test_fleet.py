@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
 
 from cronfleet import Latest, Scheduler, StoreError, StoreUnavailableError, cron
-from cronfleet.server.pages.fleet import JOBS_READ_A_LOOK, FleetWatch
+from cronfleet.server.pages.absence import AGAIN_AFTER_S, KNOWN_FOR_S, Absence
+from cronfleet.server.pages.fleet import JOBS_READ_A_LOOK, ORDERS_READ, FleetWatch
 from cronfleet.server.pages.job import look_at
 from cronfleet.server.pages.memory import MOST_REMEMBERED, Memory
 from tests.unit.server.sites import ended_run
@@ -41,7 +43,7 @@ def scheduler() -> Asked:
 
 
 async def test_only_jobs_that_moved_are_asked_about(scheduler: Asked) -> None:
-    watch = FleetWatch(scheduler)
+    watch = FleetWatch(scheduler, Absence())
     async with scheduler:
         for act in (None, scheduler.skip_next, scheduler.pause, None):
             if act is not None:
@@ -52,7 +54,7 @@ async def test_only_jobs_that_moved_are_asked_about(scheduler: Asked) -> None:
 
 
 async def test_a_run_by_hand_that_has_ended_is_seen(scheduler: Asked) -> None:
-    watch = FleetWatch(scheduler)
+    watch = FleetWatch(scheduler, Absence())
     async with scheduler:
         await watch.look()
         run = await ended_run(scheduler, "a")
@@ -62,8 +64,22 @@ async def test_a_run_by_hand_that_has_ended_is_seen(scheduler: Asked) -> None:
     assert fleet.last_runs(10) == [run]
 
 
+async def test_when_a_job_was_paused_is_remembered(scheduler: Asked) -> None:
+    watch = FleetWatch(scheduler, Absence())
+    async with scheduler:
+        await scheduler.pause("a")
+        (order,) = await scheduler.audit(1)
+        for number in range(ORDERS_READ):
+            await scheduler.trigger("b", why=str(number))
+            if number == 0:
+                await watch.look()
+        watch.forget_age()
+        fleet = await watch.look()
+    assert fleet.paused_at == {"a": order.at}
+
+
 async def test_who_asks_within_the_second_is_told_the_same(scheduler: Asked) -> None:
-    watch = FleetWatch(scheduler)
+    watch = FleetWatch(scheduler, Absence())
     async with scheduler:
         assert await watch.look() is await watch.look()
     assert len(scheduler.asked) == 1
@@ -72,7 +88,7 @@ async def test_who_asks_within_the_second_is_told_the_same(scheduler: Asked) -> 
 async def test_a_look_asks_about_a_bounded_number_of_jobs(scheduler: Asked) -> None:
     for number in range(JOBS_READ_A_LOOK):
         scheduler.add_job(lambda _: None, NEVER, f"job-{number}")
-    watch = FleetWatch(scheduler)
+    watch = FleetWatch(scheduler, Absence())
     async with scheduler:
         for _ in range(2):
             watch.forget_age()
@@ -81,7 +97,7 @@ async def test_a_look_asks_about_a_bounded_number_of_jobs(scheduler: Asked) -> N
 
 
 async def test_a_fleet_is_remembered_while_the_store_is_away(scheduler: Asked) -> None:
-    watch = FleetWatch(scheduler)
+    watch = FleetWatch(scheduler, Absence())
     async with scheduler:
         known = await watch.look()
         scheduler.is_away = True
@@ -94,15 +110,77 @@ async def test_a_fleet_is_remembered_while_the_store_is_away(scheduler: Asked) -
     assert fresh.trouble == ""
 
 
+class Watched:
+    """A look that waits until it is answered, or fails at once while the store is away."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+        self.is_away = False
+        self.answers = asyncio.Event()
+        self.answers.set()
+
+    async def __call__(self) -> int:
+        self.looks += 1
+        await self.answers.wait()
+        if self.is_away:
+            raise StoreUnavailableError("redis", "it is away")
+        return self.looks
+
+
+async def test_a_store_that_is_known_to_be_away_is_waited_for_by_nobody() -> None:
+    now_s, look = [100.0], Watched()
+    memory = Memory(Absence(lambda: now_s[0]))
+    await memory.view("job", look)
+    look.is_away = True
+    await memory.view("job", look)
+    look.answers.clear()  # From now on, who waits for the store hangs.
+    shown = [await memory.view("job", look) for _ in range(3)]
+    assert ([each.view for each in shown], look.looks) == ([1, 1, 1], 2)
+    now_s[0] += AGAIN_AFTER_S
+    again = [await memory.view("job", look) for _ in range(3)]
+    await asyncio.sleep(0)
+    assert ([bool(each.trouble) for each in again], look.looks) == ([True] * 3, 3)
+    look.is_away = False
+    look.answers.set()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    fresh = await memory.view("job", look)
+    assert (fresh.view, fresh.trouble) == (4, "")
+
+
+async def test_an_absence_that_was_noted_long_ago_is_not_taken_for_true() -> None:
+    now_s, look = [100.0], Watched()
+    memory = Memory(Absence(lambda: now_s[0]))
+    await memory.view("job", look)
+    look.is_away = True
+    await memory.view("job", look)
+    look.is_away = False
+    now_s[0] += KNOWN_FOR_S
+    assert (await memory.view("job", look)).trouble == ""
+
+
+async def test_what_one_page_found_out_the_others_know(scheduler: Asked) -> None:
+    absence, look = Absence(), Watched()
+    watch, memory = FleetWatch(scheduler, absence), Memory(absence)
+    async with scheduler:
+        await watch.look()
+        await memory.view("job", look)
+        look.is_away = True
+        await memory.view("job", look)
+        assert "it is away" in (await watch.look()).trouble
+        watch.forget_age()  # An order came through.
+        assert (await watch.look()).trouble == ""
+
+
 async def test_a_fleet_that_was_never_seen_is_an_error(scheduler: Asked) -> None:
     scheduler.is_away = True
     async with scheduler:
         with pytest.raises(StoreUnavailableError):
-            await FleetWatch(scheduler).look()
+            await FleetWatch(scheduler, Absence()).look()
 
 
 async def test_a_page_is_shown_again_while_the_store_is_away() -> None:
-    memory = Memory()
+    memory = Memory(Absence())
 
     async def found() -> str:
         return "a view"
@@ -119,7 +197,7 @@ async def test_a_page_is_shown_again_while_the_store_is_away() -> None:
 
 
 async def test_so_many_pages_are_remembered_and_no_more() -> None:
-    memory = Memory()
+    memory = Memory(Absence())
 
     async def found() -> int:
         return 1

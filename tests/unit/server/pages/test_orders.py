@@ -118,10 +118,12 @@ async def test_a_run_that_is_under_way_is_cancelled(scheduler: Scheduler) -> Non
 async def test_a_backfill_is_shown_before_it_is_ordered(scheduler: Scheduler) -> None:
     async with site(scheduler) as client:
         span = {"name": "report", "first": "2024-01-01T02:30", "last": "2025-01-01T02:30"}
-        preview = httpx.URL("/job/backfill", params=span | {"why": "lost"})
+        preview = httpx.URL("/job/backfill", params=span)
         before = await scheduler.runs("report")
         page = Seen((await client.get(preview)).text)
-        answer = await client.post("/job/backfill", data=fields_of(page, "/job/backfill"))
+        answer = await client.post(
+            "/job/backfill", data={**fields_of(page, "/job/backfill"), "why": "lost"}
+        )
         runs = await scheduler.runs("report")
         (order,) = await scheduler.audit()
     assert (before, answer.status_code) == ([], 303)
@@ -234,6 +236,8 @@ async def test_why_answers_beside_its_question(scheduler: Scheduler) -> None:
         wanted = await scheduler.why("report", datetime(2024, 3, 31, 2, 30))  # noqa: DTZ001 - local
     assert (empty.status_code, answer.status_code) == (200, 200)
     assert wanted.sentence in told.text
+    assert ("option", {"value": "report"}) in told.elements
+    assert "Its orders are on the page of report" in " ".join(told.text.split())
     values = [attributes.get("value") for tag, attributes in told.elements if tag == "input"]
     assert values == ["report", "2024-03-31T02:30:00"]
 

@@ -50,6 +50,15 @@ def test_an_overview_is_well_when_nothing_is_of_concern() -> None:
     assert told == [(True, False), (False, True), (False, False)]
 
 
+def test_an_overview_is_well_but_for_a_job_that_is_paused() -> None:
+    paused = overview_of(fleet(job(state="paused")))
+    both = overview_of(fleet(job(state="paused"), latest={"report": Latest([failed()], [])}))
+    assert [(each.is_well, each.is_mild, each.is_bad) for each in (paused, both)] == [
+        (False, True, False),
+        (False, False, True),
+    ]
+
+
 def test_an_overview_tells_what_comes_next() -> None:
     soon = job("soon", every(timedelta(minutes=7)))
     view = overview_of(fleet(job("report"), soon, job("paused", next_due=None, state="paused")))
@@ -105,7 +114,13 @@ def test_instances_with_older_zone_rules_are_told() -> None:
         fleet(instances=[instance("b", TTL), instance("a", tzdata="2025b", program="shop")])
     )
     assert [(row.instance.label, row.has_old_zones) for row in rows] == [("a", True), ("b", False)]
-    assert [(row.is_silent, row.silence) for row in rows] == [(False, SECOND), (True, TTL)]
+    assert [row.silence for row in rows] == [SECOND, TTL]
+
+
+def test_an_instance_whose_lease_is_over_is_not_called_silent_only() -> None:
+    silences = (SECOND, TTL - SECOND, TTL)
+    rows = instance_rows(fleet(instances=[instance(f"{each}", each) for each in silences]))
+    assert [row.word for row in rows] == ["ready", "not_heard_from", "lease_over"]
 
 
 def test_days_count_runs_and_gaps_by_what_became_of_them() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter, Depends
 
 from cronfleet import Scheduler
+from cronfleet.server.pages.absence import Absence
 from cronfleet.server.pages.fleet import FleetWatch
 from cronfleet.server.pages.page import Page
 from cronfleet.server.pages.rendering import Renderer
@@ -20,11 +21,13 @@ from cronfleet.server.routes.opened import store_opened
 
 
 def html_routes(scheduler: Scheduler, pages: Sequence[Page], renderer: Renderer) -> APIRouter:
-    router = APIRouter(include_in_schema=False, dependencies=[Depends(store_opened(scheduler))])
-    watch, sheets = FleetWatch(scheduler), Sheets(renderer)
+    absence = Absence()
+    opened = store_opened(scheduler, absence)
+    router = APIRouter(include_in_schema=False, dependencies=[Depends(opened)])
+    watch, sheets = FleetWatch(scheduler, absence), Sheets(renderer)
     router.include_router(fleet_routes(watch, sheets))
-    router.include_router(detail_routes(scheduler, sheets))
-    router.include_router(question_routes(scheduler, sheets))
+    router.include_router(detail_routes(scheduler, absence, sheets))
+    router.include_router(question_routes(scheduler, watch, sheets))
     router.include_router(order_routes(scheduler, watch, sheets))
     for page in pages:
         add_brought(router, page, sheets)

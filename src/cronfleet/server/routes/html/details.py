@@ -7,6 +7,7 @@ from fastapi.responses import HTMLResponse
 
 from cronfleet import Scheduler
 from cronfleet.server.access.needs import Viewer
+from cronfleet.server.pages.absence import Absence
 from cronfleet.server.pages.job import RUNS_SHOWN, look_at
 from cronfleet.server.pages.memory import Memory
 from cronfleet.server.pages.run import look_at_run
@@ -15,9 +16,9 @@ from cronfleet.server.routes.html.sheets import Sheets, Skip
 ORDERS_SHOWN = 50
 
 
-def detail_routes(scheduler: Scheduler, sheets: Sheets) -> APIRouter:
+def detail_routes(scheduler: Scheduler, absence: Absence, sheets: Sheets) -> APIRouter:
     router = APIRouter()
-    memory = Memory()
+    memory = Memory(absence)
 
     @router.get("/job")
     async def job(request: Request, _: Viewer, name: str, skip: Skip = 0) -> HTMLResponse:

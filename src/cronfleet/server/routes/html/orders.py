@@ -91,12 +91,11 @@ def _add_backfill(
         name: str,
         first: Words,
         last: Words,
-        why: Words = "",
         again: bool = False,
     ) -> HTMLResponse:
         span = _span(await scheduler.job_info(name), first, last)
         told = await scheduler.backfill(name, *span, dry_run=True, again=again)
-        said = {"first": first, "last": last, "why": why, "again": again}
+        said = {"first": first, "last": last, "again": again}
         return sheets.page(request, "backfill.html", told=told, **said)
 
     @router.post("/job/backfill")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, available_timezones
@@ -9,12 +10,15 @@ from zoneinfo import ZoneInfo, available_timezones
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from cronfleet import Explanation, Scheduler, UnknownJobError
+from cronfleet import Explanation, Scheduler, StoreError, UnknownJobError
 from cronfleet.server.access.needs import Viewer
+from cronfleet.server.pages.fleet import FleetWatch
 from cronfleet.server.pages.playground import EXAMPLES, played
 from cronfleet.server.pages.schedules import zone_of
 from cronfleet.server.routes.html.forms import UnreadableFormError, moment_said
 from cronfleet.server.routes.html.sheets import Sheets, Words
+
+NAMES_OFFERED = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +33,14 @@ class Asked:
     """What is wrong with the question."""
 
 
-def question_routes(scheduler: Scheduler, sheets: Sheets) -> APIRouter:
+def question_routes(scheduler: Scheduler, watch: FleetWatch, sheets: Sheets) -> APIRouter:
     router = APIRouter()
     zones = sorted(available_timezones())
 
     @router.get("/why")
     async def why(request: Request, _: Viewer, name: Words = "", at: Words = "") -> HTMLResponse:
         asked = await _asked(scheduler, name, at) if name and at else Asked(name, at)
-        return sheets.page(request, "why.html", asked=asked)
+        return sheets.page(request, "why.html", asked=asked, names=await _names(watch))
 
     @router.get("/playground")
     async def playground(
@@ -47,6 +51,15 @@ def question_routes(scheduler: Scheduler, sheets: Sheets) -> APIRouter:
         return sheets.page(request, "playground.html", **values)
 
     return router
+
+
+async def _names(watch: FleetWatch) -> Sequence[str]:
+    """What the job's field offers; it can be filled in without."""
+    try:
+        fleet = await watch.look()
+    except StoreError:
+        return []
+    return [job.name for job in fleet.jobs[:NAMES_OFFERED]]
 
 
 async def _asked(scheduler: Scheduler, name: str, at: str) -> Asked:
