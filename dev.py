@@ -58,7 +58,7 @@ OF_PURE = tuple(
     )
 )
 # Tests that run at the same time as all others: these wait for servers and processes, those compute.
-BESIDE = ("tests/stores", "tests/fleet", "tests/unit/server", "tests/chaos")
+BESIDE = ("tests/stores", "tests/fleet", "tests/chaos")
 PATIENCE_S = 5
 
 
