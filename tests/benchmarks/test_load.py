@@ -19,7 +19,9 @@ from benchmarks.measuring.rounds import Contestant, FailedRoundError, take_turns
 from benchmarks.rivals.environments import versions
 
 NOON = 1_800_000_000.0
-ALL = [each for each in vars(schedulers).values() if isinstance(each, Loaded)]
+# One has no ticks: it is a server alone.
+SCHEDULERS = [each for each in vars(schedulers).values() if isinstance(each, Loaded)]
+ALL = [each for each in SCHEDULERS if each is not schedulers.ASIDE]
 EACH = pytest.mark.parametrize("who", ALL, ids=lambda who: f"{who.label} {who.works[0]}")
 
 

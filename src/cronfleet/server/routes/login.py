@@ -30,8 +30,8 @@ def login_routes(callers: Callers, renderer: Renderer, *, is_encrypted: bool) ->
     router = APIRouter(include_in_schema=False)
     logins = _Logins(callers)
 
-    def form(status: int, then: str, wrong: str = "", name: str = "") -> HTMLResponse:
-        values = {"next": then, "wrong": wrong, "name": name}
+    def form(status: int, then: str, wrong: str = "") -> HTMLResponse:
+        values = {"next": then, "wrong": wrong}
         return HTMLResponse(renderer.render("login.html", values, datetime.now(UTC)), status)
 
     def _end(request: Request) -> None:
@@ -49,7 +49,7 @@ def login_routes(callers: Callers, renderer: Renderer, *, is_encrypted: bool) ->
         then = _own_path(said.get("next", ""))
         credential = await logins.shown(said, _address(request))
         if credential is None:
-            return form(401, then, _WRONG, said.get("name", ""))
+            return form(401, then, _WRONG)
         _end(request)
         answer = RedirectResponse(then, 303)
         _set_cookie(answer, callers.cookie, callers.begin(credential), is_encrypted=is_encrypted)

@@ -100,12 +100,11 @@ async def test_what_is_wrong_is_not_told_apart(
     assert PASSWORD not in answer.text
 
 
-async def test_a_name_is_kept_in_the_form_and_runs_nothing(browser: httpx.AsyncClient) -> None:
-    name = '"><script>alert(1)</script>'
-    answer = await browser.post("/login", data={"name": name, "password": "wrong"})
-    fields = [attributes for tag, attributes in Seen(answer.text).elements if tag == "input"]
-    assert [each["value"] for each in fields if each["name"] == "name"] == [name]
-    assert "script" not in [tag for tag, _ in Seen(answer.text).elements]
+async def test_what_was_typed_as_a_name_is_not_shown_again(browser: httpx.AsyncClient) -> None:
+    """People write passwords into the wrong field."""
+    answer = await browser.post("/login", data={"name": "a-secret", "password": "wrong"})
+    assert answer.status_code == 401
+    assert "a-secret" not in answer.text
 
 
 async def test_a_login_says_which_fields_belong_together(browser: httpx.AsyncClient) -> None:
