@@ -18,7 +18,7 @@ class Absence:
     """What is known of it. In the background it is looked again, a few seconds apart."""
 
     def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
-        self.trouble = ""
+        self.trouble: str = ""
         """Why the store did not answer; empty if it did."""
         self._now_s = now_s
         self._noted_s = 0.0
