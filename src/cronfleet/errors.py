@@ -95,6 +95,14 @@ class InvalidBackfillError(CronfleetError, ValueError):
         super().__init__(f"back-fill of job {job!r}: {what}")
 
 
+class InvalidPauseError(CronfleetError, ValueError):
+    """A pause that cannot be as it is asked for."""
+
+    def __init__(self, job: str, what: str) -> None:
+        self.job = job
+        super().__init__(f"pause of job {job!r}: {what}")
+
+
 class InvalidLockError(CronfleetError, ValueError):
     """A lock that cannot be as it is written."""
 

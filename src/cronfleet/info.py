@@ -55,6 +55,8 @@ class JobInfo:
     """How many of its runs are pending, claimed or started."""
     paused_by: str
     paused_why: str
+    paused_until: datetime | None
+    """When it is resumed by itself; None: not before somebody resumes it."""
     paused_reason: str | None
     """`paused` by a person, or `poisoned`: a run of it lost its instance three times in a row."""
     generation: int
@@ -83,6 +85,7 @@ class JobInfo:
             active=job.active,
             paused_by=job.paused_by,
             paused_why=job.paused_why,
+            paused_until=_moment(job.paused_until),
             paused_reason=job.paused_reason and job.paused_reason.value,
             generation=job.generation,
             handler=job.handler,

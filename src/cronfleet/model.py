@@ -285,6 +285,8 @@ class JobRecord:
     paused_reason: Reason | None = None
     paused_by: str = ""
     paused_why: str = ""
+    paused_until: Instant | None = None
+    """When the pause is to end by itself; None: not before somebody resumes the job."""
     shards: int = 1
     handler: HandlerName = ""
     """That of its definition."""

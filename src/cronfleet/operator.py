@@ -46,10 +46,22 @@ class Operator(Observer):
 
     @in_its_loop
     async def pause(
-        self, name: str, *, key: str | None = None, who: str = "", why: str = ""
+        self,
+        name: str,
+        *,
+        until: datetime | None = None,
+        key: str | None = None,
+        who: str = "",
+        why: str = "",
     ) -> JobInfo:
-        """Make no more ticks of the job; its runs go on. Raises UnknownJobError."""
-        await verbs.pause(await self._opened(), name, verbs.order(key, who, why))
+        """Make no more ticks of the job; its runs go on.
+
+        With `until` it is resumed by itself then: what is due from that instant on runs. A pause
+        with another end takes the place of the one before, but for that of a poisoned job. Raises
+        UnknownJobError, InvalidPauseError.
+        """
+        end = None if until is None else verbs.end_of_pause(name, until)
+        await verbs.pause(await self._opened(), name, verbs.order(key, who, why), end)
         return await self.job_info(name)
 
     @in_its_loop

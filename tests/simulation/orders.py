@@ -15,6 +15,7 @@ from cronfleet.scheduler import Scheduler
 Order: TypeAlias = Callable[[Scheduler, str], Awaitable[bool]]
 
 SPAN = timedelta(minutes=3)
+A_WHILE = timedelta(seconds=50)
 
 
 async def trigger(operator: Scheduler, job: str) -> bool:
@@ -24,6 +25,12 @@ async def trigger(operator: Scheduler, job: str) -> bool:
 
 async def pause(operator: Scheduler, job: str) -> bool:
     await operator.pause(job)
+    return True
+
+
+async def pause_for_a_while(operator: Scheduler, job: str) -> bool:
+    now = datetime.fromtimestamp(operator.stage.clock.wall_ms() / 1000, UTC)
+    await operator.pause(job, until=now + A_WHILE)
     return True
 
 
@@ -79,6 +86,7 @@ async def remove(operator: Scheduler, job: str) -> bool:
 ORDERS: dict[str, Order] = {
     "trigger": trigger,
     "pause": pause,
+    "pause-for": pause_for_a_while,
     "resume": resume,
     "pause-resume": pause_and_resume,
     "skip-next": skip_next,

@@ -42,6 +42,13 @@ def no_job_falls_behind(world: World) -> Iterator[str]:
             yield f"{job} at {now}"
 
 
+def no_pause_outlives_its_end(world: World) -> Iterator[str]:
+    now = world.clock.wall_ms()
+    for job in world.mirror.jobs.values():
+        if job.paused_until is not None and job.paused_until < now - LATE_MS:
+            yield f"{job} at {now}"
+
+
 def every_instance_makes_claims_again(world: World) -> Iterator[str]:
     for process in world.processes.values():
         if process.trouble:
@@ -81,6 +88,7 @@ def who_drains_releases_what_it_has_not_started(world: World) -> Iterator[str]:
 AGAIN_WELL: tuple[Wish, ...] = (
     no_run_is_stuck,
     no_job_falls_behind,
+    no_pause_outlives_its_end,
     every_instance_makes_claims_again,
     every_session_belongs_to_an_instance,
     the_store_keeps_what_is_written,

@@ -309,10 +309,12 @@ class Twins:
         if job is None:
             return
         moved = self.move(job)
+        ends_at = self.draw((None, self.clock.wall_ms() + self.draw((1, 900, 60_000))))
         verbs: list[Callable[[Store], Coroutine[Any, Any, object]]] = [
             lambda store: store.trigger(job.name, order),
             lambda store: store.trigger(job.name, order),
             lambda store: store.pause(job.name, order),
+            lambda store: store.pause(job.name, order, ends_at),
             lambda store: store.resume(job.name, moved, order),
             lambda store: store.resume(job.name, moved, order),
             lambda store: store.skip_next(job.name, moved, order),

@@ -155,9 +155,10 @@ class Dice:
         gap = last and self._one_of((None, Gap(last, last, 1, Reason.BY_HAND)))
         soon = Fire((last or self._clock.wall_ms()) + 800, (last or self._clock.wall_ms()) + 801)
         moved = Moved(job.generation, last, self._one_of((soon, soon, None)), gap or None)
+        ends_at = self._one_of((None, self._clock.wall_ms() + 500))
         return {
             "trigger": lambda store: store.trigger(job.name, order),
-            "pause": lambda store: store.pause(job.name, order),
+            "pause": lambda store: store.pause(job.name, order, ends_at),
             "resume": lambda store: store.resume(job.name, moved, order),
             "skip_next": lambda store: store.skip_next(job.name, moved, order),
         }

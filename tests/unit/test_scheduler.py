@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,7 @@ from cronfleet import (
     CronfleetError,
     ForeignJobError,
     InvalidJobError,
+    InvalidPauseError,
     RunContext,
     Scheduler,
     StoreUnavailableError,
@@ -552,6 +553,30 @@ async def test_a_job_is_paused_resumed_and_skipped_by_name(store: ScriptedStore)
         (gap,) = await scheduler.gaps("report")
         assert (gap.first, gap.count, gap.reason) == (before.next_fire, 1, "by_hand")
         assert [each.verb for each in await scheduler.audit()] == ["skip_next", "resume", "pause"]
+
+
+async def test_a_pause_may_have_an_end(store: ScriptedStore) -> None:
+    async with with_report(store) as scheduler:
+        end = datetime(2100, 1, 1, 8, 0, 0, 1, tzinfo=timezone(timedelta(hours=1)))
+        paused = await scheduler.pause("report", until=end)
+        assert paused.paused_until == datetime(2100, 1, 1, 7, 0, 0, 1000, tzinfo=UTC)
+        assert (await scheduler.pause("report")).paused_until is None
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        (datetime(2001, 1, 1, tzinfo=UTC), "its end has passed already"),
+        (datetime(2100, 1, 1), "its end needs a time zone"),  # noqa: DTZ001 - that is the point
+    ],
+)
+async def test_an_end_that_cannot_be_pauses_nothing(
+    store: ScriptedStore, end: datetime, said: str
+) -> None:
+    async with with_report(store) as scheduler:
+        with pytest.raises(InvalidPauseError, match=said):
+            await scheduler.pause("report", until=end)
+        assert (await scheduler.job_info("report")).state == "scheduled"
 
 
 @pytest.mark.parametrize("look", ["runs", "gaps", "job_info", "trigger", "pause", "resume"])

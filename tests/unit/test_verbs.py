@@ -19,7 +19,17 @@ from cronfleet.model import Gap, JobRecord, Reason, RunState, SessionId
 from cronfleet.registry import known_job
 from cronfleet.schedule import Schedule
 from cronfleet.store import MOST_WAITING, NewSession, Order, Ordered, Triggered
-from cronfleet.verbs import LOOKS, TRIES, order, pause, plan_of, resume, skip_next, trigger
+from cronfleet.verbs import (
+    LOOKS,
+    TRIES,
+    order,
+    pause,
+    plan_of,
+    resume,
+    resume_in_time,
+    skip_next,
+    trigger,
+)
 from tests.unit.engine.scripted_store import ScriptedStore, first, lost_answer, lost_request
 from tests.virtual_time import START_MS, Backend, VirtualClock, virtual_time
 
@@ -297,3 +307,43 @@ async def test_a_plan_is_made_of_what_is_stored_not_of_what_is_registered(
     plan = await plan_of(store, await report(store))
     schedule: Schedule = every(timedelta(hours=1))
     assert (plan.definition, plan.schedule) == (hourly().definition, schedule)
+
+
+# --- a pause with an end
+
+
+async def test_resumed_by_hand_after_its_end_only_what_fell_into_it_is_its_gap(
+    store: ScriptedStore, clock: VirtualClock
+) -> None:
+    await pause(store, "report", by_anna(), hour(2))
+    clock.leap(3 * HOUR_MS + 1_000)
+    await resume(store, "report", by_anna())
+    (gap,) = await store.gaps("report")
+    assert gap.gap == Gap(hour(1), hour(1), 1, Reason.PAUSED)
+    expected = (await report(store)).expected
+    assert expected is not None
+    assert expected.fire_time == hour(2)
+
+
+async def test_resumed_by_hand_before_its_end_it_goes_on_from_then(
+    store: ScriptedStore, clock: VirtualClock
+) -> None:
+    await pause(store, "report", by_anna(), hour(9))
+    clock.leap(3 * HOUR_MS + 1_000)
+    await resume(store, "report", by_anna())
+    (gap,) = await store.gaps("report")
+    assert gap.gap == Gap(hour(1), hour(3), 3, Reason.PAUSED)
+
+
+async def test_a_pause_that_has_not_come_to_its_end_is_left_alone(
+    store: ScriptedStore, clock: VirtualClock
+) -> None:
+    await pause(store, "report", by_anna(), hour(2))
+    clock.leap(2 * HOUR_MS - 1)
+    assert not await resume_in_time(store, "report", "ben")
+    assert (await report(store)).paused
+    clock.leap(1)
+    assert await resume_in_time(store, "report", "ben")
+    assert not await resume_in_time(store, "report", "ben")
+    assert not await resume_in_time(store, "mystery", "ben")
+    assert not (await report(store)).paused

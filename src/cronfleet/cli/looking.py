@@ -49,6 +49,7 @@ async def _jobs(store: str | None, *, removed: bool) -> list[JobInfo]:
 
 def _job_row(job: JobInfo) -> tuple[str, ...]:
     by = f" by {job.paused_by}" if job.paused_by else ""
+    until = f" until {moment(job.paused_until)}" if job.paused_until else ""
     why = f": {job.paused_why}" if job.paused_why else ""
     jitter = f", jitter {job.jitter_s:g} s" if job.jitter_s else ""
     nobody = f", of nobody since {moment(job.undeclared_since)}" if job.undeclared_since else ""
@@ -58,7 +59,7 @@ def _job_row(job: JobInfo) -> tuple[str, ...]:
         moment(job.next_fire),
         str(job.active),
         job.program,
-        f"{job.paused_reason or job.state}{by}{why}{nobody}",
+        f"{job.paused_reason or job.state}{by}{until}{why}{nobody}",
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 import click
@@ -14,8 +15,28 @@ as_json: Decorator = click.option("--json", "as_json", is_flag=True, help="One J
 why: Decorator = click.option("--why", default="", help="A reason, for those who look later.")
 
 
-def instant(_context: click.Context, _parameter: click.Parameter, text: str) -> datetime:
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_SPAN = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
+
+
+def span(
+    _context: click.Context, _parameter: click.Parameter, text: str | None
+) -> timedelta | None:
+    """What a person writes for a length of time."""
+    if text is None:
+        return None
+    found = _SPAN.fullmatch(text.strip())
+    if found is None or int(found[1]) == 0:
+        raise click.BadParameter(f"{text!r} is no length of time: write it as 90m, 2h or 3d")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def instant(
+    _context: click.Context, _parameter: click.Parameter, text: str | None
+) -> datetime | None:
     """What a person writes for an instant; without a zone it is UTC."""
+    if text is None:
+        return None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

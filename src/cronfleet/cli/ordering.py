@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
 
 from cronfleet import BackfillInfo, CronfleetError, JobInfo, RunInfo, TriggeredRun
 from cronfleet.cli.fleet import Fleet, reached
-from cronfleet.cli.options import as_json, instant, why
+from cronfleet.cli.options import as_json, instant, span, why
 from cronfleet.cli.printing import moment, print_json, print_line
 
 
@@ -38,12 +39,27 @@ async def _trigger(store: str | None, job: str, key: str | None, why: str) -> Tr
 
 @click.command()
 @click.argument("job")
+@click.option(
+    "--until", callback=instant, help="When it is resumed by itself: an instant or a day."
+)
+@click.option("--for", "span", callback=span, help="For how long, as in 90m, 2h or 3d.")
 @why
 @as_json
 @click.pass_obj
-def pause(store: str | None, job: str, why: str, *, as_json: bool) -> None:
-    """Make no more ticks of a job; runs that exist go on."""
-    _order(store, lambda scheduler: scheduler.pause(job, who=who(), why=why), as_json=as_json)
+def pause(
+    store: str | None,
+    job: str,
+    until: datetime | None,
+    span: timedelta | None,
+    why: str,
+    *,
+    as_json: bool,
+) -> None:
+    """Make no more ticks of a job, until it is resumed; runs that exist go on."""
+    if until and span:
+        raise click.UsageError("say either --until or --for, not both")
+    end = datetime.now(UTC) + span if span else until
+    _order(store, lambda fleet: fleet.pause(job, until=end, who=who(), why=why), as_json=as_json)
 
 
 @click.command()
@@ -182,6 +198,8 @@ def _order(
     job = asyncio.run(given())
     if as_json:
         print_json(job)
+    elif job.paused_until:
+        print_line(f"{job.name} is {job.state} until {moment(job.paused_until)}")
     else:
         print_line(f"{job.name} is {job.state}, next fire time {moment(job.next_fire)}")
 

@@ -9,8 +9,9 @@ from cronfleet.apps.alerting.looking import Probe
 from cronfleet.apps.password_expiry import JOB, register
 from cronfleet.apps.password_expiry.web import PasswordExpiryWebPage
 from cronfleet.cli.printing import moment, print_line
-from cronfleet.cli.programs import Notices, Program
+from cronfleet.cli.programs import Program
 from cronfleet.config import Settings
+from cronfleet.server.outbox import Outbox
 from cronfleet.server.pages.page import Page
 
 
@@ -24,7 +25,7 @@ class PasswordExpiryProgram(Program):
         super().__init__(scheduler)
         self._application = register(scheduler, settings)
         self.probes: Sequence[Probe] = [self._application.conditions]
-        self.notices: Notices | None = self._application.notices
+        self.outbox: Outbox | None = self._application
         self.pages: Sequence[Page] = [PasswordExpiryWebPage(self._application)]
 
     async def prepare(self) -> None:

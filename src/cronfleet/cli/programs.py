@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TypeAlias
 
 from cronfleet import ConfigurationError, Scheduler
 from cronfleet.apps.alerting.looking import Probe
 from cronfleet.config import Settings
 from cronfleet.scheduler import default_store
+from cronfleet.server.outbox import Outbox
 from cronfleet.server.pages.page import Page
-
-Notices: TypeAlias = Callable[[], Awaitable[Mapping[str, int]]]
 
 
 class Program:
     """A scheduler, and what is to be done around its work."""
 
     pages: Sequence[Page] = ()
-    notices: Notices | None = None
-    """How many notices are in which state, for a program that has an outbox."""
+    outbox: Outbox | None = None
     probes: Sequence[Probe] = ()
     """What it has to tell of itself, where alerts are sent."""
 

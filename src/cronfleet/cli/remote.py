@@ -140,8 +140,11 @@ class RemoteFleet:
     ) -> TriggeredRun:
         return _read(TriggeredRun, await self._order(f"{_job(name)}/trigger", key, why=why))
 
-    async def pause(self, name: str, *, who: str = "", why: str = "") -> JobInfo:
-        return _read(JobInfo, await self._order(f"{_job(name)}/pause", why=why))
+    async def pause(
+        self, name: str, *, until: datetime | None = None, who: str = "", why: str = ""
+    ) -> JobInfo:
+        end = {} if until is None else {"until": until.isoformat()}
+        return _read(JobInfo, await self._order(f"{_job(name)}/pause", why=why, **end))
 
     async def resume(self, name: str, *, who: str = "", why: str = "") -> JobInfo:
         return _read(JobInfo, await self._order(f"{_job(name)}/resume", why=why))

@@ -56,4 +56,4 @@ def metrics_of(program: Program, settings: Settings) -> Measured | None:
         from cronfleet.integrations.prometheus import Metrics
     except ModuleNotFoundError:
         raise MissingExtraError(f"METRICS={settings.metrics}", "metrics") from None
-    return Metrics(program.scheduler, notices=program.notices)
+    return Metrics(program.scheduler, notices=program.outbox.notices if program.outbox else None)

@@ -51,6 +51,7 @@ class Listener:
         app = create_app(
             program.scheduler,
             pages=program.pages,
+            outbox=program.outbox,
             host=self._host,
             port=self._port,
             access=self._access,

@@ -117,6 +117,7 @@ class Instance:
                 asyncio.create_task(self._janitor.work(), name="cronfleet-janitor"),
                 asyncio.create_task(self._caretaker.work(), name="cronfleet-caretaker"),
                 asyncio.create_task(self._lookout.work(), name="cronfleet-lookout"),
+                asyncio.create_task(self._peeking.resuming.work(), name="cronfleet-resuming"),
             ]
             hearing = [
                 asyncio.create_task(self._hear(topic, then), name=f"cronfleet-hints-{topic}")

@@ -12,6 +12,7 @@ from cronfleet.engine.lookout import Lookout
 from cronfleet.engine.overruled import Overruled
 from cronfleet.engine.ranking import SHARD_GRACE_MS
 from cronfleet.engine.repertoire import Repertoire
+from cronfleet.engine.resuming import Resuming
 from cronfleet.engine.seats import Free, Seats
 from cronfleet.engine.session import SessionKeeper
 from cronfleet.engine.sight import Sight
@@ -62,6 +63,7 @@ class Peeking:
         self._jobs = jobs
         self._session = session
         self._lookout = lookout
+        self.resuming: Resuming = Resuming(store, session)
         self._overruled = Overruled(jobs, times.ttl_ms)
         self._sight = Sight(clock)
         self._looked_at: Instant | None = None
@@ -120,6 +122,7 @@ class Peeking:
         skip, limit = 0, PEEKED_WHEN_FULL
         while len(pages) <= MOST_PASSED:
             seen = await self._store.peek(self._program, limit, skip)
+            self.resuming.saw(seen)
             await self._jobs.learn(self._store, seen)
             pages.append(seen)
             if not _is_full(seen, limit) or self._chooser.knows_any(seen):
@@ -166,6 +169,7 @@ class Peeking:
         seen = await self._store.peek(self._program, limit, skip)
         self._looked_at = self._clock.boot_ms()
         self._sight.peeked()
+        self.resuming.saw(seen)
         self._session.read(Reading(seen.now, sent_at, self._looked_at))
         await self._jobs.learn(self._store, seen)
         self._session.look_back(seen, self._jobs)

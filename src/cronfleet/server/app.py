@@ -17,6 +17,7 @@ from cronfleet import CronfleetError, Scheduler
 from cronfleet.server.access.access import Access
 from cronfleet.server.access.callers import callers_of
 from cronfleet.server.access.guard import Guard
+from cronfleet.server.outbox import Outbox
 from cronfleet.server.pages.page import Page
 from cronfleet.server.pages.rendering import Renderer
 from cronfleet.server.problems import headers_of, problem_of, status_and_detail
@@ -36,6 +37,7 @@ def create_app(  # noqa: PLR0913 - each is an option with a default
     scheduler: Scheduler,
     *,
     pages: Sequence[Page] = (),
+    outbox: Outbox | None = None,
     host: str,
     port: int,
     access: Access = _THIS_MACHINE_ALONE,
@@ -60,7 +62,7 @@ def create_app(  # noqa: PLR0913 - each is an option with a default
     app.include_router(health_routes(scheduler))
     if metrics is not None:
         app.include_router(metrics_routes(metrics, access))
-    app.include_router(api_routes(scheduler, watcher or watcher_of(scheduler)))
+    app.include_router(api_routes(scheduler, watcher or watcher_of(scheduler), outbox))
     app.include_router(html_routes(scheduler, pages, renderer))
     app.mount("/static", StaticFiles(directory=_STATIC))
     _explain_errors(app, renderer)

@@ -19,6 +19,7 @@ from cronfleet import (
     ForeignJobError,
     InvalidBackfillError,
     InvalidJobError,
+    InvalidPauseError,
     InvalidScheduleError,
     JobChangedError,
     UnknownJobError,
@@ -35,6 +36,7 @@ _STATUSES: Mapping[type[CronfleetError], HTTPStatus] = {
     ForeignJobError: HTTPStatus.CONFLICT,
     JobChangedError: HTTPStatus.PRECONDITION_FAILED,
     InvalidBackfillError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    InvalidPauseError: HTTPStatus.UNPROCESSABLE_ENTITY,
     InvalidJobError: HTTPStatus.UNPROCESSABLE_ENTITY,
     InvalidScheduleError: HTTPStatus.UNPROCESSABLE_ENTITY,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cronfleet.store.contract import Hints, Locker, Renewer, Store
+from cronfleet.store.contract import Hints, Renewer, Store
 from cronfleet.store.defining import Defining, Mark, mark
 from cronfleet.store.faults import BY_HAND, Fault, FaultKind
 from cronfleet.store.locks import (
@@ -11,6 +11,7 @@ from cronfleet.store.locks import (
     Busy,
     LockAnswer,
     Locked,
+    Locker,
     lock_topic,
 )
 from cronfleet.store.logs import (

@@ -37,7 +37,7 @@ from cronfleet.model import (
 from cronfleet.promise import Promise
 from cronfleet.store.defining import Defining, Mark
 from cronfleet.store.faults import Fault
-from cronfleet.store.locks import LockAnswer
+from cronfleet.store.locks import LockAnswer, Locker
 from cronfleet.store.logs import Logging
 from cronfleet.store.orders import Backfilled, Moved, Order, Ordered, Triggered
 from cronfleet.store.values import (
@@ -85,18 +85,6 @@ class Hints(Protocol):
 
     def close(self) -> None:
         """Listen no longer. Repeatable."""
-        ...
-
-
-class Locker(Protocol):
-    """`Store.lock` and `Store.unlock` for threads: they block, and any thread may call them."""
-
-    def lock(self, name: str, owner: LockOwner, ttl_ms: int, *, waits: bool) -> LockAnswer: ...
-
-    def unlock(self, name: str, owner: LockOwner) -> bool: ...
-
-    def close(self) -> None:
-        """Give the connections back."""
         ...
 
 
@@ -257,8 +245,12 @@ class Store(Defining, Logging, Protocol):
         """Make a run now: pending, or waiting while the job is at its limit."""
         ...
 
-    async def pause(self, job: JobName, order: Order) -> Ordered:
-        """Make no more ticks of the job. Runs there already go on."""
+    async def pause(self, job: JobName, order: Order, until: Instant | None = None) -> Ordered:
+        """Make no more ticks of the job, until it is resumed. Runs there already go on.
+
+        From `until` on, a peek names it as `resuming`. Of a job that a person has paused another
+        end replaces the pause; the same changes nothing, nor does any pause of a poisoned job.
+        """
         ...
 
     async def resume(self, job: JobName, moved: Moved, order: Order) -> Ordered:

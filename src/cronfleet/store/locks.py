@@ -1,9 +1,9 @@
-"""What a store is asked and answers about users' locks, as frozen values."""
+"""What a store is asked and answers about users' locks, as frozen values; and who asks in a thread."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from cronfleet.model import LockOwner
 
@@ -38,3 +38,14 @@ LockAnswer: TypeAlias = Locked | Busy
 def lock_topic(owner: LockOwner) -> str:
     """The topic of hints that a waiter may have its lock now."""
     return f"lock:{owner}"
+
+
+class Locker(Protocol):
+    """`Store.lock` and `Store.unlock` for threads: they block, and any thread may call them."""
+
+    def lock(self, name: str, owner: LockOwner, ttl_ms: int, *, waits: bool) -> LockAnswer: ...
+
+    def unlock(self, name: str, owner: LockOwner) -> bool: ...
+
+    def close(self) -> None:
+        """Give the connections back."""

@@ -237,7 +237,9 @@ class Seen:
     soon: Sequence[DueTick]
     pending: Sequence[PendingRun]
     next_due: Instant | None
-    """The earliest instant after `now` at which anything of the program is due."""
+    """The earliest instant after `now` at which anything of the program is due, or a pause ends."""
+    resuming: Sequence[JobName] = ()
+    """Paused jobs whose pause has come to its end: the earliest first. Whoever sees it resumes them."""
 
 
 # --- claims -----------------------------------------------------------------------------------

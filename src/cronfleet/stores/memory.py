@@ -206,23 +206,26 @@ class _MemoryRecords:
         self, program: ProgramName, low: Instant, high: Instant, limit: int, skip: int
     ) -> Sequence[JobRecord]:
         due = [
-            (job.expected.due, name, job)
-            for name, job in self._jobs.items()
-            if job.program == program
-            and not job.paused
-            and job.expected
-            and low < job.expected.due <= high
+            (job.expected.due, job.name, job)
+            for job in self._jobs_of(program)
+            if not job.paused and job.expected and low < job.expected.due <= high
         ]
         return [job for _, _, job in sorted(due)[skip : skip + limit]]
 
+    def _jobs_of(self, program: ProgramName) -> list[JobRecord]:
+        return [job for job in self._jobs.values() if job.program == program]
+
     def next_due(self, program: ProgramName, after: Instant) -> Instant | None:
-        dues = [
-            job.expected.due
-            for job in self._jobs.values()
-            if job.program == program and not job.paused and job.expected
-        ]
+        jobs = self._jobs_of(program)
+        dues = [job.expected.due for job in jobs if not job.paused and job.expected]
+        dues += [job.paused_until for job in jobs if job.paused_until is not None]
         ready = [run.not_before for run in self._pending(program)]
         return min((instant for instant in dues + ready if instant > after), default=None)
+
+    def jobs_resuming(self, program: ProgramName, until: Instant, limit: int) -> Sequence[JobName]:
+        ends = [(job.paused_until, job.name) for job in self._jobs_of(program)]
+        over = sorted((end, name) for end, name in ends if end is not None and end <= until)
+        return [name for _, name in over[:limit]]
 
     # --- runs
 
@@ -263,8 +266,7 @@ class _MemoryRecords:
         return [self._runs[shard] for shard in tick.id.of_shards(tick.shards)]
 
     def oldest_waiting(self, job: JobName) -> RunRecord | None:
-        waiting = self._waiting(job)
-        return min(waiting, key=lambda run: (run.created_at, run.id), default=None)
+        return min(self._waiting(job), key=lambda run: (run.created_at, run.id), default=None)
 
     def ticks_waiting(self, job: JobName) -> Sequence[RunRecord]:
         ticks = [run for run in self._waiting(job) if not run.id.number]
@@ -281,7 +283,10 @@ class _MemoryRecords:
         ]
 
     def runs_held(self, session: SessionId) -> Sequence[RunRecord]:
-        held = [run for run in self._open.values() if run.state in HELD and run.session == session]
+        return [run for run in self._held() if run.session == session]
+
+    def _held(self) -> list[RunRecord]:
+        held = (run for run in self._open.values() if run.state in HELD)
         return sorted(held, key=lambda run: run.id)
 
     def count_held(self, session: SessionId) -> int:
@@ -291,12 +296,7 @@ class _MemoryRecords:
         return [run for run in self.runs_held(session) if run.cancel_asked_at is not None]
 
     def runs_orphaned(self, limit: int) -> Sequence[RunRecord]:
-        orphaned = [
-            run
-            for run in self._open.values()
-            if run.state in HELD and run.session not in self._sessions
-        ]
-        return sorted(orphaned, key=lambda run: run.id)[:limit]
+        return [run for run in self._held() if run.session not in self._sessions][:limit]
 
     def runs_beyond(
         self, job: JobName, *, succeeded: bool, keep: int, before: Instant, limit: int

@@ -91,13 +91,18 @@ def _stand_in(telling: Telling) -> RunRecord | None:
 def _paused(telling: Telling) -> Said:
     if telling.facts.gap is None:
         told = telling.by("pause") or _paused_by(telling)
-        return telling.did_not_run(
-            f"the job is paused{told}", f"go on with it: cronfleet resume {telling.job}"
-        )
+        return telling.did_not_run(f"the job is paused{told}", _how_it_goes_on(telling))
     return telling.did_not_run(
         f"the job was paused{telling.by('pause')}{_resumed(telling)}",
         f"if the tick is still wanted: cronfleet backfill {telling.job}",
     )
+
+
+def _how_it_goes_on(telling: Telling) -> str:
+    until = telling.facts.job.paused_until
+    if until is None:
+        return f"go on with it: cronfleet resume {telling.job}"
+    return f"it goes on by itself on {utc(until)}; sooner: cronfleet resume {telling.job}"
 
 
 def _paused_by(telling: Telling) -> str:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import pwd
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -50,6 +51,43 @@ def test_a_pause_and_a_resume_tell_how_the_job_stands(idle: Shell) -> None:
     paused = idle("jobs", "--json").json["jobs"][1]
     assert (paused["paused_by"], paused["paused_why"]) == (ME, "holidays")
     assert idle("resume", "report", "--json").json["state"] == "scheduled"
+
+
+def test_a_pause_may_have_an_end(idle: Shell) -> None:
+    said = idle("pause", "report", "--until", "2100-01-01", "--why", "holidays")
+    assert said.out == "report is paused until 2100-01-01T00:00:00Z\n"
+    assert "paused by " in idle("jobs").out
+    assert " until 2100-01-01T00:00:00Z: holidays" in idle("jobs").out
+    assert idle("pause", "report").out == "report is paused, next fire time -\n"
+
+
+@pytest.mark.parametrize(
+    ("span", "length"), [("90m", timedelta(minutes=90)), ("2h", timedelta(hours=2))]
+)
+def test_a_pause_may_last_for_so_long(idle: Shell, span: str, length: timedelta) -> None:
+    before = datetime.now(UTC)
+    told = idle("pause", "report", "--for", span, "--json").json["paused_until"]
+    ends = datetime.fromisoformat(told)
+    assert before + length <= ends <= datetime.now(UTC) + length
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--for", "soon"), "'soon' is no length of time: write it as 90m, 2h or 3d"),
+        (("--for", "0h"), "'0h' is no length of time"),
+        (("--until", "soon"), "'soon' is no instant"),
+        (("--until", "2001-01-01"), "its end has passed already"),
+        (("--until", "2100-01-01", "--for", "2h"), "say either --until or --for, not both"),
+    ],
+)
+def test_an_end_that_cannot_be_pauses_nothing(
+    idle: Shell, options: tuple[str, ...], said: str
+) -> None:
+    told = idle("pause", "report", *options)
+    assert told.status != 0
+    assert said in told.err
+    assert "paused" not in idle("jobs").out
 
 
 def test_a_back_fill_tells_what_it_would_make_and_then_makes_it(idle: Shell) -> None:

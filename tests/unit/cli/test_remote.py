@@ -169,6 +169,8 @@ def test_a_run_is_shown_with_what_it_logged(shell: Shell, server: Server) -> Non
 def test_orders_are_given_in_the_name_of_who_the_server_says(shell: Shell, server: Server) -> None:
     paused = shell("--url", server.url, "pause", "added", "--why", "holidays", "--json").json
     assert (paused["paused_by"], paused["paused_why"]) == ("this machine", "holidays")
+    ends = ("pause", "added", "--until", "2100-01-01", "--json")
+    assert shell("--url", server.url, *ends).json["paused_until"] == "2100-01-01T00:00:00Z"
     assert "added is scheduled" in shell("--url", server.url, "resume", "added").out
     assert "is skipped" in shell("--url", server.url, "skip-next", "added").out
     span = ("backfill", "added", "2020-01-01", "2022-01-01")

@@ -252,9 +252,9 @@ class ScriptedStore(MemoryStore):
         parent = super()
         return await self._told("cancel", lambda: parent.cancel(run, order))
 
-    async def pause(self, job: JobName, order: Order) -> Ordered:
+    async def pause(self, job: JobName, order: Order, until: Instant | None = None) -> Ordered:
         parent = super()
-        return await self._told("pause", lambda: parent.pause(job, order))
+        return await self._told("pause", lambda: parent.pause(job, order, until))
 
     async def resume(self, job: JobName, moved: Moved, order: Order) -> Ordered:
         parent = super()

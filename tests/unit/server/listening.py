@@ -13,6 +13,7 @@ import httpx
 from cronfleet import Scheduler
 from cronfleet.server.access.access import Access
 from cronfleet.server.app import create_app
+from cronfleet.server.outbox import Outbox
 from cronfleet.server.serving import Serving, bind
 from cronfleet.server.watching.looking import watcher_of
 
@@ -51,14 +52,19 @@ class Listening:
 
 @asynccontextmanager
 async def served(
-    scheduler: Scheduler, access: Access | None = None
+    scheduler: Scheduler, access: Access | None = None, outbox: Outbox | None = None
 ) -> AsyncGenerator[httpx.AsyncClient]:
     """A client of a server on a port, before an instance at work."""
     listener = bind("127.0.0.1", 0)
     port = listener.getsockname()[1]
     watcher = watcher_of(scheduler)
     app = create_app(
-        scheduler, host="127.0.0.1", port=port, access=access or Access(), watcher=watcher
+        scheduler,
+        outbox=outbox,
+        host="127.0.0.1",
+        port=port,
+        access=access or Access(),
+        watcher=watcher,
     )
     url = f"http://127.0.0.1:{port}/api/v1"
     serving = Serving(app, listener, before_end=watcher.end)

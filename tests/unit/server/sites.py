@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -18,6 +18,33 @@ from cronfleet.server.app import create_app
 from cronfleet.server.pages.page import Page
 
 PORT = 3000
+
+
+@dataclass(frozen=True)
+class SampleNotice:
+    id: str
+    changed_at: datetime = datetime(2026, 3, 4, 12, tzinfo=UTC)
+    created_at: datetime = datetime(2026, 3, 4, 12, tzinfo=UTC)
+    not_before: datetime = datetime(2026, 3, 4, 12, tzinfo=UTC)
+    user: str = "anna"
+    stored_date: str = "2026-01-01T00:00:00+00:00"
+    threshold: str = "expired"
+    state: str = "SENT"
+    reason: str = ""
+    attempt: int = 1
+
+
+class SampleOutbox:
+    """Of an application that has sent three."""
+
+    async def notices(self) -> Mapping[str, int]:
+        return {"PENDING": 0, "SENT": 3}
+
+    async def recent(
+        self, limit: int, state: str | None, before: tuple[int, str] | None
+    ) -> Sequence[SampleNotice]:
+        ids = ("c", "b", "a") if state != "PENDING" else ()
+        return [SampleNotice(id_) for id_ in ids if before is None or id_ < before[1]][:limit]
 
 
 def client_of(app: ASGIApp, asks_from: str = "127.0.0.1") -> httpx.AsyncClient:

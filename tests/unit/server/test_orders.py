@@ -211,6 +211,29 @@ async def test_of_many_changes_of_one_generation_exactly_one_is_made(
     assert f"is in generation {generation + 1}, not {generation}" in refused.json()["detail"]
 
 
+async def test_a_pause_may_have_an_end(scheduler: Scheduler, client: httpx.AsyncClient) -> None:
+    end = "2100-01-01T08:00:00+01:00"
+    paused = (await order(client, "jobs/report/pause", until=end, why="a fair")).json()
+    assert (paused["state"], paused["paused_until"]) == ("paused", "2100-01-01T07:00:00Z")
+    assert (await order(client, "jobs/report/pause")).json()["paused_until"] is None
+    assert (await scheduler.audit())[0].verb == "pause"
+
+
+@pytest.mark.parametrize(
+    ("end", "kind"),
+    [
+        ("2001-01-01T00:00:00Z", "/problems/invalid-pause"),
+        ("2100-01-01T00:00:00", "/problems/invalid-request"),
+    ],
+)
+async def test_an_end_that_cannot_be_pauses_nothing(
+    scheduler: Scheduler, client: httpx.AsyncClient, end: str, kind: str
+) -> None:
+    refused = await order(client, "jobs/report/pause", until=end)
+    assert (refused.status_code, refused.json()["type"]) == (422, kind)
+    assert (await scheduler.job_info("report")).state == "scheduled"
+
+
 async def test_a_job_is_removed_as_it_was_seen(
     scheduler: Scheduler, client: httpx.AsyncClient
 ) -> None:

@@ -20,6 +20,7 @@ from cronfleet.server.access.access import Access
 from cronfleet.server.access.roles import Role
 from tests.unit.server.access.doors import add_token, by, credentials_file
 from tests.unit.server.listening import served
+from tests.unit.server.sites import SampleOutbox
 
 NEVER = cron("0 0 1 1 *")
 ENDLESS = "/api/v1/events"
@@ -79,7 +80,7 @@ async def asked(
     async def work(_: RunContext) -> None:
         pass
 
-    async with served(scheduler, access) as client:
+    async with served(scheduler, access, SampleOutbox()) as client:
         await scheduler.add_job(work, NEVER, "A")
         await asyncio.to_thread(ask_all, str(client.base_url).rstrip("/"), modes, headers)
 

@@ -209,6 +209,14 @@ def test_what_is_done_to_the_scheduler_is_done_to_the_simulated_fleet(program: P
         ]
 
 
+def test_a_pause_comes_to_its_end(scheduler: Scheduler) -> None:
+    with SimulatedTime(scheduler, start=MIDNIGHT) as time:
+        time.do(scheduler.pause("hourly", until=at("03-01 04:00")))
+        time.advance(hours=6)
+        assert times(time.runs("hourly")) == ["03-01 04:00", "03-01 05:00", "03-01 06:00"]
+        assert told(time.gaps("hourly")) == [("03-01 01:00", 3, "paused")]
+
+
 def test_a_handler_that_triggers_another_job_triggers_the_simulated_one(
     program: Program,
 ) -> None:

@@ -86,6 +86,22 @@ def test_a_paused_job_says_by_whom_since_when_and_why(scheduler: Scheduler) -> N
     assert later.gap is not None
 
 
+def test_a_pause_that_ended_by_itself_says_so(scheduler: Scheduler) -> None:
+    with SimulatedTime(scheduler, start=MIDNIGHT) as time:
+        ask = Asking(scheduler, time)
+        time.do(scheduler.pause("report", until=at("03-01 03:00"), who="anna"))
+        time.advance(hours=2)
+        now = ask(at("03-01 01:00"))
+        time.advance(hours=2)
+        later = ask(at("03-01 01:00"))
+    assert now.advice == (
+        "it goes on by itself on 2027-03-01 03:00 UTC; sooner: cronfleet resume report"
+    )
+    assert (later.verdict, later.orders[-1].verb) == (TickVerdict.PAUSED, "resume")
+    assert "resumed by" in later.sentence
+    assert "on 2027-03-01 03:00 UTC (its pause has come to its end)" in later.sentence
+
+
 def test_an_overlap_names_the_run_that_was_in_the_way(scheduler: Scheduler) -> None:
     slow = stub(takes=timedelta(minutes=90))
     with SimulatedTime(scheduler, start=MIDNIGHT, handlers={"report": slow}) as time:

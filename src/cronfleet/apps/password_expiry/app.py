@@ -28,6 +28,7 @@ from cronfleet.apps.password_expiry.notices import Outbox
 from cronfleet.apps.password_expiry.page import SHOWN, PasswordExpiryPage, mails_in
 from cronfleet.apps.password_expiry.states import NoticeState
 from cronfleet.apps.password_expiry.users import UserTable
+from cronfleet.apps.password_expiry.values import Notice
 from cronfleet.config import Settings
 from cronfleet.errors import ConfigurationError
 
@@ -111,6 +112,14 @@ class PasswordExpiry:
         parts = await self._prepared()
         counts = await asyncio.to_thread(parts.outbox.counts)
         return {state.value: count for state, count in counts.items()}
+
+    async def recent(
+        self, limit: int, state: str | None, before: tuple[int, str] | None
+    ) -> list[Notice]:
+        """Those that changed last, see `Outbox.recent`. Raises DatabaseError."""
+        parts = await self._prepared()
+        wanted = None if state is None else NoticeState(state)
+        return await asyncio.to_thread(parts.outbox.recent, limit, wanted, before)
 
     async def conditions(self) -> list[Condition]:
         """What a person must decide: mails of which nobody knows whether they were accepted."""

@@ -190,9 +190,20 @@ class Outbox:
             found = {NoticeState(state): count for state, count in connection.execute(query)}
         return {state: found.get(state, 0) for state in NoticeState}
 
-    def recent(self, limit: int) -> list[Notice]:
-        """The notices that changed last, the newest first."""
+    def recent(
+        self,
+        limit: int,
+        state: NoticeState | None = None,
+        before: tuple[int, str] | None = None,
+    ) -> list[Notice]:
+        """The notices that changed last, the newest first; of one state, behind a change and id."""
         query = select(NOTICES).order_by(_n.changed_at.desc(), _n.id.desc()).limit(limit)
+        if state is not None:
+            query = query.where(_n.state == state)
+        if before is not None:
+            changed_at, id_ = before
+            is_same = and_(_n.changed_at == changed_at, _n.id < id_)
+            query = query.where(or_(_n.changed_at < changed_at, is_same))
         with self.database.begin(only_reads=True) as connection:
             return [Notice.of(row) for row in connection.execute(query)]
 

@@ -29,6 +29,18 @@ class Notice:
     changed_at: datetime
     not_before: datetime
 
+    @property
+    def user(self) -> str:
+        return self.key.user
+
+    @property
+    def stored_date(self) -> str:
+        return self.key.stored_date
+
+    @property
+    def threshold(self) -> str:
+        return self.key.threshold
+
     @classmethod
     def of(cls, row: Row[*tuple[Any, ...]]) -> Notice:
         return cls(

@@ -10,7 +10,7 @@ from itertools import chain
 
 from cronfleet import GapInfo, InstanceInfo, JobInfo, RunInfo
 from cronfleet.server.pages.fleet import Fleet
-from cronfleet.server.pages.rendering import span
+from cronfleet.server.pages.rendering import clock, span
 
 LATE_AFTER = timedelta(seconds=5)
 """How long a tick may be due before it is called late."""
@@ -185,11 +185,17 @@ def _paused(job: JobInfo, fleet: Fleet) -> Concern:
         Weight.MILD,
         f"{job.name} is paused{f' by {job.paused_by}' if job.paused_by else ''}",
         job.paused_why,
-        "It makes no ticks until somebody resumes it.",
+        _resumes(job),
         fleet.paused_at.get(job.name),
         job.name,
         at_words="since",
     )
+
+
+def _resumes(job: JobInfo) -> str:
+    if job.paused_until is None:
+        return "It makes no ticks until somebody resumes it."
+    return f"It makes no ticks until it is resumed by itself at {clock(job.paused_until)} UTC."
 
 
 def _lateness(job: JobInfo, fleet: Fleet) -> Iterator[Concern]:

@@ -151,6 +151,10 @@ class PostgresRecords:
     def next_due(self, program: ProgramName, after: Instant) -> Instant | None:
         return self._loaded.rows("next_due", program=program, after=after)[0]["instant"]
 
+    def jobs_resuming(self, program: ProgramName, until: Instant, limit: int) -> Sequence[JobName]:
+        rows = self._loaded.rows("jobs_resuming", program=program, until=until, limit=limit)
+        return [row["name"] for row in rows]
+
     # --- runs
 
     def run(self, run: RunId) -> RunRecord | None:

@@ -233,3 +233,4 @@ def _looks(look: Look, now: Instant) -> Iterator[Query]:
     for low, high in ((-1, now), (now, now + SOON_MS)):
         yield query("jobs_due", program=look.program, low=low, high=high, **page)
     yield query("next_due", program=look.program, after=now)
+    yield query("jobs_resuming", program=look.program, until=now, limit=look.limit)

@@ -24,7 +24,7 @@ async def check_fleet(store: Jobs, call: Call, mending: Sequence[Word]) -> list[
     """Look at all of it, in bounded steps."""
     faults = [codec.fault(each) for each in await call("check_sessions", *mending)]
     for program in sorted(await _programs(store)):
-        for kind in ("due", "pending"):
+        for kind in ("due", "resuming", "pending"):
             faults += await _check_index(call, mending, kind, program)
     return faults
 

@@ -208,13 +208,14 @@ def declare_answer(reply: Reply) -> DeclareAnswer:
 
 
 def seen(reply: Reply) -> Seen:
-    now, next_due, due, soon, pending = reply
+    now, next_due, due, soon, pending, resuming = reply
     return Seen(
         now=now,
         due=[_due_tick(each) for each in due],
         soon=[_due_tick(each) for each in soon],
         pending=[PendingRun(RunId.parse(run), *rest) for run, *rest in pending],
         next_due=next_due,
+        resuming=resuming,
     )
 
 
@@ -284,7 +285,7 @@ def lock_answer(reply: Reply) -> LockAnswer:
 def job(reply: Reply) -> JobRecord:
     name, program, digest, schedule_digest, limit, on_lost, *rest = reply
     generation, fire_time, due, watermark, active, since, reason, by, why, *rest = rest
-    shards, handler, edition, removed, undeclared_since = rest
+    shards, handler, edition, removed, undeclared_since, paused_until = rest
     return JobRecord(
         name=name,
         program=program,
@@ -301,6 +302,7 @@ def job(reply: Reply) -> JobRecord:
         paused_reason=None if reason is None else Reason(reason),
         paused_by=by,
         paused_why=why,
+        paused_until=paused_until,
         shards=shards,
         handler=handler,
         edition=edition,

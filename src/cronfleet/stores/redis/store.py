@@ -189,6 +189,7 @@ class RedisStore(OpenRedis):
             soon=[*seen.soon, *more.soon],
             pending=[*seen.pending, *more.pending],
             next_due=seen.next_due,
+            resuming=seen.resuming,
         )
 
     async def claim(self, session: SessionId, items: Sequence[ClaimItem]) -> list[ClaimAnswer]:
@@ -233,8 +234,9 @@ class RedisStore(OpenRedis):
     async def trigger(self, job: JobName, order: Order) -> Triggered | Ordered:
         return codec.triggered(await self._call("trigger", *codec.order("trigger", job, order)))
 
-    async def pause(self, job: JobName, order: Order) -> Ordered:
-        return Ordered(await self._call("pause", *codec.order("pause", job, order)))
+    async def pause(self, job: JobName, order: Order, until: Instant | None = None) -> Ordered:
+        words = (*codec.order("pause", job, order), "" if until is None else until)
+        return Ordered(await self._call("pause", *words))
 
     async def resume(self, job: JobName, moved: Moved, order: Order) -> Ordered:
         words = (*codec.order("resume", job, order), *codec.moved(moved))

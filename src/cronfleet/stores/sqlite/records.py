@@ -153,6 +153,10 @@ class SqliteRecords:
     def next_due(self, program: ProgramName, after: Instant) -> Instant | None:
         return self._value("next_due", program=program, after=after)
 
+    def jobs_resuming(self, program: ProgramName, until: Instant, limit: int) -> Sequence[JobName]:
+        rows = self._rows("jobs_resuming", program=program, until=until, limit=limit)
+        return [row["name"] for row in rows]
+
     # --- runs
 
     def run(self, run: RunId) -> RunRecord | None:

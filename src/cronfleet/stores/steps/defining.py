@@ -11,7 +11,7 @@ from cronfleet.store import Declaration, DeclareAnswer, Declared, Foreign, Moved
 from cronfleet.stores.steps.answers import earlier_answer, remember
 from cronfleet.stores.steps.jobs import change, create, revive
 from cronfleet.stores.steps.manifests import is_declared
-from cronfleet.stores.steps.orders import move
+from cronfleet.stores.steps.orders import move, not_paused
 from cronfleet.stores.steps.overlap import IN_NO_HAND, REMOVED, end_unstarted, skip
 from cronfleet.stores.steps.records import Records
 from cronfleet.stores.steps.runs import make_room
@@ -52,8 +52,7 @@ def _put_in_force(
         return create(records, program, declared)
     if not job.removed:
         return change(records, job, declared, edition=None)
-    at_work = replace(job, paused=False, paused_reason=None, paused_by="", paused_why="")
-    return revive(records, at_work, declared, edition=None)
+    return revive(records, not_paused(job), declared, edition=None)
 
 
 def remove(
@@ -70,7 +69,7 @@ def remove(
     if not job.removed:
         if undeclared_ms is not None and not _is_neglected(records, job, undeclared_ms):
             return Ordered.CHANGED
-        tombstone = replace(job, removed=True, undeclared_since=None)
+        tombstone = replace(job, removed=True, undeclared_since=None, paused_until=None)
         if move(records, job, tombstone, replace(moved, following=None)) is not Ordered.DONE:
             return Ordered.CHANGED
         remember(records, "remove", name, order)

@@ -23,6 +23,7 @@ def peek(records: Records, program: ProgramName, limit: int, skip: int) -> Seen:
         soon=_ticks(records.jobs_due(program, now, now + SOON_MS, limit, skip)),
         pending=pending,
         next_due=records.next_due(program, now),
+        resuming=records.jobs_resuming(program, now, limit),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cronfleet.model import (
+    Instant,
     JobName,
     JobRecord,
     Kind,
@@ -71,11 +72,12 @@ def _new_manual(records: Records, job: JobRecord) -> RunRecord:
     return new_run(records, job, RunId(job.name, records.now, number), Kind.MANUAL)
 
 
-def pause(records: Records, name: JobName, order: Order) -> Ordered:
+def pause(records: Records, name: JobName, order: Order, until: Instant | None) -> Ordered:
     job = live_job(records, name)
     if job is None:
         return Ordered.UNKNOWN
-    if job.paused or earlier_answer(records, "pause", name, order):
+    is_known = job.paused_reason is Reason.POISONED or job.paused_until == until
+    if (job.paused and is_known) or earlier_answer(records, "pause", name, order):
         return Ordered.DONE
     records.put_job(
         replace(
@@ -85,6 +87,7 @@ def pause(records: Records, name: JobName, order: Order) -> Ordered:
             paused_reason=Reason.PAUSED,
             paused_by=order.who,
             paused_why=order.why,
+            paused_until=until,
         )
     )
     remember(records, "pause", name, order)
@@ -97,8 +100,13 @@ def resume(records: Records, name: JobName, moved: Moved, order: Order) -> Order
         return Ordered.UNKNOWN
     if not job.paused or earlier_answer(records, "resume", name, order):
         return Ordered.DONE
-    at_work = replace(job, paused=False, paused_reason=None, paused_by="", paused_why="")
-    return _move(records, "resume", job, at_work, moved, order)
+    return _move(records, "resume", job, not_paused(job), moved, order)
+
+
+def not_paused(job: JobRecord) -> JobRecord:
+    return replace(
+        job, paused=False, paused_reason=None, paused_by="", paused_why="", paused_until=None
+    )
 
 
 def skip_next(records: Records, name: JobName, moved: Moved, order: Order) -> Ordered:

@@ -225,9 +225,9 @@ class SteppedStore(ABC):
             lambda records: orders.trigger(records, job, order), needs.to_order(job)
         )
 
-    async def pause(self, job: JobName, order: Order) -> Ordered:
+    async def pause(self, job: JobName, order: Order, until: Instant | None = None) -> Ordered:
         return await self._step(
-            lambda records: orders.pause(records, job, order), needs.to_order(job)
+            lambda records: orders.pause(records, job, order, until), needs.to_order(job)
         )
 
     async def resume(self, job: JobName, moved: Moved, order: Order) -> Ordered:

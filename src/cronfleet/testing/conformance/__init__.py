@@ -17,8 +17,9 @@ from cronfleet.testing.conformance.lock_answers import LockMatrixTests
 from cronfleet.testing.conformance.locks import LockTests
 from cronfleet.testing.conformance.logs import LogTests
 from cronfleet.testing.conformance.matrix import MatrixTests
-from cronfleet.testing.conformance.orders import AuditTests, PauseTests, SkipTests, TriggerTests
+from cronfleet.testing.conformance.orders import AuditTests, SkipTests, TriggerTests
 from cronfleet.testing.conformance.overlap import OverlapTests
+from cronfleet.testing.conformance.pauses import PauseEndTests, PauseTests
 from cronfleet.testing.conformance.promises import PromiseTests
 from cronfleet.testing.conformance.replacing import ReplaceTests
 from cronfleet.testing.conformance.resets import (
@@ -52,6 +53,7 @@ class StoreRules(
     ShardTests,
     TriggerTests,
     PauseTests,
+    PauseEndTests,
     SkipTests,
     CancelTests,
     BackfillTests,

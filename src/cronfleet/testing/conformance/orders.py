@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pytest
-
 from cronfleet.clock import ManualClock
-from cronfleet.model import Gap, JobState, Kind, Outcome, Reason, RunId, RunState, SessionId
+from cronfleet.model import Gap, Kind, Outcome, Reason, RunId, RunState, SessionId
 from cronfleet.store import (
     MOST_BACKFILLED,
     MOST_WAITING,
@@ -26,9 +24,7 @@ from cronfleet.testing.samples import (
     completed,
     fire,
     granted,
-    is_refused,
     joined,
-    moved_by,
     order,
     report,
     started,
@@ -107,82 +103,6 @@ class TriggerTests(StoreTests):
             await store.backfill("report", times[at : at + MOST_BACKFILLED], order(), again=False)
         await triggered(store)
         assert await store.trigger("report", order()) is Ordered.FULL
-
-
-class PauseTests(StoreTests):
-    async def test_a_pause_stops_the_making_of_ticks_and_says_who_and_why(
-        self, store: Store, anna: SessionId
-    ) -> None:
-        assert await store.pause("report", order(who="ops", why="disk full")) is Ordered.DONE
-        job = await the_job(store)
-        assert (job.state, job.generation, job.expected) == (JobState.PAUSED, 2, fire(NOON))
-        assert (job.paused_reason, job.paused_by, job.paused_why) == (
-            Reason.PAUSED,
-            "ops",
-            "disk full",
-        )
-        assert (await store.peek(PROGRAM, limit=9)).due == []
-
-    async def test_a_claim_that_saw_the_job_before_the_pause_is_refused(
-        self, store: Store, anna: SessionId
-    ) -> None:
-        await store.pause("report", order())
-        await store.resume("report", moved_by(await the_job(store), NOON), order())
-        (answer,) = await store.claim(anna, [tick()])
-        assert is_refused(answer)
-        await granted(store, anna, tick(generation=3))
-
-    async def test_pausing_a_paused_job_changes_nothing(
-        self, store: Store, anna: SessionId
-    ) -> None:
-        await store.pause("report", order(who="ops"))
-        before = await the_job(store)
-        assert await store.pause("report", order(who="dev")) is Ordered.DONE
-        assert await the_job(store) == before
-
-    async def test_a_resumed_job_goes_on_and_the_pause_is_a_gap(
-        self, store: Store, clock: ManualClock, anna: SessionId
-    ) -> None:
-        await store.pause("report", order())
-        clock.leap(timedelta(minutes=90))
-        gap = Gap(NOON, ONE_PM, 2, Reason.PAUSED)
-        moved = Moved(2, NOON, fire(NOON + 2 * HOUR_MS), gap)
-        assert await store.resume("report", moved, order()) is Ordered.DONE
-        job = await the_job(store)
-        assert (job.state, job.generation, job.watermark) == (JobState.SCHEDULED, 3, ONE_PM)
-        assert (job.paused_by, job.paused_why, job.paused_reason) == ("", "", None)
-        assert [record.gap for record in await store.gaps("report")] == [gap]
-        assert (await store.peek(PROGRAM, limit=9)).next_due == NOON + 2 * HOUR_MS
-
-    async def test_resuming_a_job_at_work_changes_nothing(
-        self, store: Store, anna: SessionId
-    ) -> None:
-        before = await the_job(store)
-        assert await store.resume("report", moved_by(before, ONE_PM), order()) is Ordered.DONE
-        assert await the_job(store) == before
-
-    @pytest.mark.parametrize(
-        "moved",
-        [
-            Moved(1, NOON, fire(ONE_PM), None),
-            Moved(2, ONE_PM, fire(ONE_PM), None),
-            Moved(2, None, fire(ONE_PM), None),
-            Moved(2, NOON, fire(NOON), Gap(NOON, NOON, 1, Reason.PAUSED)),
-        ],
-    )
-    async def test_a_resume_that_saw_another_job_changes_nothing(
-        self, store: Store, anna: SessionId, moved: Moved
-    ) -> None:
-        await store.pause("report", order())
-        before = await the_job(store)
-        assert await store.resume("report", moved, order()) is Ordered.CHANGED
-        assert await the_job(store) == before
-
-    async def test_a_finished_job_may_be_paused_and_resumed(self, store: Store) -> None:
-        await joined(store, "anna", report(first=None))
-        await store.pause("report", order())
-        assert await store.resume("report", Moved(2, None, None, None), order()) is Ordered.DONE
-        assert (await the_job(store)).state is JobState.FINISHED
 
 
 class SkipTests(StoreTests):

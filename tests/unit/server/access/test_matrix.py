@@ -20,7 +20,7 @@ from cronfleet.server.access.needs import Needs
 from cronfleet.server.access.roles import Role
 from cronfleet.server.app import create_app
 from tests.unit.server.access.doors import Unmeasured, add_token, credentials_file
-from tests.unit.server.sites import PORT, sheet
+from tests.unit.server.sites import PORT, SampleOutbox, sheet
 
 OPEN = {
     ("GET", "/health-check"),
@@ -45,6 +45,7 @@ def application(folder: Path, access: Access, scheduler: Scheduler) -> tuple[ASG
     guard = create_app(
         scheduler,
         pages=[sheet(folder)],
+        outbox=SampleOutbox(),
         metrics=Unmeasured(),
         host="::1",
         port=PORT,

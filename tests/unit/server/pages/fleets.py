@@ -35,6 +35,7 @@ def job(name: str = "report", schedule: Schedule = HOURLY, **changes: Any) -> Jo
         active=0,
         paused_by="",
         paused_why="",
+        paused_until=None,
         paused_reason=None,
         generation=1,
         handler="",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -71,6 +71,29 @@ async def test_an_order_is_carried_out_and_written_down(
     assert (answer.status_code, job.state) == (303, state)
     assert (order.verb, order.who, order.why) == (verb, "this machine", "a fair")
     assert told in page.text
+
+
+async def test_a_pause_ends_by_the_clocks_of_the_job_s_own_zone(scheduler: Scheduler) -> None:
+    async with site(scheduler) as client:
+        form = (await client.get("/job?name=report")).text
+        answer = await sent(client, "/job?name=report", "/job/pause", until="2100-01-01T08:00")
+        page = Seen((await client.get(answer.headers["location"])).text)
+        overview = Seen((await client.get("/")).text)
+    assert "On the clocks of Europe/Berlin. Left empty, somebody has to resume it." in form
+    end = (await scheduler.job_info("report")).paused_until
+    assert end == datetime(2100, 1, 1, 7, tzinfo=UTC)
+    assert "Paused by this machine until 2100-01-01 07:00" in " ".join(page.text.split())
+    assert "until it is resumed by itself at 2100-01-01 07:00" in overview.text
+
+
+@pytest.mark.parametrize(("until", "status"), [("2001-01-01T08:00", 422), ("soon", 400)])
+async def test_an_end_that_cannot_be_pauses_nothing(
+    scheduler: Scheduler, until: str, status: int
+) -> None:
+    async with site(scheduler) as client:
+        answer = await sent(client, "/job?name=report", "/job/pause", until=until)
+        assert answer.status_code == status
+        assert (await scheduler.job_info("report")).state == "scheduled"
 
 
 async def test_a_paused_job_is_resumed(scheduler: Scheduler) -> None:

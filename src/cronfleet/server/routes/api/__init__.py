@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends
 from fastapi.security import HTTPBearer
 
 from cronfleet import Scheduler
+from cronfleet.server.outbox import Outbox
 from cronfleet.server.routes.api.answers import PROBLEMS
 from cronfleet.server.routes.api.changes import change_routes
 from cronfleet.server.routes.api.events import event_routes
@@ -13,6 +14,7 @@ from cronfleet.server.routes.api.fleet import fleet_routes
 from cronfleet.server.routes.api.jobs import job_routes
 from cronfleet.server.routes.api.ordering import wakes
 from cronfleet.server.routes.api.orders import order_routes
+from cronfleet.server.routes.api.outbox import outbox_routes
 from cronfleet.server.routes.api.runs import run_routes
 from cronfleet.server.routes.api.schedules import schedule_routes
 from cronfleet.server.routes.api.why import why_routes
@@ -31,7 +33,7 @@ _TOKEN = Depends(
 )
 
 
-def api_routes(scheduler: Scheduler, watcher: Watcher) -> APIRouter:
+def api_routes(scheduler: Scheduler, watcher: Watcher, outbox: Outbox | None = None) -> APIRouter:
     router = APIRouter(prefix=PREFIX, responses=PROBLEMS, dependencies=[_TOKEN])
     router.include_router(schedule_routes())
     router.include_router(event_routes(watcher))
@@ -43,4 +45,6 @@ def api_routes(scheduler: Scheduler, watcher: Watcher) -> APIRouter:
     router.include_router(run_routes(scheduler), dependencies=stored)
     router.include_router(why_routes(scheduler), dependencies=stored)
     router.include_router(job_routes(scheduler), dependencies=stored)
+    if outbox is not None:
+        router.include_router(outbox_routes(outbox))
     return router

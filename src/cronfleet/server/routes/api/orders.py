@@ -11,6 +11,13 @@ from cronfleet.server.routes.api.answers import JobName
 from cronfleet.server.routes.api.ordering import Key, Ordered
 
 
+class PauseOrder(Ordered):
+    """For how long."""
+
+    until: AwareDatetime | None = None
+    """When the job is resumed by itself; without it somebody must resume it."""
+
+
 class BackfillOrder(Ordered):
     """Which fire times of the past are to run."""
 
@@ -32,9 +39,14 @@ def order_routes(scheduler: Scheduler) -> APIRouter:
         return await scheduler.trigger(name, key=key, who=caller.name, why=order.why)
 
     @router.post("/jobs/{name:path}/pause", summary="Pause a job")
-    async def pause(name: JobName, caller: Operator, key: Key, order: Ordered) -> JobInfo:
-        """Make no more ticks of it, until it is resumed; its runs go on."""
-        return await scheduler.pause(name, key=key, who=caller.name, why=order.why)
+    async def pause(name: JobName, caller: Operator, key: Key, order: PauseOrder) -> JobInfo:
+        """Make no more ticks of it, until it is resumed; its runs go on.
+
+        Another `until` than before takes its place.
+        """
+        return await scheduler.pause(
+            name, until=order.until, key=key, who=caller.name, why=order.why
+        )
 
     @router.post("/jobs/{name:path}/resume", summary="Resume a job")
     async def resume(name: JobName, caller: Operator, key: Key, order: Ordered) -> JobInfo:

@@ -36,6 +36,7 @@ _Route: TypeAlias = Callable[[Request, Caller], Awaitable[RedirectResponse]]
 def order_routes(scheduler: Scheduler, watch: FleetWatch, sheets: Sheets) -> APIRouter:
     router = APIRouter()
     _add_simple(router, scheduler, watch)
+    _add_pause(router, scheduler, watch)
     _add_of_runs(router, scheduler, watch)
     _add_backfill(router, scheduler, watch, sheets)
     return router
@@ -44,7 +45,6 @@ def order_routes(scheduler: Scheduler, watch: FleetWatch, sheets: Sheets) -> API
 def _add_simple(router: APIRouter, scheduler: Scheduler, watch: FleetWatch) -> None:
     """The orders that need nothing but a job and a reason."""
     verbs = {
-        "pause": (scheduler.pause, "paused"),
         "resume": (scheduler.resume, "resumed"),
         "skip-next": (scheduler.skip_next, "skipped"),
     }
@@ -61,6 +61,19 @@ def _order(verb: _Verb, done: str, watch: FleetWatch) -> _Route:
         return _to("/job", name=name, done=done)
 
     return order
+
+
+def _add_pause(router: APIRouter, scheduler: Scheduler, watch: FleetWatch) -> None:
+    @router.post("/job/pause")
+    async def pause(request: Request, caller: Operator) -> RedirectResponse:
+        form = await form_of(request)
+        name, said = field_of(form, "name"), form.get("until", "")
+        zone = ZoneInfo(zone_of(await scheduler.job_info(name)))
+        until = _in_zone("until", said, zone) if said else None
+        key, why = key_of(form), reason_of(form)
+        await scheduler.pause(name, until=until, key=key, who=caller.name, why=why)
+        watch.forget_age()
+        return _to("/job", name=name, done="paused")
 
 
 def _add_of_runs(router: APIRouter, scheduler: Scheduler, watch: FleetWatch) -> None:

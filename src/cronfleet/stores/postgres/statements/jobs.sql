@@ -50,13 +50,13 @@ INSERT INTO {schema}.job (
     name, program, digest, schedule_digest, "limit", on_lost, generation,
     expected_fire_time, expected_due, watermark, active,
     paused, paused_reason, paused_by, paused_why, since, shards,
-    handler, edition, removed, undeclared_since
+    handler, edition, removed, undeclared_since, paused_until
 )
 SELECT
     name, program, digest, schedule_digest, "limit", on_lost, generation,
     expected_fire_time, expected_due, watermark, active,
     paused, paused_reason, paused_by, paused_why, since, shards,
-    handler, edition, removed, undeclared_since
+    handler, edition, removed, undeclared_since, paused_until
 FROM jsonb_populate_recordset(NULL::{schema}.job, %(rows)s)
 ON CONFLICT (name) DO UPDATE SET
     digest = excluded.digest,
@@ -77,7 +77,8 @@ ON CONFLICT (name) DO UPDATE SET
     handler = excluded.handler,
     edition = excluded.edition,
     removed = excluded.removed,
-    undeclared_since = excluded.undeclared_since;
+    undeclared_since = excluded.undeclared_since,
+    paused_until = excluded.paused_until;
 
 -- jobs: at most :limit jobs with names above :after, by name.
 SELECT * FROM {schema}.job WHERE name > %(after)s ORDER BY name LIMIT %(limit)s;
@@ -89,8 +90,8 @@ WHERE program = %(program)s AND NOT paused
 ORDER BY expected_due, name
 LIMIT %(limit)s OFFSET %(skip)s;
 
--- next_due: the earliest instant above :after at which a tick is due or a pending run is ready;
--- NULL if there is none.
+-- next_due: the earliest instant above :after at which a tick is due, a pending run is ready or a
+-- pause ends; NULL if there is none.
 SELECT least(
     (
         SELECT expected_due FROM {schema}.job
@@ -101,8 +102,19 @@ SELECT least(
         SELECT not_before FROM {schema}.run
         WHERE program = %(program)s AND state = 'pending' AND not_before > %(after)s
         ORDER BY not_before LIMIT 1
+    ),
+    (
+        SELECT paused_until FROM {schema}.job
+        WHERE program = %(program)s AND paused_until > %(after)s
+        ORDER BY paused_until LIMIT 1
     )
 ) AS instant;
+
+-- jobs_resuming: names of jobs of :program whose pause ends up to :until, the earliest first.
+SELECT name FROM {schema}.job
+WHERE program = %(program)s AND paused_until <= %(until)s
+ORDER BY paused_until, name
+LIMIT %(limit)s;
 
 -- backfills: what was back-filled of :job, the newest first.
 SELECT "first", "last", ordered_at FROM {schema}.backfill WHERE job = %(job)s ORDER BY number DESC;

@@ -218,9 +218,24 @@ local function check_runs()
   end
 end
 
-local function is_due_in_place(stored)
+-- Where each index of jobs has this one, as it is stored.
+local function places_of_job(stored)
   local due = not stored.paused_reason and stored.due
-  return is_in_place({'due', key('due', job.program), job.name, due})
+  return {
+    {'due', key('due', job.program), job.name, due},
+    {'resuming', key('resuming', job.program), job.name, stored.paused_until},
+  }
+end
+
+local jobs_places_wrong = {}
+
+local function check_places_of_job()
+  for at, index in ipairs(places_of_job(job.was)) do
+    if not is_in_place(index) then
+      jobs_places_wrong[#jobs_places_wrong + 1] = at
+      found('index', 'job ' .. job.name, mends, index[1])
+    end
+  end
 end
 
 -- Writing ---------------------------------------------------------------------------------
@@ -230,6 +245,13 @@ local function put_in_place(index)
     call('ZADD', index[2], int(index[4]), index[3])
   else
     call('ZREM', index[2], index[3])
+  end
+end
+
+local function put_job_in_place()
+  local places = places_of_job(job)
+  for _, at in ipairs(jobs_places_wrong) do
+    put_in_place(places[at])
   end
 end
 
@@ -256,14 +278,11 @@ local function drop_strays()
   end
 end
 
-local is_due_wrong = not is_due_in_place(job.was)
 check_ticks()
 if not has_definition(job.digest) then
   found('no_definition', 'job ' .. job.name, false)
 end
-if is_due_wrong then
-  found('index', 'job ' .. job.name, mends, 'due')
-end
+check_places_of_job()
 check_runs()
 if mends then
   if #misplaced + #strays == 0 then
@@ -273,9 +292,7 @@ if mends then
   for _, run in ipairs(misplaced) do
     put_run_in_place(run)
   end
-  if is_due_wrong then
-    put_in_place({'due', key('due', job.program), job.name, not job.paused_reason and job.due})
-  end
+  put_job_in_place()
   drop_strays()
   if is_mended then
     put_on_record({json = json})

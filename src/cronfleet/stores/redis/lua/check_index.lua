@@ -1,6 +1,6 @@
 -- Looks for members of a program's indexes that point to nothing.
--- ARGV: '1' to mend it else '', the JSON for the audit, 'due' or 'pending', program, how many members
--- to pass over, how many to look at.
+-- ARGV: '1' to mend it else '', the JSON for the audit, 'due', 'resuming' or 'pending', program, how
+-- many members to pass over, how many to look at.
 -- Returns how many members there were, and for each fault: kind, where, 1 if it is mended else 0,
 -- detail.
 local mends, json, kind, program = word() ~= '', word(), word(), word()
@@ -13,7 +13,10 @@ local function is_right(member)
     return run and run.state == 'pending'
   end
   local job = find_job(member)
-  return job and job.program == program and not job.paused_reason and job.due
+  if not job or job.program ~= program then
+    return false
+  end
+  return kind == 'resuming' and job.paused_until or kind == 'due' and not job.paused_reason and job.due
 end
 
 local members = page('ZRANGE', key(kind, program), skip, limit)

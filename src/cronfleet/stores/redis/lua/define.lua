@@ -25,7 +25,7 @@ if not job then
 elseif is_there then
   answer = change(job, new)
 else
-  job.paused_reason = false
+  unpause(job)
   answer = revive(job, new)
 end
 if type(answer) == 'string' then

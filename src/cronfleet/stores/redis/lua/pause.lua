@@ -1,12 +1,14 @@
 -- Makes no more ticks of a job.
--- ARGV: an order. Returns 'unknown' or 'done'.
-local order = read_order('pause')
+-- ARGV: an order, and the instant at which the pause ends by itself, '' for none.
+-- Returns 'unknown' or 'done'.
+local order, ends_at = read_order('pause'), number()
 local job = find_live_job(order.job)
 if not job then
   return 'unknown'
 end
-if not job.paused_reason and not earlier_answer(order) then
-  pause(job, 'paused', order.who, order.why)
+local is_known = job.paused_reason == 'poisoned' or job.paused_until == ends_at
+if not (job.paused_reason and is_known) and not earlier_answer(order) then
+  pause(job, 'paused', order.who, order.why, ends_at)
   save()
   remember(order, 'done')
 end

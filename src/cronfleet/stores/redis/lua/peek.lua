@@ -1,9 +1,11 @@
 -- What is due, soonest first. Reserves nothing.
 -- ARGV: program, most of each kind, how many of each kind to pass over.
--- Returns now, the next due instant, due ticks, soon ticks, pending runs; a tick is job,
--- generation, digest, fire time, due instant, active count; a pending run is run, digest, not-before.
+-- Returns now, the next due instant, due ticks, soon ticks, pending runs, jobs whose pause is to end;
+-- a tick is job, generation, digest, fire time, due instant, active count; a pending run is run,
+-- digest, not-before.
 local program, limit, skip = word(), word(), word()
 local due_key, pending_key = key('due', program), key('pending', program)
+local resuming_key = key('resuming', program)
 local until_now, after_now = int(now), '(' .. int(now)
 
 local function ticks(low, high)
@@ -31,6 +33,8 @@ local function first_after_now(zset)
   return tonumber(first[2] or 'inf')
 end
 
-local next_due = math.min(first_after_now(due_key), first_after_now(pending_key))
+local next_due = math.min(first_after_now(due_key), first_after_now(pending_key),
+  first_after_now(resuming_key))
 return {now, next_due < math.huge and next_due, ticks('-inf', until_now),
-  ticks(after_now, int(now + SOON_MS)), pending()}
+  ticks(after_now, int(now + SOON_MS)), pending(),
+  call('ZRANGEBYSCORE', resuming_key, '-inf', until_now, 'LIMIT', 0, limit)}

@@ -9,7 +9,7 @@ elseif not job.paused_reason or earlier_answer(order) then
 elseif not move(job, moved) then
   return 'changed'
 end
-job.paused_reason = false
+unpause(job)
 save()
 remember(order, 'done')
 return 'done'

@@ -33,7 +33,7 @@ INSERT INTO job VALUES (
     :name, :program, :digest, :schedule_digest, :limit, :on_lost, :generation,
     :expected_fire_time, :expected_due, :watermark, :active,
     :paused, :paused_reason, :paused_by, :paused_why, :since, :shards,
-    :handler, :edition, :removed, :undeclared_since
+    :handler, :edition, :removed, :undeclared_since, :paused_until
 )
 ON CONFLICT (name) DO UPDATE SET
     digest = excluded.digest,
@@ -54,7 +54,8 @@ ON CONFLICT (name) DO UPDATE SET
     handler = excluded.handler,
     edition = excluded.edition,
     removed = excluded.removed,
-    undeclared_since = excluded.undeclared_since;
+    undeclared_since = excluded.undeclared_since,
+    paused_until = excluded.paused_until;
 
 -- jobs: at most :limit jobs with names above :after, by name.
 SELECT * FROM job WHERE name > :after ORDER BY name LIMIT :limit;
@@ -65,15 +66,24 @@ WHERE program = :program AND paused = 0 AND expected_due > :low AND expected_due
 ORDER BY expected_due, name
 LIMIT :limit OFFSET :skip;
 
--- next_due: the earliest instant above :after at which a tick is due or a pending run is ready;
--- NULL if there is none.
+-- next_due: the earliest instant above :after at which a tick is due, a pending run is ready or a
+-- pause ends; NULL if there is none.
 SELECT min(instant) FROM (
     SELECT min(expected_due) AS instant FROM job
     WHERE program = :program AND paused = 0 AND expected_due > :after
     UNION ALL
     SELECT min(not_before) FROM run
     WHERE program = :program AND state = 'pending' AND not_before > :after
+    UNION ALL
+    SELECT min(paused_until) FROM job
+    WHERE program = :program AND paused_until > :after
 );
+
+-- jobs_resuming: names of jobs of :program whose pause ends up to :until, the earliest first.
+SELECT name FROM job
+WHERE program = :program AND paused_until <= :until
+ORDER BY paused_until, name
+LIMIT :limit;
 
 -- backfills: what was back-filled of :job, the newest first.
 SELECT first, last, ordered_at FROM backfill WHERE job = :job ORDER BY number DESC;

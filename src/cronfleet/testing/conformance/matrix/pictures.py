@@ -158,6 +158,8 @@ async def _assert_that_views_agree(
     seen = await store.peek(PROGRAM, limit=20)
     due = {j.name for j in jobs if not j.paused and j.expected and j.expected.due <= seen.now}
     assert {each.job for each in seen.due} == due, "peek lists other jobs than are due"
+    over = {j.name for j in jobs if j.paused_until is not None and j.paused_until <= seen.now}
+    assert set(seen.resuming) == over, "peek lists other jobs to resume than are to be resumed"
     pending = {r.id for r in runs if r.state is RunState.PENDING and r.not_before <= seen.now}
     assert {each.run for each in seen.pending} == pending, "peek lists other runs than pend"
     for job in jobs:

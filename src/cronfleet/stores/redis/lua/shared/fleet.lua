@@ -21,6 +21,7 @@
 --   jobs                  zset    all names
 --   job:<name>            hash    a job; pause:<name>, a hash, says who paused it and why
 --   due:<program>         zset    its jobs that make ticks, by the instant at which each is due
+--   resuming:<program>    zset    its jobs whose pause has an end, by that instant
 --   pending:<program>     zset    its pending runs, by not-before
 --   run:<run id>          hash    a run
 --   runs:<job>            zset    all runs of a job, shards too, by the instant at which each was made
@@ -114,8 +115,9 @@ local NUMBERS = {
   active = true, attempt = true, cancel_asked_at = true, claimed_at = true, counter = true,
   created_at = true, due = true, edition = true, ended_at = true, epoch = true, expires_at = true,
   fire = true, generation = true, greatest = true, joined_at = true, limit = true, lived = true,
-  losses = true, not_before = true, schema = true, shards = true, since = true, started_at = true,
-  token = true, ttl = true, undeclared_since = true, wanted_until = true, watermark = true,
+  losses = true, not_before = true, paused_until = true, schema = true, shards = true, since = true,
+  started_at = true, token = true, ttl = true, undeclared_since = true, wanted_until = true,
+  watermark = true,
 }
 
 -- A kind of record: `fields` has a short name for each name.

@@ -6,6 +6,7 @@ local JOB = kind_of({
   program = 'p', digest = 'd', schedule_digest = 's', limit = 'l', on_lost = 'o', generation = 'g',
   fire = 'f', due = 'u', watermark = 'w', active = 'a', paused_reason = 'r', since = 'm',
   shards = 'n', handler = 'h', edition = 'e', removed = 'x', undeclared_since = 'b',
+  paused_until = 'v',
 }, {
   limit = 1, on_lost = 'abandon', generation = 1, watermark = -1, active = 0, since = -1,
   shards = 1, edition = 1,
@@ -69,7 +70,7 @@ local function shown(job)
     job.name, job.program, job.digest, job.schedule_digest, job.limit, job.on_lost,
     job.generation, job.fire, job.due, job.watermark, job.active, job.since,
     job.paused_reason, pause[1] or '', pause[2] or '', job.shards, job.handler or '', job.edition,
-    job.removed and 1 or 0, job.undeclared_since,
+    job.removed and 1 or 0, job.undeclared_since, job.paused_until,
   }
 end
 
@@ -314,6 +315,14 @@ local function write_pause(job)
   end
 end
 
+local function write_resuming(job)
+  if job.paused_until then
+    call('ZADD', key('resuming', job.program), int(job.paused_until), job.name)
+  else
+    call('ZREM', key('resuming', job.program), job.name)
+  end
+end
+
 -- Most ticks are due at their fire time, which is not stored twice.
 local function write_fields(job)
   local was, due = job.was, job.due
@@ -336,8 +345,11 @@ local function write_job(job)
   elseif was_due and not is_due then
     call('ZREM', key('due', job.program), job.name)
   end
-  if job.paused_reason ~= job.was.paused_reason then
+  if job.paused_by or job.paused_reason ~= job.was.paused_reason then
     write_pause(job)
+  end
+  if job.paused_until ~= job.was.paused_until then
+    write_resuming(job)
   end
   if not job.was.program then
     call('ZADD', BASE .. 'jobs', 0, job.name)

@@ -191,16 +191,21 @@ local function finish(run, outcome)
   make_room(run)
 end
 
-local function pause(job, reason, by, why)
+local function pause(job, reason, by, why, ends_at)
   job.generation = job.generation + 1
   job.paused_reason, job.paused_by, job.paused_why = reason, by, why
+  job.paused_until = ends_at
+end
+
+local function unpause(job)
+  job.paused_reason, job.paused_until = false, false
 end
 
 local function poison(run)
   local job = job_of(run)
   if not job.paused_reason then
     pause(job, 'poisoned', '',
-      'run ' .. run.id .. ' lost its instance ' .. int(run.losses) .. ' times in a row')
+      'run ' .. run.id .. ' lost its instance ' .. int(run.losses) .. ' times in a row', false)
   end
 end
 
