@@ -252,7 +252,7 @@ class Instance:
                     self._announcing.started(job, claim, self._session.store_now)
                     self._logbook.open(claim)
                     ended = await self._runner.run(job, claim, session)
-                    self._logbook.ended(claim)
+                    self._logbook.ended(claim, ended)
                 case Entry.TOO_LATE:
                     self._announcing.started(job, claim, self._session.store_now)
                     ended = TOO_LATE

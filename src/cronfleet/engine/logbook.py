@@ -12,7 +12,9 @@ from typing import TypeAlias
 from cronfleet.clock import Clock
 from cronfleet.context import RUN_LOGGER
 from cronfleet.engine.failing import tell_if_it_failed
-from cronfleet.engine.pages import Page, level_of, texts_of
+from cronfleet.engine.pages import Page, level_of, lines_of, texts_of
+from cronfleet.engine.runner import Ended
+from cronfleet.engine.saying import traced
 from cronfleet.engine.times import rest
 from cronfleet.errors import StoreError
 from cronfleet.model import Claim
@@ -95,8 +97,13 @@ class Logbook:
         self._loop = asyncio.get_running_loop()
         self._open[claim.token] = claim
 
-    def ended(self, claim: Claim) -> None:
-        """Its handler has ended, or is waited for no longer: send what it logged at once."""
+    def ended(self, claim: Claim, how: Ended) -> None:
+        """Its handler has ended, or is waited for no longer: send what it logged at once.
+
+        Each attempt that failed is kept here: a run itself tells of its last one, and of no traceback.
+        """
+        if how.raised is not None or how.retry_in_ms is not None:
+            self._write(claim, logging.ERROR, lines_of(told_of(claim, how)))
         page = self._pages.get(claim.token)
         if page and page.lines:
             self._hurry.set()
@@ -206,3 +213,11 @@ class Logbook:
         if not self._is_refused:
             log.warning("what handlers log is not kept until the store takes it: %s", error)
         self._is_refused = True
+
+
+def told_of(claim: Claim, how: Ended) -> str:
+    """What becomes of an attempt that failed, with its traceback."""
+    head = f"attempt {claim.attempt} {how.outcome} after {how.duration_s:.1f} s"
+    if how.retry_in_ms is not None:
+        head += f", the next one in {how.retry_in_ms / 1000:.1f} s"
+    return f"{head}: {traced(how.raised) or how.error}"

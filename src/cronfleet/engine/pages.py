@@ -83,8 +83,13 @@ def level_of(record: logging.LogRecord) -> int:
 
 def texts_of(record: logging.LogRecord) -> Sequence[str]:
     """What is kept of a record: the lines of its message and of its traceback, without passwords."""
-    text = "\n".join(_said_by(record)).replace("\0", "\N{REPLACEMENT CHARACTER}")
-    return [_cut(line) for line in text.splitlines()] or [""]
+    return lines_of("\n".join(_said_by(record)))
+
+
+def lines_of(text: str) -> Sequence[str]:
+    """A text as it is kept, without passwords."""
+    lines = text.replace("\0", "\N{REPLACEMENT CHARACTER}").splitlines()
+    return [_cut(line) for line in lines] or [""]
 
 
 def _said_by(record: logging.LogRecord) -> Iterator[str]:

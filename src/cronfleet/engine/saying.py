@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import inspect
 import traceback
+from pathlib import Path
 
 from cronfleet.errors import CronfleetError
 from cronfleet.masking import with_urls_masked
+
+_OURS = str(Path(__file__).parent)
 
 
 def said(error: BaseException | None) -> str:
@@ -20,6 +23,16 @@ def said(error: BaseException | None) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     where = f"\nin {frames[-1].name}, {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
     return text + where
+
+
+def traced(error: BaseException | None) -> str:
+    """Its traceback, from the handler on; empty for what comes from no handler's code."""
+    if error is None or isinstance(error, CronfleetError):
+        return ""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_frame.f_code.co_filename.startswith(_OURS):
+        frame = frame.tb_next
+    return "".join(traceback.format_exception(type(error), error, frame)).strip()
 
 
 def wrongly_awaitable(answer: object, job: str) -> TypeError | None:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from datetime import timedelta
 
 import pytest
 
@@ -60,6 +61,45 @@ async def ended(rig: Rig, handler: object) -> None:
     async with rig.at_work(job(handler)):  # pyright: ignore[reportArgumentType] - a test's handler
         await rig.trigger()
         await rig.until_run(RunState.SUCCEEDED)
+
+
+async def test_what_each_attempt_failed_of_is_kept_with_the_run(rig: Rig) -> None:
+    """The run itself tells how its last attempt ended."""
+    failing = iter(["no paper", "postgresql://anna:secret@db/x"])
+
+    async def handler(run: RunContext) -> None:
+        run.log.info("printing")
+        if said := next(failing, None):
+            raise RuntimeError(said)
+
+    retry = Retry(attempts=3, first=timedelta(seconds=10), jitter=0)
+    async with rig.at_work(job(handler, retry=retry)):
+        await rig.trigger()
+        await rig.until_run(RunState.SUCCEEDED)
+        await asyncio.sleep(2)
+        lines = await kept(rig)
+    errors = [line for line in lines if line.level == logging.ERROR]
+    heads = [line for line in errors if line.text.startswith("attempt ")]
+    assert [line.place.attempt for line in heads] == [1, 2]
+    first = [line.text for line in errors if line.place.attempt == 1]
+    assert first[0].startswith("attempt 1 failed after 0.0 s, the next one in 10.0 s: Traceback")
+    assert "in handler" in first[1], "it begins where the handler does"
+    assert first[-1] == "RuntimeError: no paper"
+    assert "secret" not in "".join(line.text for line in lines)
+    assert [line.place.attempt for line in lines if line.text == "printing"] == [1, 2, 3]
+
+
+async def test_the_traceback_of_a_run_that_failed_for_good_is_kept(rig: Rig) -> None:
+    async def handler(_: RunContext) -> None:
+        raise RuntimeError("no paper") from ValueError("no tray")
+
+    async with rig.at_work(job(handler)):
+        await rig.trigger()
+        await rig.until_run(RunState.FAILED)
+        await asyncio.sleep(2)
+        said = await texts(rig)
+    assert said[0].startswith("attempt 1 failed after 0.0 s: ValueError: no tray")
+    assert said[-1] == "RuntimeError: no paper"
 
 
 async def test_a_handler_at_work_is_read_within_two_seconds(rig: Rig) -> None:
@@ -136,7 +176,8 @@ async def test_each_attempt_has_lines_of_its_own(rig: Rig) -> None:
     async with rig.at_work(job(fails_once, retry=Retry(attempts=2))):
         await rig.trigger()
         await rig.until_run(RunState.SUCCEEDED)
-    assert [(line.place, line.text) for line in await kept(rig)] == [
+    said = [line for line in await kept(rig) if line.level == logging.INFO]
+    assert [(line.place, line.text) for line in said] == [
         ((1, 1), "attempt 1"),
         ((2, 1), "attempt 2"),
     ]
