@@ -15,7 +15,7 @@ import pytest
 from cronfleet import CronfleetError, RunContext, Scheduler, cron
 from cronfleet.server.problems import problem_of
 from tests.unit.server.listening import served
-from tests.unit.server.sites import ended_run
+from tests.unit.server.sites import SampleOutbox, ended_run
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
 NEVER = cron("0 0 1 1 *")
@@ -34,7 +34,7 @@ async def url(scheduler: Scheduler) -> AsyncGenerator[str]:
     async def work(_: RunContext) -> None:
         pass
 
-    async with served(scheduler) as client:
+    async with served(scheduler, outbox=SampleOutbox()) as client:
         await scheduler.add_job(work, NEVER, "report")
         yield str(client.base_url).removesuffix("/api/v1/")
 

@@ -18,7 +18,7 @@ from cronfleet.stores.sqlite.store import SqliteStore
 from cronfleet.stores.sqlite.writer import Writer
 from cronfleet.stores.steps import sessions
 from cronfleet.stores.steps.needs import NOTHING, Needs
-from cronfleet.stores.steps.records import FleetRecord, Records, SessionRecord
+from cronfleet.stores.steps.records import FleetRecord, LogTable, Records, SessionRecord
 
 Answer = TypeVar("Answer")
 
@@ -48,6 +48,10 @@ class WatchedRecords:
     @property
     def now(self) -> int:
         return self._records.now
+
+    @property
+    def logs(self) -> LogTable:
+        return self._records.logs
 
     def put_run(self, run: RunRecord) -> None:
         self._records.put_run(run)
