@@ -21,6 +21,7 @@ from cronfleet.info import (
 from cronfleet.model import JobRecord
 from cronfleet.observer import Observer
 from cronfleet.opening import in_its_loop
+from cronfleet.pausing import end_of_pause
 
 
 class Operator(Observer):
@@ -60,7 +61,7 @@ class Operator(Observer):
         with another end takes the place of the one before, but for that of a poisoned job. Raises
         UnknownJobError, InvalidPauseError.
         """
-        end = None if until is None else verbs.end_of_pause(name, until)
+        end = None if until is None else end_of_pause(name, until)
         await verbs.pause(await self._opened(), name, verbs.order(key, who, why), end)
         return await self.job_info(name)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from cronfleet.backfilling import Span
@@ -18,8 +17,8 @@ from cronfleet.errors import (
     UnknownRunError,
 )
 from cronfleet.model import Fire, Gap, Instant, JobName, JobRecord, Reason, RunId, RunRecord
+from cronfleet.pausing import now_of, resumed
 from cronfleet.planning import plan_of
-from cronfleet.policy import paused_gap
 from cronfleet.store import Backfilled, Moved, Order, Ordered, Store, Triggered
 
 Told = TypeVar("Told")
@@ -61,19 +60,12 @@ async def trigger(store: Store, name: JobName, order: Order) -> Triggered:
     raise StoreError(f"job {name!r}: so many of its runs wait already that none was added")
 
 
-def end_of_pause(name: JobName, until: datetime) -> Instant:
-    """What a person says as an instant. Raises InvalidPauseError."""
-    if until.utcoffset() is None:
-        raise InvalidPauseError(name, "its end needs a time zone, such as tzinfo=UTC")
-    return -((datetime(1970, 1, 1, tzinfo=UTC) - until) // timedelta(milliseconds=1))
-
-
 async def pause(store: Store, name: JobName, order: Order, until: Instant | None = None) -> None:
     """Make no more ticks, or none that is due before `until`.
 
     Raises UnknownJobError; InvalidPauseError when that has passed.
     """
-    if until is not None and until <= await _now(store):
+    if until is not None and until <= await now_of(store):
         raise InvalidPauseError(name, "its end has passed already: say one that is to come")
     if await repeated(lambda: store.pause(name, order, until)) is Ordered.UNKNOWN:
         await live_job(store, name)
@@ -83,41 +75,10 @@ async def resume(store: Store, name: JobName, order: Order) -> None:
     """Make ticks again from now on, or from the pause's own end; what it swallowed is one gap."""
     for _ in range(LOOKS):
         job = await live_job(store, name)
-        if await _resume(store, job, order, await _now(store)):
+        moved = await resumed(store, job, await now_of(store))
+        if await repeated(lambda moved=moved: store.resume(name, moved, order)) is Ordered.DONE:
             return
     raise StoreError(f"job {name!r} changes all the time; nothing was resumed, try again")
-
-
-async def resume_in_time(store: Store, name: JobName, who: str) -> bool:
-    """Resume a job whose pause has come to its end; answers whether anything was done.
-
-    Whoever notices does: under one key it is done once. Raises StoreError.
-    """
-    job, now = await store.job(name), await _now(store)
-    if job is None or job.paused_until is None or job.paused_until > now:
-        return False  # Somebody else was first, or has given it another end.
-    key = f"the pause of generation {job.generation} ended"
-    return await _resume(store, job, Order(key, who, "its pause has come to its end"), now)
-
-
-async def _now(store: Store) -> Instant:
-    return (await store.open()).now
-
-
-async def _resume(store: Store, job: JobRecord, order: Order, now: Instant) -> bool:
-    """Whether it is at work then; not if it has changed since it was looked at."""
-    moved = await _resumed(store, job, now)
-    return await repeated(lambda: store.resume(job.name, moved, order)) is Ordered.DONE
-
-
-async def _resumed(store: Store, job: JobRecord, now: Instant) -> Moved:
-    if job.expected is None:
-        return Moved(job.generation, None, None, None)
-    plan = await plan_of(store, job)
-    last = now if job.paused_until is None else min(now, job.paused_until - 1)
-    gap = paused_gap(plan, job.expected, last)
-    following = plan.first_after(gap.last) if gap else job.expected
-    return Moved(job.generation, job.expected.fire_time, following, gap)
 
 
 async def skip_next(store: Store, name: JobName, order: Order) -> None:

@@ -16,6 +16,7 @@ from cronfleet.engine.known import KnownJob
 from cronfleet.errors import StoreError, StoreUnavailableError, UnknownJobError
 from cronfleet.info import moment
 from cronfleet.model import Gap, JobRecord, Reason, RunState, SessionId
+from cronfleet.pausing import resume_in_time
 from cronfleet.registry import known_job
 from cronfleet.schedule import Schedule
 from cronfleet.store import MOST_WAITING, NewSession, Order, Ordered, Triggered
@@ -26,7 +27,6 @@ from cronfleet.verbs import (
     pause,
     plan_of,
     resume,
-    resume_in_time,
     skip_next,
     trigger,
 )

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from cronfleet.engine.session import SessionKeeper
 from cronfleet.errors import StoreError
 from cronfleet.model import JobName
+from cronfleet.pausing import resume_in_time
 from cronfleet.store import Seen, Store
-from cronfleet.verbs import resume_in_time
 
 log: logging.Logger = logging.getLogger(__name__)
 

@@ -104,7 +104,7 @@ async def test_a_store_that_is_away_is_asked_again(
     caplog.set_level(logging.INFO, "cronfleet")
     async with rig.at_work(job(rig.handlers.quick)):
         await paused_for(rig, 90_000)
-        rig.store.next("resume", *[lost_request] * 8)
+        rig.store.next("resume", *[lost_request] * 2)
         await asyncio.sleep(90 + AGAIN_S * 3)
         assert (await the_job(rig)).state is JobState.SCHEDULED
     assert "stays paused past its end" in caplog.text

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
-from cronfleet.config import Network
+from cronfleet.config.types import Network
 from cronfleet.server.access.keeping import CredentialsFile
 
 HEALTH = frozenset({"/health-check", "/healthz/live", "/healthz/ready"})
