@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from cronfleet.errors import InvalidBackfillError
 from cronfleet.model import TERMINAL, Instant, JobRecord, Kind, RunRecord
+from cronfleet.pausing import resumed
 from cronfleet.planning import plan_of
 from cronfleet.store import MOST_BACKFILLED, MOST_MADE, Store
 
@@ -72,9 +73,8 @@ async def span_of(
 async def _last_settled(store: Store, job: JobRecord) -> Instant:
     """A paused job makes no ticks up to the moment at which it is resumed."""
     now = (await store.peek(job.program, limit=1)).now
-    if job.paused or job.expected is None:
-        return now
-    return min(now, job.expected.fire_time - 1)
+    owed = (await resumed(store, job, now)).following if job.paused else job.expected
+    return now if owed is None else min(now, owed.fire_time - 1)
 
 
 @dataclass(frozen=True, slots=True)

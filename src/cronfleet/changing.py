@@ -124,7 +124,7 @@ async def _removed(store: Store, job: JobRecord) -> Moved:
 
 async def _owed(store: Store, job: JobRecord, now: Instant) -> Gap | None:
     """What is due, and nobody is to run any more."""
-    reason = Reason.PAUSED if job.paused else Reason.REMOVED
+    reason = Reason.PAUSED if job.is_paused_for(now) else Reason.REMOVED
     try:
         plan = await plan_of(store, job)
     except StoreError:  # Nobody here knows how many there are: at least the first.

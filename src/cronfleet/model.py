@@ -298,6 +298,14 @@ class JobRecord:
     """When it was noted that no open session declares it; None once one does."""
 
     @property
+    def resumes_at(self) -> Instant | None:
+        """When its pause is to end by itself, if it is."""
+        return self.paused_until if self.paused and not self.removed else None
+
+    def is_paused_for(self, due: Instant) -> bool:
+        return self.paused and (self.paused_until is None or due < self.paused_until)
+
+    @property
     def state(self) -> JobState:
         """Paused wins over finished: a paused job says so until it is resumed."""
         if self.removed:

@@ -10,16 +10,20 @@ from cronfleet.planning import plan_of
 from cronfleet.policy import paused_gap
 from cronfleet.store import Moved, Order, Ordered, Store
 
+_LATEST: Instant = 253_402_000_000_000
+"""In the year 9999, so that every zone can tell it."""
+
 
 def end_of_pause(name: JobName, until: datetime) -> Instant:
     """What a person says as an instant. Raises InvalidPauseError."""
     if until.utcoffset() is None:
         raise InvalidPauseError(name, "its end needs a time zone, such as tzinfo=UTC")
-    return -((datetime(1970, 1, 1, tzinfo=UTC) - until) // timedelta(milliseconds=1))
-
-
-async def now_of(store: Store) -> Instant:
-    return (await store.open()).now
+    at = -((datetime(1970, 1, 1, tzinfo=UTC) - until) // timedelta(milliseconds=1))
+    if at > _LATEST:
+        raise InvalidPauseError(
+            name, "its end lies too far ahead: leave it out, and resume it then"
+        )
+    return at
 
 
 async def resumed(store: Store, job: JobRecord, now: Instant) -> Moved:
@@ -27,20 +31,19 @@ async def resumed(store: Store, job: JobRecord, now: Instant) -> Moved:
     if job.expected is None:
         return Moved(job.generation, None, None, None)
     plan = await plan_of(store, job)
-    last = now if job.paused_until is None else min(now, job.paused_until - 1)
+    last = now if job.resumes_at is None else min(now, job.resumes_at - 1)
     gap = paused_gap(plan, job.expected, last)
     following = plan.first_after(gap.last) if gap else job.expected
     return Moved(job.generation, job.expected.fire_time, following, gap)
 
 
-async def resume_in_time(store: Store, name: JobName, who: str) -> bool:
+async def resume_in_time(store: Store, name: JobName, who: str, now: Instant) -> bool:
     """Resume a job whose pause has come to its end; answers whether it is at work then.
 
     Whoever notices does: under one key it is done once. Raises StoreError.
     """
-    job, now = await store.job(name), await now_of(store)
-    if job is None or job.paused_until is None or job.paused_until > now:
+    job = await store.job(name)
+    if job is None or job.resumes_at is None or job.resumes_at > now:
         return False  # Somebody else was first, or has given it another end.
-    key = f"the pause of generation {job.generation} ended"
-    order = Order(key, who, "its pause has come to its end")
+    order = Order(f"unpause {job.generation}", who, "its pause has come to its end")
     return await store.resume(name, await resumed(store, job, now), order) is Ordered.DONE

@@ -17,7 +17,7 @@ from cronfleet.errors import (
     UnknownRunError,
 )
 from cronfleet.model import Fire, Gap, Instant, JobName, JobRecord, Reason, RunId, RunRecord
-from cronfleet.pausing import now_of, resumed
+from cronfleet.pausing import resumed
 from cronfleet.planning import plan_of
 from cronfleet.store import Backfilled, Moved, Order, Ordered, Store, Triggered
 
@@ -65,17 +65,20 @@ async def pause(store: Store, name: JobName, order: Order, until: Instant | None
 
     Raises UnknownJobError; InvalidPauseError when that has passed.
     """
-    if until is not None and until <= await now_of(store):
-        raise InvalidPauseError(name, "its end has passed already: say one that is to come")
-    if await repeated(lambda: store.pause(name, order, until)) is Ordered.UNKNOWN:
-        await live_job(store, name)
+    match await repeated(lambda: store.pause(name, order, until)):
+        case Ordered.UNKNOWN:
+            await live_job(store, name)
+        case Ordered.ENDED:
+            raise InvalidPauseError(name, "its end has passed already: say one that is to come")
+        case _:
+            pass
 
 
 async def resume(store: Store, name: JobName, order: Order) -> None:
     """Make ticks again from now on, or from the pause's own end; what it swallowed is one gap."""
     for _ in range(LOOKS):
         job = await live_job(store, name)
-        moved = await resumed(store, job, await now_of(store))
+        moved = await resumed(store, job, (await store.peek(job.program, limit=1)).now)
         if await repeated(lambda moved=moved: store.resume(name, moved, order)) is Ordered.DONE:
             return
     raise StoreError(f"job {name!r} changes all the time; nothing was resumed, try again")

@@ -119,7 +119,7 @@ class Member:
         if job is None or self._random.random() < 0.6:
             await self._store.trigger(name, order)
         elif not job.paused:
-            await self._store.pause(name, order, self._random.choice((None, 1)))
+            await self._store.pause(name, order, self._random.choice((None, 2**42)))
         else:
             expected = job.expected.fire_time if job.expected else None
             await self._store.resume(

@@ -127,6 +127,16 @@ async def test_a_paused_job_is_filled_up_to_now(
     assert (await scheduler.gaps("report"))[0].reason == "paused"
 
 
+async def test_what_is_owed_since_a_pause_has_ended_is_left_to_its_ticks(
+    scheduler: Scheduler, store: ScriptedStore, clock: VirtualClock
+) -> None:
+    """Nobody was there to resume the job yet."""
+    await scheduler.pause("report", until=hour(3))
+    clock.leap(5 * HOUR_MS)
+    came_to = await fill(scheduler, 1, 99)
+    assert (came_to.fire_times, came_to.made, came_to.last) == (2, 2, hour(2))
+
+
 @pytest.mark.parametrize("outcome", [Outcome.SUCCEEDED, Outcome.FAILED, Outcome.LOST])
 async def test_what_has_run_is_passed_over_unless_it_is_to_run_again(
     scheduler: Scheduler, store: ScriptedStore, clock: VirtualClock, outcome: Outcome

@@ -567,6 +567,7 @@ async def test_a_pause_may_have_an_end(store: ScriptedStore) -> None:
     ("end", "said"),
     [
         (datetime(2001, 1, 1, tzinfo=UTC), "its end has passed already"),
+        (datetime.max.replace(tzinfo=UTC), "its end lies too far ahead"),
         (datetime(2100, 1, 1), "its end needs a time zone"),  # noqa: DTZ001 - that is the point
     ],
 )

@@ -340,10 +340,10 @@ async def test_a_pause_that_has_not_come_to_its_end_is_left_alone(
 ) -> None:
     await pause(store, "report", by_anna(), hour(2))
     clock.leap(2 * HOUR_MS - 1)
-    assert not await resume_in_time(store, "report", "ben")
+    assert not await resume_in_time(store, "report", "ben", clock.wall_ms())
     assert (await report(store)).paused
     clock.leap(1)
-    assert await resume_in_time(store, "report", "ben")
-    assert not await resume_in_time(store, "report", "ben")
-    assert not await resume_in_time(store, "mystery", "ben")
+    assert await resume_in_time(store, "report", "ben", clock.wall_ms())
+    assert not await resume_in_time(store, "report", "ben", clock.wall_ms())
+    assert not await resume_in_time(store, "mystery", "ben", clock.wall_ms())
     assert not (await report(store)).paused

@@ -42,7 +42,12 @@ async def _trigger(store: str | None, job: str, key: str | None, why: str) -> Tr
 @click.option(
     "--until", callback=instant, help="When it is resumed by itself: an instant or a day."
 )
-@click.option("--for", "span", callback=span, help="For how long, as in 90m, 2h or 3d.")
+@click.option(
+    "--for",
+    "span",
+    callback=span,
+    help="For how long, as in 90m, 2h or 3d, by this machine's clock.",
+)
 @why
 @as_json
 @click.pass_obj

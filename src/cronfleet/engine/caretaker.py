@@ -14,6 +14,7 @@ from cronfleet.engine.repertoire import Repertoire
 from cronfleet.engine.session import SessionKeeper
 from cronfleet.errors import StoreError
 from cronfleet.model import Instant, JobName, JobRecord, Reason
+from cronfleet.pausing import resume_in_time
 from cronfleet.planning import plan_of
 from cronfleet.policy import Plan, due_gap, too_late_gap
 from cronfleet.store import Moved, Order, Ordered, Store, TickClaim
@@ -75,6 +76,10 @@ class Caretaker:
         return not job.removed and not (is_ours and job.undeclared_since is None)
 
     async def _look_after(self, job: JobRecord, now: Instant) -> None:
+        if job.resumes_at is not None and job.resumes_at <= now:
+            # No instance of its program is there that would.
+            await resume_in_time(self._store, job.name, self._identity.label, now)
+            return
         so_long_ms = now - (now if job.undeclared_since is None else job.undeclared_since)
         try:
             plan = await plan_of(self._store, job)

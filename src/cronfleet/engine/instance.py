@@ -28,6 +28,7 @@ from cronfleet.engine.peeking import Peeking
 from cronfleet.engine.reconciling import Reconciling
 from cronfleet.engine.renewal import Asked, News
 from cronfleet.engine.repertoire import Repertoire
+from cronfleet.engine.resuming import Resuming
 from cronfleet.engine.runner import TOO_LATE, Runner
 from cronfleet.engine.seats import Seats
 from cronfleet.engine.session import SessionKeeper
@@ -90,6 +91,8 @@ class Instance:
         self._janitor = Janitor(store, self._jobs, times)
         self._caretaker = Caretaker(store, identity, self._jobs, self._session)
         self._lookout = Lookout(store, self._jobs, self._session, announcing)
+        self._wake = asyncio.Event()
+        self._resuming = Resuming(store, clock, self._session, self._wake.set)
         self._peeking = Peeking(
             store,
             clock,
@@ -97,8 +100,8 @@ class Instance:
             jobs=self._jobs,
             session=self._session,
             lookout=self._lookout,
+            resuming=self._resuming,
         )
-        self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
         self._hurry = asyncio.Event()
         self._is_hurried = False
@@ -117,7 +120,7 @@ class Instance:
                 asyncio.create_task(self._janitor.work(), name="cronfleet-janitor"),
                 asyncio.create_task(self._caretaker.work(), name="cronfleet-caretaker"),
                 asyncio.create_task(self._lookout.work(), name="cronfleet-lookout"),
-                asyncio.create_task(self._peeking.resuming.work(), name="cronfleet-resuming"),
+                asyncio.create_task(self._resuming.work(), name="cronfleet-resuming"),
             ]
             hearing = [
                 asyncio.create_task(self._hear(topic, then), name=f"cronfleet-hints-{topic}")

@@ -17,7 +17,7 @@ from cronfleet.engine.runner import Ended
 from cronfleet.engine.saying import traced
 from cronfleet.engine.times import rest
 from cronfleet.errors import StoreError
-from cronfleet.model import Claim
+from cronfleet.model import Claim, Outcome
 from cronfleet.store import LogPart, Store
 
 log: logging.Logger = logging.getLogger(__name__)
@@ -36,6 +36,9 @@ TIMES_AT_REST = 10
 """After each sending the store has so many times as long for other things."""
 
 LONGEST_REST_S = 30
+
+_FAILURES = (Outcome.FAILED, Outcome.TIMED_OUT)
+"""What is an attempt's own fault: one that is cancelled, or handed over, was told to end."""
 
 _Batch: TypeAlias = list[tuple[Page, LogPart]]
 
@@ -102,7 +105,7 @@ class Logbook:
 
         Each attempt that failed is kept here: a run itself tells of its last one, and of no traceback.
         """
-        if how.raised is not None or how.retry_in_ms is not None:
+        if how.outcome in _FAILURES:
             self._write(claim, logging.ERROR, lines_of(told_of(claim, how)))
         page = self._pages.get(claim.token)
         if page and page.lines:
@@ -216,8 +219,9 @@ class Logbook:
 
 
 def told_of(claim: Claim, how: Ended) -> str:
-    """What becomes of an attempt that failed, with its traceback."""
+    """What becomes of an attempt that failed, with its traceback below."""
     head = f"attempt {claim.attempt} {how.outcome} after {how.duration_s:.1f} s"
     if how.retry_in_ms is not None:
         head += f", the next one in {how.retry_in_ms / 1000:.1f} s"
-    return f"{head}: {traced(how.raised) or how.error}"
+    said = f"{head}: {how.error}" if how.error else head
+    return "\n".join(filter(None, (said, traced(how.raised))))

@@ -46,7 +46,7 @@ class _Passed:
 class Peeking:
     """What an instance sees of the program's ticks and runs, and what it chooses of them."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - whom it asks, and whom it tells
         self,
         store: Store,
         clock: Clock,
@@ -55,6 +55,7 @@ class Peeking:
         jobs: Repertoire,
         session: SessionKeeper,
         lookout: Lookout,
+        resuming: Resuming,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -63,7 +64,7 @@ class Peeking:
         self._jobs = jobs
         self._session = session
         self._lookout = lookout
-        self.resuming: Resuming = Resuming(store, session)
+        self._resuming = resuming
         self._overruled = Overruled(jobs, times.ttl_ms)
         self._sight = Sight(clock)
         self._looked_at: Instant | None = None
@@ -122,7 +123,7 @@ class Peeking:
         skip, limit = 0, PEEKED_WHEN_FULL
         while len(pages) <= MOST_PASSED:
             seen = await self._store.peek(self._program, limit, skip)
-            self.resuming.saw(seen)
+            self._resuming.saw(seen)
             await self._jobs.learn(self._store, seen)
             pages.append(seen)
             if not _is_full(seen, limit) or self._chooser.knows_any(seen):
@@ -169,7 +170,7 @@ class Peeking:
         seen = await self._store.peek(self._program, limit, skip)
         self._looked_at = self._clock.boot_ms()
         self._sight.peeked()
-        self.resuming.saw(seen)
+        self._resuming.saw(seen)
         self._session.read(Reading(seen.now, sent_at, self._looked_at))
         await self._jobs.learn(self._store, seen)
         self._session.look_back(seen, self._jobs)

@@ -27,11 +27,13 @@ def said(error: BaseException | None) -> str:
 
 def traced(error: BaseException | None) -> str:
     """Its traceback, from the handler on; empty for what comes from no handler's code."""
-    if error is None or isinstance(error, CronfleetError):
+    if error is None:
         return ""
     frame = error.__traceback__
     while frame is not None and frame.tb_frame.f_code.co_filename.startswith(_OURS):
         frame = frame.tb_next
+    if frame is None:
+        return "\n".join(getattr(error, "__notes__", ()))  # Of a process: it came over as words.
     return "".join(traceback.format_exception(type(error), error, frame)).strip()
 
 

@@ -250,6 +250,7 @@ class Store(Defining, Logging, Protocol):
 
         From `until` on, a peek names it as `resuming`. Of a job that a person has paused another
         end replaces the pause; the same changes nothing, nor does any pause of a poisoned job.
+        `ENDED`: `until` has passed already. A job that is poisoned meanwhile has no end any more.
         """
         ...
 

@@ -31,6 +31,9 @@ CLOCK_STEP_BACK_MS = 60_000
 SOON_MS = 2_000
 """How far `peek` looks ahead."""
 
+MOST_RESUMING = 200
+"""How many paused jobs one peek names whose pause has come to its end."""
+
 LOSSES_ALLOWED = 2
 """The dead session after this many in a row ends a `rerun` run and pauses its job as poisoned."""
 

@@ -218,12 +218,12 @@ class _MemoryRecords:
     def next_due(self, program: ProgramName, after: Instant) -> Instant | None:
         jobs = self._jobs_of(program)
         dues = [job.expected.due for job in jobs if not job.paused and job.expected]
-        dues += [job.paused_until for job in jobs if job.paused_until is not None]
+        dues += [job.resumes_at for job in jobs if job.resumes_at is not None]
         ready = [run.not_before for run in self._pending(program)]
         return min((instant for instant in dues + ready if instant > after), default=None)
 
     def jobs_resuming(self, program: ProgramName, until: Instant, limit: int) -> Sequence[JobName]:
-        ends = [(job.paused_until, job.name) for job in self._jobs_of(program)]
+        ends = [(job.resumes_at, job.name) for job in self._jobs_of(program)]
         over = sorted((end, name) for end, name in ends if end is not None and end <= until)
         return [name for _, name in over[:limit]]
 

@@ -173,7 +173,7 @@ def _not_settled(facts: Facts, fire_time: Instant) -> Decided:
         return Decided(_V.REMOVED, orders=_latest(facts, ("remove",), facts.now))
     if job.expected is None or fire_time < job.expected.fire_time:
         return Decided(_V.NOT_IN_FORCE, orders=_latest(facts, ("add", "update"), facts.now))
-    if job.paused:
+    if job.is_paused_for(facts.due):
         poisoned = job.paused_reason is Reason.POISONED
         orders = _latest(facts, ("pause",), facts.now)
         return Decided(_V.POISONED) if poisoned else Decided(_V.PAUSED, orders=orders)

@@ -102,6 +102,10 @@ def _how_it_goes_on(telling: Telling) -> str:
     until = telling.facts.job.paused_until
     if until is None:
         return f"go on with it: cronfleet resume {telling.job}"
+    if until <= telling.facts.now:
+        return (
+            f"it was to go on by itself on {utc(until)}: an instance of its program must be at work"
+        )
     return f"it goes on by itself on {utc(until)}; sooner: cronfleet resume {telling.job}"
 
 

@@ -143,18 +143,18 @@ ORDERS: tuple[Mutant, ...] = (
     ),
     mutant(
         "what is due since a pause has ended counts as its own",
-        Piece("pausing.py", "min(now, job.paused_until - 1)", "now"),
+        Piece("pausing.py", "min(now, job.resumes_at - 1)", "now"),
         engine("test_resuming.py", "late"),
         Seeds(),
     ),
     mutant(
         "a pause swallows what is due as it ends",
-        Piece("pausing.py", "min(now, job.paused_until - 1)", "min(now, job.paused_until)"),
+        Piece("pausing.py", "min(now, job.resumes_at - 1)", "min(now, job.resumes_at)"),
         engine("test_resuming.py", "end"),
     ),
     mutant(
         "a job is resumed that was given another end meanwhile",
-        Piece("pausing.py", " or job.paused_until > now:", ":"),
+        Piece("pausing.py", " or job.resumes_at > now:", ":"),
         Suite("tests/unit/test_verbs.py", "tests of the verbs", "end"),
     ),
     mutant(

@@ -31,7 +31,7 @@ SQLITE: tuple[Mutant, ...] = (
         Piece(
             f"{_SQLITE}/jobs.sql",
             "    UNION ALL\n    SELECT min(paused_until) FROM job\n"
-            "    WHERE program = :program AND paused_until > :after\n",
+            "    WHERE program = :program AND paused_until > :after AND paused = 1 AND removed = 0\n",
             "",
         ),
         sqlite("instant_on"),

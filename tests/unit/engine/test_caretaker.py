@@ -46,6 +46,21 @@ async def the_job(rig: Rig, name: str = "report") -> JobRecord:
     return record
 
 
+async def test_a_pause_that_ended_while_nobody_was_there_ends_on_record(rig: Rig) -> None:
+    """What came after it had no instance."""
+    grace = timedelta(seconds=30)
+    record = await abandoned(rig, job(rig.handlers.quick, misfire_grace=grace))
+    assert record.expected is not None
+    until = record.expected.fire_time + 60_000
+    await rig.store.pause("report", Order("key", "anna"), until)
+    async with rig.at_work(lasting(rig), program="other"):
+        await asyncio.sleep(30 * 60)
+    *_, first = await rig.store.gaps("report")
+    newest = (await rig.store.gaps("report"))[0]
+    assert (first.gap.reason, first.gap.count) == (Reason.PAUSED, 1)
+    assert (newest.gap.reason, newest.gap.count > 5) == (Reason.NO_INSTANCE, True)
+
+
 async def test_what_is_too_late_to_be_run_is_a_gap_that_says_that_there_was_no_instance(
     rig: Rig,
 ) -> None:

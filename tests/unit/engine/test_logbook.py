@@ -82,8 +82,10 @@ async def test_what_each_attempt_failed_of_is_kept_with_the_run(rig: Rig) -> Non
     heads = [line for line in errors if line.text.startswith("attempt ")]
     assert [line.place.attempt for line in heads] == [1, 2]
     first = [line.text for line in errors if line.place.attempt == 1]
-    assert first[0].startswith("attempt 1 failed after 0.0 s, the next one in 10.0 s: Traceback")
-    assert "in handler" in first[1], "it begins where the handler does"
+    head = "attempt 1 failed after 0.0 s, the next one in 10.0 s: RuntimeError: no paper"
+    assert first[0] == head
+    assert first[2] == "Traceback (most recent call last):"
+    assert "in handler" in first[3], "it begins where the handler does"
     assert first[-1] == "RuntimeError: no paper"
     assert "secret" not in "".join(line.text for line in lines)
     assert [line.place.attempt for line in lines if line.text == "printing"] == [1, 2, 3]
@@ -98,8 +100,37 @@ async def test_the_traceback_of_a_run_that_failed_for_good_is_kept(rig: Rig) -> 
         await rig.until_run(RunState.FAILED)
         await asyncio.sleep(2)
         said = await texts(rig)
-    assert said[0].startswith("attempt 1 failed after 0.0 s: ValueError: no tray")
+    assert said[0] == "attempt 1 failed after 0.0 s: RuntimeError: no paper"
+    assert "ValueError: no tray" in said
     assert said[-1] == "RuntimeError: no paper"
+
+
+async def test_an_attempt_that_took_too_long_is_kept_too(rig: Rig) -> None:
+    timeout = timedelta(seconds=5)
+    async with rig.at_work(job(rig.handlers.gated, timeout=timeout)):
+        await rig.trigger()
+        await rig.until_run(RunState.TIMED_OUT)
+        await asyncio.sleep(2)
+        assert (await texts(rig))[0] == "attempt 1 timed_out after 5.0 s"
+
+
+async def test_one_that_is_told_to_end_has_not_failed(rig: Rig) -> None:
+    """As each deploy does."""
+    async with rig.at_work(job(rig.handlers.gated, on_lost="rerun")):
+        await rig.trigger()
+        await rig.until_run(RunState.STARTED)
+    assert await texts(rig) == []
+
+
+async def test_an_error_of_ours_that_a_handler_meets_has_its_traceback(rig: Rig) -> None:
+    async def handler(_: RunContext) -> None:
+        raise StoreRefusedError("memory:", "full")
+
+    async with rig.at_work(job(handler)):
+        await rig.trigger()
+        await rig.until_run(RunState.FAILED)
+        await asyncio.sleep(2)
+        assert any("in handler" in text for text in await texts(rig))
 
 
 async def test_a_handler_at_work_is_read_within_two_seconds(rig: Rig) -> None:

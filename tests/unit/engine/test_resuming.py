@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 
 import pytest
 
-from cronfleet.engine.resuming import AGAIN_S
+from cronfleet.engine.resuming import AGAIN_MS, LEFT_TO_OTHERS_MS
 from cronfleet.model import JobRecord, JobState, Reason
 from cronfleet.store import Order
 from tests.unit.engine.rig import EACH_MINUTE, Rig, job
@@ -67,7 +68,10 @@ async def test_five_instances_resume_it_once(rig: Rig) -> None:
     ):
         await paused_for(rig, 90_000)
         generation = (await the_job(rig)).generation
+        before = rig.store.calls.copy()
         await asyncio.sleep(100)
+        asked = rig.store.calls - before
+        assert asked["resume"] == 1, "the others leave it to the one that goes first for it"
         assert (await the_job(rig)).generation == generation + 1
         assert [each.verb for each in await rig.store.audit()] == ["resume", "pause"]
 
@@ -105,7 +109,7 @@ async def test_a_store_that_is_away_is_asked_again(
     async with rig.at_work(job(rig.handlers.quick)):
         await paused_for(rig, 90_000)
         rig.store.next("resume", *[lost_request] * 2)
-        await asyncio.sleep(90 + AGAIN_S * 3)
+        await asyncio.sleep(90 + 3 * AGAIN_MS / 1000)
         assert (await the_job(rig)).state is JobState.SCHEDULED
     assert "stays paused past its end" in caplog.text
 
@@ -116,4 +120,28 @@ async def test_an_instance_with_older_tzdata_leaves_it_to_the_others(rig: Rig) -
         await paused_for(rig, 90_000)
         await asyncio.sleep(120)
         assert old.trouble == ""
+        assert (await the_job(rig)).state is JobState.SCHEDULED
+
+
+async def test_when_the_one_that_goes_first_does_not_another_does(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with rig.at_work(job(rig.handlers.quick)) as instance:
+        monkeypatch.setattr(instance._session.ranking, "rank", {"report": 1}.get)
+        until = await paused_for(rig, 90_000)
+        await rig.until(lambda: rig.store.calls["resume"] == 1)
+        assert rig.clock.wall_ms() >= until + LEFT_TO_OTHERS_MS
+
+
+async def test_jobs_that_cannot_be_read_hold_up_no_other(rig: Rig) -> None:
+    """A newer version wrote them."""
+    session = await rig.stranger()
+    for n in range(60):
+        known = job(rig.handlers.quick, f"a-{n:02}")
+        declared = replace(known.declaration(rig.clock.wall_ms()), digest=f"{n:032}", json="{}")
+        await rig.store.sync_jobs(session, "app", [declared])
+        await rig.store.pause(f"a-{n:02}", Order(f"a{n}", "anna"), rig.clock.wall_ms() + 80_000)
+    async with rig.at_work(job(rig.handlers.quick)):
+        await paused_for(rig, 90_000)
+        await asyncio.sleep(95)
         assert (await the_job(rig)).state is JobState.SCHEDULED

@@ -37,6 +37,8 @@ class SampleNotice:
 class SampleOutbox:
     """Of an application that has sent three."""
 
+    states = ("PENDING", "SENT")
+
     async def notices(self) -> Mapping[str, int]:
         return {"PENDING": 0, "SENT": 3}
 

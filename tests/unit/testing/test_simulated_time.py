@@ -217,6 +217,20 @@ def test_a_pause_comes_to_its_end(scheduler: Scheduler) -> None:
         assert told(time.gaps("hourly")) == [("03-01 01:00", 3, "paused")]
 
 
+def test_a_pause_that_ended_while_the_instance_was_off_is_over_when_it_is_back(
+    scheduler: Scheduler,
+) -> None:
+    with SimulatedTime(scheduler, start=MIDNIGHT) as time:
+        time.do(scheduler.pause("hourly", until=at("03-01 03:00")))
+        time.advance(hours=1)
+        time.stop()
+        time.advance(hours=6)
+        time.start()
+        time.advance(hours=3)
+        assert times(time.runs("hourly"))[-1] == "03-01 10:00"
+        assert told(time.gaps("hourly"))[0] == ("03-01 01:00", 2, "paused")
+
+
 def test_a_handler_that_triggers_another_job_triggers_the_simulated_one(
     program: Program,
 ) -> None:

@@ -102,6 +102,19 @@ def test_a_pause_that_ended_by_itself_says_so(scheduler: Scheduler) -> None:
     assert "on 2027-03-01 03:00 UTC (its pause has come to its end)" in later.sentence
 
 
+def test_after_a_pause_that_nobody_was_there_to_end_it_is_not_the_pause(
+    scheduler: Scheduler,
+) -> None:
+    with SimulatedTime(scheduler, start=MIDNIGHT) as time:
+        ask = Asking(scheduler, time)
+        time.do(scheduler.pause("report", until=at("03-01 03:00"), who="anna"))
+        time.stop()
+        time.advance(hours=6)
+        within, after = ask(at("03-01 02:00")), ask(at("03-01 05:00"))
+    assert (within.verdict, after.verdict) == (TickVerdict.PAUSED, TickVerdict.FLEET_DOWN)
+    assert within.advice.endswith("an instance of its program must be at work")
+
+
 def test_an_overlap_names_the_run_that_was_in_the_way(scheduler: Scheduler) -> None:
     slow = stub(takes=timedelta(minutes=90))
     with SimulatedTime(scheduler, start=MIDNIGHT, handlers={"report": slow}) as time:

@@ -107,6 +107,11 @@ class PasswordExpiry:
         parts = await self._prepared()
         return await asyncio.to_thread(self._read_page, parts)
 
+    @property
+    def states(self) -> list[str]:
+        """Those in which a notice may be."""
+        return [state.value for state in NoticeState]
+
     async def notices(self) -> dict[str, int]:
         """How many there are, by state. Raises DatabaseError."""
         parts = await self._prepared()

@@ -185,17 +185,21 @@ def _paused(job: JobInfo, fleet: Fleet) -> Concern:
         Weight.MILD,
         f"{job.name} is paused{f' by {job.paused_by}' if job.paused_by else ''}",
         job.paused_why,
-        _resumes(job),
+        _resumes(job, fleet.now),
         fleet.paused_at.get(job.name),
         job.name,
         at_words="since",
     )
 
 
-def _resumes(job: JobInfo) -> str:
-    if job.paused_until is None:
-        return "It makes no ticks until somebody resumes it."
-    return f"It makes no ticks until it is resumed by itself at {clock(job.paused_until)} UTC."
+def _resumes(job: JobInfo, now: datetime) -> str:
+    match job.paused_until:
+        case None:
+            return "It makes no ticks until somebody resumes it."
+        case end if end <= now:
+            return "Its pause is over: an instance of its program, once at work, resumes it."
+        case end:
+            return f"It makes no ticks until it is resumed by itself at {clock(end)} UTC."
 
 
 def _lateness(job: JobInfo, fleet: Fleet) -> Iterator[Concern]:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from cronfleet.clock import Clock
 from cronfleet.model import Instant
 from cronfleet.promise import PostgresFacts
-from cronfleet.store import CANCEL, DUE, SOON_MS, lock_topic
+from cronfleet.store import CANCEL, DUE, MOST_RESUMING, SOON_MS, lock_topic
 from cronfleet.stores.postgres.loaded import (
     MOST_WAITING_AT_ONCE,
     Loaded,
@@ -233,4 +233,4 @@ def _looks(look: Look, now: Instant) -> Iterator[Query]:
     for low, high in ((-1, now), (now, now + SOON_MS)):
         yield query("jobs_due", program=look.program, low=low, high=high, **page)
     yield query("next_due", program=look.program, after=now)
-    yield query("jobs_resuming", program=look.program, until=now, limit=look.limit)
+    yield query("jobs_resuming", program=look.program, until=now, limit=MOST_RESUMING)

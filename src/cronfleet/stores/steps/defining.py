@@ -69,7 +69,7 @@ def remove(
     if not job.removed:
         if undeclared_ms is not None and not _is_neglected(records, job, undeclared_ms):
             return Ordered.CHANGED
-        tombstone = replace(job, removed=True, undeclared_since=None, paused_until=None)
+        tombstone = replace(job, removed=True, undeclared_since=None)
         if move(records, job, tombstone, replace(moved, following=None)) is not Ordered.DONE:
             return Ordered.CHANGED
         remember(records, "remove", name, order)

@@ -79,6 +79,8 @@ def pause(records: Records, name: JobName, order: Order, until: Instant | None) 
     is_known = job.paused_reason is Reason.POISONED or job.paused_until == until
     if (job.paused and is_known) or earlier_answer(records, "pause", name, order):
         return Ordered.DONE
+    if until is not None and until <= records.now:
+        return Ordered.ENDED
     records.put_job(
         replace(
             job,

@@ -145,14 +145,16 @@ def _next_attempt(records: Records, run: RunRecord, *, not_before: int) -> RunRe
 
 def _poison(records: Records, run: RunRecord) -> None:
     job = job_of(records, run)
-    if not job.paused:
+    if not job.paused or job.paused_until is not None:
         records.put_job(
             replace(
                 job,
                 generation=job.generation + 1,
                 paused=True,
                 paused_reason=Reason.POISONED,
+                paused_by="",
                 paused_why=f"run {run.id} lost its instance {run.losses} times in a row",
+                paused_until=None,
             )
         )
 

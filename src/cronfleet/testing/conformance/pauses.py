@@ -146,7 +146,6 @@ class PauseEndTests(StoreTests):
         clock.advance(9 * A_MS)
         seen = await store.peek(PROGRAM, limit=9)
         assert (seen.resuming, seen.next_due) == (["b", "c", "a"], NOON + 50)
-        assert (await store.peek(PROGRAM, limit=2)).resuming == ["b", "c"]
 
     async def test_whoever_resumes_it_ends_the_pause_for_good(
         self, store: Store, clock: ManualClock, anna: SessionId
@@ -191,17 +190,64 @@ class PauseEndTests(StoreTests):
         assert await store.pause("report", order(), before.watermark + HOUR_MS) is Ordered.DONE
         assert await the_job(store) == before
 
-    async def test_a_removed_job_is_not_resumed_and_created_again_it_is_at_work(
+    async def test_an_end_that_has_passed_pauses_nothing(
+        self, store: Store, anna: SessionId
+    ) -> None:
+        before = await the_job(store)
+        assert await store.pause("report", order(), NOON) is Ordered.ENDED
+        assert await the_job(store) == before
+
+    async def test_the_same_order_after_the_end_is_done_no_second_time(
+        self, store: Store, clock: ManualClock, anna: SessionId
+    ) -> None:
+        await store.pause("report", order("key"), NOON + 5)
+        await store.resume("report", moved_by(await the_job(store), NOON), order())
+        clock.advance(9 * A_MS)
+        assert await store.pause("report", order("key"), NOON + 5) is Ordered.DONE
+        assert (await the_job(store)).state is JobState.SCHEDULED
+
+    async def test_a_job_that_is_poisoned_meanwhile_has_no_end_any_more(
+        self, store: Store, clock: ManualClock
+    ) -> None:
+        await poisoned(store, clock, paused_until=NOON + HOUR_MS)
+        job = await the_job(store)
+        assert (job.paused_reason, job.paused_until) == (Reason.POISONED, None)
+        clock.advance(timedelta(hours=2))
+        assert (await store.peek(PROGRAM, limit=9)).resuming == []
+
+    async def test_a_removed_job_is_not_resumed(
         self, store: Store, clock: ManualClock, anna: SessionId
     ) -> None:
         await store.pause("report", order(), NOON + 5)
         moved = moved_by(await the_job(store), None)
         assert await store.remove("report", moved, order()) is Ordered.DONE
+        seen = await store.peek(PROGRAM, limit=9)
+        assert (seen.resuming, seen.next_due) == ([], None)
         clock.advance(9 * A_MS)
         assert (await store.peek(PROGRAM, limit=9)).resuming == []
+
+    async def test_declared_again_it_is_resumed_all_the_same(
+        self, store: Store, clock: ManualClock, anna: SessionId
+    ) -> None:
+        """It stays paused, but not for ever."""
+        await store.pause("report", order(), NOON + 5)
+        await store.remove("report", moved_by(await the_job(store), None), order())
+        await joined(store, "ben", report(first=ONE_PM))
+        job = await the_job(store)
+        assert (job.state, job.paused_until) == (JobState.PAUSED, NOON + 5)
+        clock.advance(9 * A_MS)
+        assert (await store.peek(PROGRAM, limit=9)).resuming == ["report"]
+
+    async def test_created_again_by_order_it_is_at_work(
+        self, store: Store, clock: ManualClock, anna: SessionId
+    ) -> None:
+        await store.pause("report", order(), NOON + 5)
+        await store.remove("report", moved_by(await the_job(store), None), order())
         await store.define(PROGRAM, report(first=ONE_PM), None, order())
         job = await the_job(store)
         assert (job.state, job.paused_until) == (JobState.SCHEDULED, None)
+        clock.advance(9 * A_MS)
+        assert (await store.peek(PROGRAM, limit=9)).resuming == []
 
     async def test_another_definition_leaves_the_end_as_it_is(
         self, store: Store, anna: SessionId
@@ -212,11 +258,13 @@ class PauseEndTests(StoreTests):
         assert (job.state, job.paused_until) == (JobState.PAUSED, ONE_PM)
 
 
-async def poisoned(store: Store, clock: ManualClock) -> None:
-    """Lost by as many dead sessions as it takes."""
+async def poisoned(store: Store, clock: ManualClock, paused_until: int | None = None) -> None:
+    """Lost by as many dead sessions as it takes; paused meanwhile, if that has an end."""
     item: ClaimItem = tick()
     for n in range(LOSSES_ALLOWED + 1):
         session = await joined(store, f"anna-{n}", report(on_lost=OnLost.RERUN))
         claim = await started(store, session, await granted(store, session, item))
+        if paused_until is not None:
+            await store.pause("report", order(), paused_until)
         await bury(store, clock, session)
         item = PendingClaim(claim.run)

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from cronfleet.server.access.needs import Viewer
 from cronfleet.server.cursors import InvalidCursorError, read, written
-from cronfleet.server.outbox import Outbox
+from cronfleet.server.outbox import Outbox, SomeNotice
 from cronfleet.server.problems import RefusedError
 from cronfleet.server.routes.api.answers import After, Limit, Page
 
@@ -27,8 +27,6 @@ class States(BaseModel):
 
 class Notice(BaseModel):
     """A mail that a user is to get once."""
-
-    model_config = ConfigDict(from_attributes=True)
 
     id: str
     user: str
@@ -70,14 +68,29 @@ def outbox_routes(outbox: Outbox) -> APIRouter:
     ) -> Notices:
         """The one that changed last first. One that changes meanwhile is told on no later page."""
         before = _position(after)
-        if state is not None and state not in (known := await outbox.notices()):
-            raise RefusedError(f"state: it is one of {', '.join(known)}")
+        if state is not None and state not in outbox.states:
+            raise RefusedError(f"state: it is one of {', '.join(outbox.states)}")
         found = await outbox.recent(limit + 1, state, before)
-        notices = [Notice.model_validate(each) for each in found[:limit]]
+        notices = [_told(each) for each in found[:limit]]
         is_last = len(found) <= limit
         return Notices(notices=notices, next=None if is_last else _cursor(notices[-1]))
 
     return router
+
+
+def _told(notice: SomeNotice) -> Notice:
+    return Notice(
+        id=notice.id,
+        user=notice.user,
+        stored_date=notice.stored_date,
+        threshold=notice.threshold,
+        state=notice.state,
+        reason=notice.reason,
+        attempt=notice.attempt,
+        created_at=notice.created_at,
+        changed_at=notice.changed_at,
+        not_before=notice.not_before,
+    )
 
 
 def _cursor(notice: Notice) -> str:

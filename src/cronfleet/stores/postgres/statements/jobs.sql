@@ -105,14 +105,14 @@ SELECT least(
     ),
     (
         SELECT paused_until FROM {schema}.job
-        WHERE program = %(program)s AND paused_until > %(after)s
+        WHERE program = %(program)s AND paused_until > %(after)s AND paused AND NOT removed
         ORDER BY paused_until LIMIT 1
     )
 ) AS instant;
 
 -- jobs_resuming: names of jobs of :program whose pause ends up to :until, the earliest first.
 SELECT name FROM {schema}.job
-WHERE program = %(program)s AND paused_until <= %(until)s
+WHERE program = %(program)s AND paused_until <= %(until)s AND paused AND NOT removed
 ORDER BY paused_until, name
 LIMIT %(limit)s;
 

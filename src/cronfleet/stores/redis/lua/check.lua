@@ -223,7 +223,7 @@ local function places_of_job(stored)
   local due = not stored.paused_reason and stored.due
   return {
     {'due', key('due', job.program), job.name, due},
-    {'resuming', key('resuming', job.program), job.name, stored.paused_until},
+    {'resuming', key('resuming', job.program), job.name, resumes_at(stored)},
   }
 end
 

@@ -16,7 +16,7 @@ local function is_right(member)
   if not job or job.program ~= program then
     return false
   end
-  return kind == 'resuming' and job.paused_until or kind == 'due' and not job.paused_reason and job.due
+  return kind == 'resuming' and resumes_at(job) or kind == 'due' and not job.paused_reason and job.due
 end
 
 local members = page('ZRANGE', key(kind, program), skip, limit)

@@ -37,4 +37,4 @@ local next_due = math.min(first_after_now(due_key), first_after_now(pending_key)
   first_after_now(resuming_key))
 return {now, next_due < math.huge and next_due, ticks('-inf', until_now),
   ticks(after_now, int(now + SOON_MS)), pending(),
-  call('ZRANGEBYSCORE', resuming_key, '-inf', until_now, 'LIMIT', 0, limit)}
+  call('ZRANGEBYSCORE', resuming_key, '-inf', until_now, 'LIMIT', 0, MOST_RESUMING)}

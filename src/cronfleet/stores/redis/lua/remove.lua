@@ -19,7 +19,7 @@ if is_new then
   if undeclared_ms and not is_neglected() or not move(job, moved) then
     return 'changed'
   end
-  job.removed, job.undeclared_since, job.paused_until = '1', false, false
+  job.removed, job.undeclared_since = '1', false
 end
 
 local unended = {}

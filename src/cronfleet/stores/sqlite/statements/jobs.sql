@@ -76,12 +76,12 @@ SELECT min(instant) FROM (
     WHERE program = :program AND state = 'pending' AND not_before > :after
     UNION ALL
     SELECT min(paused_until) FROM job
-    WHERE program = :program AND paused_until > :after
+    WHERE program = :program AND paused_until > :after AND paused = 1 AND removed = 0
 );
 
 -- jobs_resuming: names of jobs of :program whose pause ends up to :until, the earliest first.
 SELECT name FROM job
-WHERE program = :program AND paused_until <= :until
+WHERE program = :program AND paused_until <= :until AND paused = 1 AND removed = 0
 ORDER BY paused_until, name
 LIMIT :limit;
 

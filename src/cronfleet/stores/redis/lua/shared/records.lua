@@ -315,9 +315,17 @@ local function write_pause(job)
   end
 end
 
+-- When its pause is to end by itself; false where there is nothing to end.
+local function resumes_at(job)
+  return job.paused_reason and not job.removed and job.paused_until
+end
+
 local function write_resuming(job)
-  if job.paused_until then
-    call('ZADD', key('resuming', job.program), int(job.paused_until), job.name)
+  local at = resumes_at(job)
+  if at == resumes_at(job.was) then
+    return
+  elseif at then
+    call('ZADD', key('resuming', job.program), int(at), job.name)
   else
     call('ZREM', key('resuming', job.program), job.name)
   end
@@ -348,9 +356,7 @@ local function write_job(job)
   if job.paused_by or job.paused_reason ~= job.was.paused_reason then
     write_pause(job)
   end
-  if job.paused_until ~= job.was.paused_until then
-    write_resuming(job)
-  end
+  write_resuming(job)
   if not job.was.program then
     call('ZADD', BASE .. 'jobs', 0, job.name)
   end

@@ -203,7 +203,7 @@ end
 
 local function poison(run)
   local job = job_of(run)
-  if not job.paused_reason then
+  if not job.paused_reason or job.paused_until then
     pause(job, 'poisoned', '',
       'run ' .. run.id .. ' lost its instance ' .. int(run.losses) .. ' times in a row', false)
   end
