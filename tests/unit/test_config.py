@@ -156,6 +156,8 @@ def test_settings_are_frozen() -> None:
         ("AWS_REGION", "Ireland", "AWS_REGION 'Ireland': write a region, as in eu-west-1"),
         ("SES_ENDPOINT_URL", "http://x.test", "SES_ENDPOINT_URL 'http://x.test': write https://"),
         ("SENDGRID_URL", "https://u:p@x.test", "write https:// and a host"),
+        ("SENDGRID_API_KEY", "SG.ä", "SENDGRID_API_KEY: write the key alone"),
+        ("AWS_SECRET_ACCESS_KEY", "a b", "AWS_SECRET_ACCESS_KEY: write the key alone"),
         ("MAILS_PER_SECOND", "0", "MAILS_PER_SECOND '0': write a number above 0"),
         ("MAILS_PER_SECOND", "nan", "MAILS_PER_SECOND 'nan': write a number above 0"),
         ("MAILS_PER_SECOND", "many", "MAILS_PER_SECOND 'many': write a number above 0"),

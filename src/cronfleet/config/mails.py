@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
@@ -11,6 +12,16 @@ from pydantic_settings import BaseSettings, NoDecode
 from cronfleet.config.types import IN_DIGITS, Port, listed, service_url
 
 SenderName: TypeAlias = Literal["mailbox", "smtp", "ses", "sendgrid"]
+
+
+def _in_a_header(key: SecretStr) -> SecretStr:
+    """Else the error would come with the request, and the key might stand in it."""
+    if not re.fullmatch("[!-~]+", key.get_secret_value()):
+        raise ValueError("write the key alone: no blanks, and no letters but those of ASCII")
+    return key
+
+
+Key: TypeAlias = Annotated[SecretStr, AfterValidator(_in_a_header)]
 
 
 def _in_order(text: object) -> object:
@@ -48,11 +59,11 @@ class MailSettings(BaseSettings):
     aws_region: str | None = Field(
         default=None, pattern="^[a-z]{2,}(-[a-z0-9]+)+$", description="a region, as in eu-west-1"
     )
-    aws_access_key_id: str | None = None
-    aws_secret_access_key: SecretStr | None = None
-    aws_session_token: SecretStr | None = None
+    aws_access_key_id: Key | None = None
+    aws_secret_access_key: Key | None = None
+    aws_session_token: Key | None = None
     ses_endpoint_url: Annotated[str, AfterValidator(service_url)] | None = None
-    sendgrid_api_key: SecretStr | None = None
+    sendgrid_api_key: Key | None = None
     sendgrid_url: Annotated[str, AfterValidator(service_url)] = "https://api.sendgrid.com"
     mailbox_dir: Path | None = None
     dry_run: bool | None = Field(default=None, description="true or false")

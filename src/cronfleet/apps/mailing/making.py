@@ -29,7 +29,7 @@ def ses_sender(settings: Settings) -> Sender:
     from cronfleet.apps.mailing.aws_signature import AwsCredentials
     from cronfleet.apps.mailing.ses import Ses, SesSender
 
-    region, key = settings.aws_region, settings.aws_access_key_id
+    region, key = settings.aws_region, revealed(settings.aws_access_key_id)
     secret = revealed(settings.aws_secret_access_key)
     if region is None or key is None or secret is None:
         raise ConfigurationError(

@@ -334,7 +334,7 @@ def _why_not(error: SMTPException | OSError | UnicodeError) -> str:
     match error.__cause__ or error:
         case ssl.SSLCertVerificationError() as fault:
             return f"its certificate is not trusted ({fault.verify_message}): nothing is sent to it"
-        case SMTPAuthenticationError() as fault:
+        case SMTPAuthenticationError() as fault if fault.code // 100 == 5:
             return (
                 f"it refuses the login ({_reply(fault)}): "
                 "correct EMAIL_USER and EMAIL_PASSWORD; Gmail wants an app password"
