@@ -40,6 +40,7 @@ class MailServer:
     mails: list[tuple[str, str, bytes]] = field(default_factory=list[tuple[str, str, bytes]])
     connections: int = 0
     logins: list[bool] = field(default_factory=list[bool])
+    login_refusal: str | None = None
     _acts: defaultdict[str, deque[str | Act]] = field(
         default_factory=lambda: defaultdict[str, deque[str | Act]](deque)
     )
@@ -115,7 +116,7 @@ class MailServer:
         assert isinstance(data, LoginPassword)
         is_right = (data.login, data.password) == (USER.encode(), PASSWORD.encode())
         self.logins.append(is_right)
-        return AuthResult(success=is_right, handled=False)
+        return AuthResult(success=is_right, handled=False, message=self.login_refusal)
 
 
 class _Protocol(SMTP):

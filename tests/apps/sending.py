@@ -28,11 +28,13 @@ class HandOff:
 
     def __init__(self, then: Callable[[], object] = lambda: None, *, says: bool = True) -> None:
         self.asked = 0
+        self.by: list[str | None] = []
         self._then = then
         self._says = says
 
-    async def __call__(self) -> bool:
+    async def __call__(self, by: str | None = None, /) -> bool:
         self.asked += 1
+        self.by.append(by)
         self._then()
         for _ in range(100):  # What the server does meanwhile arrives.
             await asyncio.sleep(0)

@@ -65,7 +65,7 @@ def test_other_machines_are_not_served_without_credentials_and_tls(
         ("PORT", "65536", ["PORT '65536'", "65535"]),
         ("HOST", "example.com", ["HOST 'example.com'", "localhost"]),
         ("PASSWORD_MAX_AGE_DAYS", "0", ["PASSWORD_MAX_AGE_DAYS '0'", "from 1"]),
-        ("MAIL_SENDER", "pigeon", ["MAIL_SENDER 'pigeon'", "smtp or mailbox"]),
+        ("MAIL_SENDER", "pigeon", ["MAIL_SENDER 'pigeon'", "smtp, ses, sendgrid or mailbox"]),
         ("EMAIL_FROM", "nobody", ["EMAIL_FROM 'nobody'", "name@example.com"]),
         ("CRONFLEET_STORE", "bogus://u:hunter2@x", ["'bogus'", "redis://"]),
         ("REDIS_URL", "http://:hunter2@x", ["REDIS_URL", "redis://host:port/0"]),

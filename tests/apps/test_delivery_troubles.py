@@ -29,26 +29,9 @@ from cronfleet.apps.password_expiry.states import NoticeState
 from cronfleet.apps.password_expiry.users import UserTable
 from cronfleet.apps.password_expiry.values import Exchanged, Lease
 from tests.apps.outboxes import let_pass, meddle
-from tests.apps.worlds import LANES, LONG_AGO, OpenWorld, Recorder, ask, row
+from tests.apps.worlds import LANES, LONG_AGO, Answers, OpenWorld, Recorder, ask, row
 
 MINUTE = timedelta(minutes=1)
-
-
-class Answers(Recorder):
-    """A sender that answers so, the last answer again and again; by default after the hand-off."""
-
-    def __init__(self, *answers: SendResult, hands_off: bool = True) -> None:
-        super().__init__()
-        self._answers = list(answers)
-        self._hands_off = hands_off
-
-    async def send(
-        self, mail: Mail, hand_off: HandOff, following: Following = unknown
-    ) -> SendResult:
-        if self._hands_off and not await hand_off():
-            return SendResult(Answer.NOT_WANTED)
-        self.mails.append(mail)
-        return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
 
 
 def rows(count: int) -> list[tuple[object, object, object, object]]:

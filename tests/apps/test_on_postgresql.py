@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from cronfleet.apps.mailing.sending import Answer, SendResult
 from cronfleet.apps.password_expiry.databases import Database
+from cronfleet.apps.password_expiry.job import ExpiryJob
 from cronfleet.apps.password_expiry.users import UserColumns, UserTable
 from cronfleet.errors import ConfigurationError
-from tests.apps.outboxes import OneByOne
+from tests.apps.outboxes import OneByOne, let_pass
 from tests.apps.postgres import own_postgres, statements
-from tests.apps.worlds import Recorder, World
+from tests.apps.worlds import Answers, Recorder, World, ask
 from tests.conftest import in_use_as
 
 pytest.importorskip("psycopg", reason="psycopg is not installed")
@@ -146,6 +151,33 @@ async def test_a_database_without_an_encoding_will_do(server: str, url: str) -> 
     with world_at(url) as these:
         await these.run(sender)
         assert these.states() == {f"ä{n}": "SENT" for n in (1, 2, 3)}
+
+
+async def test_runs_at_the_same_time_share_the_mails_of_a_day(url: str) -> None:
+    statements(url, *people("id", "int", "i", count=60))
+    sender = Recorder()
+    with world_at(url) as these:
+        await these.run(sender, dry=True)
+        parts = replace(these.parts(sender), per_day=20)
+        jobs = [ExpiryJob(parts, most=60, is_dry=False) for _ in range(4)]
+        await asyncio.gather(*(job.run(ask(token)) for token, job in enumerate(jobs, 1)))
+        assert len(sender.mails) == 20
+        let_pass(these.outbox, timedelta(hours=24))
+        await jobs[0].run(ask(9))
+        assert len(sender.mails) == 40
+
+
+async def test_an_address_where_nobody_lives_is_remembered(url: str) -> None:
+    statements(url, *people("id", "int", "i"))
+    gone = SendResult(Answer.REFUSED, "550 5.1.1 no such user", is_gone=True)
+    addresses = [f"u{number}@corp.test" for number in (1, 2, 3)]
+    with world_at(url) as these:
+        await these.run(Answers(gone))
+        assert these.outbox.suppressed(addresses) == dict.fromkeys(addresses, gone.said)
+        assert these.outbox.unsuppress("U1@corp.test")
+        await these.run(sender := Recorder())
+        assert these.states() == {"1": "SENT", "2": "DEAD", "3": "DEAD"}
+    assert sender.recipients == addresses[:1]
 
 
 def test_nobody_is_waited_for_without_end(url: str) -> None:

@@ -9,12 +9,13 @@ from dataclasses import replace
 
 import pytest
 
+from cronfleet.apps.mailing.replies import without
 from cronfleet.apps.mailing.sending import (
     Answer,
     SenderUnavailableError,
     SendResult,
 )
-from cronfleet.apps.mailing.smtp import SmtpSender, SmtpTimes, _without
+from cronfleet.apps.mailing.smtp import SmtpSender, SmtpTimes
 from cronfleet.apps.password_expiry.sample import _ODD
 from tests.apps.mail_server import DROP, SILENCE, MailServer
 from tests.apps.sending import HandOff, mail, pipelining, send
@@ -213,7 +214,7 @@ async def test_what_the_server_says_is_one_line_without_the_address(server: Mail
 
 
 async def test_what_a_server_says_in_another_encoding_can_be_stored() -> None:
-    assert _without("anna@corp.test", "550 caf\udce9 ferm\udce9").encode()
+    assert without("anna@corp.test", "550 caf\udce9 ferm\udce9").encode()
 
 
 async def test_a_refused_sender_stops_the_sending(server: MailServer) -> None:

@@ -67,6 +67,37 @@ async def test_who_is_ready_needs_no_second_connection(server: MailServer) -> No
     assert (server.connections, sender._ready, sender._idle) == (2, [], [])
 
 
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        "534-5.7.9 Application-specific password required. Learn more at\n534 5.7.9 support",
+        "535 5.7.8 Username and Password not accepted",
+    ],
+)
+async def test_what_gmail_refuses_is_answered_with_what_it_wants(
+    server: MailServer, refusal: str
+) -> None:
+    server.login_refusal = refusal.replace("\n", "\r\n")
+    with pytest.raises(SenderRefusedError, match="Gmail wants an app password"):
+        await SmtpSender(server.client(password="of the account")).ready()
+
+
+async def test_a_login_that_is_refused_for_now_is_no_wrong_password(server: MailServer) -> None:
+    server.login_refusal = "454 4.7.0 Temporary authentication failure"
+    with pytest.raises(SenderUnavailableError, match="454") as error:
+        await SmtpSender(server.client(password="any")).ready()
+    assert not isinstance(error.value, SenderRefusedError)
+
+
+async def test_what_was_the_matter_when_it_was_asked_is_forgotten(server: MailServer) -> None:
+    server.login_refusal = "454 4.7.0 Temporary authentication failure"
+    sender = SmtpSender(replace(server.client(), password="any"))
+    for _ in range(2):
+        with pytest.raises(SenderUnavailableError):
+            await sender.check()
+    assert server.connections == 2
+
+
 async def test_a_wrong_password_is_a_clear_error_without_the_password(server: MailServer) -> None:
     sender = SmtpSender(server.client(password="wrong-secret"))
     with pytest.raises(SenderRefusedError, match=r"refuses the login.*EMAIL_PASSWORD") as error:

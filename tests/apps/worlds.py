@@ -80,6 +80,23 @@ class Recorder:
         return sorted(mail.recipient for mail in self.mails)
 
 
+class Answers(Recorder):
+    """A sender that answers so, the last answer again and again; by default after the hand-off."""
+
+    def __init__(self, *answers: SendResult, hands_off: bool = True) -> None:
+        super().__init__()
+        self._answers = list(answers)
+        self._hands_off = hands_off
+
+    async def send(
+        self, mail: Mail, hand_off: HandOff, following: Following = unknown
+    ) -> SendResult:
+        if self._hands_off and not await hand_off():
+            return SendResult(Answer.NOT_WANTED)
+        self.mails.append(mail)
+        return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+
+
 @dataclass
 class World:
     """A users' database and its outbox, opened once. A run is one of this world."""

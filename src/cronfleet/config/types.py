@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Annotated, TypeAlias
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
@@ -37,6 +38,18 @@ def address(host: str) -> str:
         return host if host == "localhost" else str(ip_address(host))
     except ValueError:
         raise ValueError("write an address, as in 127.0.0.1 or 0.0.0.0, or localhost") from None
+
+
+def service_url(url: str) -> str:
+    """Whoever is asked there is told a secret: only in TLS, except on this machine."""
+    found = urlsplit(url)
+    is_here = found.hostname in ("localhost", "127.0.0.1", "::1")
+    has_more = found.query or found.fragment or "@" in found.netloc
+    if found.scheme not in (("https", "http") if is_here else ("https",)) or has_more:
+        raise ValueError("write https:// and a host, as in https://mail.example.com")
+    if not found.hostname:
+        raise ValueError("name a host, as in https://mail.example.com")
+    return url
 
 
 def listed(text: object) -> object:

@@ -20,8 +20,13 @@ class Mail:
     content: bytes
 
 
-HandOff: TypeAlias = Callable[[], Awaitable[bool]]
-"""Commits that the mail may be accepted from now on. False, or raising: it must not be sent."""
+class HandOff(Protocol):
+    """Commits that the mail may be accepted from now on. False, or raising: it must not be sent."""
+
+    def __call__(self, by: str | None = None, /) -> Awaitable[bool]:
+        """`by` is the name of the sender that goes on with it; None: the one that was asked."""
+        ...
+
 
 Following: TypeAlias = Callable[[], Mail | None]
 """Asked after a hand-off: the mail that will be sent next after this one, if that is known."""
@@ -45,10 +50,15 @@ class Answer(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """The answer, and in one line what was said; never the recipient's address."""
+    """The answer, and in one line what was said; never the recipient's address.
+
+    `is_gone`: a refusal since the mailbox does not exist or is disabled, so that no other mail will
+    ever arrive there.
+    """
 
     answer: Answer
     said: str = ""
+    is_gone: bool = False
 
 
 class SenderUnavailableError(CronfleetError):
@@ -64,7 +74,7 @@ class Sender(Protocol):
 
     @property
     def name(self) -> str:
-        """As in MAIL_SENDER; it is noted of whom the sender took a mail for."""
+        """As in MAIL_SENDER; it is noted with a notice whose sender took it. 20 letters at most."""
         ...
 
     @property

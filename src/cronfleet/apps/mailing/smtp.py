@@ -13,7 +13,7 @@ import re
 import ssl
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from aiosmtplib import (
@@ -32,6 +32,7 @@ from cronfleet.apps.mailing.dialogue import (
     Reply,
     in_one_breath,
 )
+from cronfleet.apps.mailing.replies import not_accepted, printable, shown, without
 from cronfleet.apps.mailing.sending import (
     Answer,
     Following,
@@ -47,10 +48,6 @@ _OURSELVES = "[127.0.0.1]"  # for EHLO: valid everywhere, and tells nobody the h
 _CLOSING = 421
 _WANTED = ((250,), (250, 251), (354,))
 """The replies to MAIL, RCPT and DATA that let a mail go on."""
-_LONGEST_REPLY = 160
-# Whose fault an answer is (RFC 3463): X.3 is the mail system's, X.4.5 its load, or a daily limit.
-_OUR_LOGIN = (530, 535)
-_OUR_SERVER = re.compile(r"[45]\d\d [45]\.(?:3\.\d+|4\.5)\b")
 _QUIT_S = 2  # A courtesy: what was accepted is accepted.
 
 
@@ -115,8 +112,10 @@ class SmtpSender:
 
     async def check(self) -> None:
         """EHLO, STARTTLS, AUTH, QUIT."""
-        await self.ready()
-        await self.close()
+        try:
+            await self.ready()
+        finally:
+            await self.close()  # What was the matter may be over by the first mail.
 
     async def send(
         self, mail: Mail, hand_off: HandOff, following: Following = unknown
@@ -129,7 +128,7 @@ class SmtpSender:
             result = await self._transaction(dialogue, mail, hand_off, following)
         if dialogue.is_in_step:
             self._idle.append(dialogue)
-        return SendResult(result.answer, _without(mail.recipient, result.said))
+        return replace(result, said=without(mail.recipient, result.said))
 
     async def close(self) -> None:
         self._trouble = None
@@ -186,7 +185,7 @@ class SmtpSender:
         except (SMTPException, OSError, UnicodeError) as error:
             connection.close()
             raise _unavailable(error)(
-                _printable(f"{self.describe()} cannot be used: {_why_not(error)}")
+                printable(f"{self.describe()} cannot be used: {_why_not(error)}")
             ) from None
         except BaseException:
             connection.close()
@@ -243,10 +242,10 @@ class SmtpSender:
                 continue
             if number == 0 and reply.code // 100 == 5:  # It would be the same for everyone.
                 raise SenderUnavailableError(
-                    f"{self.describe()} refuses {mail.sender} as sender: {_shown(reply)}; "
+                    f"{self.describe()} refuses {mail.sender} as sender: {shown(reply)}; "
                     "correct EMAIL_FROM, EMAIL_USER and EMAIL_PASSWORD"
                 )
-            return _not_accepted(reply)
+            return not_accepted(reply)
         return None
 
     async def _forget(self, dialogue: Dialogue) -> None:
@@ -266,11 +265,11 @@ class SmtpSender:
         except LostError as error:
             return SendResult(Answer.UNKNOWN, f"no answer to the mail: {error}")
         if reply.code // 100 == 2:
-            return SendResult(Answer.ACCEPTED, _shown(reply))
+            return SendResult(Answer.ACCEPTED, shown(reply))
         if reply.code // 100 in (4, 5):
-            return _not_accepted(reply)
+            return not_accepted(reply)
         dialogue.close()
-        return SendResult(Answer.UNKNOWN, _shown(reply))
+        return SendResult(Answer.UNKNOWN, shown(reply))
 
     def _say(self, dialogue: Dialogue, content: bytes, following: Mail | None) -> None:
         """The content to its end, and the commands for the next mail if there is one."""
@@ -316,33 +315,8 @@ def _out_of_turn(dialogue: Dialogue, replies: Sequence[Reply]) -> SendResult | N
     return SendResult(Answer.LATER, "the server left, or answers what it has not been asked")
 
 
-def _not_accepted(reply: Reply) -> SendResult:
-    """What another answer than the expected one means; a senseless one may be better later."""
-    said = _shown(reply)
-    if reply.code in _OUR_LOGIN or _OUR_SERVER.match(said):
-        return SendResult(Answer.NOBODY, said)
-    return SendResult(Answer.REFUSED if reply.code // 100 == 5 else Answer.LATER, said)
-
-
-def _shown(reply: Reply) -> str:
-    return _printable(f"{reply.code} {reply.said}" if reply.code else reply.said)
-
-
 def _reply(fault: SMTPResponseException) -> str:
     return f"{fault.code} {' '.join(fault.message.split())}"
-
-
-def _without(address: str, said: str) -> str:
-    if address.lower() in said.lower():
-        said = re.sub(re.escape(address), "(the address)", said, flags=re.IGNORECASE)
-    return _printable(said)[:_LONGEST_REPLY]
-
-
-def _printable(said: str) -> str:
-    """Without halves of characters, too, which neither a database nor a terminal takes."""
-    if said.isprintable():
-        return said
-    return "".join(c if c.isprintable() else " " for c in said)
 
 
 def _unavailable(error: Exception) -> type[SenderUnavailableError]:
@@ -360,7 +334,7 @@ def _why_not(error: SMTPException | OSError | UnicodeError) -> str:
     match error.__cause__ or error:
         case ssl.SSLCertVerificationError() as fault:
             return f"its certificate is not trusted ({fault.verify_message}): nothing is sent to it"
-        case SMTPAuthenticationError() as fault:
+        case SMTPAuthenticationError() as fault if fault.code // 100 == 5:
             return (
                 f"it refuses the login ({_reply(fault)}): "
                 "correct EMAIL_USER and EMAIL_PASSWORD; Gmail wants an app password"

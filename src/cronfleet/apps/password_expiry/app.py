@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from cronfleet import History, RunContext, Scheduler, cron, every
 from cronfleet.apps.alerting import Condition
+from cronfleet.apps.mailing.in_order import each_of
 from cronfleet.apps.mailing.sending import SenderRefusedError, SenderUnavailableError
 from cronfleet.apps.password_expiry.databases import Database, DatabaseError, wait_for
 from cronfleet.apps.password_expiry.delivery import Ask, Parts
@@ -25,6 +26,7 @@ from cronfleet.apps.password_expiry.making import (
     users_url,
 )
 from cronfleet.apps.password_expiry.notices import Outbox
+from cronfleet.apps.password_expiry.pacing import Pace
 from cronfleet.apps.password_expiry.page import SHOWN, PasswordExpiryPage, mails_in
 from cronfleet.apps.password_expiry.states import NoticeState
 from cronfleet.apps.password_expiry.users import UserTable
@@ -57,7 +59,9 @@ class PasswordExpiry:
             # A folder that cannot be is better known at the start than at the first mail.
             writable_folder(settings.mailbox_folder)
         self._letterhead = letterhead_from(settings, self._sender)
+        self._pace = Pace(settings.mails_per_second if self._sender.reaches_people else None)
         self._parts: Parts | None = None
+        self._found: dict[str, str] = {}
         self._only_in_mailbox = 0
         self._rests_until = time.monotonic()
         self._preparing = asyncio.Lock()
@@ -77,7 +81,7 @@ class PasswordExpiry:
         """
         await self._prepared()
         if not self.is_dry:
-            await self._check_sender()
+            await self._check_senders()
 
     async def run(self, run: RunContext) -> None:
         """The handler of the job."""
@@ -141,7 +145,7 @@ class PasswordExpiry:
 
     def describe(self) -> list[str]:
         """What it works with, in lines for the start."""
-        lines = [f"users: {self._users_shown()}", f"mails go to {self._sender.describe()}"]
+        lines = [f"users: {self._users_shown()}", *self._ways()]
         if self.uses_sample and self._settings.email_password and not self._sender.reaches_people:
             lines.append(
                 "NO MAIL LEAVES THIS MACHINE although EMAIL_USER and EMAIL_PASSWORD are set: these "
@@ -183,13 +187,30 @@ class PasswordExpiry:
                 self._parts = parts
             return self._parts
 
-    async def _check_sender(self) -> None:
-        try:
-            await self._sender.check()
-        except SenderRefusedError as error:
-            raise ConfigurationError(str(error)) from None
-        except SenderUnavailableError as error:
-            log.warning("%s; until then, mails wait", error)
+    async def _check_senders(self) -> None:
+        """One that refuses us does not keep the others from sending."""
+        senders, refusals = each_of(self._sender), list[str]()
+        for sender in senders:
+            try:
+                await sender.check()
+            except SenderUnavailableError as error:
+                self._found[sender.name] = "cannot be used now"
+                refusals += [str(error)] if isinstance(error, SenderRefusedError) else []
+                if len(refusals) == len(senders):
+                    raise ConfigurationError("; ".join(refusals)) from None
+                then = "mails wait" if len(senders) == 1 else "mails go by another way, or wait"
+                log.warning("%s; until then, %s", error, then)
+            else:
+                self._found[sender.name] = "would take a mail"
+
+    def _ways(self) -> list[str]:
+        """The sender, or each of several in order; once it was asked, what was found."""
+        lines: list[str] = []
+        for sender in each_of(self._sender):
+            found = self._found.get(sender.name) if sender.reaches_people else None
+            told = f"{sender.describe()}, which {found}" if found else sender.describe()
+            lines.append(f"or else to {told}" if lines else f"mails go to {told}")
+        return lines
 
     async def _make_parts(self) -> Parts:
         settings = self._settings
@@ -202,7 +223,15 @@ class PasswordExpiry:
         await asyncio.to_thread(outbox.prepare)
         if self._sender.reaches_people:
             self._only_in_mailbox = await asyncio.to_thread(outbox.only_in_mailbox)
-        return Parts(users, outbox, self._sender, rule_from(settings), self._letterhead)
+        return Parts(
+            users,
+            outbox,
+            self._sender,
+            rule_from(settings),
+            self._letterhead,
+            self._pace,
+            settings.mails_per_day if self._sender.reaches_people else None,
+        )
 
     async def _compare_outbox(self, outbox: Outbox) -> None:
         """Refuse another outbox than the fleet's: it does not know who has been mailed.

@@ -23,12 +23,14 @@ from cronfleet.apps.password_expiry.gathering import Gathering
 from cronfleet.apps.password_expiry.looking import Looking
 from cronfleet.apps.password_expiry.message import Letterhead
 from cronfleet.apps.password_expiry.notices import BAD_ADDRESS, Outbox
+from cronfleet.apps.password_expiry.pacing import Pace
 from cronfleet.apps.password_expiry.policy import ExpiryRule, User
 from cronfleet.apps.password_expiry.refusals import FIRST, FirstAnswers
 from cronfleet.apps.password_expiry.requests import Held, Written
 from cronfleet.apps.password_expiry.settling import Settling
 from cronfleet.apps.password_expiry.states import NoticeState
 from cronfleet.apps.password_expiry.supply import Supply
+from cronfleet.apps.password_expiry.suppression import GONE
 from cronfleet.apps.password_expiry.users import UserTable
 from cronfleet.apps.password_expiry.values import Wanted
 from cronfleet.context import LogAdapter
@@ -50,6 +52,9 @@ class Parts:
     sender: Sender
     rule: ExpiryRule
     letterhead: Letterhead
+    pace: Pace = field(default_factory=Pace)
+    per_day: int | None = None
+    """The most mails in any 24 hours, of all runs together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +81,12 @@ class Delivery:
     def __init__(self, parts: Parts, ask: Ask, most: int, *, only_put_off: bool = False) -> None:
         self._parts = parts
         self._ask = ask
-        self._wanted = Wanted(ask.token, most, only_put_off)
+        self._wanted = Wanted(ask.token, most, only_put_off, parts.per_day)
         looking = Looking(parts.users, parts.rule, ask.now)
-        self._gathering = Gathering(parts.outbox, looking, ask.log, parts.sender.at_a_time)
+        self._lanes = parts.pace.lanes(parts.sender.at_a_time)
+        self._gathering = Gathering(parts.outbox, looking, ask.log, self._lanes)
         self._settling = Settling(self._gathering, ask.log, self._stop)
-        self._supply = Supply(
-            self._gathering, self._wanted, parts.sender.at_a_time, self._settling.give_back
-        )
+        self._supply = Supply(self._gathering, self._wanted, self._lanes, self._settling.give_back)
         self._first: FirstAnswers[Held] = FirstAnswers()
         self._stopped_by: BaseException | None = None
         self._spoilt_by: CronfleetError | None = None
@@ -113,26 +117,31 @@ class Delivery:
 
     async def _count_lanes(self) -> int:
         """As many as the sender takes at a time, if there is something for each to do."""
-        return await asyncio.to_thread(
-            self._parts.outbox.waiting,
-            only_put_off=self._wanted.only_put_off,
-            most=min(self._parts.sender.at_a_time, self._wanted.most),
-        )
+        outbox, most = self._parts.outbox, min(self._lanes, self._wanted.most)
+        if (per_day := self._parts.per_day) is not None:
+            most = min(most, await asyncio.to_thread(outbox.left_of_the_day, per_day))
+        only_put_off = self._wanted.only_put_off
+        return await asyncio.to_thread(outbox.waiting, only_put_off=only_put_off, most=most)
 
     async def _lane(self) -> None:
         following: Held | None = None
-        while self._stopped_by is None and not self._ask.is_over:
+        while not self._is_over():
             try:
+                await self._parts.pace.turn(self._is_over)
                 if following is None or not following.is_announced:
                     # Before the lease begins to run out: some servers take their time to greet.
                     await self._parts.sender.ready()
                 held = await self._supply.take(following)
                 if held is None:
                     return
-                following = self._supply.reserve()
+                # A server that was told of it would wait for its turn.
+                following = self._supply.reserve() if self._parts.pace.is_free else None
                 await self._deliver(held, following)
             except CronfleetError as error:
                 self._stop(error)
+
+    def _is_over(self) -> bool:
+        return self._stopped_by is not None or self._ask.is_over
 
     def _stop(self, error: BaseException) -> None:
         self._stopped_by = self._stopped_by or error
@@ -165,12 +174,17 @@ class Delivery:
                 return self._settling.settle(held, NoticeState.CANCELLED, why_not)
             case user:
                 pass
+        if held.suppressed and self._parts.sender.reaches_people:
+            return self._settling.settle(held, NoticeState.DEAD, f"{GONE}{held.suppressed}")
         try:
             mail = held.mail or self._mail(held, user)
         except BadAddressError as error:
             return self._settling.settle(held, NoticeState.DEAD, f"{BAD_ADDRESS}{error}")
         hand_off = _HandOff(self, held, user, following)
         result = await self._parts.sender.send(mail, hand_off, partial(self._announced, following))
+        if result.is_gone:
+            self._first.answered()
+            return self._settling.suppress(held, mail.recipient, result.said)
         return self._record(held, result, hand_off)
 
     def _mail(self, held: Held, user: User) -> Mail:
@@ -185,13 +199,15 @@ class Delivery:
 
     def _announced(self, following: Held | None) -> Mail | None:
         """What will be sent next in this lane, so far as can be foreseen."""
-        if following is None or self._stopped_by or self._ask.is_over:
+        if following is None or self._is_over():
             return None
         return self._supply.announce(following)
 
-    async def commit(self, held: Held, user: User, following: Held | None) -> Written:
+    async def commit(
+        self, held: Held, by: str | None, user: User, following: Held | None
+    ) -> Written:
         """Commit that the mail may be accepted from now on, if the user is still the same."""
-        committing = self._gathering.hand_off(held, self._parts.sender.name, user)
+        committing = self._gathering.hand_off(held, by or self._parts.sender.name, user)
         self._write_ahead(following or self._supply.first_without_mail())
         return await committing
 
@@ -246,8 +262,8 @@ class _HandOff:
         self._following = following
         self.is_refused = False
 
-    async def __call__(self) -> bool:
-        written = await self._delivery.commit(self._held, self._user, self._following)
+    async def __call__(self, by: str | None = None, /) -> bool:
+        written = await self._delivery.commit(self._held, by, self._user, self._following)
         match written.to:
             case NoticeState.HANDOFF:
                 self._held.hands_off()

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable
 
 from cronfleet import Condition, Finding
-from cronfleet.apps.mailing.sending import SenderUnavailableError
+from cronfleet.apps.mailing.in_order import each_of
+from cronfleet.apps.mailing.sending import Sender, SenderUnavailableError
 from cronfleet.apps.password_expiry.databases import Database, DatabaseError
 from cronfleet.apps.password_expiry.engines import sqlite_file
 from cronfleet.apps.password_expiry.making import columns_from, is_sample, sender_from
@@ -20,7 +21,7 @@ async def examine(settings: Settings) -> list[Finding]:
     return [
         await asyncio.to_thread(_found, "users", lambda: _users(settings)),
         await asyncio.to_thread(_found, "notices", lambda: _notices(settings)),
-        await _mail(settings),
+        *await _mail(settings),
     ]
 
 
@@ -70,12 +71,18 @@ def _is_yet_to_be_made(url: str) -> bool:
     return file is not None and not file.exists()
 
 
-async def _mail(settings: Settings) -> Finding:
+async def _mail(settings: Settings) -> list[Finding]:
+    """One for each sender: the next one is of use only if it can send, too."""
     try:
-        sender = sender_from(settings, is_sample=is_sample(settings))
-        await sender.check()
+        senders = each_of(sender_from(settings, is_sample=is_sample(settings)))
     except ConfigurationError as error:
-        return Finding("mail", Condition.SETTING, str(error))
+        return [Finding("mail", Condition.SETTING, str(error))]
+    return [await _sender(each) for each in senders]
+
+
+async def _sender(sender: Sender) -> Finding:
+    try:
+        await sender.check()
     except SenderUnavailableError as error:
         return Finding("mail", Condition.WRONG, str(error))
     return Finding("mail", Condition.WELL, f"{sender.describe()} would take a mail")

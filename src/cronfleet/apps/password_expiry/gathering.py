@@ -29,7 +29,7 @@ from cronfleet.apps.password_expiry.requests import (
     Written,
 )
 from cronfleet.apps.password_expiry.states import NoticeState
-from cronfleet.apps.password_expiry.values import Exchanged, Wanted
+from cronfleet.apps.password_expiry.values import Exchanged, Lease, Wanted
 from cronfleet.context import LogAdapter
 
 FIRST_PAUSE_S = 0.1
@@ -143,14 +143,33 @@ class Gathering:
         moves = self._moves(these.requests)
         exchanged = self._exchange(these, moves)
         looks = self._looking.look([lease.key for lease in exchanged.leases])
+        held = self._held(exchanged.leases, looks)
         states = iter(exchanged.states)
         return Done(
             [
                 move if isinstance(move, DatabaseError) else Written(next(states), move.reason)
                 for move in moves
             ],
-            [Held(lease, look) for lease, look in zip(exchanged.leases, looks, strict=True)],
+            held,
         )
+
+    def _held(self, leases: Sequence[Lease], looks: Sequence[Look]) -> list[Held]:
+        """With what is known of the users' addresses."""
+        addresses = [look.address for look in looks if isinstance(look, User) and look.address]
+        try:
+            suppressed = self._outbox.suppressed(addresses)
+        except (
+            DatabaseError
+        ) as error:  # The leases are taken: each is told of it when its turn comes.
+            return [Held(lease, error) for lease in leases]
+        return [
+            Held(
+                lease,
+                look,
+                suppressed=suppressed.get(look.address or "") if isinstance(look, User) else None,
+            )
+            for lease, look in zip(leases, looks, strict=True)
+        ]
 
     def _moves(self, requests: Sequence[Request]) -> list[Move | DatabaseError]:
         """What is to be written. At a hand-off the user is looked at once more, just before it."""

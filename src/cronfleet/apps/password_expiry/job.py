@@ -30,13 +30,15 @@ class RunReport:
     bad_rows: int = 0
     settled: Counter[NoticeState] = field(default_factory=Counter[NoticeState])
     waiting: int = 0
+    is_day_full: bool = False
 
     def __str__(self) -> str:
         told = f"{self.users} users read, {self.due} due, {self.made} new notices"
         if self.bad_rows:
             told += f", {self.bad_rows} unreadable rows"
         told += "".join(f", {n} {state}" for state, n in sorted(self.settled.items()) if n)
-        return f"{told}; {self.waiting} to be sent"
+        told += f"; {self.waiting} to be sent"
+        return f"{told}, later: MAILS_PER_DAY is reached" if self.is_day_full else told
 
 
 class ExpiryJob:
@@ -109,7 +111,10 @@ class ExpiryJob:
 
     async def _add(self, due: dict[NoticeKey, str]) -> int:
         added = await asyncio.to_thread(self._parts.outbox.add, list(due))
-        mended = [key for key in added.badly_addressed if self._is_good(due[key])]
+        good = [key for key in added.badly_addressed if self._is_good(due[key])]
+        addresses = [due[key] for key in good]
+        suppressed = await asyncio.to_thread(self._parts.outbox.suppressed, addresses)
+        mended = [key for key in good if due[key] not in suppressed]
         return added.made + await asyncio.to_thread(self._parts.outbox.revive, mended)
 
     def _is_good(self, address: str) -> bool:
@@ -156,4 +161,7 @@ class ExpiryJob:
     async def _tell(self, ask: Ask, report: RunReport) -> None:
         counts = await asyncio.to_thread(self._parts.outbox.counts)
         report.waiting = counts[NoticeState.PENDING] + counts[NoticeState.LEASED]
+        if (per_day := self._parts.per_day) is not None and report.waiting and not self._is_dry:
+            left = await asyncio.to_thread(self._parts.outbox.left_of_the_day, per_day)
+            report.is_day_full = left == 0
         ask.log.info("%s%s", "dry run, nothing is sent: " if self._is_dry else "", report)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cronfleet.apps.mailing.making import smtp_server
+from cronfleet.apps.mailing.in_order import SendersInOrder
+from cronfleet.apps.mailing.making import sendgrid_sender, ses_sender, smtp_server
 from cronfleet.apps.mailing.sending import Sender
 from cronfleet.apps.mailing.smtp import SmtpSender
 from cronfleet.apps.password_expiry.databases import Database
@@ -17,6 +18,7 @@ from cronfleet.apps.password_expiry.policy import ExpiryRule
 from cronfleet.apps.password_expiry.sample import make_sample_database
 from cronfleet.apps.password_expiry.users import UserColumns
 from cronfleet.config import Settings, revealed
+from cronfleet.config.mails import SenderName
 from cronfleet.errors import ConfigurationError
 
 _NOBODY = "password-expiry@example.com"
@@ -39,22 +41,34 @@ def columns_from(settings: Settings) -> UserColumns:
 
 
 def sender_from(settings: Settings, *, is_sample: bool) -> Sender:
-    """The sender that the settings choose. Raises `ConfigurationError`."""
+    """The sender that the settings choose, or several in order. Raises `ConfigurationError`."""
     is_half = (settings.email_user is None) != (settings.email_password is None)
-    if is_half and settings.mail_sender != "mailbox":
+    if is_half and "smtp" in (settings.mail_sender or ("smtp",)):
         raise ConfigurationError(
             "EMAIL_USER and EMAIL_PASSWORD: set both, or neither, or MAIL_SENDER=mailbox"
         )
     has_login = settings.email_user is not None and settings.email_password is not None
-    wanted = settings.mail_sender or ("smtp" if has_login and not is_sample else "mailbox")
-    if wanted == "mailbox":
+    default: SenderName = "smtp" if has_login and not is_sample else "mailbox"
+    wanted = settings.mail_sender or (default,)
+    if wanted == ("mailbox",):
         return MailboxSender(settings.mailbox_folder)
     if is_sample:
         raise ConfigurationError(
-            "MAIL_SENDER 'smtp': sample users are never mailed; set USERS_DATABASE_URL to your "
-            "users, or MAIL_SENDER=mailbox"
+            f"MAIL_SENDER '{','.join(wanted)}': sample users are never mailed; set "
+            "USERS_DATABASE_URL to your users, or MAIL_SENDER=mailbox"
         )
-    return SmtpSender(smtp_server(settings))
+    senders = [_named(name, settings) for name in wanted]
+    return senders[0] if len(senders) == 1 else SendersInOrder(senders)
+
+
+def _named(name: SenderName, settings: Settings) -> Sender:
+    match name:
+        case "ses":
+            return ses_sender(settings)
+        case "sendgrid":
+            return sendgrid_sender(settings)
+        case _:
+            return SmtpSender(smtp_server(settings))
 
 
 def letterhead_from(settings: Settings, sender: Sender) -> Letterhead:

@@ -55,6 +55,8 @@ class Settle:
 
     to: NoticeState
     reason: str = ""
+    suppresses: str | None = None
+    """The fingerprint of an address that no other notice is to be sent to, either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,7 @@ def _settled(
     standing: Standing, to: NoticeState, reason: str, now: int, **values: int
 ) -> Standing | None:
     if to in TRANSITIONS[standing.state]:
-        said = _short(reason)
+        said = short(reason)
         return standing._replace(state=to, reason=said, lease_until=None, changed_at=now, **values)
     return standing if standing.state is to else None
 
@@ -154,10 +156,10 @@ def _taken_back(standing: Standing, reason: str, now: int) -> Standing | None:
     if standing.state is not _S.DEAD:
         return None
     to, failed = _failed(standing, now)
-    return standing._replace(state=to, reason=_short(reason), changed_at=now, **failed)
+    return standing._replace(state=to, reason=short(reason), changed_at=now, **failed)
 
 
-def _short(reason: str) -> str:
+def short(reason: str) -> str:
     """Cut, and with nothing in it that no database can hold."""
     reason = reason[:LONGEST_REASON]
     if reason.isprintable():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
@@ -27,6 +28,7 @@ from sqlalchemy import (
     update,
 )
 
+from cronfleet.apps.password_expiry.allowance import difference, left, used
 from cronfleet.apps.password_expiry.databases import Database, Prepared
 from cronfleet.apps.password_expiry.moves import Standing, Write, leased, moved
 from cronfleet.apps.password_expiry.policy import NoticeKey
@@ -38,7 +40,14 @@ from cronfleet.apps.password_expiry.schema import (
     insert_new,
 )
 from cronfleet.apps.password_expiry.states import NoticeState
+from cronfleet.apps.password_expiry.suppression import (
+    GONE,
+    suppress_in,
+    suppressed_in,
+    unsuppress_in,
+)
 from cronfleet.apps.password_expiry.values import (
+    MAILBOX,
     Added,
     Exchanged,
     Lease,
@@ -51,10 +60,7 @@ from cronfleet.apps.password_expiry.values import (
 from cronfleet.errors import ConfigurationError, CronfleetError
 
 BAD_ADDRESS = "bad_address: "
-"""How the reason of a notice begins that is DEAD until the user has another address."""
-
-MAILBOX = "mailbox"
-"""The sender that reaches nobody."""
+"""How the reason of a notice begins that is DEAD until the user has another address; as `GONE`."""
 
 _S = NoticeState
 _n = NOTICES.c
@@ -82,6 +88,8 @@ class Outbox:
         self.database = database
         self.id = ""
         self._ours = Prepared(database, select(OUTBOX.c.id, NOW_MS[database.dialect]))
+        self._one_by_one = Prepared(database, select(OUTBOX.c.one).with_for_update())
+        self._used = Prepared(database, used(), "since")
         self._move = Prepared(database, _MOVE, *_MOVING, "of")
         self._locks: dict[int, Prepared] = {}
         due, put_off = _first(only_put_off=False), _first(only_put_off=True)
@@ -117,7 +125,7 @@ class Outbox:
         return Added(made, [key for key, row in rows.items() if _is_badly_addressed(row)])
 
     def revive(self, keys: Sequence[NoticeKey]) -> int:
-        """Make notices pending again whose address was bad; how many those were."""
+        """Make notices pending again whose address led nowhere; how many those were."""
         if not keys:
             return 0
         with self.database.begin() as connection:
@@ -173,15 +181,42 @@ class Outbox:
         repeated. Raises `OtherOutboxError`.
         """
         with self.database.begin() as connection:
+            if wanted and wanted.per_day is not None:
+                self._one_by_one.rows(connection)  # Two would both take what is left of the day.
             before = self._locked(connection, writes)
             now = self._now_of_ours(connection)
             after = dict(before)
             states = [_write(after, write, now) for write in writes]
             changed = {id_: to for id_, to in after.items() if to is not before[id_]}
+            if wanted and wanted.per_day is not None:
+                more = difference((before[id_], to) for id_, to in changed.items())
+                may = left(connection, self._used, wanted.per_day, now) - more
+                wanted = replace(wanted, most=max(0, min(wanted.most, may)))
             leases = self._lease(connection, wanted, now, changed) if wanted else []
+            suppress_in(connection, self.database.dialect, zip(writes, states, strict=True), now)
             if changed:
                 self._move.for_each(connection, [(*to, id_) for id_, to in changed.items()])
         return Exchanged(states, leases)
+
+    def left_of_the_day(self, per_day: int) -> int:
+        """How many more mails may leave now when all runs may send so many in 24 hours."""
+        with self.database.begin(only_reads=True) as connection:
+            return max(0, left(connection, self._used, per_day, self._now(connection)))
+
+    def suppressed(self, addresses: Sequence[str]) -> dict[str, str]:
+        """Those of the addresses that no mail is sent to, each with what was said of it."""
+        if not addresses:
+            return {}
+        with self.database.begin(only_reads=True) as connection:
+            return suppressed_in(connection, addresses)
+
+    def unsuppress(self, address: str) -> bool:
+        """Let mails go to the address again; whether it was suppressed.
+
+        The next run that finds its user due makes the notices pending again that are dead for it.
+        """
+        with self.database.begin() as connection:
+            return unsuppress_in(connection, address)
 
     def counts(self) -> dict[NoticeState, int]:
         """How many notices stand where."""
@@ -293,13 +328,15 @@ _MOVE = (
     .where(_n.id == bindparam("of"))
     .values({name: bindparam(name) for name in _MOVING})
 )
-_IS_BADLY_ADDRESSED = and_(_n.state == _S.DEAD, _n.reason.like(f"{BAD_ADDRESS}%"))
+_IS_BADLY_ADDRESSED = and_(
+    _n.state == _S.DEAD, or_(_n.reason.like(f"{BAD_ADDRESS}%"), _n.reason.like(f"{GONE}%"))
+)
 # Whatever it says of these, no person has got any of them.
 _ONLY_IN_MAILBOX = and_(_n.state.in_([_S.SENT, _S.UNCERTAIN]), _n.sender == MAILBOX)
 
 
 def _is_badly_addressed(row: Row[*tuple[Any, ...]]) -> bool:
-    return row.state == _S.DEAD and row.reason.startswith(BAD_ADDRESS)
+    return row.state == _S.DEAD and row.reason.startswith((BAD_ADDRESS, GONE))
 
 
 def _locking(names: Sequence[str]) -> Select[*tuple[Any, ...]]:

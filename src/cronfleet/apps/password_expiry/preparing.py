@@ -11,6 +11,7 @@ from cronfleet.apps.password_expiry.schema import (
     METADATA,
     NOTICES,
     OUTBOX,
+    SUPPRESSED,
     insert_new,
     make_tables,
 )
@@ -29,7 +30,8 @@ def prepared(database: Database) -> str:
                 insert_new(database.dialect, OUTBOX).values(one=1, id=secrets.token_hex(16))
             )
             # Changes nothing, and is refused where nothing may be changed.
-            connection.execute(update(NOTICES).where(false()).values(reason=""))
+            for table in (NOTICES, SUPPRESSED):
+                connection.execute(update(table).where(false()).values(reason=""))
             return str(id_in(connection))
     except DatabaseError as error:
         raise ConfigurationError(

@@ -21,13 +21,15 @@ from cronfleet.apps.password_expiry.values import HANDOFF_LEASE, LEASE, Lease, W
 class Held:
     """A notice that this run holds, and until when, by this machine's clock.
 
-    `look` is its user as stored when it was leased, `mail` what is to be sent if it is written yet;
+    `look` is its user as stored when it was leased; `suppressed` says why nothing is sent to the
+    address that is stored there, if nothing is. `mail` is what is to be sent if it is written yet;
     when it `is_announced`, the mail server may have been told of it.
     """
 
     lease: Lease
     look: Look
     mail: Mail | None = None
+    suppressed: str | None = None
     until: float = field(default_factory=lambda: time.monotonic() + LEASE.total_seconds())
     is_announced: bool = False
     is_handed_off: bool = False

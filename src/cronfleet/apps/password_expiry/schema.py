@@ -1,4 +1,4 @@
-"""The outbox's two tables, and what differs between the databases that may hold them."""
+"""The outbox's tables, and what differs between the databases that may hold them."""
 
 from __future__ import annotations
 
@@ -57,12 +57,21 @@ NOTICES = Table(
     Index("password_notices_due", "state", "not_before"),
     Index("password_notices_put_off", "state", "failures"),
     Index("password_notices_changed", "changed_at", "id"),
+    # Counts the mails of a day, without a look at the others or at the rows themselves.
+    Index("password_notices_sent", "state", "changed_at", "sender"),
 )
 OUTBOX = Table(
     "password_notices_outbox",
     METADATA,
     Column("one", Integer, primary_key=True, autoincrement=False),  # always 1: a single row
     Column("id", String(32), nullable=False),
+)
+SUPPRESSED = Table(
+    "password_suppressed",
+    METADATA,
+    Column("address", String(64), primary_key=True),  # its SHA-256, in hexadecimal digits
+    Column("reason", String(LONGEST_REASON), nullable=False),
+    Column("suppressed_at", BigInteger, nullable=False),
 )
 NOW_MS: dict[str, ColumnElement[int]] = {
     "sqlite": literal_column("CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"),

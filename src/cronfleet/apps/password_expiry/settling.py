@@ -11,6 +11,7 @@ from cronfleet.apps.password_expiry.gathering import Gathering
 from cronfleet.apps.password_expiry.moves import Move, PutOff, Rest, Settle, TakeBack
 from cronfleet.apps.password_expiry.requests import Answer, Held, Written
 from cronfleet.apps.password_expiry.states import NoticeState
+from cronfleet.apps.password_expiry.suppression import GONE, fingerprint
 from cronfleet.context import LogAdapter
 
 
@@ -31,6 +32,11 @@ class Settling:
     def settle(self, held: Held, to: NoticeState, reason: str = "") -> None:
         """How it ended."""
         self._write(held, Settle(to, reason))
+
+    def suppress(self, held: Held, address: str, reason: str) -> None:
+        """It is dead, and so is whatever else would be sent to that address."""
+        settled = Settle(NoticeState.DEAD, f"{GONE}{reason}", fingerprint(address))
+        self._write(held, settled)
 
     def put_off(self, held: Held, reason: str) -> None:
         """A passing failure."""

@@ -31,7 +31,7 @@ TRANSITIONS: dict[NoticeState, frozenset[NoticeState]] = {
 """The states that may follow each state under a lease; whatever is not in here is refused.
 
 Without one, the outbox itself makes a notice PENDING again: a CANCELLED one that is due once more,
-a DEAD one whose address was bad and is another one now, and one that only a mailbox has taken when
+a DEAD one whose address was bad or suppressed and is no longer, and one that only a mailbox has taken when
 mails begin to reach people. A DEAD one may be taken back by the run that settled it: when the first
 mails are all refused alike, it was not the recipients who were refused.
 """

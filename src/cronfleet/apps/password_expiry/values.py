@@ -12,6 +12,9 @@ from sqlalchemy import Row
 from cronfleet.apps.password_expiry.policy import NoticeKey
 from cronfleet.apps.password_expiry.states import NoticeState
 
+MAILBOX = "mailbox"
+"""The sender that reaches nobody."""
+
 LEASE = timedelta(minutes=2)
 HANDOFF_LEASE = timedelta(minutes=11)  # More than a sender waits for the answer after the dot.
 
@@ -68,11 +71,15 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """How many notices a run, by its token, would take; `only_put_off`: that failed before."""
+    """How many notices a run, by its token, would take; `only_put_off`: that failed before.
+
+    No more than are left of `per_day`, which all runs of the last 24 hours have a share in.
+    """
 
     token: int
     most: int = 1
     only_put_off: bool = False
+    per_day: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +100,7 @@ class Reaped:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """How many notices were made, and which of the others are dead for a bad address."""
+    """How many notices were made, and which others are dead for an address that leads nowhere."""
 
     made: int
     badly_addressed: list[NoticeKey]

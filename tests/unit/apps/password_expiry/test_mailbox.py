@@ -26,11 +26,11 @@ def files_in(folder: Path) -> list[Path]:
     return sorted(folder.iterdir())
 
 
-async def yes() -> bool:
+async def yes(_by: str | None = None, /) -> bool:
     return True
 
 
-async def no() -> bool:
+async def no(_by: str | None = None, /) -> bool:
     return False
 
 
@@ -53,7 +53,7 @@ async def test_a_repeated_mail_is_the_same_file(tmp_path: Path) -> None:
 async def test_the_hand_off_comes_before_the_mail_is_there(tmp_path: Path) -> None:
     seen: list[list[Path]] = []
 
-    async def look() -> bool:
+    async def look(_by: str | None = None, /) -> bool:
         seen.append([file for file in files_in(tmp_path) if file.suffix == ".eml"])
         return True
 
@@ -68,7 +68,7 @@ async def test_a_mail_not_wanted_leaves_nothing(tmp_path: Path) -> None:
 
 
 async def test_a_hand_off_that_fails_leaves_nothing(tmp_path: Path) -> None:
-    async def fail() -> bool:
+    async def fail(_by: str | None = None, /) -> bool:
         raise RuntimeError
 
     with pytest.raises(RuntimeError):

@@ -230,8 +230,9 @@ def test_what_only_the_mailbox_took_is_opened_again(outbox: OneByOne) -> None:
 def test_a_table_of_an_earlier_version_gets_what_it_lacks(outbox: OneByOne) -> None:
     outbox.add([ANNA])
     with outbox.database.begin() as connection:
-        for index in ("put_off", "changed"):
+        for index in ("put_off", "changed", "sent"):
             connection.execute(text(f"DROP INDEX password_notices_{index}"))
+        connection.execute(text("DROP TABLE password_suppressed"))
         connection.execute(text("ALTER TABLE password_notices DROP COLUMN sender"))
     outbox.prepare()
     lease = outbox.lease(token=7)
@@ -239,7 +240,8 @@ def test_a_table_of_an_earlier_version_gets_what_it_lacks(outbox: OneByOne) -> N
     assert outbox.hand_off(lease, "smtp")
     with outbox.database.begin() as connection:
         indexes = {index["name"] for index in inspect(connection).get_indexes("password_notices")}
-    assert {"password_notices_put_off", "password_notices_changed"} <= indexes
+    assert {f"password_notices_{name}" for name in ("put_off", "changed", "sent")} <= indexes
+    assert outbox.suppressed(["anna@corp.test"]) == {}
 
 
 def test_no_look_at_the_newest_notices_sorts_them_all(outbox: OneByOne) -> None:
