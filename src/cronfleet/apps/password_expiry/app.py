@@ -16,6 +16,7 @@ from cronfleet.apps.password_expiry.files import writable_folder
 from cronfleet.apps.password_expiry.job import ExpiryJob
 from cronfleet.apps.password_expiry.making import (
     columns_from,
+    copies_from,
     is_sample,
     letterhead_from,
     notices_database,
@@ -197,7 +198,8 @@ class PasswordExpiry:
         await asyncio.to_thread(outbox.prepare)
         if self._sender.reaches_people:
             self._only_in_mailbox = await asyncio.to_thread(outbox.only_in_mailbox)
-        return Parts(users, outbox, self._sender, rule_from(settings), self._letterhead)
+        rule, copies = rule_from(settings), copies_from(settings)
+        return Parts(users, outbox, self._sender, rule, self._letterhead, copies)
 
     async def _compare_outbox(self, outbox: Outbox) -> None:
         """Refuse another outbox than the fleet's: it does not know who has been mailed.

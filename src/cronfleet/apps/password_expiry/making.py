@@ -8,6 +8,7 @@ from pathlib import Path
 from cronfleet.apps.mailing.making import smtp_server
 from cronfleet.apps.mailing.sending import Sender
 from cronfleet.apps.mailing.smtp import SmtpSender
+from cronfleet.apps.password_expiry.copies import Copies
 from cronfleet.apps.password_expiry.databases import Database
 from cronfleet.apps.password_expiry.engines import sqlite_file
 from cronfleet.apps.password_expiry.files import private_file
@@ -16,6 +17,9 @@ from cronfleet.apps.password_expiry.message import Letterhead
 from cronfleet.apps.password_expiry.policy import ExpiryRule
 from cronfleet.apps.password_expiry.sample import make_sample_database
 from cronfleet.apps.password_expiry.users import UserColumns
+from cronfleet.apps.password_expiry.wording.brand import Brand
+from cronfleet.apps.password_expiry.wording.templates import MailTemplateError, MailTemplates
+from cronfleet.apps.password_expiry.wording.wording import Wording
 from cronfleet.config import Settings, revealed
 from cronfleet.errors import ConfigurationError
 
@@ -60,11 +64,31 @@ def sender_from(settings: Settings, *, is_sample: bool) -> Sender:
 def letterhead_from(settings: Settings, sender: Sender) -> Letterhead:
     """Raises `ConfigurationError`."""
     if not sender.reaches_people:
-        return Letterhead(settings.email_from or _NOBODY)
+        return Letterhead(settings.email_from or _NOBODY, wording_from(settings))
     email_from = settings.email_from or settings.email_user
     if email_from is None:
         raise ConfigurationError("EMAIL_FROM: set it to the address that the mails come from")
-    return Letterhead(email_from)
+    return Letterhead(email_from, wording_from(settings))
+
+
+def wording_from(settings: Settings) -> Wording:
+    """What the mails say, each template tried. Raises `ConfigurationError`."""
+    brand = Brand(
+        name=settings.brand_name or "",
+        color=settings.brand_color,
+        contact=settings.support_contact or "",
+        change_url=settings.password_change_url or "",
+    )
+    try:
+        templates = MailTemplates(settings.templates_dir, settings.default_locale)
+        return Wording(templates, brand, settings.cron_timezone)
+    except MailTemplateError as error:
+        where = f" {settings.templates_dir}" if settings.templates_dir else ""
+        raise ConfigurationError(f"TEMPLATES_DIR{where}: {error}") from None
+
+
+def copies_from(settings: Settings) -> Copies:
+    return Copies(frozenset(settings.copy_to_manager))
 
 
 def is_sample(settings: Settings) -> bool:
