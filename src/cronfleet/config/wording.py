@@ -32,7 +32,7 @@ def check_link(setting: str, url: str) -> None:
         is_good = is_good and parts.port != 0  # To ask for the port is to check it.
     except ValueError:
         is_good = False
-    if not is_good or not url.isascii() or not url.isprintable() or set(url) & set(" \"<>\\^`{|}"):
+    if not is_good or not url.isascii() or not url.isprintable() or set(url) & set(' "<>\\^`{|}'):
         raise ValueError(
             f"{setting}: write https:// and a host, without a login in it or anything to fill in"
         )
@@ -69,7 +69,8 @@ class WordingSettings(BaseSettings):
 
     templates_dir: Path | None = None
     default_locale: Annotated[
-        str, Field(pattern=_LOCALE, description="a language and perhaps a region, as in de or de_AT")
+        str,
+        Field(pattern=_LOCALE, description="a language and perhaps a region, as in de or de_AT"),
     ] = "en"
     password_change_url: str | None = None
     brand_name: Line = None

@@ -28,6 +28,9 @@ class Copies:
         return due
 
 
+NO_COPIES = Copies()
+
+
 def recipient_of(user: User, key: NoticeKey) -> str:
     """Whom the notice is for: an address as it is stored, not checked."""
     return _manager_of(user) if is_copy(key) else user.address or ""

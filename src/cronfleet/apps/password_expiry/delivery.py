@@ -18,7 +18,7 @@ from cronfleet.apps.mailing.sending import (
     SenderUnavailableError,
     SendResult,
 )
-from cronfleet.apps.password_expiry.copies import Copies, recipient_of
+from cronfleet.apps.password_expiry.copies import NO_COPIES, Copies, recipient_of
 from cronfleet.apps.password_expiry.databases import DatabaseError, OddValueError
 from cronfleet.apps.password_expiry.gathering import Gathering
 from cronfleet.apps.password_expiry.looking import Looking
@@ -52,7 +52,7 @@ class Parts:
     sender: Sender
     rule: ExpiryRule
     letterhead: Letterhead
-    copies: Copies = Copies()
+    copies: Copies = NO_COPIES
 
 
 @dataclass(frozen=True, slots=True)

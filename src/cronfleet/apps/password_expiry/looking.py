@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TypeAlias
 
-from cronfleet.apps.password_expiry.copies import Copies
+from cronfleet.apps.password_expiry.copies import NO_COPIES, Copies
 from cronfleet.apps.password_expiry.databases import DatabaseError, OddValueError
 from cronfleet.apps.password_expiry.policy import BadRowError, ExpiryRule, NoticeKey, User
 from cronfleet.apps.password_expiry.users import UserTable
@@ -19,12 +19,12 @@ class Looking:
     """One run's looks at the users, by its instant."""
 
     def __init__(
-        self, users: UserTable, rule: ExpiryRule, now: datetime, copies: Copies | None = None
+        self, users: UserTable, rule: ExpiryRule, now: datetime, copies: Copies = NO_COPIES
     ) -> None:
         self._users = users
         self._rule = rule
         self._now = now
-        self._copies = copies or Copies()
+        self._copies = copies
 
     def look(self, keys: Sequence[NoticeKey]) -> list[Look]:
         """For each notice its user as stored now. Blocks."""

@@ -40,7 +40,7 @@ class Letterhead:
         self.wording: Wording = wording or _usual_wording()
         self._head_of = lru_cache(maxsize=_HEADS)(self._made_head)
 
-    def write(  # noqa: PLR0913 - each is of the notice
+    def write(
         self,
         notice_id: str,
         recipient: str,

@@ -46,14 +46,22 @@ class DayStyle:
         return text + self.year.format(year=day.year) if with_year else text
 
 
-_ENGLISH_DAYS = tuple("Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split())
-_ENGLISH_MONTHS = tuple(
-    "January February March April May June July August September October November December".split()
+# fmt: off
+_ENGLISH_DAYS = (
+    "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday",
 )
-_GERMAN_DAYS = tuple("Montag Dienstag Mittwoch Donnerstag Freitag Samstag Sonntag".split())
-_GERMAN_MONTHS = tuple(
-    "Januar Februar März April Mai Juni Juli August September Oktober November Dezember".split()
+_ENGLISH_MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
 )
+_GERMAN_DAYS = (
+    "Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag", "Sonntag",
+)
+_GERMAN_MONTHS = (
+    "Januar", "Februar", "März", "April", "Mai", "Juni",
+    "Juli", "August", "September", "Oktober", "November", "Dezember",
+)
+# fmt: on
 _GERMAN = ("{weekday}, {day}. {month}", " {year}")
 _STYLES: Mapping[str, DayStyle] = {
     "en": DayStyle(_ENGLISH_DAYS, _ENGLISH_MONTHS, "{weekday} {day} {month}", " {year}"),
