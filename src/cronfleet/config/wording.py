@@ -58,9 +58,8 @@ def _one_line(text: str) -> str:
 
 Listed: TypeAlias = Annotated[tuple[str, ...], NoDecode, BeforeValidator(listed)]
 Line: TypeAlias = Annotated[
-    str | None,
-    AfterValidator(lambda text: text and _one_line(text)),
-    Field(max_length=200, description="one line of at most 200 characters"),
+    Annotated[str, AfterValidator(_one_line), Field(max_length=200)] | None,
+    Field(description="one line of at most 200 characters"),
 ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from cronfleet import History, RunContext, Scheduler, cron, every
 from cronfleet.apps.alerting import Condition
@@ -27,6 +27,8 @@ from cronfleet.apps.password_expiry.making import (
 )
 from cronfleet.apps.password_expiry.notices import Outbox
 from cronfleet.apps.password_expiry.page import SHOWN, PasswordExpiryPage, mails_in
+from cronfleet.apps.password_expiry.policy import EXPIRED
+from cronfleet.apps.password_expiry.previewing import Preview, Previewer
 from cronfleet.apps.password_expiry.states import NoticeState
 from cronfleet.apps.password_expiry.users import UserTable
 from cronfleet.apps.password_expiry.values import Notice
@@ -107,6 +109,19 @@ class PasswordExpiry:
         """How it stands, at this moment."""
         parts = await self._prepared()
         return await asyncio.to_thread(self._read_page, parts)
+
+    def preview(self, locale: str, threshold: str) -> Preview:
+        """The mail to somebody made up. Raises ValueError, `MailTemplateError`."""
+        previewer = Previewer(self._letterhead, rule_from(self._settings))
+        return previewer.sample(threshold, locale, datetime.now(UTC))
+
+    @property
+    def previews(self) -> list[tuple[str, str]]:
+        """Of which languages and thresholds there is a preview, the usual one first."""
+        usual, copies = self._settings.default_locale, self._settings.copy_to_manager
+        thresholds = [EXPIRED, "3d", "1d", *(f"{each}/manager" for each in copies)]
+        locales = dict.fromkeys([usual, *self._letterhead.wording.locales])
+        return [(locale, threshold) for locale in locales for threshold in thresholds]
 
     async def notices(self) -> dict[str, int]:
         """How many there are, by state. Raises DatabaseError."""

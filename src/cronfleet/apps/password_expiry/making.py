@@ -14,9 +14,10 @@ from cronfleet.apps.password_expiry.engines import sqlite_file
 from cronfleet.apps.password_expiry.files import private_file
 from cronfleet.apps.password_expiry.mailbox import MailboxSender
 from cronfleet.apps.password_expiry.message import Letterhead
-from cronfleet.apps.password_expiry.policy import ExpiryRule
+from cronfleet.apps.password_expiry.policy import ExpiryRule, User
+from cronfleet.apps.password_expiry.previewing import Previewer
 from cronfleet.apps.password_expiry.sample import make_sample_database
-from cronfleet.apps.password_expiry.users import UserColumns
+from cronfleet.apps.password_expiry.users import UserColumns, UserTable
 from cronfleet.apps.password_expiry.wording.brand import Brand
 from cronfleet.apps.password_expiry.wording.templates import MailTemplateError, MailTemplates
 from cronfleet.apps.password_expiry.wording.wording import Wording
@@ -69,6 +70,26 @@ def letterhead_from(settings: Settings, sender: Sender) -> Letterhead:
     if email_from is None:
         raise ConfigurationError("EMAIL_FROM: set it to the address that the mails come from")
     return Letterhead(email_from, wording_from(settings))
+
+
+def previewer_from(settings: Settings) -> Previewer:
+    """Raises `ConfigurationError`."""
+    sender = sender_from(settings, is_sample=is_sample(settings))
+    return Previewer(letterhead_from(settings, sender), rule_from(settings))
+
+
+def user_from(settings: Settings, key: str) -> User:
+    """The user of this id, as stored now. Raises `ConfigurationError`, `DatabaseError`. Blocks."""
+    url, named_by = users_url(settings)
+    users = UserTable(Database(url, named_by, writes=False), columns_from(settings))
+    try:
+        users.check()
+        found = users.find([key])
+    finally:
+        users.database.close()
+    if key not in found:
+        raise ConfigurationError(f"no user has the id {key!r}")
+    return found[key]
 
 
 def wording_from(settings: Settings) -> Wording:

@@ -25,6 +25,7 @@ from cronfleet.cron.zones import zone as zone_of
 
 _SUBJECT = "Subject:"
 _LONGEST_SUBJECT = 200
+_LONGEST_ADDRESS = 320
 _MADE = "2026-04-01T12:00:00+00:00"
 _DAYS_TRIED = {True: (-400, -1, 0), False: (0, 1, 2, 30)}
 
@@ -98,7 +99,7 @@ class Wording:
         return {
             **self._always,
             "name": readable_name(user.name),
-            "address": readable_name(user.address or ""),
+            "address": readable_name(user.address or "", _LONGEST_ADDRESS),
             "user_id": readable_name(user.key),
             "days": (on.date() - made.date()).days,
             "on": written_day(on.date(), _style(user.locale, twins.language), made.year),
