@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Annotated, TypeAlias
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode
@@ -18,6 +18,7 @@ _OF_A_SECRET = re.compile(
     r"token|secret|passw|pwd|\bkey|apikey|api_key|sig|auth|session|jwt|otp|nonce|ticket|code",
     re.IGNORECASE,
 )
+_TO_BE_QUOTED = set(" \"<>\\^`{|}")
 _OPAQUE = re.compile(r"[A-Za-z0-9+/_=.-]{24,}")
 
 
@@ -26,13 +27,8 @@ def check_link(setting: str, url: str) -> None:
 
     It is the same for everybody, so nothing in it can be a user's own, and no secret may be.
     """
-    try:
-        parts = urlsplit(url)
-        is_good = parts.scheme == "https" and bool(parts.hostname) and "@" not in parts.netloc
-        is_good = is_good and parts.port != 0  # To ask for the port is to check it.
-    except ValueError:
-        is_good = False
-    if not is_good or not url.isascii() or not url.isprintable() or set(url) & set(' "<>\\^`{|}'):
+    parts = _parts_of(url)
+    if parts is None:
         raise ValueError(
             f"{setting}: write https:// and a host, without a login in it or anything to fill in"
         )
@@ -42,6 +38,18 @@ def check_link(setting: str, url: str) -> None:
             f"{setting}: every user gets this link, and anybody may read it: leave out what looks "
             "like a secret behind the ? or #"
         )
+
+
+def _parts_of(url: str) -> SplitResult | None:
+    """None where it is no https address of a host, written as it is to be followed."""
+    if not url.isascii() or not url.isprintable() or set(url) & _TO_BE_QUOTED:
+        return None
+    try:
+        parts = urlsplit(url)
+        has_host = bool(parts.hostname) and parts.port != 0  # To ask for the port is to check it.
+    except ValueError:
+        return None
+    return parts if parts.scheme == "https" and has_host and "@" not in parts.netloc else None
 
 
 def _thresholds(value: tuple[str, ...]) -> tuple[str, ...]:

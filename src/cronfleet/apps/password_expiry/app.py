@@ -23,6 +23,7 @@ from cronfleet.apps.password_expiry.making import (
     rule_from,
     sample_file,
     sender_from,
+    summarising_from,
     users_url,
 )
 from cronfleet.apps.password_expiry.notices import Outbox
@@ -30,6 +31,7 @@ from cronfleet.apps.password_expiry.page import SHOWN, PasswordExpiryPage, mails
 from cronfleet.apps.password_expiry.policy import EXPIRED
 from cronfleet.apps.password_expiry.previewing import Preview, Previewer
 from cronfleet.apps.password_expiry.states import NoticeState
+from cronfleet.apps.password_expiry.summarising import SUMMARY_JOB
 from cronfleet.apps.password_expiry.users import UserTable
 from cronfleet.apps.password_expiry.values import Notice
 from cronfleet.config import Settings
@@ -60,6 +62,7 @@ class PasswordExpiry:
             # A folder that cannot be is better known at the start than at the first mail.
             writable_folder(settings.mailbox_folder)
         self._letterhead = letterhead_from(settings, self._sender)
+        self._summarising = summarising_from(scheduler, settings)
         self._parts: Parts | None = None
         self._only_in_mailbox = 0
         self._rests_until = time.monotonic()
@@ -99,6 +102,17 @@ class PasswordExpiry:
         except SenderUnavailableError:
             self._rests_until = time.monotonic() + _REST_S
             raise
+
+    @property
+    def tells_summaries(self) -> bool:
+        """Whether administrators are told what became of the notices."""
+        return self._summarising is not None
+
+    async def summarise(self, run: RunContext) -> None:
+        """The handler of the job that tells them."""
+        parts = await self._prepared()
+        if self._summarising is not None:
+            await self._summarising.tell(run, parts.outbox.database, is_dry=self.is_dry)
 
     async def _job(self) -> ExpiryJob:
         parts = await self._prepared()
@@ -153,6 +167,8 @@ class PasswordExpiry:
     def describe(self) -> list[str]:
         """What it works with, in lines for the start."""
         lines = [f"users: {self._users_shown()}", f"mails go to {self._sender.describe()}"]
+        if self._summarising is not None:
+            lines.append(self._summarising.describe())
         if self.uses_sample and self._settings.email_password and not self._sender.reaches_people:
             lines.append(
                 "NO MAIL LEAVES THIS MACHINE although EMAIL_USER and EMAIL_PASSWORD are set: these "
@@ -269,6 +285,9 @@ def register(scheduler: Scheduler, settings: Settings) -> PasswordExpiry:
         misfire="skip",
         history=History(successes=10, failures=100),
     )
+    if application.tells_summaries:
+        daily = cron(settings.summary_schedule, tz=settings.cron_timezone)
+        scheduler.add_job(application.summarise, daily, SUMMARY_JOB, overlap="skip")
     return application
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from cronfleet import Scheduler
+from cronfleet.apps.mailing.addresses import from_line
 from cronfleet.apps.mailing.making import smtp_server
 from cronfleet.apps.mailing.sending import Sender
 from cronfleet.apps.mailing.smtp import SmtpSender
@@ -17,6 +19,7 @@ from cronfleet.apps.password_expiry.message import Letterhead
 from cronfleet.apps.password_expiry.policy import ExpiryRule, User
 from cronfleet.apps.password_expiry.previewing import Previewer
 from cronfleet.apps.password_expiry.sample import make_sample_database
+from cronfleet.apps.password_expiry.summarising import Summarising, summary_recipients
 from cronfleet.apps.password_expiry.users import UserColumns, UserTable
 from cronfleet.apps.password_expiry.wording.brand import Brand
 from cronfleet.apps.password_expiry.wording.templates import MailTemplateError, MailTemplates
@@ -64,12 +67,7 @@ def sender_from(settings: Settings, *, is_sample: bool) -> Sender:
 
 def letterhead_from(settings: Settings, sender: Sender) -> Letterhead:
     """Raises `ConfigurationError`."""
-    if not sender.reaches_people:
-        return Letterhead(settings.email_from or _NOBODY, wording_from(settings))
-    email_from = settings.email_from or settings.email_user
-    if email_from is None:
-        raise ConfigurationError("EMAIL_FROM: set it to the address that the mails come from")
-    return Letterhead(email_from, wording_from(settings))
+    return Letterhead(_from(settings, sender), wording_from(settings))
 
 
 def previewer_from(settings: Settings) -> Previewer:
@@ -92,6 +90,16 @@ def user_from(settings: Settings, key: str) -> User:
     return found[key]
 
 
+def summarising_from(scheduler: Scheduler, settings: Settings) -> Summarising | None:
+    """None where nobody is to get a summary. Raises `ConfigurationError`."""
+    recipients = summary_recipients(settings.summary_to)
+    if not recipients:
+        return None
+    # One of its own: what it gives up are no connections of a run that is sending.
+    sender = sender_from(settings, is_sample=is_sample(settings))
+    return Summarising(scheduler, sender, from_line(_from(settings, sender)).addr_spec, recipients)
+
+
 def wording_from(settings: Settings) -> Wording:
     """What the mails say, each template tried. Raises `ConfigurationError`."""
     brand = Brand(
@@ -110,6 +118,15 @@ def wording_from(settings: Settings) -> Wording:
 
 def copies_from(settings: Settings) -> Copies:
     return Copies(frozenset(settings.copy_to_manager))
+
+
+def _from(settings: Settings, sender: Sender) -> str:
+    if not sender.reaches_people:
+        return settings.email_from or _NOBODY
+    email_from = settings.email_from or settings.email_user
+    if email_from is None:
+        raise ConfigurationError("EMAIL_FROM: set it to the address that the mails come from")
+    return email_from
 
 
 def is_sample(settings: Settings) -> bool:
