@@ -18,7 +18,7 @@ _OF_A_SECRET = re.compile(
     r"token|secret|passw|pwd|\bkey|apikey|api_key|sig|auth|session|jwt|otp|nonce|ticket|code",
     re.IGNORECASE,
 )
-_TO_BE_QUOTED = set(" \"<>\\^`{|}")
+_TO_BE_QUOTED = set(' "<>\\^`{|}')
 _OPAQUE = re.compile(r"[A-Za-z0-9+/_=.-]{24,}")
 
 

@@ -132,12 +132,12 @@ class MailTemplates:
                 )
 
 
-def rendered(template: Template, values: Mapping[str, Any]) -> str:
-    """Raises `MailTemplateError`, which repeats nothing of the values."""
+def rendered(template: Template, values: Mapping[str, Any], *, is_trial: bool = False) -> str:
+    """Raises `MailTemplateError`, which repeats nothing of the values unless they are made up."""
     try:
         text = template.render(values)
     except Exception as error:  # noqa: BLE001 - a template may raise whatever it likes
-        raise MailTemplateError(_said(template, error)) from None
+        raise MailTemplateError(_said(template, error, in_full=is_trial)) from None
     if len(text) > _LONGEST:
         raise MailTemplateError(f"{template.name}: it makes more than {_LONGEST} characters")
     return text
@@ -193,14 +193,16 @@ def _made_in(tree: nodes.Template) -> Iterator[str]:
     yield from (name.name for name in tree.find_all(nodes.Name) if name.ctx != "load")
 
 
-def _said(template: Template, error: Exception) -> str:
-    """The innermost line of a template that it was raised in, and what by; a value may be in it."""
+def _said(template: Template, error: Exception, *, in_full: bool) -> str:
+    """The innermost line of a template that it was raised in, and what it is."""
     where, line = template.name, 0
     at: TracebackType | None = error.__traceback__
     while at is not None:
         file = Path(at.tb_frame.f_code.co_filename)
         if file.suffix in (".txt", ".html"):
-            where, line = "/".join(file.parts[-2:]), at.tb_lineno
+            is_in_locale = bool(with_fallbacks(file.parent.name))
+            where, line = "/".join(file.parts[-2 if is_in_locale else -1 :]), at.tb_lineno
         at = at.tb_next
-    said = str(error) if isinstance(error, TemplateError) else type(error).__name__
+    kind = type(error).__name__
+    said = f"{kind}: {error}" if in_full else kind
     return f"{where} line {line}: {said}"

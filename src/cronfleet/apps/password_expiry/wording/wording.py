@@ -114,16 +114,16 @@ class Wording:
         except OverflowError:  # In the year 1 it is still the year before elsewhere.
             return moment
 
-    def _written(self, twins: Twins, values: dict[str, Any]) -> Letter:
-        first, _, rest = rendered(twins.text, values).partition("\n")
+    def _written(self, twins: Twins, values: dict[str, Any], *, is_trial: bool = False) -> Letter:
+        first, _, rest = rendered(twins.text, values, is_trial=is_trial).partition("\n")
         subject = _subject(twins, first)
         text = rest.strip("\n") + "\n"
         if twins.html is not None:
-            html = rendered(twins.html, {**values, "subject": subject})
+            html = rendered(twins.html, {**values, "subject": subject}, is_trial=is_trial)
         else:
             paragraphs = [each.splitlines() for each in text.strip().split("\n\n") if each]
             made_of = {**values, "subject": subject, "paragraphs": paragraphs}
-            html = rendered(self._templates.plain, made_of)
+            html = rendered(self._templates.plain, made_of, is_trial=is_trial)
         return Letter(subject, text, html, twins.language, twins.shown)
 
     def _check(self) -> None:
@@ -140,7 +140,7 @@ class Wording:
                 if not known:
                     known = frozenset({*values, "subject"})
                     self._templates.check_names(known)
-                self._written(twins, values)
+                self._written(twins, values, is_trial=True)
 
 
 def _subject(twins: Twins, line: str) -> str:
