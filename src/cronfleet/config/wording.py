@@ -15,7 +15,8 @@ from cronfleet.config.types import listed, readable_schedule
 _LOCALE = r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8}){0,3}$"
 _THRESHOLD = re.compile(r"expired|[1-9][0-9]{0,2}d")
 _OF_A_SECRET = re.compile(
-    r"token|secret|passw|pwd|\bkey|apikey|api_key|sig|auth|session|jwt|otp|nonce|ticket|code",
+    r"token|secret|passw|"
+    r"(?<![a-z])(?:(?:api)?key|pwd|sig|signature|auth|session|sid|jwt|otp|nonce|ticket|code)(?![a-z])",
     re.IGNORECASE,
 )
 _TO_BE_QUOTED = set(' "<>\\^`{|}')

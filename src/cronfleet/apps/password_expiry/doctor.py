@@ -9,7 +9,13 @@ from cronfleet import Condition, Finding
 from cronfleet.apps.mailing.sending import SenderUnavailableError
 from cronfleet.apps.password_expiry.databases import Database, DatabaseError
 from cronfleet.apps.password_expiry.engines import sqlite_file
-from cronfleet.apps.password_expiry.making import columns_from, is_sample, sender_from
+from cronfleet.apps.password_expiry.making import (
+    columns_from,
+    is_sample,
+    letterhead_from,
+    sender_from,
+)
+from cronfleet.apps.password_expiry.summarising import summary_recipients
 from cronfleet.apps.password_expiry.users import UserTable
 from cronfleet.config import Settings, revealed
 from cronfleet.errors import ConfigurationError
@@ -73,6 +79,8 @@ def _is_yet_to_be_made(url: str) -> bool:
 async def _mail(settings: Settings) -> Finding:
     try:
         sender = sender_from(settings, is_sample=is_sample(settings))
+        letterhead_from(settings, sender)  # It tries each template.
+        summary_recipients(settings.summary_to)
         await sender.check()
     except ConfigurationError as error:
         return Finding("mail", Condition.SETTING, str(error))
