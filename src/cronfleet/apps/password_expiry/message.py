@@ -18,8 +18,8 @@ from functools import cache, lru_cache
 from cronfleet.apps.mailing.addresses import from_line
 from cronfleet.apps.mailing.sending import Mail
 from cronfleet.apps.password_expiry.policy import NoticeKey, User
-from cronfleet.apps.password_expiry.wording.encoding import BOUNDARY, alternatives
-from cronfleet.apps.password_expiry.wording.wording import Letter, Wording
+from cronfleet.apps.password_expiry.wording.encoding import BOUNDARY
+from cronfleet.apps.password_expiry.wording.wording import Wording
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NOBODY, _NO_ID = "nobody@nowhere.invalid", "0" * 32
@@ -54,18 +54,13 @@ class Letterhead:
         `recipient` must have been through `checked_address`; `date` is when the notice was made.
         Raises `MailTemplateError`.
         """
-        letter = self.wording.letter(user, key, expiry, date)
-        return self.mail(notice_id, recipient, letter, date)
-
-    def mail(self, notice_id: str, recipient: str, letter: Letter, date: datetime) -> Mail:
-        """The letter as a mail; see `write`."""
-        head = self._head_of(letter.subject, letter.language)
+        body = self.wording.body(user, key, expiry, date)
+        head = self._head_of(body.subject, body.language)
         if head.fits(notice_id, recipient):
             headers = head.filled_in(notice_id, recipient, date)
         else:
-            headers = self.headers(notice_id, recipient, letter.subject, letter.language, date)
-        content = headers + alternatives(letter.text, letter.html)
-        return Mail(notice_id, self.address, recipient, content)
+            headers = self.headers(notice_id, recipient, body.subject, body.language, date)
+        return Mail(notice_id, self.address, recipient, headers + body.content)
 
     def headers(
         self, notice_id: str, recipient: str, subject: str, language: str, date: datetime

@@ -56,7 +56,7 @@ class Previewer:
             recipient = checked_address(recipient_of(user, key))
         except BadAddressError:
             recipient = _NOBODY
-        mail = self.letterhead.mail(_ID, recipient, letter, now)
+        mail = self.letterhead.write(_ID, recipient, user, key, self.rule.expiry(key), now)
         return Preview(
             recipient,
             letter.subject,

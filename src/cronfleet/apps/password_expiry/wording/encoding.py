@@ -18,10 +18,15 @@ _END = f"\r\n--{BOUNDARY}--\r\n".encode("ascii")
 
 def alternatives(text: str, html: str) -> bytes:
     """The body of a `multipart/alternative` with this boundary, the better part last."""
-    return b"".join((_TEXT, _quoted(text), _HTML, _quoted(html), _END))
+    return joined(quoted(text), quoted(html))
 
 
-def _quoted(text: str) -> bytes:
+def joined(text: bytes, html: bytes) -> bytes:
+    """As `alternatives`, of what is encoded already."""
+    return b"".join((_TEXT, text, _HTML, html, _END))
+
+
+def quoted(text: str) -> bytes:
     """Lines of at most 76 characters of ASCII. A CR that is no end of a line stays none."""
     lines = text.replace("\r\n", "\n").replace("\r", " ")
     return b2a_qp(lines.encode("utf-8", "replace"), istext=True).replace(b"\n", b"\r\n")

@@ -49,6 +49,11 @@ class Twins:
     is_ours: bool
 
     @property
+    def key(self) -> tuple[str, str]:
+        """No other mail has it."""
+        return self.language, self.name
+
+    @property
     def shown(self) -> str:
         """Which these are, for people."""
         return f"{self.text.name}{' (ours)' if self.is_ours else ''}"
@@ -90,6 +95,18 @@ class MailTemplates:
             for template in filter(None, (twins.text, twins.html)):
                 self._check_names(template, known)
 
+    def trees(self, twins: Twins) -> list[nodes.Template] | None:
+        """What the twins are made of, with all that they extend; None if that is not known."""
+        trees: list[nodes.Template] = []
+        left = [twins.text, twins.html or self.plain]
+        while left:
+            trees.append(tree := self._tree(left.pop()))
+            for extends in tree.find_all(nodes.Extends):
+                if not isinstance(extends.template, nodes.Const):
+                    return None
+                left.append(self._loaded(extends.template.value))
+        return trees
+
     def _of(self, locale: str, threshold: str) -> Twins:
         """The templates for a locale, as it is stored for a user, and a threshold."""
         day, _, copy = threshold.partition("/")
@@ -119,9 +136,12 @@ class MailTemplates:
         except (TemplateError, OSError, UnicodeDecodeError) as error:
             raise MailTemplateError(f"{name} cannot be read: {error}") from None
 
-    def _check_names(self, template: Template, known: frozenset[str]) -> None:
+    def _tree(self, template: Template) -> nodes.Template:
         source = Path(template.filename or "").read_text(encoding="utf-8")
-        tree = self._environment.parse(source, template.name)
+        return self._environment.parse(source, template.name)
+
+    def _check_names(self, template: Template, known: frozenset[str]) -> None:
+        tree = self._tree(template)
         there = known | set(self._environment.globals) | set(_made_in(tree))
         unknown = meta.find_undeclared_variables(tree) - there
         for name in tree.find_all(nodes.Name):
