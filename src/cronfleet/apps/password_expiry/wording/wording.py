@@ -17,7 +17,6 @@ from cronfleet.apps.password_expiry.wording.encoding import alternatives
 from cronfleet.apps.password_expiry.wording.filling import PLACE, Form, names_for_filling
 from cronfleet.apps.password_expiry.wording.locales import with_fallbacks, written_day
 from cronfleet.apps.password_expiry.wording.templates import (
-    LAST_LOCALE,
     MailTemplateError,
     MailTemplates,
     Twins,
@@ -111,7 +110,8 @@ class Wording:
         """The same letter as the body of a mail, in a fraction of the time. See `letter`."""
         twins = self._templates.of(user.locale, key.threshold)
         values = self._values(twins, user, key, expiry, date)
-        if used := self._fillable.get(twins.key):
+        used = self._fillable.get(twins.key)
+        if used is not None:
             given = tuple([values[name] for name in used])
             form = self._form(twins, PLACE if values["name"] else "", given)
             if form is not None:
@@ -200,4 +200,4 @@ def _style(locale: str, language: str) -> str:
     """The locale that days are written by: the user's own, if it has the mail's language."""
     fallbacks = with_fallbacks(locale)
     is_same = bool(fallbacks) and fallbacks[-1] == with_fallbacks(language)[-1]
-    return fallbacks[0] if is_same else language or LAST_LOCALE
+    return fallbacks[0] if is_same else language
