@@ -51,12 +51,13 @@ class Previewer:
 
         An address that no mail can be sent to is replaced by one that leads to nobody.
         """
-        letter = self.letterhead.wording.letter(user, key, self.rule.expiry(key), now)
+        expiry = self._expiry(user, key)
+        letter = self.letterhead.wording.letter(user, key, expiry, now)
         try:
             recipient = checked_address(recipient_of(user, key))
         except BadAddressError:
             recipient = _NOBODY
-        mail = self.letterhead.write(_ID, recipient, user, key, self.rule.expiry(key), now)
+        mail = self.letterhead.write(_ID, recipient, user, key, expiry, now)
         return Preview(
             recipient,
             letter.subject,
@@ -92,10 +93,13 @@ class Previewer:
             raise ValueError("the user's password never expires: no date is stored for it")
         key = NoticeKey(user.key, stored.isoformat(), threshold)
         try:
-            made = self.rule.expiry(key) - timedelta(days=days)
+            made = self._expiry(user, key) - timedelta(days=days)
         except OverflowError:
             raise ValueError("the user's password never expires: its date is too far") from None
         return self.preview(user, key, made)
+
+    def _expiry(self, _user: User, key: NoticeKey) -> datetime:
+        return self.rule.expiry(key)
 
 
 def _days_of(threshold: str) -> int:
