@@ -11,6 +11,7 @@ import pytest
 from cronfleet.apps.mailing.sending import Mail, SendResult
 from cronfleet.apps.mailing.smtp import SmtpSender, SmtpTimes
 from cronfleet.apps.password_expiry.message import Letterhead
+from cronfleet.apps.password_expiry.policy import NoticeKey, User
 from tests.apps.mail_server import QUICK, MailServer
 
 MADE = datetime(2026, 4, 1, tzinfo=UTC)
@@ -20,7 +21,9 @@ pipelining = pytest.mark.parametrize("pipelines", [False, True])
 
 
 def mail(recipient: str = "anna@example.com", name: str = "Anna") -> Mail:
-    return Letterhead("it@example.com").write("0" * 32, recipient, name, MADE, MADE)
+    user = User("1", recipient, name, MADE.isoformat())
+    key = NoticeKey(user.key, MADE.isoformat())
+    return Letterhead("it@example.com").write("0" * 32, recipient, user, key, MADE, MADE)
 
 
 class HandOff:

@@ -13,8 +13,10 @@ import pytest
 from sqlalchemy import text
 
 from cronfleet.apps.mailing.sending import Answer, SendResult
+from cronfleet.apps.password_expiry.changes import changed_since
 from cronfleet.apps.password_expiry.databases import Database
 from cronfleet.apps.password_expiry.job import ExpiryJob
+from cronfleet.apps.password_expiry.states import NoticeState
 from cronfleet.apps.password_expiry.users import UserColumns, UserTable
 from cronfleet.errors import ConfigurationError
 from tests.apps.outboxes import OneByOne, let_pass
@@ -130,6 +132,15 @@ def test_an_id_that_does_not_find_its_user_again_is_refused(
     refusal = pytest.raises(ConfigurationError, match=r"^USERS_ID_COLUMN: no user is found again")
     with refusal, world_at(url):
         pass
+
+
+async def test_what_has_changed_can_be_told(url: str) -> None:
+    statements(url, *people("id", "int", "i"))
+    with world_at(url) as these:
+        await these.run(Recorder())
+        let_pass(these.outbox, timedelta(hours=1))
+        told = changed_since(these.outbox.database, None)
+    assert (told.counts, len(told.rows), told.failures) == ({NoticeState.SENT: 3}, 3, [])
 
 
 async def test_a_materialised_view_will_do(url: str) -> None:

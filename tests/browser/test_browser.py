@@ -13,6 +13,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(60)]
 
 PATHS = (
     *("/", "/jobs", "/instances", "/audit", "/password-expiry"),
+    *("/password-expiry/preview", "/password-expiry/preview/de/3d"),
     f"/job?name={quote(LOUD_JOB)}",
     "/playground?expression=30+2+*+*+*&zone=Europe/Berlin",
     "/playground?expression=99+*+*+*+*",
@@ -42,6 +43,18 @@ async def test_every_page_fits_its_screen_and_breaks_no_policy(
     await visit.go(path)
     beyond = await visit.page.evaluate("document.documentElement.scrollWidth - innerWidth")
     assert (beyond, visit.complaints) == (0, [])
+
+
+async def test_what_the_mails_say_can_be_looked_at_before_any_is_sent(visit: Visit) -> None:
+    await visit.go("/password-expiry")
+    await visit.page.get_by_role("link", name="What the mails say").click()
+    await expect(visit.page.get_by_label("Text")).to_contain_text("Hello Anna Example,")
+    await visit.page.get_by_role("link", name="de/3d").click()
+    await expect(visit.page.get_by_label("Text")).to_contain_text("läuft in 3 Tagen ab")
+    await expect(visit.page.get_by_label("HTML")).to_contain_text("<!doctype html>")
+    assert visit.complaints == []
+    await visit.go("/password-expiry/preview/../../etc")
+    await expect(visit.page.get_by_label("Text")).to_have_count(0)
 
 
 async def test_every_mail_fits_a_phone(visit: Visit) -> None:

@@ -311,3 +311,76 @@ def test_every_line_of_the_example_can_be_uncommented() -> None:
     text = EXAMPLE.read_text(encoding="utf-8")
     write_env(re.sub(r"^#([A-Z_]+=)", r"\1", text, flags=re.MULTILINE))
     assert load_settings()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://id.example.com",
+        "https://id.example.com:8443/change?lang=de&app=mail#form",
+        "https://xn--bcher-kva.example.com/?author=it&design=new&keyboard=de",
+    ],
+)
+def test_where_a_password_is_changed_is_a_page_for_everybody(url: str, set_: Set) -> None:
+    set_("PASSWORD_CHANGE_URL", url)
+    assert load_settings().password_change_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://id.example.com/",
+        "https://",
+        "https:///change",
+        "id.example.com",
+        "javascript:alert(1)",
+        "https://anna:hunter2@id.example.com/",
+        "https://hunter2@id.example.com/",
+        "https://id.example.com:port/",
+        "https://id.example.com/{user}",
+        "https://id.example.com/{{ user_id }}",
+        "https://id.example.com/?token=hunter2",
+        "https://id.example.com/?Reset_Token=hunter2",
+        "https://id.example.com/?api-key=hunter2",
+        "https://id.example.com/?k=hunter2hunter2hunter2hunter2",
+        "https://id.example.com/#hunter2hunter2hunter2hunter2",
+        "https://id.example.com/ hunter2",
+        "https://id.example.com/\u202ehunter2",
+        'https://id.example.com/"><script>hunter2',
+    ],
+)
+def test_a_link_that_holds_a_secret_or_leads_elsewhere_is_refused_unrepeated(
+    url: str, set_: Set
+) -> None:
+    set_("PASSWORD_CHANGE_URL", url)
+    assert complaint().startswith("PASSWORD_CHANGE_URL: ")
+    assert "hunter2" not in complaint()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "hint"),
+    [
+        ("DEFAULT_LOCALE", "german", "a language and perhaps a region"),
+        ("DEFAULT_LOCALE", "../de", "a language and perhaps a region"),
+        ("BRAND_COLOR", "red", "a colour as in #1d4ed8"),
+        ("BRAND_COLOR", "#123456;}", "a colour as in #1d4ed8"),
+        ("BRAND_NAME", "x" * 201, "one line of at most 200 characters"),
+        ("BRAND_NAME", "Acme\r\nBcc: x", "one line"),
+        ("SUPPORT_CONTACT", "a\nb", "one line"),
+        ("COPY_TO_MANAGER", "expired,often", "as in 3d,expired"),
+        ("COPY_TO_MANAGER", "0d", "as in 3d,expired"),
+        ("SUMMARY_SCHEDULE", "daily", "write 5 fields"),
+    ],
+)
+def test_what_the_mails_are_to_say_is_checked(name: str, value: str, hint: str, set_: Set) -> None:
+    set_(name, value)
+    assert complaint().startswith(f"{name} ")
+    assert hint in complaint()
+
+
+def test_lists_are_written_with_commas(set_: Set) -> None:
+    set_("COPY_TO_MANAGER", "3d, expired")
+    set_("SUMMARY_TO", "a@example.com, b@example.com")
+    settings = load_settings()
+    assert settings.copy_to_manager == ("3d", "expired")
+    assert settings.summary_to == ("a@example.com", "b@example.com")

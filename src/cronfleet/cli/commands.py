@@ -30,6 +30,7 @@ _MODULES = {
     "token": "tokens",
     "account": "accounts",
     "verify": "verifying",
+    "password-expiry": "expiry",
 }
 
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from cronfleet.config.settings import Settings
+from cronfleet.config.wording import check_link
 from cronfleet.env_file import ENV_FILE, names_in, unreadable
 from cronfleet.errors import ConfigurationError
 
@@ -38,6 +39,7 @@ def load_settings() -> Settings:
     except (OSError, UnicodeDecodeError) as error:
         raise unreadable(error) from None
     _check_columns(settings)
+    _check_link(settings)
     _warn_if_open(
         settings.cronfleet_data_dir, _OPEN_TO_OTHERS, "which is for this user alone: chmod 700"
     )
@@ -71,6 +73,16 @@ def _check_columns(settings: Settings) -> None:
             "USERS_PASSWORD_CHANGED_COLUMN and USERS_PASSWORD_EXPIRES_COLUMN: set one of the two, "
             "the one whose date decides"
         )
+
+
+def _check_link(settings: Settings) -> None:
+    """Here, since what is wrong with it must not be shown with it."""
+    if settings.password_change_url is None:
+        return
+    try:
+        check_link("PASSWORD_CHANGE_URL", settings.password_change_url)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from None
 
 
 def _warn_if_open(path: Path, to_others: int, then: str) -> None:

@@ -15,10 +15,12 @@ from cronfleet.config.server import ServerSettings
 from cronfleet.config.store import StoreSettings
 from cronfleet.config.types import known_zone, readable_schedule
 from cronfleet.config.users import UserSettings
+from cronfleet.config.wording import WordingSettings
 from cronfleet.env_file import ENV_FILE, EnvFile
 
 
 class Settings(
+    WordingSettings,
     MailSettings,
     AlertSettings,
     UserSettings,

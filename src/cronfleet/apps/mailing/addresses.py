@@ -87,10 +87,10 @@ def is_under(address: str, domains: Iterable[str]) -> bool:
     return any(f".{domain}".endswith(f".{each}") for each in domains)
 
 
-def readable_name(name: str) -> str:
+def readable_name(name: str, longest: int = _LONGEST_NAME) -> str:
     """The name on one line, no longer than a line, without what is not for reading."""
     line = " ".join(_for_people(name).split())
-    return line if len(line) <= _LONGEST_NAME else line[: _LONGEST_NAME - 1].rstrip() + "…"
+    return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
 
 def _for_people(name: str) -> str:

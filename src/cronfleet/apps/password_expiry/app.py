@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from cronfleet import History, RunContext, Scheduler, cron, every
 from cronfleet.apps.alerting import Condition
@@ -17,18 +17,23 @@ from cronfleet.apps.password_expiry.files import writable_folder
 from cronfleet.apps.password_expiry.job import ExpiryJob
 from cronfleet.apps.password_expiry.making import (
     columns_from,
+    copies_from,
     is_sample,
     letterhead_from,
     notices_database,
     rule_from,
     sample_file,
     sender_from,
+    summarising_from,
     users_url,
 )
 from cronfleet.apps.password_expiry.notices import Outbox
 from cronfleet.apps.password_expiry.pacing import Pace
 from cronfleet.apps.password_expiry.page import SHOWN, PasswordExpiryPage, mails_in
+from cronfleet.apps.password_expiry.policy import EXPIRED
+from cronfleet.apps.password_expiry.previewing import Preview, Previewer
 from cronfleet.apps.password_expiry.states import NoticeState
+from cronfleet.apps.password_expiry.summarising import SUMMARY_JOB
 from cronfleet.apps.password_expiry.users import UserTable
 from cronfleet.apps.password_expiry.values import Notice
 from cronfleet.config import Settings
@@ -60,6 +65,7 @@ class PasswordExpiry:
             writable_folder(settings.mailbox_folder)
         self._letterhead = letterhead_from(settings, self._sender)
         self._pace = Pace(settings.mails_per_second if self._sender.reaches_people else None)
+        self._summarising = summarising_from(scheduler, settings)
         self._parts: Parts | None = None
         self._found: dict[str, str] = {}
         self._only_in_mailbox = 0
@@ -101,6 +107,17 @@ class PasswordExpiry:
             self._rests_until = time.monotonic() + _REST_S
             raise
 
+    @property
+    def tells_summaries(self) -> bool:
+        """Whether administrators are told what became of the notices."""
+        return self._summarising is not None
+
+    async def summarise(self, run: RunContext) -> None:
+        """The handler of the job that tells them."""
+        parts = await self._prepared()
+        if self._summarising is not None:
+            await self._summarising.tell(run, parts.outbox.database, is_dry=self.is_dry)
+
     async def _job(self) -> ExpiryJob:
         parts = await self._prepared()
         await self._compare_outbox(parts.outbox)
@@ -115,6 +132,19 @@ class PasswordExpiry:
     def states(self) -> list[str]:
         """Those in which a notice may be."""
         return [state.value for state in NoticeState]
+
+    def preview(self, locale: str, threshold: str) -> Preview:
+        """The mail to somebody made up. Raises ValueError, `MailTemplateError`."""
+        previewer = Previewer(self._letterhead, rule_from(self._settings))
+        return previewer.sample(threshold, locale, datetime.now(UTC))
+
+    @property
+    def previews(self) -> list[tuple[str, str]]:
+        """Of which languages and thresholds there is a preview, the usual one first."""
+        usual, copies = self._settings.default_locale, self._settings.copy_to_manager
+        thresholds = [EXPIRED, "3d", "1d", *(f"{each}/manager" for each in copies)]
+        locales = dict.fromkeys([usual, *self._letterhead.wording.locales])
+        return [(locale, threshold) for locale in locales for threshold in thresholds]
 
     async def notices(self) -> dict[str, int]:
         """How many there are, by state. Raises DatabaseError."""
@@ -146,6 +176,8 @@ class PasswordExpiry:
     def describe(self) -> list[str]:
         """What it works with, in lines for the start."""
         lines = [f"users: {self._users_shown()}", *self._ways()]
+        if self._summarising is not None:
+            lines.append(self._summarising.describe())
         if self.uses_sample and self._settings.email_password and not self._sender.reaches_people:
             lines.append(
                 "NO MAIL LEAVES THIS MACHINE although EMAIL_USER and EMAIL_PASSWORD are set: these "
@@ -231,6 +263,7 @@ class PasswordExpiry:
             self._letterhead,
             self._pace,
             settings.mails_per_day if self._sender.reaches_people else None,
+            copies_from(settings),
         )
 
     async def _compare_outbox(self, outbox: Outbox) -> None:
@@ -286,6 +319,9 @@ def register(scheduler: Scheduler, settings: Settings) -> PasswordExpiry:
         misfire="skip",
         history=History(successes=10, failures=100),
     )
+    if application.tells_summaries:
+        daily = cron(settings.summary_schedule, tz=settings.cron_timezone)
+        scheduler.add_job(application.summarise, daily, SUMMARY_JOB, overlap="skip")
     return application
 
 

@@ -18,6 +18,7 @@ from cronfleet.apps.mailing.sending import (
     SenderUnavailableError,
     SendResult,
 )
+from cronfleet.apps.password_expiry.copies import NO_COPIES, Copies, recipient_of
 from cronfleet.apps.password_expiry.databases import DatabaseError, OddValueError
 from cronfleet.apps.password_expiry.gathering import Gathering
 from cronfleet.apps.password_expiry.looking import Looking
@@ -33,6 +34,7 @@ from cronfleet.apps.password_expiry.supply import Supply
 from cronfleet.apps.password_expiry.suppression import GONE
 from cronfleet.apps.password_expiry.users import UserTable
 from cronfleet.apps.password_expiry.values import Wanted
+from cronfleet.apps.password_expiry.wording.templates import MailTemplateError
 from cronfleet.context import LogAdapter
 from cronfleet.errors import CronfleetError
 
@@ -55,6 +57,7 @@ class Parts:
     pace: Pace = field(default_factory=Pace)
     per_day: int | None = None
     """The most mails in any 24 hours, of all runs together."""
+    copies: Copies = NO_COPIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ class Delivery:
         self._parts = parts
         self._ask = ask
         self._wanted = Wanted(ask.token, most, only_put_off, parts.per_day)
-        looking = Looking(parts.users, parts.rule, ask.now)
+        looking = Looking(parts.users, parts.rule, ask.now, parts.copies)
         self._lanes = parts.pace.lanes(parts.sender.at_a_time)
         self._gathering = Gathering(parts.outbox, looking, ask.log, self._lanes)
         self._settling = Settling(self._gathering, ask.log, self._stop)
@@ -149,7 +152,7 @@ class Delivery:
     async def _deliver(self, held: Held, following: Held | None) -> None:
         try:
             await self._try(held, following)
-        except OddValueError as error:  # This notice's alone: the others go on.
+        except (OddValueError, MailTemplateError) as error:  # This notice's alone: others go on.
             self._spoilt_by = self._spoilt_by or error
             self._leave(held, str(error))
         except (CronfleetError, asyncio.CancelledError):
@@ -188,13 +191,13 @@ class Delivery:
         return self._record(held, result, hand_off)
 
     def _mail(self, held: Held, user: User) -> Mail:
-        """Raises `BadAddressError`."""
+        """Raises `BadAddressError`, `MailTemplateError`."""
+        key = held.lease.key
         recipient = recipient_address(
-            user.address or "", reaches_people=self._parts.sender.reaches_people
+            recipient_of(user, key), reaches_people=self._parts.sender.reaches_people
         )
-        expiry = self._parts.rule.expiry(held.lease.key)
         return self._parts.letterhead.write(
-            held.lease.id, recipient, user.name, expiry, held.lease.created_at
+            held.lease.id, recipient, user, key, self._parts.rule.expiry(key), held.lease.created_at
         )
 
     def _announced(self, following: Held | None) -> Mail | None:
@@ -214,7 +217,7 @@ class Delivery:
     def _write_ahead(self, held: Held | None) -> None:
         """The processor has nothing else to do while the disk is waited for."""
         if held and held.mail is None and isinstance(held.look, User):
-            with suppress(BadAddressError):  # It is told of when its turn comes.
+            with suppress(BadAddressError, MailTemplateError):  # It is told of when its turn comes.
                 held.mail = self._mail(held, held.look)
 
     def is_changed(self, held: Held, written: Written) -> None:

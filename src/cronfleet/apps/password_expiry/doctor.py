@@ -10,7 +10,13 @@ from cronfleet.apps.mailing.in_order import each_of
 from cronfleet.apps.mailing.sending import Sender, SenderUnavailableError
 from cronfleet.apps.password_expiry.databases import Database, DatabaseError
 from cronfleet.apps.password_expiry.engines import sqlite_file
-from cronfleet.apps.password_expiry.making import columns_from, is_sample, sender_from
+from cronfleet.apps.password_expiry.making import (
+    columns_from,
+    is_sample,
+    letterhead_from,
+    sender_from,
+)
+from cronfleet.apps.password_expiry.summarising import summary_recipients
 from cronfleet.apps.password_expiry.users import UserTable
 from cronfleet.config import Settings, revealed
 from cronfleet.errors import ConfigurationError
@@ -74,7 +80,10 @@ def _is_yet_to_be_made(url: str) -> bool:
 async def _mail(settings: Settings) -> list[Finding]:
     """One for each sender: the next one is of use only if it can send, too."""
     try:
-        senders = each_of(sender_from(settings, is_sample=is_sample(settings)))
+        sender = sender_from(settings, is_sample=is_sample(settings))
+        letterhead_from(settings, sender)  # It tries each template.
+        summary_recipients(settings.summary_to)
+        senders = each_of(sender)
     except ConfigurationError as error:
         return [Finding("mail", Condition.SETTING, str(error))]
     return [await _sender(each) for each in senders]

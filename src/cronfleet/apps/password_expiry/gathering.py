@@ -14,11 +14,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+from cronfleet.apps.password_expiry.copies import recipient_of
 from cronfleet.apps.password_expiry.databases import DatabaseError, OddValueError
 from cronfleet.apps.password_expiry.looking import Look, Looking
 from cronfleet.apps.password_expiry.moves import HandOff, Move, Settle, Write
 from cronfleet.apps.password_expiry.notices import Outbox
-from cronfleet.apps.password_expiry.policy import User
+from cronfleet.apps.password_expiry.policy import NoticeKey, User
 from cronfleet.apps.password_expiry.requests import (
     Answer,
     Done,
@@ -207,10 +208,15 @@ def _if_unchanged(request: Request, look: Look) -> Move | DatabaseError:
             return look
         case str():
             return Settle(NoticeState.CANCELLED, look)
-        case User() if request.user and look.address == request.user.address:
+        case User() if request.user and _is_same(look, request.user, request.held.lease.key):
             return request.move
         case User():
             return Settle(NoticeState.PENDING, "the address changed")
+
+
+def _is_same(stored: User, user: User, key: NoticeKey) -> bool:
+    """Whether it still is for the same address."""
+    return recipient_of(stored, key) == recipient_of(user, key)
 
 
 def _future() -> asyncio.Future[Any]:

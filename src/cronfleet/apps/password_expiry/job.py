@@ -143,7 +143,7 @@ class ExpiryJob:
             except BadRowError as error:
                 bad.append((user.key, str(error)))
             else:
-                due |= {key: user.address or ""} if key else {}
+                due |= self._parts.copies.with_copy(user, key)
         return due, bad
 
     def _complain(self, ask: Ask, bad: int, named: list[_Complaint]) -> None:

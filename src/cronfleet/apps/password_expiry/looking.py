@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TypeAlias
 
+from cronfleet.apps.password_expiry.copies import NO_COPIES, Copies
 from cronfleet.apps.password_expiry.databases import DatabaseError, OddValueError
 from cronfleet.apps.password_expiry.policy import BadRowError, ExpiryRule, NoticeKey, User
 from cronfleet.apps.password_expiry.users import UserTable
@@ -17,10 +18,13 @@ Look: TypeAlias = User | str | DatabaseError
 class Looking:
     """One run's looks at the users, by its instant."""
 
-    def __init__(self, users: UserTable, rule: ExpiryRule, now: datetime) -> None:
+    def __init__(
+        self, users: UserTable, rule: ExpiryRule, now: datetime, copies: Copies = NO_COPIES
+    ) -> None:
         self._users = users
         self._rule = rule
         self._now = now
+        self._copies = copies
 
     def look(self, keys: Sequence[NoticeKey]) -> list[Look]:
         """For each notice its user as stored now. Blocks."""
@@ -38,7 +42,7 @@ class Looking:
         if user is None:
             return "no user has this id any more"
         try:
-            is_due = self._rule.due_notice(user, self._now) == key
+            due = self._rule.due_notice(user, self._now)
         except BadRowError as error:
             return str(error)
-        return user if is_due else "no longer due"
+        return user if key in self._copies.with_copy(user, due) else "no longer due"

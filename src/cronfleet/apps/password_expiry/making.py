@@ -5,18 +5,26 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from cronfleet import Scheduler
+from cronfleet.apps.mailing.addresses import from_line
 from cronfleet.apps.mailing.in_order import SendersInOrder
 from cronfleet.apps.mailing.making import sendgrid_sender, ses_sender, smtp_server
 from cronfleet.apps.mailing.sending import Sender
 from cronfleet.apps.mailing.smtp import SmtpSender
+from cronfleet.apps.password_expiry.copies import Copies
 from cronfleet.apps.password_expiry.databases import Database
 from cronfleet.apps.password_expiry.engines import sqlite_file
 from cronfleet.apps.password_expiry.files import private_file
 from cronfleet.apps.password_expiry.mailbox import MailboxSender
 from cronfleet.apps.password_expiry.message import Letterhead
-from cronfleet.apps.password_expiry.policy import ExpiryRule
+from cronfleet.apps.password_expiry.policy import ExpiryRule, User
+from cronfleet.apps.password_expiry.previewing import Previewer
 from cronfleet.apps.password_expiry.sample import make_sample_database
-from cronfleet.apps.password_expiry.users import UserColumns
+from cronfleet.apps.password_expiry.summarising import Summarising, summary_recipients
+from cronfleet.apps.password_expiry.users import UserColumns, UserTable
+from cronfleet.apps.password_expiry.wording.brand import Brand
+from cronfleet.apps.password_expiry.wording.templates import MailTemplateError, MailTemplates
+from cronfleet.apps.password_expiry.wording.wording import Wording
 from cronfleet.config import Settings, revealed
 from cronfleet.config.mails import SenderName
 from cronfleet.errors import ConfigurationError
@@ -73,12 +81,66 @@ def _named(name: SenderName, settings: Settings) -> Sender:
 
 def letterhead_from(settings: Settings, sender: Sender) -> Letterhead:
     """Raises `ConfigurationError`."""
+    return Letterhead(_from(settings, sender), wording_from(settings))
+
+
+def previewer_from(settings: Settings) -> Previewer:
+    """Raises `ConfigurationError`."""
+    sender = sender_from(settings, is_sample=is_sample(settings))
+    return Previewer(letterhead_from(settings, sender), rule_from(settings))
+
+
+def user_from(settings: Settings, key: str) -> User:
+    """The user of this id, as stored now. Raises `ConfigurationError`, `DatabaseError`. Blocks."""
+    url, named_by = users_url(settings)
+    users = UserTable(Database(url, named_by, writes=False), columns_from(settings))
+    try:
+        users.check()
+        found = users.find([key])
+    finally:
+        users.database.close()
+    if key not in found:
+        raise ConfigurationError(f"no user has the id {key!r}")
+    return found[key]
+
+
+def summarising_from(scheduler: Scheduler, settings: Settings) -> Summarising | None:
+    """None where nobody is to get a summary. Raises `ConfigurationError`."""
+    recipients = summary_recipients(settings.summary_to)
+    if not recipients:
+        return None
+    # One of its own: what it gives up are no connections of a run that is sending.
+    sender = sender_from(settings, is_sample=is_sample(settings))
+    return Summarising(scheduler, sender, from_line(_from(settings, sender)).addr_spec, recipients)
+
+
+def wording_from(settings: Settings) -> Wording:
+    """What the mails say, each template tried. Raises `ConfigurationError`."""
+    brand = Brand(
+        name=settings.brand_name or "",
+        color=settings.brand_color,
+        contact=settings.support_contact or "",
+        change_url=settings.password_change_url or "",
+    )
+    try:
+        templates = MailTemplates(settings.templates_dir, settings.default_locale)
+        return Wording(templates, brand, settings.cron_timezone)
+    except MailTemplateError as error:
+        where = f" {settings.templates_dir}" if settings.templates_dir else ""
+        raise ConfigurationError(f"TEMPLATES_DIR{where}: {error}") from None
+
+
+def copies_from(settings: Settings) -> Copies:
+    return Copies(frozenset(settings.copy_to_manager))
+
+
+def _from(settings: Settings, sender: Sender) -> str:
     if not sender.reaches_people:
-        return Letterhead(settings.email_from or _NOBODY)
+        return settings.email_from or _NOBODY
     email_from = settings.email_from or settings.email_user
     if email_from is None:
         raise ConfigurationError("EMAIL_FROM: set it to the address that the mails come from")
-    return Letterhead(email_from)
+    return email_from
 
 
 def is_sample(settings: Settings) -> bool:

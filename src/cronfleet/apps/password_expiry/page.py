@@ -128,6 +128,8 @@ def _header(message: Message, name: str) -> str:
 
 
 def _text(message: Message) -> str:
-    payload = message.get_payload(decode=True)
+    """Of the first part that is text."""
+    part = next((each for each in message.walk() if each.get_content_maintype() == "text"), message)
+    payload = part.get_payload(decode=True)
     content = payload.decode("utf-8", "replace") if isinstance(payload, bytes) else ""
     return content.replace("\r\n", "\n")

@@ -23,6 +23,7 @@ _DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60))
 _PATIENCE = timedelta(hours=24)
 _ENOUGH_FAILURES = 5
 
+_DAYS_BEFORE = re.compile(r"([1-9][0-9]{0,2})d", re.ASCII)
 _LONGEST_KEY = 255
 
 
@@ -41,6 +42,8 @@ class User:
     address: str | None
     name: str
     stored_date: str | None
+    locale: str = ""
+    manager: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,12 @@ class ExpiryRule:
         if len(user.key) > _LONGEST_KEY or "\0" in user.key:
             raise BadRowError("its id is longer than 255 characters, or has a NUL in it")
         return NoticeKey(user.key, stored.isoformat())
+
+
+def days_before(threshold: str) -> int | None:
+    """How many days before the expiry a threshold lies; None for the expiry itself."""
+    found = _DAYS_BEFORE.fullmatch(threshold)
+    return int(found[1]) if found else None
 
 
 def stored_instant(text: str, now: datetime) -> datetime | None:

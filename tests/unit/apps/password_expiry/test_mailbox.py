@@ -13,13 +13,16 @@ from cronfleet.apps.password_expiry import page
 from cronfleet.apps.password_expiry.mailbox import MailboxSender
 from cronfleet.apps.password_expiry.message import Letterhead
 from cronfleet.apps.password_expiry.page import mails_in
+from cronfleet.apps.password_expiry.policy import NoticeKey, User
 
 MADE = datetime(2026, 4, 1, tzinfo=UTC)
 
 
 def mail(number: int = 0, name: str = "Anna") -> Mail:
     letterhead = Letterhead("it@example.com")
-    return letterhead.write(f"{number:032x}", "anna@example.com", name, MADE, MADE)
+    user = User("1", "anna@example.com", name, MADE.isoformat())
+    key = NoticeKey(user.key, MADE.isoformat())
+    return letterhead.write(f"{number:032x}", "anna@example.com", user, key, MADE, MADE)
 
 
 def files_in(folder: Path) -> list[Path]:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
-from email.message import Message
+from email.message import EmailMessage
+from email.policy import SMTP
 from functools import cache
 
 import pytest
@@ -19,8 +20,10 @@ from cronfleet.apps.mailing.addresses import (
     readable_name,
 )
 from cronfleet.apps.mailing.sending import Mail
-from cronfleet.apps.password_expiry.message import Letterhead, _text
+from cronfleet.apps.password_expiry.message import Letterhead
+from cronfleet.apps.password_expiry.policy import NoticeKey, User
 from cronfleet.errors import ConfigurationError
+from tests.unit.server.sites import Seen
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EXPIRY = datetime(2026, 3, 1, tzinfo=UTC)
@@ -32,9 +35,9 @@ HEADERS = [
     "Date",
     "Message-ID",
     "Auto-Submitted",
-    "Content-Type",
-    "Content-Transfer-Encoding",
+    "Content-Language",
     "MIME-Version",
+    "Content-Type",
 ]
 BREAKS = ["\r\n", "\n", "\r", "\0", "\x0b", "\x0c", "\x85", "\u2028", "\u2029", "\r\n\r\n"]
 INJECTIONS = [f"x{br}Bcc: eve@example.com{br}" for br in BREAKS] + [
@@ -46,18 +49,28 @@ INJECTIONS = [f"x{br}Bcc: eve@example.com{br}" for br in BREAKS] + [
 ]
 
 
-def mail(name: str = "Anna", address: str = "anna@example.com") -> Mail:
-    return Letterhead("it@example.com").write("0" * 32, address, name, EXPIRY, MADE)
+def mail(name: str = "Anna", address: str = "anna@example.com", locale: str = "") -> Mail:
+    user = User("1", address, name, EXPIRY.isoformat(), locale=locale)
+    key = NoticeKey(user.key, EXPIRY.isoformat())
+    return Letterhead("it@example.com").write("0" * 32, address, user, key, EXPIRY, MADE)
 
 
-def parsed(written: Mail) -> Message:
-    return message_from_bytes(written.content)
+def parsed(written: Mail) -> EmailMessage:
+    return message_from_bytes(written.content, policy=SMTP)
+
+
+def part_of(written: Mail, kind: str) -> str:
+    part = parsed(written).get_body((kind,))
+    assert part is not None
+    return str(part.get_content()).replace("\r\n", "\n")
 
 
 def text_of(written: Mail) -> str:
-    payload = parsed(written).get_payload(decode=True)
-    assert isinstance(payload, bytes)
-    return payload.decode()
+    return part_of(written, "plain")
+
+
+def html_of(written: Mail) -> str:
+    return part_of(written, "html")
 
 
 def test_a_mail_says_who_when_and_that_a_machine_wrote_it() -> None:
@@ -66,8 +79,29 @@ def test_a_mail_says_who_when_and_that_a_machine_wrote_it() -> None:
     assert message["To"] == "anna@example.com"
     assert message["Date"] == "Wed, 01 Apr 2026 12:30:00 +0000"
     assert message["Auto-Submitted"] == "auto-generated"
-    assert "Hello Anna," in text_of(mail())
-    assert "expired on 2026-03-01 (UTC)" in text_of(mail())
+
+
+def test_its_text_and_its_html_say_the_same_and_the_text_comes_first() -> None:
+    message = parsed(mail())
+    assert message.get_content_type() == "multipart/alternative"
+    assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
+    assert (message.defects, [part.defects for part in message.iter_parts()]) == ([], [[], []])
+    for said in (text_of(mail()), html_of(mail())):
+        assert "Anna" in said
+        assert "Sunday 1 March" in said
+
+
+def test_no_line_of_it_is_longer_than_a_mail_server_takes() -> None:
+    written = mail("x" * 10_000, locale="de")
+    assert max(map(len, written.content.split(b"\r\n"))) <= 78
+    assert b"\n" not in written.content.replace(b"\r\n", b"")
+
+
+def test_it_is_in_the_users_language_and_says_which() -> None:
+    written = mail(locale="de-AT")
+    assert parsed(written)["Subject"] == "Ihr Passwort ist abgelaufen"
+    assert parsed(written)["Content-Language"] == "de"
+    assert "am Sonntag, 1. März abgelaufen" in text_of(written)
 
 
 def test_a_notice_is_the_same_mail_again() -> None:
@@ -76,13 +110,15 @@ def test_a_notice_is_the_same_mail_again() -> None:
 
 
 def test_without_a_name_it_says_hello() -> None:
-    assert text_of(mail(name=" ")).startswith("Hello,\r\n")
+    assert text_of(mail(name=" ")).startswith("Hello,\n")
 
 
 @pytest.mark.parametrize("name", INJECTIONS)
 def test_no_name_gets_into_a_header(name: str) -> None:
     assert parsed(mail(name)).items() == parsed(mail()).items()
     assert text_of(mail(name)).count("\n") == text_of(mail()).count("\n")
+    usual = mail() if readable_name(name) else mail("")
+    assert Seen(html_of(mail(name))).shape == Seen(html_of(usual)).shape
 
 
 @given(st.text())
@@ -90,6 +126,10 @@ def test_whatever_a_name_is_the_headers_are_the_same_and_all_is_ascii(name: str)
     written = mail(name)
     assert written.content.isascii()
     assert parsed(written).items() == parsed(mail()).items()
+    if readable_name(name):
+        assert f"Hello {readable_name(name)},\n" in text_of(written)
+        assert Seen(html_of(written)).shape == Seen(html_of(mail())).shape
+        assert readable_name(name) in Seen(html_of(written)).text
 
 
 @pytest.mark.parametrize("address", [f"anna{injection}@example.com" for injection in INJECTIONS])
@@ -181,7 +221,8 @@ def test_a_name_is_one_readable_line(name: str, readable: str) -> None:
 
 def test_the_sender_may_have_a_name() -> None:
     letterhead = Letterhead('"IT, Müller" <it@example.com>')
-    written = letterhead.write("0" * 32, "anna@example.com", "", EXPIRY, MADE)
+    user, key = User("1", "anna@example.com", "", None), NoticeKey("1", EXPIRY.isoformat())
+    written = letterhead.write("0" * 32, "anna@example.com", user, key, EXPIRY, MADE)
     assert written.sender == "it@example.com"
     assert str(parsed(written)["From"]).endswith(" <it@example.com>")
 
@@ -206,13 +247,14 @@ letterhead_of = cache(Letterhead)
 @pytest.mark.parametrize(
     "email_from", ["it@example.com", "Ünï, Cöde <it@example.com>", f"x@{'a' * 60}.{'b' * 60}.com"]
 )
-def test_a_mail_that_is_filled_in_is_the_one_that_the_library_would_have_written(
+def test_headers_that_are_filled_in_are_those_that_the_library_would_have_written(
     email_from: str, address: str, name: str, moment: datetime, number: int
 ) -> None:
     letterhead, notice_id = letterhead_of(email_from), f"{number:032x}"[-32:]
-    text = _text(name, moment)
-    mail = letterhead.write(notice_id, address, name, moment, moment)
-    assert mail.content == letterhead.written(notice_id, address, moment, text)
+    user, key = User("1", address, name, None), NoticeKey("1", moment.isoformat())
+    mail = letterhead.write(notice_id, address, user, key, moment, moment)
+    headers = letterhead.headers(notice_id, address, "Your password has expired", "en", moment)
+    assert mail.content.partition(b"\r\n\r\n")[0] + b"\r\n\r\n" == headers
 
 
 @given(st.from_regex(_USUAL, fullmatch=True))

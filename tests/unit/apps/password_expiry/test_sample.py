@@ -10,7 +10,7 @@ import pytest
 from cronfleet.apps.mailing.addresses import checked_address, readable_name
 from cronfleet.apps.password_expiry.databases import Database
 from cronfleet.apps.password_expiry.message import Letterhead
-from cronfleet.apps.password_expiry.policy import ExpiryRule, User
+from cronfleet.apps.password_expiry.policy import ExpiryRule, NoticeKey, User
 from cronfleet.apps.password_expiry.sample import EXPIRED, USERS, make_sample_database
 from cronfleet.apps.password_expiry.users import UserColumns, UserTable
 
@@ -42,7 +42,8 @@ def test_every_expired_one_can_be_mailed_at_an_address_of_its_own(tmp_path: Path
     assert len(addresses) == EXPIRED
     for user in users:
         letterhead = Letterhead("it@example.com")
-        letterhead.write("0" * 32, checked_address(user.address or ""), user.name, NOW, NOW)
+        key = NoticeKey(user.key, NOW.isoformat())
+        letterhead.write("0" * 32, checked_address(user.address or ""), user, key, NOW, NOW)
 
 
 def test_no_address_leads_to_anyone(tmp_path: Path) -> None:

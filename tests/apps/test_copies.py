@@ -1,0 +1,121 @@
+"""A manager's copy, from the scan to the mail."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from email import message_from_bytes
+from email.policy import SMTP
+
+import pytest
+
+from cronfleet.apps.mailing.sending import Mail
+from cronfleet.apps.password_expiry.copies import Copies
+from cronfleet.apps.password_expiry.job import ExpiryJob, RunReport
+from cronfleet.apps.password_expiry.message import Letterhead
+from cronfleet.apps.password_expiry.policy import User
+from cronfleet.apps.password_expiry.users import UserPage, UserTable
+from cronfleet.apps.password_expiry.wording.templates import MailTemplateError
+from tests.apps.worlds import OpenWorld, Recorder, World, ask, row
+
+COPIES = Copies(frozenset({"expired"}))
+
+
+class Managers:
+    """Whom each user reports to, by the user's id; to be changed at will."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, **by_user: str) -> None:
+        self.by_user = by_user
+        page, find = UserTable.page, UserTable.find
+
+        def with_managers(users: UserTable, after: object, limit: int = 500) -> UserPage:
+            found = page(users, after, limit)
+            return replace(found, users=[self._managed(user) for user in found.users])
+
+        def found_with(users: UserTable, keys: list[str]) -> dict[str, User]:
+            return {key: self._managed(user) for key, user in find(users, keys).items()}
+
+        patch.setattr(UserTable, "page", with_managers)
+        patch.setattr(UserTable, "find", found_with)
+
+    def _managed(self, user: User) -> User:
+        return replace(user, manager=self.by_user.get(f"user{user.key}"))
+
+
+async def run(
+    world: World, sender: Recorder, copies: Copies = COPIES, most: int = 500
+) -> RunReport:
+    parts = replace(world.parts(sender), copies=copies)
+    return await ExpiryJob(parts, most=most, is_dry=False).run(ask())
+
+
+def subject(mail: Mail) -> str:
+    return str(message_from_bytes(mail.content, policy=SMTP)["Subject"])
+
+
+async def test_a_manager_is_told_once_in_a_mail_that_names_the_user(
+    world_of: OpenWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = world_of(row(1), row(2))
+    Managers(monkeypatch, user1="boss@corp.test")
+    sender = Recorder()
+    for _ in range(3):
+        await run(world, sender)
+    assert sender.recipients == ["boss@corp.test", "user1@corp.test", "user2@corp.test"]
+    (told,) = [mail for mail in sender.mails if mail.recipient == "boss@corp.test"]
+    assert subject(told) == "The password of User 1 has expired"
+    assert b"User 1 <user1@corp.test>" in told.content
+
+
+async def test_an_address_of_a_manager_that_is_none_costs_the_user_nothing(
+    world_of: OpenWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = world_of(row(1))
+    Managers(monkeypatch, user1="boss\r\nBcc: everyone@corp.test")
+    sender = Recorder()
+    await run(world, sender)
+    assert sender.recipients == ["user1@corp.test"]
+    states = {notice.threshold: notice.state.value for notice in world.outbox.recent(9)}
+    assert states == {"expired": "SENT", "expired/manager": "DEAD"}
+
+
+async def test_a_manager_who_changes_before_the_hand_off_is_not_told(
+    world_of: OpenWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = world_of(row(1))
+    managers = Managers(monkeypatch, user1="old@corp.test")
+    sender = Recorder(before=lambda: managers.by_user.update(user1="new@corp.test"))
+    await run(world, sender)
+    await run(world, sender)
+    assert sender.recipients == ["new@corp.test", "user1@corp.test"]
+
+
+async def test_copies_that_are_no_longer_wanted_are_cancelled(
+    world_of: OpenWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = world_of(row(1))
+    Managers(monkeypatch, user1="boss@corp.test")
+    parts = replace(world.parts(Recorder()), copies=COPIES)
+    await ExpiryJob(parts, most=500, is_dry=True).run(ask())
+    sender = Recorder()
+    await run(world, sender, Copies())
+    assert sender.recipients == ["user1@corp.test"]
+
+
+async def test_a_template_that_fails_for_one_user_lets_that_notice_wait_and_no_other(
+    world_of: OpenWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = world_of(*(row(number) for number in range(1, 9)))
+    write = Letterhead.write
+
+    def fails_for_three(*given: object) -> Mail:
+        if isinstance(given[3], User) and given[3].key == "3":
+            raise MailTemplateError("en/expired.txt line 2: UndefinedError")
+        return write(*given)  # pyright: ignore[reportArgumentType]
+
+    monkeypatch.setattr(Letterhead, "write", fails_for_three)
+    sender = Recorder()
+    with pytest.raises(MailTemplateError):
+        await world.run(sender)
+    assert len(sender.mails) == 7
+    assert world.states()["3"] == "PENDING"
+    assert world.reason("3") == "en/expired.txt line 2: UndefinedError"
