@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,9 +28,9 @@ from cronfleet.apps.password_expiry.policy import ExpiryRule, User
 from cronfleet.apps.password_expiry.refusals import FIRST, FirstAnswers
 from cronfleet.apps.password_expiry.requests import Held, Written
 from cronfleet.apps.password_expiry.settling import Settling
+from cronfleet.apps.password_expiry.source import UserSource
 from cronfleet.apps.password_expiry.states import NoticeState
 from cronfleet.apps.password_expiry.supply import Supply
-from cronfleet.apps.password_expiry.users import UserTable
 from cronfleet.apps.password_expiry.values import Wanted
 from cronfleet.context import LogAdapter
 from cronfleet.errors import CronfleetError
@@ -41,15 +42,21 @@ _SETTLED_AS = {
 }
 
 
+def never() -> bool:
+    """No hour is a quiet one."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the job works with."""
+    """What the job works with. While it `is_quiet`, no mail is begun."""
 
-    users: UserTable
+    users: UserSource
     outbox: Outbox
     sender: Sender
     rule: ExpiryRule
     letterhead: Letterhead
+    is_quiet: Callable[[], bool] = never
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +128,7 @@ class Delivery:
 
     async def _lane(self) -> None:
         following: Held | None = None
-        while self._stopped_by is None and not self._ask.is_over:
+        while self._stopped_by is None and not self._is_over:
             try:
                 if following is None or not following.is_announced:
                     # Before the lease begins to run out: some servers take their time to greet.
@@ -133,6 +140,10 @@ class Delivery:
                 await self._deliver(held, following)
             except CronfleetError as error:
                 self._stop(error)
+
+    @property
+    def _is_over(self) -> bool:
+        return self._ask.is_over or self._parts.is_quiet()
 
     def _stop(self, error: BaseException) -> None:
         self._stopped_by = self._stopped_by or error
@@ -178,14 +189,14 @@ class Delivery:
         recipient = recipient_address(
             user.address or "", reaches_people=self._parts.sender.reaches_people
         )
-        expiry = self._parts.rule.expiry(held.lease.key)
+        expiry = self._parts.rule.expiry(held.lease.key, user)
         return self._parts.letterhead.write(
             held.lease.id, recipient, user.name, expiry, held.lease.created_at
         )
 
     def _announced(self, following: Held | None) -> Mail | None:
         """What will be sent next in this lane, so far as can be foreseen."""
-        if following is None or self._stopped_by or self._ask.is_over:
+        if following is None or self._stopped_by or self._is_over:
             return None
         return self._supply.announce(following)
 

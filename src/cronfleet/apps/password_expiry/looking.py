@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from cronfleet.apps.password_expiry.databases import DatabaseError, OddValueError
 from cronfleet.apps.password_expiry.policy import BadRowError, ExpiryRule, NoticeKey, User
-from cronfleet.apps.password_expiry.users import UserTable
+from cronfleet.apps.password_expiry.source import UserSource
 
 Look: TypeAlias = User | str | DatabaseError
 """The user, why the notice is no longer the one that is due, or why that cannot be known."""
@@ -17,7 +17,7 @@ Look: TypeAlias = User | str | DatabaseError
 class Looking:
     """One run's looks at the users, by its instant."""
 
-    def __init__(self, users: UserTable, rule: ExpiryRule, now: datetime) -> None:
+    def __init__(self, users: UserSource, rule: ExpiryRule, now: datetime) -> None:
         self._users = users
         self._rule = rule
         self._now = now
