@@ -97,7 +97,9 @@ class Slapd:
         self._process = None
 
     def _configuration(self) -> str:
-        schemas = [f"include {_SCHEMA}/{name}.schema" for name in ("core", "cosine", "inetorgperson")]
+        schemas = [
+            f"include {_SCHEMA}/{name}.schema" for name in ("core", "cosine", "inetorgperson")
+        ]
         return "\n".join(
             [
                 *schemas,

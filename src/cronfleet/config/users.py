@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode
 
-from cronfleet.config.types import IN_DIGITS, Name, listed
+from cronfleet.config.types import IN_DIGITS, MaybeName, Name, listed
 
 _SPAN = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
 
@@ -35,13 +35,13 @@ def _span(written: object) -> object:
 def _directory(url: str) -> str:
     try:
         found = urlsplit(url)
-        is_good = bool(found.hostname) and found.port != 0
+        is_host = bool(found.hostname) and found.port != 0
     except ValueError:
-        is_good = False
+        is_host = False
     else:
-        is_good &= found.scheme in ("ldaps", "ldap") and found.path in ("", "/")
-        is_good &= not (found.query or found.fragment or found.username)
-    if not is_good:
+        is_alone = not (found.path.strip("/") or found.query or found.fragment or found.username)
+        is_host = is_host and is_alone and found.scheme in ("ldaps", "ldap")
+    if not is_host:
         raise ValueError("write ldaps://host, or ldap://host, which begins with StartTLS")
     return url.rstrip("/")
 
@@ -63,12 +63,12 @@ class UserSettings(BaseSettings):
     users_email_column: Name = "email"
     users_name_column: Name = "name"
     users_password_changed_column: Name = "password_changed_at"  # noqa: S105 - a column
-    users_password_expires_column: Name | None = None
-    users_locale_column: Name | None = None
-    users_active_column: Name | None = None
-    users_manager_email_column: Name | None = None
-    users_never_expires_column: Name | None = None
-    users_max_age_days_column: Name | None = None
+    users_password_expires_column: MaybeName = None
+    users_locale_column: MaybeName = None
+    users_active_column: MaybeName = None
+    users_manager_email_column: MaybeName = None
+    users_never_expires_column: MaybeName = None
+    users_max_age_days_column: MaybeName = None
 
     remind_days_before: Annotated[
         tuple[Day, ...], NoDecode, BeforeValidator(listed), AfterValidator(_each_once)

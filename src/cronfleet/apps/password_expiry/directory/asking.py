@@ -73,8 +73,9 @@ class Asking:
         except BaseException:
             self.end(scan)
             raise
-        controls = scan.connection.result.get("controls") or {}
-        scan.cookie = controls.get(_PAGED, {}).get("value", {}).get("cookie") or None
+        controls: dict[str, Any] = scan.connection.result.get("controls") or {}
+        paging: dict[str, Any] = controls.get(_PAGED, {}).get("value", {})
+        scan.cookie = paging.get("cookie") or None
         scan.has_ended = scan.cookie is None
         return found
 

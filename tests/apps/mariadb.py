@@ -1,0 +1,99 @@
+"""A MariaDB for the application's two databases: the one that the environment names, or our own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from sqlalchemy import create_engine, text
+
+from tests.servers import DIE_WITH_PARENT, ServerUnavailableError, free_port
+
+VARIABLE = "CRONFLEET_TEST_MARIADB_URL"
+
+_READY = "ready for connections"
+_QUICK = (
+    "--innodb-buffer-pool-size=32M",
+    "--innodb-flush-log-at-trx-commit=0",
+    "--innodb-log-file-size=8M",
+    "--skip-log-bin",
+    "--skip-name-resolve",
+)
+
+
+@contextmanager
+def given_or_own_mariadb() -> Generator[str]:
+    """The URL of a server, without a database. Raises ServerUnavailableError."""
+    if given := os.environ.get(VARIABLE):
+        yield given.rstrip("/")
+        return
+    with TemporaryDirectory(prefix="cronfleet-mariadb-") as folder:
+        yield from _serve(Path(folder))
+
+
+def statements(url: str, *each: str) -> None:
+    """Carry out statements of any kind, each in a transaction of its own."""
+    engine = create_engine(
+        url.replace("mysql://", "mysql+pymysql://"), isolation_level="AUTOCOMMIT"
+    )
+    with engine.connect() as connection:
+        for statement in each:
+            connection.execute(text(statement))
+    engine.dispose()
+
+
+def _serve(folder: Path) -> Generator[str]:
+    port, data = free_port(), folder / "data"
+    as_root = ("--user=root",) if os.geteuid() == 0 else ()
+    place = ("--no-defaults", f"--datadir={data}", *as_root)
+    made = subprocess.run(
+        [
+            *(_program("mariadb-install-db"), *place),
+            "--auth-root-authentication-method=normal",
+            "--skip-test-db",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if made.returncode != 0:
+        raise ServerUnavailableError(f"mariadb-install-db fails: {made.stdout}{made.stderr}")
+    own = (f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder / 'socket'}")
+    server = subprocess.Popen(
+        [
+            *(*DIE_WITH_PARENT, _program("mariadbd"), *place, *own),
+            f"--pid-file={folder / 'pid'}",
+            *_QUICK,
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert server.stderr is not None
+    said: list[str] = []
+    for line in server.stderr:
+        said.append(line)
+        if _READY in line:
+            break
+    else:
+        raise ServerUnavailableError(f"mariadbd does not start: {''.join(said)}")
+    try:
+        yield f"mysql://root@127.0.0.1:{port}"
+    finally:
+        server.kill()
+        server.wait()
+        server.stderr.close()
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
+    if found is None:
+        raise ServerUnavailableError(
+            f"no MariaDB server: {VARIABLE} is not set, and {name} is not on this machine"
+        )
+    return found
