@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -12,11 +11,12 @@ from tempfile import TemporaryDirectory
 
 from sqlalchemy import create_engine, text
 
-from tests.servers import DIE_WITH_PARENT, ServerUnavailableError, free_port
+from tests.apps.programs import Serving, program
+from tests.servers import ServerUnavailableError, free_port
 
 VARIABLE = "CRONFLEET_TEST_MARIADB_URL"
 
-_READY = "ready for connections"
+_OF = "MariaDB"
 _QUICK = (
     "--innodb-buffer-pool-size=32M",
     "--innodb-flush-log-at-trx-commit=0",
@@ -53,7 +53,7 @@ def _serve(folder: Path) -> Generator[str]:
     place = ("--no-defaults", f"--datadir={data}", *as_root)
     made = subprocess.run(
         [
-            *(_program("mariadb-install-db"), *place),
+            *(program("mariadb-install-db", _OF), *place),
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
         ],
@@ -64,36 +64,9 @@ def _serve(folder: Path) -> Generator[str]:
     if made.returncode != 0:
         raise ServerUnavailableError(f"mariadb-install-db fails: {made.stdout}{made.stderr}")
     own = (f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder / 'socket'}")
-    server = subprocess.Popen(
-        [
-            *(*DIE_WITH_PARENT, _program("mariadbd"), *place, *own),
-            f"--pid-file={folder / 'pid'}",
-            *_QUICK,
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert server.stderr is not None
-    said: list[str] = []
-    for line in server.stderr:
-        said.append(line)
-        if _READY in line:
-            break
-    else:
-        raise ServerUnavailableError(f"mariadbd does not start: {''.join(said)}")
+    command = (program("mariadbd", _OF), *place, *own, f"--pid-file={folder / 'pid'}", *_QUICK)
+    server = Serving(command, port, folder / "log")
     try:
         yield f"mysql://root@127.0.0.1:{port}"
     finally:
         server.kill()
-        server.wait()
-        server.stderr.close()
-
-
-def _program(name: str) -> str:
-    found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
-    if found is None:
-        raise ServerUnavailableError(
-            f"no MariaDB server: {VARIABLE} is not set, and {name} is not on this machine"
-        )
-    return found

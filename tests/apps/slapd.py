@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
 import subprocess
-import time
 from base64 import b64encode
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.servers import DIE_WITH_PARENT, ServerUnavailableError, free_port
+from tests.apps.programs import Serving, program
+from tests.servers import ServerUnavailableError, free_port
 
 SUFFIX = "dc=corp,dc=test"
 PEOPLE = f"ou=people,{SUFFIX}"
 READER, PASSWORD = f"cn=reader,{SUFFIX}", "hunter2"
 
+_OF = "OpenLDAP"
 _SCHEMA, _MODULES = Path("/etc/ldap/schema"), Path("/usr/lib/ldap")
-_READY = "slapd starting"
 _TOP = f"""\
 dn: {SUFFIX}
 objectClass: dcObject
@@ -43,7 +40,7 @@ class Slapd:
     def __init__(self, folder: Path, *settings: str) -> None:
         self._folder = folder
         self._settings = settings
-        self._process: subprocess.Popen[str] | None = None
+        self._serving: Serving | None = None
         self.port, self.tls_port = free_port(), free_port()
         (folder / "data").mkdir()
         (folder / "slapd.conf").write_text(self._configuration())
@@ -58,43 +55,17 @@ class Slapd:
         file = self._folder / "people.ldif"
         file.write_text("\n".join(entries), encoding="utf-8")
         configuration = self._folder / "slapd.conf"
-        _run(_program("slapadd"), "-q", "-f", configuration, "-l", file)
+        _run(program("slapadd", _OF), "-q", "-f", configuration, "-l", file)
 
     def start(self) -> None:
         urls = f"{self.url}/ ldaps://127.0.0.1:{self.tls_port}/"
-        command = [_program("slapd"), "-f", self._folder / "slapd.conf", "-h", urls, "-d", "256"]
-        self._process = process = subprocess.Popen(
-            [*DIE_WITH_PARENT, *command],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stderr is not None
-        said: list[str] = []
-        for line in process.stderr:
-            said.append(line)
-            if _READY in line:
-                break
-        else:
-            raise ServerUnavailableError(f"slapd does not start: {''.join(said)}")
-        while not self._listens():  # It says so a moment before it does.
-            time.sleep(0.01)
-
-    def _listens(self) -> bool:
-        try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
-        except ConnectionRefusedError:
-            return False
-        return True
+        command = [program("slapd", _OF), "-f", self._folder / "slapd.conf", "-h", urls, "-d", "0"]
+        self._serving = Serving(command, self.port, self._folder / "log")
 
     def stop(self) -> None:
-        if self._process is None:
-            return
-        self._process.kill()
-        self._process.wait()
-        assert self._process.stderr is not None
-        self._process.stderr.close()
-        self._process = None
+        if self._serving is not None:
+            self._serving.kill()
+            self._serving = None
 
     def _configuration(self) -> str:
         schemas = [
@@ -124,7 +95,7 @@ class Slapd:
 @contextmanager
 def own_slapd(people: Iterable[Person], *settings: str) -> Generator[Slapd]:
     """One that runs with these people in it. Raises ServerUnavailableError."""
-    _program("slapd")
+    program("slapd", _OF)
     if not (_SCHEMA / "inetorgperson.schema").exists():
         raise ServerUnavailableError(f"no OpenLDAP schemas: {_SCHEMA} is not on this machine")
     with TemporaryDirectory(prefix="cronfleet-slapd-") as folder:
@@ -153,14 +124,6 @@ def _values(value: object) -> list[object]:
 def _encoded(value: object) -> str:
     content = value if isinstance(value, bytes) else str(value).encode()
     return b64encode(content).decode("ascii")
-
-
-def _program(name: str) -> str:
-    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/libexec"])
-    found = shutil.which(name, path=path)
-    if found is None:
-        raise ServerUnavailableError(f"no OpenLDAP server: {name} is not on this machine")
-    return found
 
 
 def _run(*command: str | Path) -> None:
