@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine
 
 from tests.apps.programs import Serving, program
 from tests.servers import ServerUnavailableError, free_port
@@ -37,13 +37,13 @@ def given_or_own_mariadb() -> Generator[str]:
 
 
 def statements(url: str, *each: str) -> None:
-    """Carry out statements of any kind, each in a transaction of its own."""
+    """Carry out statements of any kind, each in a transaction of its own, on one connection."""
     engine = create_engine(
         url.replace("mysql://", "mysql+pymysql://"), isolation_level="AUTOCOMMIT"
     )
     with engine.connect() as connection:
         for statement in each:
-            connection.execute(text(statement))
+            connection.exec_driver_sql(statement)
     engine.dispose()
 
 

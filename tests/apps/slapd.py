@@ -109,10 +109,12 @@ def own_slapd(people: Iterable[Person], *settings: str) -> Generator[Slapd]:
 
 
 def _entry(number: int, person: Person) -> str:
-    uid = person.get("uid", f"u{number}")
-    fixed = {"objectClass": "inetOrgPerson", "uid": uid, "cn": uid, "sn": uid}
-    lines = [f"dn: uid={uid},{PEOPLE}"]
-    for name, value in (fixed | dict(person)).items():
+    """Named by number: another `uid` may hold whatever it likes."""
+    named = f"u{number}"
+    fixed = {"objectClass": "inetOrgPerson", "uid": named, "cn": named, "sn": named}
+    values = fixed | dict(person)
+    lines = [f"dn: sn={named},{PEOPLE}"]
+    for name, value in values.items():
         lines += [f"{name}:: {_encoded(each)}" for each in _values(value)]
     return "\n".join([*lines, ""])
 

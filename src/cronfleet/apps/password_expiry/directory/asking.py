@@ -42,7 +42,7 @@ class Asking:
         """The attributes of the directory's schema; None where nobody may read that."""
         connection = self._directory.connected(with_schema=True)
         schema = connection.server.schema
-        self._part_from(connection)
+        self._directory.part_from(connection)
         return schema and schema.attribute_types
 
     def entry(self, name: str) -> Entry | None:
@@ -82,7 +82,7 @@ class Asking:
     def end(self, scan: Scan) -> None:
         scan.has_ended = True
         self._scans.discard(scan)
-        self._part_from(scan.connection)
+        self._directory.part_from(scan.connection)
 
     def close(self) -> None:
         with self._lock:
@@ -112,20 +112,14 @@ class Asking:
     def _drop(self) -> None:
         kept, self._kept = self._kept, None
         if kept is not None:
-            self._part_from(kept)
-
-    def _part_from(self, connection: Any) -> None:
-        try:
-            with self._directory.asked():
-                connection.unbind()
-        except DatabaseError:
-            return  # It has ended, one way or the other.
+            self._directory.part_from(kept)
 
     def _search(
         self, connection: Any, base: str, matching: str, scope: str, **paged: Any
     ) -> list[Entry]:
         with self._directory.asked():
             connection.search(base, matching, scope, attributes=self._attributes, **paged)
+        self._directory.check(connection.result)
         return [_entry(each) for each in connection.response if each["type"] == "searchResEntry"]
 
 

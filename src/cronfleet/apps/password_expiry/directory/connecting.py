@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ssl
 import warnings
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -30,7 +30,6 @@ _REFUSALS = (
     "LDAPInvalidDNSyntaxResult",
     "LDAPInvalidFilterError",
     "LDAPNoSuchObjectResult",
-    "LDAPSizeLimitExceededResult",
     "LDAPStartTLSError",
     "LDAPStrongerAuthRequiredResult",
     "LDAPUnwillingToPerformResult",
@@ -40,8 +39,9 @@ _ADVICE = {
     "LDAPInvalidDNSyntaxResult": "; check USERS_LDAP_BASE and USERS_LDAP_BIND_DN",
     "LDAPInvalidFilterError": "; check USERS_LDAP_FILTER",
     "LDAPNoSuchObjectResult": "; check USERS_LDAP_BASE",
-    "LDAPSizeLimitExceededResult": "; let this login read more entries, page by page",
 }
+_CUT_SHORT = {"sizeLimitExceeded": "; let this login read more entries, page by page"}
+_UNVERIFIED = "certificate verify failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,8 @@ class Directory:
         except self._ldap3.core.exceptions.LDAPException as error:
             name = type(error).__name__
             said = _in_words(error) + _ADVICE.get(name, "")
-            raise self._error(said, refuses=name in _REFUSALS) from error
+            refuses = name in _REFUSALS or _UNVERIFIED in said
+            raise self._error(said, refuses=refuses) from error
         except OSError as error:
             raise self._error(str(error), refuses=False) from error
 
@@ -110,31 +111,62 @@ class Directory:
             tls=self._tls(),
             connect_timeout=_CONNECT_S,
             get_info=ldap3.SCHEMA if with_schema else ldap3.NONE,
+            mode=ldap3.IP_V4_PREFERRED,
         )
-        needs_start = not (self._is_tls or _is_this_machine(self._host))
-        with self.asked():
-            return ldap3.Connection(
-                server,
-                user=self._login.name,
-                password=self._login.password,
-                auto_bind=ldap3.AUTO_BIND_TLS_BEFORE_BIND
-                if needs_start
-                else ldap3.AUTO_BIND_NO_TLS,
-                # Another server would be given the password.
-                auto_referrals=False,
-                # What is stored comes as it stands, whatever the schema says of it.
-                check_names=False,
-                read_only=True,
-                raise_exceptions=True,
-                receive_timeout=_ANSWER_S,
-            )
+        connection = ldap3.Connection(
+            server,
+            user=self._login.name,
+            password=self._login.password,
+            # Another server would be given the password.
+            auto_referrals=False,
+            # What is stored comes as it stands, whatever the schema says of it.
+            check_names=False,
+            read_only=True,
+            raise_exceptions=True,
+            receive_timeout=_ANSWER_S,
+        )
+        try:
+            with self.asked():
+                self._let_in(connection)
+        except BaseException:
+            self.part_from(connection)
+            raise
+        return connection
+
+    def _let_in(self, connection: Any) -> None:
+        connection.open(read_server_info=False)
+        # The password goes only over what is verified.
+        is_safe = self._is_tls or _is_this_machine(self._host)
+        if not (is_safe or connection.start_tls(read_server_info=False)):
+            raise self._error("StartTLS was refused", refuses=True)
+        if not connection.bind(read_server_info=True):
+            raise self._error("the login was refused", refuses=True)
+
+    def part_from(self, connection: Any) -> None:
+        """End it, in whatever state it is."""
+        socket = connection.socket
+        with suppress(DatabaseError), self.asked():
+            connection.unbind()
+        if socket is not None:  # One that was never let in is left open by the library.
+            socket.close()
+
+    def check(self, result: Mapping[str, Any]) -> None:
+        """Refuse what is no whole answer, such as the first entries of too many."""
+        if result["result"] != 0:
+            said = str(result["description"])
+            raise self._error(said + _CUT_SHORT.get(said, ""), refuses=True)
 
     def _tls(self) -> Any:
-        return self._ldap3.Tls(
-            validate=ssl.CERT_REQUIRED,
-            ca_certs_file=str(self._ca_file) if self._ca_file else None,
-            sni=None if _is_address(self._host) else self._host,
-        )
+        """Verified by Python itself, name and all: the library would do that in its own way."""
+        context = ssl.create_default_context(cafile=self._ca_file)
+        host = self._host
+
+        def wrap_socket(_: object, connection: Any, do_handshake: bool = False) -> None:
+            connection.socket = context.wrap_socket(
+                connection.socket, server_hostname=host, do_handshake_on_connect=do_handshake
+            )
+
+        return type("Verified", (self._ldap3.Tls,), {"wrap_socket": wrap_socket})()
 
     def _error(self, said: str, *, refuses: bool) -> DatabaseError:
         secrets = [self._login.password] if self._login.password else []
