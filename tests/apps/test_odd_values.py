@@ -88,7 +88,7 @@ class Place:
                 for each in statements:
                     connection.execute(each)
         elif self.kind == "mariadb":
-            # Its zone is another one than ours, and it takes dates that are none.
+            # So that it takes dates that are none, and those of no zone as they stand.
             modes = ("SET time_zone = '+00:00'", "SET sql_mode = ''")
             mariadb.statements(self.url, *modes, *statements)
         else:
