@@ -82,7 +82,9 @@ def _mails_of(users: UserTable) -> Iterator[Mail]:
             notice = RULE.due_notice(user, NOW)
             if notice and user.address:
                 to = recipient_address(user.address, reaches_people=True)
-                yield LETTERHEAD.write(user.key.zfill(32), to, user.name, RULE.expiry(notice), NOW)
+                yield LETTERHEAD.write(
+                    user.key.zfill(32), to, user.name, RULE.expiry(notice, user), NOW
+                )
         page = users.page(page.last_id)
 
 

@@ -138,7 +138,7 @@ def test_settings_of_a_directory_that_do_not_fit_together_are_refused_before_any
     for name, value in (LDAP | changed).items():
         set_(name, value)
     with pytest.raises(ConfigurationError, match=complaint) as caught:
-        PasswordExpiry(Scheduler(), load_settings())
+        PasswordExpiry(Scheduler("memory:"), load_settings())
     assert "hunter2" not in str(caught.value)
 
 

@@ -30,6 +30,7 @@ _REFUSALS = (
     "LDAPInvalidDNSyntaxResult",
     "LDAPInvalidFilterError",
     "LDAPNoSuchObjectResult",
+    "LDAPProtocolErrorResult",
     "LDAPStartTLSError",
     "LDAPStrongerAuthRequiredResult",
     "LDAPUnwillingToPerformResult",
@@ -71,13 +72,13 @@ class Directory:
             raise ConfigurationError(f"USERS_LDAP_CA_FILE {ca_file}: there is no such file")
 
     @contextmanager
-    def asked(self) -> Generator[None]:
+    def asked(self, about: str = "") -> Generator[None]:
         """Whatever fails in the block is a `DatabaseError`."""
         try:
             yield
         except self._ldap3.core.exceptions.LDAPException as error:
             name = type(error).__name__
-            said = _in_words(error) + _ADVICE.get(name, "")
+            said = about + _in_words(error) + _ADVICE.get(name, "")
             refuses = name in _REFUSALS or _UNVERIFIED in said
             raise self._error(said, refuses=refuses) from error
         except OSError as error:
@@ -136,11 +137,16 @@ class Directory:
     def _let_in(self, connection: Any) -> None:
         connection.open(read_server_info=False)
         # The password goes only over what is verified.
-        is_safe = self._is_tls or _is_this_machine(self._host)
-        if not (is_safe or connection.start_tls(read_server_info=False)):
-            raise self._error("StartTLS was refused", refuses=True)
+        if not (self._is_tls or _is_this_machine(self._host)):
+            self._start_tls(connection)
         if not connection.bind(read_server_info=True):
             raise self._error("the login was refused", refuses=True)
+
+    def _start_tls(self, connection: Any) -> None:
+        with self.asked("StartTLS: "):
+            has_started = connection.start_tls(read_server_info=False)
+        if not has_started:
+            raise self._error("StartTLS was refused", refuses=True)
 
     def part_from(self, connection: Any) -> None:
         """End it, in whatever state it is."""
