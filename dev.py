@@ -33,14 +33,19 @@ STAMP = VENV / ".stamp"
 # The Python itself, since `sys.executable` may stand in the very .venv that is to be removed.
 INTERPRETER = os.path.realpath(sys.executable)
 # What tests want from outside Python: Debian's package, and the programs any of which will do.
-# redis-tools has the server's binary, and no daemon that starts with the machine. pgbouncer's lies
-# where only root's PATH looks.
+# redis-tools has the server's binary, and no daemon that starts with the machine; so have MariaDB's
+# two. pgbouncer's and the servers' lie where only root's PATH looks.
 PROGRAMS = {
     "redis-tools": ("redis-server", "redis-check-rdb"),
     "pgbouncer": ("pgbouncer", "/usr/sbin/pgbouncer"),
+    "mariadb-server-core": ("mariadbd", "/usr/sbin/mariadbd"),
+    "mariadb-client-core": ("my_print_defaults",),
+    "slapd": ("slapd", "/usr/sbin/slapd"),
     "faketime": ("faketime",),
     "chromium": ("chromium", "chromium-browser", "google-chrome"),
 }
+# Else slapd's package would make a directory, and have it served from then on.
+NO_DAEMON = "echo slapd slapd/no_configuration boolean true | debconf-set-selections"
 # Modules without input and output; their own tests must take every branch of them. Only these are
 # traced: the others say nothing of these modules, and would take a half longer.
 PURE = ("cron/*", "engine/choice.py", "model.py", "policy.py", "promise/*", "schedule.py")
@@ -199,6 +204,8 @@ def apt_install(*packages: str) -> bool:
 
 def offer_programs() -> None:
     missing = [name for name, any_of in PROGRAMS.items() if not any(map(shutil.which, any_of))]
+    if "slapd" in missing and os.geteuid() == 0 and shutil.which("debconf-set-selections"):
+        run("sh", "-c", NO_DAEMON, quiet=True)
     if missing and not apt_install(*missing):
         packages = " ".join(missing)
         say(f"Tests that need them do not run without: sudo apt-get install {packages}")

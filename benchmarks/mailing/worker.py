@@ -82,7 +82,7 @@ def _mails_of(users: UserTable) -> Iterator[Mail]:
             notice = RULE.due_notice(user, NOW)
             if notice and user.address:
                 to = recipient_address(user.address, reaches_people=True)
-                id_, expiry = user.key.zfill(32), RULE.expiry(notice)
+                id_, expiry = user.key.zfill(32), RULE.expiry(notice, user)
                 yield LETTERHEAD.write(id_, to, user, notice, expiry, NOW)
         page = users.page(page.last_id)
 

@@ -17,8 +17,8 @@ from cronfleet.apps.password_expiry.mailbox import MailboxSender
 from cronfleet.apps.password_expiry.moves import Settle
 from cronfleet.apps.password_expiry.notices import OtherOutboxError
 from cronfleet.apps.password_expiry.policy import NoticeKey
+from cronfleet.apps.password_expiry.source import PAGE
 from cronfleet.apps.password_expiry.states import NoticeState
-from cronfleet.apps.password_expiry.users import PAGE
 from cronfleet.apps.password_expiry.values import Exchanged, Wanted
 from tests.apps.outboxes import meddle, put_in, swap_outbox
 from tests.apps.worlds import LONG_AGO, NOW, OpenWorld, Recorder, make_users, row, world

@@ -68,6 +68,11 @@ def _warn_of_names(names: Iterable[str]) -> None:
 def _check_columns(settings: Settings) -> None:
     if settings.users_password_expires_column is None:
         return
+    if settings.users_max_age_days_column is not None:
+        raise ConfigurationError(
+            "USERS_PASSWORD_EXPIRES_COLUMN and USERS_MAX_AGE_DAYS_COLUMN: set one of the two; a "
+            "date of expiry needs no age"
+        )
     if "users_password_changed_column" in settings.model_fields_set:
         raise ConfigurationError(
             "USERS_PASSWORD_CHANGED_COLUMN and USERS_PASSWORD_EXPIRES_COLUMN: set one of the two, "

@@ -67,6 +67,7 @@ def in_digits(value: object) -> object:
 IN_DIGITS = BeforeValidator(in_digits)
 
 Name: TypeAlias = Annotated[str, Field(max_length=128, description="a name of 1 to 128 characters")]
+MaybeName: TypeAlias = Annotated[Name | None, Field(description="a name of 1 to 128 characters")]
 Port: TypeAlias = Annotated[
     Annotated[int, IN_DIGITS, Field(ge=1, le=65535)] | None,
     Field(description="a whole number from 1 to 65535"),

@@ -9,10 +9,25 @@ from cronfleet.errors import MissingExtraError
 
 try:
     from cronfleet.apps.password_expiry.app import DELIVERY_JOB, JOB, PasswordExpiry, register
+    from cronfleet.apps.password_expiry.databases import DatabaseError, OddValueError
     from cronfleet.apps.password_expiry.page import MailboxMail, PasswordExpiryPage
+    from cronfleet.apps.password_expiry.policy import User
+    from cronfleet.apps.password_expiry.source import UserPage, UserSource
 except ModuleNotFoundError as _error:
     if (_error.name or "").partition(".")[0] == "cronfleet":
         raise
     raise MissingExtraError("the password-expiry application", "password-expiry") from _error
 
-__all__ = ["DELIVERY_JOB", "JOB", "MailboxMail", "PasswordExpiry", "PasswordExpiryPage", "register"]
+__all__ = [
+    "DELIVERY_JOB",
+    "JOB",
+    "DatabaseError",
+    "MailboxMail",
+    "OddValueError",
+    "PasswordExpiry",
+    "PasswordExpiryPage",
+    "User",
+    "UserPage",
+    "UserSource",
+    "register",
+]

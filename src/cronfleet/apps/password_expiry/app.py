@@ -11,30 +11,30 @@ from cronfleet import History, RunContext, Scheduler, cron, every
 from cronfleet.apps.alerting import Condition
 from cronfleet.apps.mailing.in_order import each_of
 from cronfleet.apps.mailing.sending import SenderRefusedError, SenderUnavailableError
-from cronfleet.apps.password_expiry.databases import Database, DatabaseError, wait_for
+from cronfleet.apps.password_expiry.databases import DatabaseError, wait_for
 from cronfleet.apps.password_expiry.delivery import Ask, Parts
 from cronfleet.apps.password_expiry.files import writable_folder
 from cronfleet.apps.password_expiry.job import ExpiryJob
 from cronfleet.apps.password_expiry.making import (
-    columns_from,
     copies_from,
     is_sample,
     letterhead_from,
     notices_database,
+    quiet_from,
     rule_from,
     sample_file,
     sender_from,
     summarising_from,
-    users_url,
 )
 from cronfleet.apps.password_expiry.notices import Outbox
 from cronfleet.apps.password_expiry.pacing import Pace
 from cronfleet.apps.password_expiry.page import SHOWN, PasswordExpiryPage, mails_in
 from cronfleet.apps.password_expiry.policy import EXPIRED
 from cronfleet.apps.password_expiry.previewing import Preview, Previewer
+from cronfleet.apps.password_expiry.source import UserSource
+from cronfleet.apps.password_expiry.sources import check_sources, source_from
 from cronfleet.apps.password_expiry.states import NoticeState
 from cronfleet.apps.password_expiry.summarising import SUMMARY_JOB
-from cronfleet.apps.password_expiry.users import UserTable
 from cronfleet.apps.password_expiry.values import Notice
 from cronfleet.config import Settings
 from cronfleet.errors import ConfigurationError
@@ -55,10 +55,14 @@ class PasswordExpiry:
     Raises `ConfigurationError` for settings that do not fit together.
     """
 
-    def __init__(self, scheduler: Scheduler, settings: Settings) -> None:
+    def __init__(
+        self, scheduler: Scheduler, settings: Settings, users: UserSource | None = None
+    ) -> None:
+        check_sources(settings, users)
         self._scheduler = scheduler
         self._settings = settings
-        self.uses_sample: bool = is_sample(settings)
+        self._own_users = users
+        self.uses_sample: bool = users is None and is_sample(settings)
         self._sender = sender_from(settings, is_sample=self.uses_sample)
         if not self._sender.reaches_people:
             # A folder that cannot be is better known at the start than at the first mail.
@@ -204,7 +208,7 @@ class PasswordExpiry:
         """Give connections back."""
         await self._sender.close()
         if self._parts:
-            self._parts.users.database.close()
+            self._parts.users.close()
             self._parts.outbox.database.close()
             self._parts = None
 
@@ -246,11 +250,10 @@ class PasswordExpiry:
 
     async def _make_parts(self) -> Parts:
         settings = self._settings
-        url, named_by = await asyncio.to_thread(users_url, settings)
-        users = UserTable(Database(url, named_by, writes=False), columns_from(settings))
-        await wait_for(users.database)
+        users = self._own_users or await asyncio.to_thread(source_from, settings)
+        await wait_for(users)
         await asyncio.to_thread(users.check)
-        outbox = Outbox(await asyncio.to_thread(notices_database, settings, url, named_by))
+        outbox = Outbox(await asyncio.to_thread(notices_database, settings))
         await wait_for(outbox.database)
         await asyncio.to_thread(outbox.prepare)
         if self._sender.reaches_people:
@@ -264,6 +267,7 @@ class PasswordExpiry:
             self._pace,
             settings.mails_per_day if self._sender.reaches_people else None,
             copies_from(settings),
+            quiet_from(settings),
         )
 
     async def _compare_outbox(self, outbox: Outbox) -> None:
@@ -298,15 +302,23 @@ class PasswordExpiry:
     def _users_shown(self) -> str:
         if self.uses_sample:
             return f"200 made-up ones in {sample_file(self._settings)}"
+        if self._own_users:
+            return self._own_users.describe()
+        if self._settings.users_ldap_url:
+            return (
+                f"entries below {self._settings.users_ldap_base} of {self._settings.users_ldap_url}"
+            )
         return f"table {self._settings.users_table} in your database"
 
 
-def register(scheduler: Scheduler, settings: Settings) -> PasswordExpiry:
-    """Add the jobs to a scheduler that has not started.
+def register(
+    scheduler: Scheduler, settings: Settings, users: UserSource | None = None
+) -> PasswordExpiry:
+    """Add the jobs to a scheduler that has not started; `users` are those of a source of your own.
 
     Raises `ConfigurationError` for settings that do not fit together.
     """
-    application = PasswordExpiry(scheduler, settings)
+    application = PasswordExpiry(scheduler, settings, users)
     schedule = cron(settings.cron_schedule, tz=settings.cron_timezone)
     # What a lost run has not sent, the next tick finds.
     scheduler.add_job(application.run, schedule, JOB, overlap="skip", on_lost="abandon")

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from contextlib import closing, contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import ClauseElement, Compiled, Connection, text
 from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
@@ -166,8 +166,22 @@ class Prepared:
         return named if self._order is None else tuple(map(named.__getitem__, self._order))
 
 
+class Answering(Protocol):
+    """What answers or does not: a database, or another place that users come from."""
+
+    @property
+    def setting(self) -> str: ...
+
+    @property
+    def shown(self) -> str: ...
+
+    def probe(self) -> None:
+        """Raises `DatabaseError`."""
+        ...
+
+
 async def wait_for(
-    database: Database,
+    database: Answering,
     patience_s: float = 60,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,

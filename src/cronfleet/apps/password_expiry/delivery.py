@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -29,10 +30,10 @@ from cronfleet.apps.password_expiry.policy import ExpiryRule, User
 from cronfleet.apps.password_expiry.refusals import FIRST, FirstAnswers
 from cronfleet.apps.password_expiry.requests import Held, Written
 from cronfleet.apps.password_expiry.settling import Settling
+from cronfleet.apps.password_expiry.source import UserSource
 from cronfleet.apps.password_expiry.states import NoticeState
 from cronfleet.apps.password_expiry.supply import Supply
 from cronfleet.apps.password_expiry.suppression import GONE
-from cronfleet.apps.password_expiry.users import UserTable
 from cronfleet.apps.password_expiry.values import Wanted
 from cronfleet.apps.password_expiry.wording.templates import MailTemplateError
 from cronfleet.context import LogAdapter
@@ -45,11 +46,16 @@ _SETTLED_AS = {
 }
 
 
+def never() -> bool:
+    """No hour is a quiet one."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the job works with."""
+    """What the job works with. While it `is_quiet`, no mail is begun."""
 
-    users: UserTable
+    users: UserSource
     outbox: Outbox
     sender: Sender
     rule: ExpiryRule
@@ -58,6 +64,7 @@ class Parts:
     per_day: int | None = None
     """The most mails in any 24 hours, of all runs together."""
     copies: Copies = NO_COPIES
+    is_quiet: Callable[[], bool] = never
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +151,7 @@ class Delivery:
                 self._stop(error)
 
     def _is_over(self) -> bool:
-        return self._stopped_by is not None or self._ask.is_over
+        return self._stopped_by is not None or self._ask.is_over or self._parts.is_quiet()
 
     def _stop(self, error: BaseException) -> None:
         self._stopped_by = self._stopped_by or error
@@ -196,8 +203,9 @@ class Delivery:
         recipient = recipient_address(
             recipient_of(user, key), reaches_people=self._parts.sender.reaches_people
         )
+        expiry = self._parts.rule.expiry(key, user)
         return self._parts.letterhead.write(
-            held.lease.id, recipient, user, key, self._parts.rule.expiry(key), held.lease.created_at
+            held.lease.id, recipient, user, key, expiry, held.lease.created_at
         )
 
     def _announced(self, following: Held | None) -> Mail | None:

@@ -10,14 +10,9 @@ from cronfleet.apps.mailing.in_order import each_of
 from cronfleet.apps.mailing.sending import Sender, SenderUnavailableError
 from cronfleet.apps.password_expiry.databases import Database, DatabaseError
 from cronfleet.apps.password_expiry.engines import sqlite_file
-from cronfleet.apps.password_expiry.making import (
-    columns_from,
-    is_sample,
-    letterhead_from,
-    sender_from,
-)
+from cronfleet.apps.password_expiry.making import is_sample, letterhead_from, sender_from
+from cronfleet.apps.password_expiry.sources import check_sources, source_from
 from cronfleet.apps.password_expiry.summarising import summary_recipients
-from cronfleet.apps.password_expiry.users import UserTable
 from cronfleet.config import Settings, revealed
 from cronfleet.errors import ConfigurationError
 
@@ -41,18 +36,20 @@ def _found(what: str, look: Callable[[], Finding]) -> Finding:
 
 
 def _users(settings: Settings) -> Finding:
-    url = revealed(settings.users_database_url)
-    if url is None:
+    check_sources(settings, own=None)
+    if settings.users_database_url is None and settings.users_ldap_url is None:
         said = "made-up ones: USERS_DATABASE_URL is not set"
         return Finding("users", Condition.NOTE, said)
-    database = Database(url, "USERS_DATABASE_URL", writes=False)
+    users = source_from(settings)
     try:
-        users = UserTable(database, columns_from(settings))
         users.check()
-        users.page(after=None, limit=1)
+        users.page(None, 1)
     finally:
-        database.close()
-    said = f"table {settings.users_table} of {database.shown} has the columns, and can be read"
+        users.close()
+    if settings.users_ldap_url:
+        said = f"{users.describe()} have the attributes, and can be read"
+    else:
+        said = f"table {settings.users_table} of {users.shown} has the columns, and can be read"
     return Finding("users", Condition.WELL, said)
 
 
@@ -60,6 +57,8 @@ def _notices(settings: Settings) -> Finding:
     url, setting = revealed(settings.notices_database_url), "NOTICES_DATABASE_URL"
     if url is None:
         url, setting = revealed(settings.users_database_url), "USERS_DATABASE_URL"
+    if url is None and settings.users_ldap_url:
+        return Finding("notices", Condition.SETTING, "NOTICES_DATABASE_URL: set it to a database")
     if url is None:
         return Finding("notices", Condition.NOTE, "in the database of the made-up users")
     if setting == "NOTICES_DATABASE_URL" and _is_yet_to_be_made(url):

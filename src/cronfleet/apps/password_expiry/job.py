@@ -10,8 +10,8 @@ from typing import TypeAlias
 from cronfleet.apps.mailing.addresses import BadAddressError, recipient_address
 from cronfleet.apps.password_expiry.delivery import Ask, Delivery, Parts
 from cronfleet.apps.password_expiry.policy import BadRowError, NoticeKey
+from cronfleet.apps.password_expiry.source import PAGE, UserPage
 from cronfleet.apps.password_expiry.states import NoticeState
-from cronfleet.apps.password_expiry.users import PAGE, UserPage
 
 _NAMED = 3  # How many users with unreadable rows the log names.
 _NOT_UNIQUE = "its id stands in several rows; name a unique column with USERS_ID_COLUMN"
@@ -58,7 +58,7 @@ class ExpiryJob:
         await self._reopen(ask)
         report = RunReport()
         await self._scan(ask, report)
-        if not self._is_dry:
+        if not (self._is_dry or self._parts.is_quiet()):
             await self._deliver(Delivery(self._parts, ask, self._most), report)
         await self._tell(ask, report)
         return report
@@ -66,7 +66,9 @@ class ExpiryJob:
     async def run_put_off(self, ask: Ask) -> RunReport | None:
         """Deliver what was put off and has waited long enough; None when there is nothing."""
         outbox = self._parts.outbox
-        if self._is_dry or not await asyncio.to_thread(outbox.waiting, only_put_off=True):
+        if self._is_dry or self._parts.is_quiet():
+            return None
+        if not await asyncio.to_thread(outbox.waiting, only_put_off=True):
             return None
         report = RunReport()
         await self._deliver(Delivery(self._parts, ask, self._most, only_put_off=True), report)
@@ -164,4 +166,9 @@ class ExpiryJob:
         if (per_day := self._parts.per_day) is not None and report.waiting and not self._is_dry:
             left = await asyncio.to_thread(self._parts.outbox.left_of_the_day, per_day)
             report.is_day_full = left == 0
-        ask.log.info("%s%s", "dry run, nothing is sent: " if self._is_dry else "", report)
+        ask.log.info("%s%s", self._why_nothing_is_sent(), report)
+
+    def _why_nothing_is_sent(self) -> str:
+        if self._is_dry:
+            return "dry run, nothing is sent: "
+        return "quiet hours, what is due is sent after them: " if self._parts.is_quiet() else ""

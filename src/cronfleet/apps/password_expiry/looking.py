@@ -9,7 +9,7 @@ from typing import TypeAlias
 from cronfleet.apps.password_expiry.copies import NO_COPIES, Copies
 from cronfleet.apps.password_expiry.databases import DatabaseError, OddValueError
 from cronfleet.apps.password_expiry.policy import BadRowError, ExpiryRule, NoticeKey, User
-from cronfleet.apps.password_expiry.users import UserTable
+from cronfleet.apps.password_expiry.source import UserSource
 
 Look: TypeAlias = User | str | DatabaseError
 """The user, why the notice is no longer the one that is due, or why that cannot be known."""
@@ -19,7 +19,7 @@ class Looking:
     """One run's looks at the users, by its instant."""
 
     def __init__(
-        self, users: UserTable, rule: ExpiryRule, now: datetime, copies: Copies = NO_COPIES
+        self, users: UserSource, rule: ExpiryRule, now: datetime, copies: Copies = NO_COPIES
     ) -> None:
         self._users = users
         self._rule = rule

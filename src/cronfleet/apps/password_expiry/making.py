@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from cronfleet import Scheduler
 from cronfleet.apps.mailing.addresses import from_line
@@ -13,15 +15,16 @@ from cronfleet.apps.mailing.sending import Sender
 from cronfleet.apps.mailing.smtp import SmtpSender
 from cronfleet.apps.password_expiry.copies import Copies
 from cronfleet.apps.password_expiry.databases import Database
+from cronfleet.apps.password_expiry.delivery import never
 from cronfleet.apps.password_expiry.engines import sqlite_file
 from cronfleet.apps.password_expiry.files import private_file
 from cronfleet.apps.password_expiry.mailbox import MailboxSender
 from cronfleet.apps.password_expiry.message import Letterhead
-from cronfleet.apps.password_expiry.policy import ExpiryRule, User
+from cronfleet.apps.password_expiry.policy import ExpiryRule, QuietHours
 from cronfleet.apps.password_expiry.previewing import Previewer
 from cronfleet.apps.password_expiry.sample import make_sample_database
 from cronfleet.apps.password_expiry.summarising import Summarising, summary_recipients
-from cronfleet.apps.password_expiry.users import UserColumns, UserTable
+from cronfleet.apps.password_expiry.users import UserColumns
 from cronfleet.apps.password_expiry.wording.brand import Brand
 from cronfleet.apps.password_expiry.wording.templates import MailTemplateError, MailTemplates
 from cronfleet.apps.password_expiry.wording.wording import Wording
@@ -33,9 +36,21 @@ _NOBODY = "password-expiry@example.com"
 
 
 def rule_from(settings: Settings) -> ExpiryRule:
-    if settings.users_password_expires_column:
-        return ExpiryRule(max_age=None)
-    return ExpiryRule(timedelta(days=settings.password_max_age_days))
+    has_age = settings.users_password_expires_column is None
+    return ExpiryRule(
+        max_age=timedelta(days=settings.password_max_age_days) if has_age else None,
+        remind=settings.remind_days_before,
+        zone=ZoneInfo(settings.cron_timezone),
+    )
+
+
+def quiet_from(settings: Settings) -> Callable[[], bool]:
+    """Whether no mail is to be sent now."""
+    if settings.quiet_hours is None:
+        return never
+    begin, end = settings.quiet_hours
+    hours = QuietHours(begin, end, ZoneInfo(settings.cron_timezone))
+    return lambda: hours.hold_at(datetime.now(UTC))
 
 
 def columns_from(settings: Settings) -> UserColumns:
@@ -45,6 +60,11 @@ def columns_from(settings: Settings) -> UserColumns:
         email=settings.users_email_column,
         name=settings.users_name_column,
         date=settings.users_password_expires_column or settings.users_password_changed_column,
+        locale=settings.users_locale_column,
+        active=settings.users_active_column,
+        manager=settings.users_manager_email_column,
+        never_expires=settings.users_never_expires_column,
+        max_age_days=settings.users_max_age_days_column,
     )
 
 
@@ -90,20 +110,6 @@ def previewer_from(settings: Settings) -> Previewer:
     return Previewer(letterhead_from(settings, sender), rule_from(settings))
 
 
-def user_from(settings: Settings, key: str) -> User:
-    """The user of this id, as stored now. Raises `ConfigurationError`, `DatabaseError`. Blocks."""
-    url, named_by = users_url(settings)
-    users = UserTable(Database(url, named_by, writes=False), columns_from(settings))
-    try:
-        users.check()
-        found = users.find([key])
-    finally:
-        users.database.close()
-    if key not in found:
-        raise ConfigurationError(f"no user has the id {key!r}")
-    return found[key]
-
-
 def summarising_from(scheduler: Scheduler, settings: Settings) -> Summarising | None:
     """None where nobody is to get a summary. Raises `ConfigurationError`."""
     recipients = summary_recipients(settings.summary_to)
@@ -145,6 +151,8 @@ def _from(settings: Settings, sender: Sender) -> str:
 
 def is_sample(settings: Settings) -> bool:
     """Whether the users are made-up ones, also when their file is named as if it were another."""
+    if settings.users_ldap_url:
+        return False
     url = revealed(settings.users_database_url)
     if url is None:
         return True
@@ -164,11 +172,11 @@ def users_url(settings: Settings) -> tuple[str, str]:
     return make_sample_database(sample_file(settings), datetime.now(UTC)), "the sample database"
 
 
-def notices_database(settings: Settings, users_url: str, users_setting: str) -> Database:
-    """Raises `ConfigurationError`."""
+def notices_database(settings: Settings) -> Database:
+    """The one that the settings name, else the users'. Raises `ConfigurationError`."""
     url, setting = revealed(settings.notices_database_url), "NOTICES_DATABASE_URL"
     if url is None:
-        return Database(users_url, users_setting, writes=True)
+        return Database(*users_url(settings), writes=True)
     if file := sqlite_file(url, setting):
         private_file(file)
     return Database(url, setting, writes=True)

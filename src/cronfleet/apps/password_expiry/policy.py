@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta, tzinfo
 
 EXPIRED = "expired"
-"""The one threshold so far: the password has expired. Warnings before that will be others."""
+"""The threshold of a password that has expired. Those before that are `7d` for seven days."""
 
 _NEVER = "infinity"  # what PostgreSQL calls it
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -23,8 +23,9 @@ _DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60))
 _PATIENCE = timedelta(hours=24)
 _ENOUGH_FAILURES = 5
 
-_DAYS_BEFORE = re.compile(r"([1-9][0-9]{0,2})d", re.ASCII)
 _LONGEST_KEY = 255
+_BEFORE = re.compile(r"([1-9][0-9]{0,2})d", re.ASCII)
+_FAR_AHEAD = timedelta(days=370)  # No reminder goes so early: nothing is to be reckoned with then.
 
 
 class BadRowError(ValueError):
@@ -35,7 +36,9 @@ class BadRowError(ValueError):
 class User:
     """A row of the users' table, as text: nothing of it has been checked.
 
-    `stored_date` is the text of the date that decides, None where none is stored.
+    `stored_date` is the text of the date that decides, None where none is stored. `expires` is the
+    instant of expiry where the source itself knows it, and `max_age_days` the user's own age.
+    `complaint` is what of the row could not be read, without what it says.
     """
 
     key: str
@@ -44,6 +47,11 @@ class User:
     stored_date: str | None
     locale: str = ""
     manager: str | None = None
+    is_active: bool = True
+    never_expires: bool = False
+    max_age_days: int | None = None
+    expires: datetime | None = None
+    complaint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,31 +68,75 @@ class NoticeKey:
 
 @dataclass(frozen=True, slots=True)
 class ExpiryRule:
-    """A password expires so long after its stored date; None: the stored date is the expiry."""
+    """A password expires so long after its stored date; None: the stored date is the expiry.
+
+    `remind` are the days before that on which users are told as well, counted by the calendar of
+    the `zone`.
+    """
 
     max_age: timedelta | None
+    remind: tuple[int, ...] = ()
+    zone: tzinfo = UTC
 
-    def expiry(self, key: NoticeKey) -> datetime:
-        """When the password of an expired user expired."""
-        return datetime.fromisoformat(key.stored_date) + (self.max_age or timedelta())
+    def expiry(self, key: NoticeKey, user: User) -> datetime:
+        """When the password of a user who is due this notice expires, or expired."""
+        return user.expires or datetime.fromisoformat(key.stored_date) + self._age(user)
 
     def due_notice(self, user: User, now: datetime) -> NoticeKey | None:
         """The notice that the user is due at `now`, if any; without a stored date there is none.
 
-        Raises `BadRowError`.
+        Of several days before the expiry it is the nearest alone, so that nobody gets a heap of
+        late ones. Raises `BadRowError`.
         """
-        stored = stored_instant(user.stored_date, now) if user.stored_date else None
-        # Not `stored + max_age`: a date in the year 9999 means never, and would overflow.
-        if stored is None or stored > now - (self.max_age or timedelta()):
+        if user.complaint:
+            raise BadRowError(user.complaint)
+        if not user.is_active or user.never_expires or not user.stored_date:
+            return None
+        stored = stored_instant(user.stored_date, now)
+        threshold = self._threshold(user, stored, now) if stored else None
+        if stored is None or threshold is None:
             return None
         if len(user.key) > _LONGEST_KEY or "\0" in user.key:
             raise BadRowError("its id is longer than 255 characters, or has a NUL in it")
-        return NoticeKey(user.key, stored.isoformat())
+        return NoticeKey(user.key, stored.isoformat(), threshold)
+
+    def _threshold(self, user: User, stored: datetime, now: datetime) -> str | None:
+        try:
+            expiry = user.expires or stored + self._age(user)
+        except OverflowError:  # A date in the year 9999 means never.
+            return None
+        if expiry <= now:
+            return EXPIRED
+        if not self.remind or expiry > now + _FAR_AHEAD:
+            return None
+        left = (expiry.astimezone(self.zone).date() - now.astimezone(self.zone).date()).days
+        nearest = min((days for days in self.remind if days >= left), default=None)
+        return None if nearest is None else f"{nearest}d"
+
+    def _age(self, user: User) -> timedelta:
+        if user.max_age_days is not None:
+            return timedelta(days=user.max_age_days)
+        return self.max_age or timedelta()
+
+
+@dataclass(frozen=True, slots=True)
+class QuietHours:
+    """When no mail is to be sent: from one time of the day to another, by the clocks of a zone."""
+
+    begin: time
+    end: time
+    zone: tzinfo
+
+    def hold_at(self, moment: datetime) -> bool:
+        local = moment.astimezone(self.zone).time()
+        if self.begin < self.end:
+            return self.begin <= local < self.end
+        return local >= self.begin or local < self.end  # Over midnight.
 
 
 def days_before(threshold: str) -> int | None:
-    """How many days before the expiry a threshold lies; None for the expiry itself."""
-    found = _DAYS_BEFORE.fullmatch(threshold)
+    """How many days before the expiry a notice of this threshold goes; None: not before it."""
+    found = _BEFORE.fullmatch(threshold)
     return int(found[1]) if found else None
 
 

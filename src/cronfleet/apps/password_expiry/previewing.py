@@ -98,8 +98,8 @@ class Previewer:
             raise ValueError("the user's password never expires: its date is too far") from None
         return self.preview(user, key, made)
 
-    def _expiry(self, _user: User, key: NoticeKey) -> datetime:
-        return self.rule.expiry(key)
+    def _expiry(self, user: User, key: NoticeKey) -> datetime:
+        return self.rule.expiry(key, user)
 
 
 def _days_of(threshold: str) -> int:

@@ -31,9 +31,9 @@ from sqlalchemy.types import BINARY, VARBINARY, Enum, Integer, LargeBinary, Type
 
 from cronfleet.apps.password_expiry.databases import Database, Prepared
 from cronfleet.apps.password_expiry.policy import User
+from cronfleet.apps.password_expiry.rows import OPTIONS, user_of
+from cronfleet.apps.password_expiry.source import PAGE, UserPage
 from cronfleet.errors import ConfigurationError
-
-PAGE = 500
 
 _MANY_NAMES = 40
 _TRIED = 3  # One odd row is no reason to refuse the others.
@@ -45,7 +45,8 @@ _MOST = 2**63  # No database's number is greater, and no driver takes one that i
 class UserColumns:
     """Where the users stand: the table, or `schema.table` or a view, and its columns.
 
-    `id` must be unique. `date` holds when a password was changed, or when it expires.
+    `id` must be unique. `date` holds when a password was changed, or when it expires. The others
+    are those of `OPTIONS`, None where there is no such column.
     """
 
     table: str = "users"
@@ -53,22 +54,20 @@ class UserColumns:
     email: str = "email"
     name: str = "name"
     date: str = "password_changed_at"
+    locale: str | None = None
+    active: str | None = None
+    manager: str | None = None
+    never_expires: str | None = None
+    max_age_days: str | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class UserPage:
-    """Some users, in the order of their ids; `last_id` is where the next page begins after.
-
-    `repeated` are ids that stand in several rows: which of them is meant, nobody can say.
-    """
-
-    users: list[User]
-    last_id: object
-    repeated: frozenset[str] = frozenset()
+    @property
+    def options(self) -> dict[str, str]:
+        """The columns of those options that there are."""
+        return {name: found for name in OPTIONS if (found := getattr(self, name))}
 
 
 class UserTable:
-    """The users, as configured. Every method raises `DatabaseError`, and blocks."""
+    """The users, as configured: a `UserSource`. Every method raises `DatabaseError`, and blocks."""
 
     def __init__(self, database: Database, columns: UserColumns) -> None:
         self.database = database
@@ -78,10 +77,29 @@ class UserTable:
         self._id: ColumnElement[Any] = self._table.c[columns.id]
         self._id_type: TypeEngine[Any] | None = None
         self._finders: dict[tuple[tuple[str, int], ...], Prepared] = {}
-        names = (columns.email, columns.name, columns.date)
-        email, name, date = (self._table.c[each] for each in names)
-        # The date as text, whatever its type: one that a driver cannot load would cost the page.
-        self._rows: Select[*tuple[Any, ...]] = select(self._id, email, name, cast(date, String))
+        self._options = tuple(columns.options)
+        email, name = self._table.c[columns.email], self._table.c[columns.name]
+        # As text, whatever the type: one that a driver cannot load would cost the page.
+        as_text = (columns.date, *columns.options.values())
+        others = (cast(self._table.c[each], String) for each in as_text)
+        self._rows: Select[*tuple[Any, ...]] = select(self._id, email, name, *others)
+
+    @property
+    def setting(self) -> str:
+        return self.database.setting
+
+    @property
+    def shown(self) -> str:
+        return self.database.shown
+
+    def describe(self) -> str:
+        return f"table {self._columns.table} in your database"
+
+    def probe(self) -> None:
+        self.database.probe()
+
+    def close(self) -> None:
+        self.database.close()
 
     def check(self) -> None:
         """Find the table and its columns in the database's catalogue, and users by their ids.
@@ -96,6 +114,7 @@ class UserTable:
             "USERS_NAME_COLUMN": self._columns.name,
             "USERS_PASSWORD_CHANGED_COLUMN or USERS_PASSWORD_EXPIRES_COLUMN": self._columns.date,
         }
+        settings |= {OPTIONS[option]: name for option, name in self._columns.options.items()}
         for setting, name in settings.items():
             if name not in types:
                 raise ConfigurationError(
@@ -120,7 +139,7 @@ class UserTable:
                 # The next page begins behind all that have this id.
                 rows = [row for row in rows if row[0] != last]
                 rows += connection.execute(self._rows.where(self._id == last).limit(PAGE))
-        users = [_user(row) for row in rows]
+        users = [user_of(row, self._options) for row in rows]
         keys = Counter(user.key for user in users)
         return UserPage(users, last, frozenset(key for key, count in keys.items() if count > 1))
 
@@ -141,7 +160,8 @@ class UserTable:
             return {key: user for each in keys for key, user in self.find([each]).items()}
         wanted = set(keys)
         # Where several have one key, it is the first one's, as on a page.
-        return {user.key: user for user in map(_user, reversed(rows)) if user.key in wanted}
+        users = (user_of(row, self._options) for row in reversed(rows))
+        return {user.key: user for user in users if user.key in wanted}
 
     def _values_of(self, keys: Sequence[str]) -> dict[str, list[Any]]:
         """What the id of one of these may be: of its column's type, anything as text, or bytes."""
@@ -186,7 +206,9 @@ class UserTable:
 
 def _table(columns: UserColumns) -> FromClause:
     schema, _, name = columns.table.rpartition(".")
-    names = dict.fromkeys((columns.id, columns.email, columns.name, columns.date))
+    names = dict.fromkeys(
+        (columns.id, columns.email, columns.name, columns.date, *columns.options.values())
+    )
     found: list[ColumnClause[Any]] = [column(each) for each in names]
     return table(name, *found, schema=schema or None).alias("person")
 
@@ -227,23 +249,8 @@ def _filled_up(values: list[Any]) -> list[Any]:
     return [*values, *values[-1:] * missing]
 
 
-def _user(row: Sequence[Any]) -> User:
-    id_, email, name, date = row
-    address = None if email is None else _readable(email)
-    return User(_text(id_), address, _readable(name or ""), date)
-
-
-def _readable(value: Any) -> str:
-    """Text that may stand there as bytes. What is no UTF-8 in it makes of an address a bad one."""
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-
-
-def _text(value: Any) -> str:
-    return bytes(value).hex() if isinstance(value, bytes | bytearray) else str(value)
-
-
 def _native(key: str, id_type: TypeEngine[Any] | None) -> object | None:
-    """The id that `_text` made this key of, by its column's type; None where that is not sure."""
+    """The id that `key_of` made this key of, by its column's type; None where that is not sure."""
     try:
         match id_type:
             case Integer():

@@ -154,8 +154,8 @@ def test_a_password_changed_again_names_another_notice() -> None:
 
 def test_the_expiry_is_the_stored_date_and_the_age() -> None:
     key = NoticeKey("anna", "2026-01-01T00:00:00+00:00")
-    assert RULE.expiry(key) == datetime(2026, 4, 1, tzinfo=UTC)
-    assert ExpiryRule(None).expiry(key) == datetime(2026, 1, 1, tzinfo=UTC)
+    assert RULE.expiry(key, user(None)) == datetime(2026, 4, 1, tzinfo=UTC)
+    assert ExpiryRule(None).expiry(key, user(None)) == datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("key", ["x" * 256, "x\0"])

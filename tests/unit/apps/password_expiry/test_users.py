@@ -244,3 +244,63 @@ def test_no_user_is_passed_over_whatever_the_id_is_called(
         id=id_column,
     )
     assert [user.key for user in all_users(users, 2)] == [str(n) for n in range(9)]
+
+
+OPTIONS = {
+    "locale": "lang",
+    "active": "enabled",
+    "manager": "boss",
+    "never_expires": "never",
+    "max_age_days": "days",
+}
+ALL = "CREATE TABLE users (id, email, name, password_changed_at, lang, enabled, boss, never, days)"
+
+
+def test_more_columns_are_read_where_they_are_named_and_not_where_they_are_not(
+    users_of: OpenUsers,
+) -> None:
+    rows = (
+        f"{ALL}; INSERT INTO users VALUES (1, 'a@corp.test', 'Anna', '2026-01-01', 'de-AT', 1, "
+        "'boss@corp.test', 0, 30)"
+    )
+    (user,) = all_users(users_of(rows, **OPTIONS), 10)
+    assert (user.locale, user.manager, user.max_age_days) == ("de_AT", "boss@corp.test", 30)
+    assert (user.is_active, user.never_expires) == (True, False)
+
+
+def test_a_user_found_again_has_the_same_columns(users_of: OpenUsers) -> None:
+    users = users_of(f"{ALL}; INSERT INTO users (id, enabled) VALUES ('1', 'no')", **OPTIONS)
+    (user,) = all_users(users, 10)
+    assert not user.is_active
+    assert users.find(["1"]) == {"1": user}
+
+
+def test_a_value_that_cannot_be_read_is_told_of_its_user_alone(users_of: OpenUsers) -> None:
+    users = users_of(
+        f"{ALL}; INSERT INTO users (id, enabled, days) VALUES (1, 'maybe', 30), (2, 1, x'ff'), "
+        "(3, NULL, '')",
+        **OPTIONS,
+    )
+    complaints = [user.complaint for user in all_users(users, 10)]
+    assert complaints == [
+        "its USERS_ACTIVE_COLUMN is neither true nor false",
+        "its USERS_MAX_AGE_DAYS_COLUMN is no whole number from 1 to 36500",
+        "",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("option", "setting"),
+    [
+        ("locale", "USERS_LOCALE_COLUMN"),
+        ("active", "USERS_ACTIVE_COLUMN"),
+        ("manager", "USERS_MANAGER_EMAIL_COLUMN"),
+        ("never_expires", "USERS_NEVER_EXPIRES_COLUMN"),
+        ("max_age_days", "USERS_MAX_AGE_DAYS_COLUMN"),
+    ],
+)
+def test_a_named_column_that_is_not_there_is_refused(
+    users_of: OpenUsers, option: str, setting: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=rf"^{setting}: users has no column 'x'; it has"):
+        users_of(PLAIN, **{option: "x"})

@@ -1,0 +1,106 @@
+"""The same users give the same notices and mails, wherever they are stored."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cronfleet.apps.password_expiry.databases import Database
+from cronfleet.apps.password_expiry.delivery import Ask, Parts
+from cronfleet.apps.password_expiry.files import private_file
+from cronfleet.apps.password_expiry.job import ExpiryJob
+from cronfleet.apps.password_expiry.making import rule_from
+from cronfleet.apps.password_expiry.message import Letterhead
+from cronfleet.apps.password_expiry.notices import Outbox
+from cronfleet.apps.password_expiry.policy import NoticeKey
+from cronfleet.apps.password_expiry.sources import source_from
+from cronfleet.config import Settings
+from tests.apps.slapd import PASSWORD, PEOPLE, READER, own_slapd
+from tests.apps.thousand import (
+    ATTRIBUTES,
+    COLUMNS,
+    COUNT,
+    NOW,
+    due,
+    entries,
+    in_database,
+    in_sqlite,
+    people,
+)
+from tests.apps.worlds import Recorder
+from tests.conftest import in_use_as
+
+REMIND = (14, 7, 3, 1)
+pytestmark = pytest.mark.timeout(180)
+
+
+class Found:
+    """What a run over a source made and sent."""
+
+    def __init__(self, notices: dict[NoticeKey, str], mails: Counter[str], bad_rows: int) -> None:
+        self.notices = notices
+        self.mails = mails
+        self.bad_rows = bad_rows
+
+
+async def found_in(outbox_url: str, **given: Any) -> Found:
+    settings = Settings(remind_days_before=REMIND, **given)
+    users, sender = source_from(settings), Recorder()
+    outbox = Outbox(Database(outbox_url, "NOTICES_DATABASE_URL", writes=True))
+    try:
+        users.check()
+        outbox.prepare()
+        parts = Parts(users, outbox, sender, rule_from(settings), Letterhead("it@example.com"))
+        log = logging.LoggerAdapter(logging.getLogger("test.same"), {})
+        report = await ExpiryJob(parts, most=5000, is_dry=False).run(Ask(1, NOW, log))
+        notices = {notice.key: notice.state.value for notice in outbox.recent(5000)}
+    finally:
+        users.close()
+        outbox.database.close()
+    assert report.users == COUNT
+    return Found(notices, Counter(sender.recipients), report.bad_rows)
+
+
+def assert_is_right(found: Found) -> None:
+    expected = due(people(), REMIND, 90)
+    assert {key.user: key.threshold for key in found.notices} == expected
+    addresses = {person.login: person.email for person in people()}
+    wanted = [address for login in expected if (address := addresses[login])]
+    assert found.mails == Counter(wanted)
+    unaddressed = {login for login in expected if addresses[login] is None}
+    dead = {key.user for key, state in found.notices.items() if state == "DEAD"}
+    assert (dead, found.bad_rows) == (unaddressed, 0)
+    assert {"expired", "14d", "7d", "3d", "1d"} == set(expected.values())
+
+
+async def test_a_thousand_users_give_the_same_notices_from_each_kind_of_source(
+    pytestconfig: pytest.Config, tmp_path: Path, on_postgres: str, on_mariadb: str
+) -> None:
+    pytest.importorskip("ldap3", reason="ldap3 is not installed")
+    urls = {
+        "sqlite": in_sqlite(tmp_path),
+        "postgresql": in_database(on_postgres),
+        "mariadb": in_database(on_mariadb),
+    }
+    found = {
+        kind: await found_in(url, users_database_url=url, **COLUMNS) for kind, url in urls.items()
+    }
+    directory = in_use_as(pytestconfig, lambda: own_slapd(entries()))
+    with directory as server:
+        found["openldap"] = await found_in(
+            f"sqlite:///{private_file(tmp_path / 'notices.db')}",
+            users_ldap_url=server.url,
+            users_ldap_base=PEOPLE,
+            users_ldap_bind_dn=READER,
+            users_ldap_password=PASSWORD,
+            **ATTRIBUTES,
+        )
+    assert_is_right(found["sqlite"])
+    for kind, each in found.items():
+        assert each.notices == found["sqlite"].notices, kind
+        assert each.mails == found["sqlite"].mails, kind
+        assert each.bad_rows == 0, kind
