@@ -223,9 +223,8 @@ class _MemoryRecords:
         return min((instant for instant in dues + ready if instant > after), default=None)
 
     def jobs_resuming(self, program: ProgramName, until: Instant, limit: int) -> Sequence[JobName]:
-        ends = [(job.resumes_at, job.name) for job in self._jobs_of(program)]
-        over = sorted((end, name) for end, name in ends if end is not None and end <= until)
-        return [name for _, name in over[:limit]]
+        ends = sorted((job.resumes_at or 0, job.name) for job in self._jobs_of(program))
+        return [name for at, name in ends if 0 < at <= until][:limit]
 
     # --- runs
 
@@ -266,7 +265,8 @@ class _MemoryRecords:
         return [self._runs[shard] for shard in tick.id.of_shards(tick.shards)]
 
     def oldest_waiting(self, job: JobName) -> RunRecord | None:
-        return min(self._waiting(job), key=lambda run: (run.created_at, run.id), default=None)
+        waiting = self._waiting(job)
+        return min(waiting, key=lambda run: (run.created_at, run.id), default=None)
 
     def ticks_waiting(self, job: JobName) -> Sequence[RunRecord]:
         ticks = [run for run in self._waiting(job) if not run.id.number]

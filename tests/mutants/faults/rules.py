@@ -124,8 +124,8 @@ OVERLAPS: tuple[Mutant, ...] = (
         "the newest of the waiting runs goes on",
         Piece(
             "stores/memory.py",
-            "return min(self._waiting(job), key=lambda run: (run.created_at, run.id), default=None)",
-            "return max(self._waiting(job), key=lambda run: (run.created_at, run.id), default=None)",
+            "return min(waiting, key=lambda run: (run.created_at, run.id), default=None)",
+            "return max(waiting, key=lambda run: (run.created_at, run.id), default=None)",
         ),
         Seeds(),
         memory("order"),
