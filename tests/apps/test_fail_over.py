@@ -12,7 +12,7 @@ import pytest
 from cronfleet.apps.mailing.in_order import SendersInOrder
 from cronfleet.apps.mailing.sending import SenderUnavailableError
 from cronfleet.apps.mailing.smtp import SmtpSender
-from tests.apps.mail_server import DROP, SILENCE, MailServer
+from tests.apps.mail_server import DROP, SILENCE, Act, MailServer
 from tests.apps.mail_services import (
     IMPATIENT,
     KINDS,
@@ -82,7 +82,7 @@ async def test_an_account_that_is_paused_in_the_middle_sends_nothing_twice(
 
 @pytest.mark.parametrize("act", [DROP, SILENCE])
 async def test_a_silence_after_the_hand_off_is_nobody_elses_mail(
-    world_of: OpenWorld, server: MailServer, service: MailService, act: object
+    world_of: OpenWorld, server: MailServer, service: MailService, act: Act
 ) -> None:
     service.at("BODY", *[act] * COUNT)
     these = world_of(row(1), row(2))

@@ -12,6 +12,7 @@ from cronfleet.apps.mailing.sending import Answer, SendResult
 from cronfleet.apps.password_expiry.allowance import used
 from cronfleet.apps.password_expiry.job import ExpiryJob, RunReport
 from cronfleet.apps.password_expiry.pacing import Pace
+from cronfleet.apps.password_expiry.states import NoticeState
 from tests.apps.outboxes import let_pass
 from tests.apps.worlds import Answers, OpenWorld, Recorder, World, ask, row
 
@@ -124,4 +125,4 @@ async def test_a_drain_does_not_wait_for_a_turn(world_of: OpenWorld) -> None:
     parts = replace(these.parts(sender), pace=Pace(1 / 3600))
     await ExpiryJob(parts, most=500, is_dry=False).run(replace(ask(), draining=draining))
     assert len(sender.mails) == 1
-    assert these.outbox.counts()["PENDING"] == 3
+    assert these.outbox.counts()[NoticeState.PENDING] == 3

@@ -241,13 +241,17 @@ async def test_nothing_secret_is_logged(
     assert not [secret for secret in SECRETS if secret in caplog.text]
 
 
+def identity(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    with authority.issue_cert("localhost").private_key_and_cert_chain_pem.tempfile() as file:
+        context.load_cert_chain(file)
+    return context
+
+
 async def test_only_who_proves_who_it_is_gets_a_mail(kind: Kind) -> None:
     authority = trustme.CA()
-    identity = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("localhost").configure_cert(identity)
-    trust = ssl.create_default_context()
-    authority.configure_trust(trust)
-    async with mail_service(kind.service(), identity) as service:
+    trust = ssl.create_default_context(cadata=authority.cert_pem.bytes().decode())
+    async with mail_service(kind.service(), identity(authority)) as service:
         hand_off = HandOff()
         with pytest.raises(SenderUnavailableError, match="certificate"):
             await kind.sender(service).send(mail(), hand_off)

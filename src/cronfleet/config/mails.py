@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode
 
-from cronfleet.config.types import IN_DIGITS, Port, listed, service_url
+from cronfleet.config.types import IN_DIGITS, Port, service_url
 
 SenderName: TypeAlias = Literal["mailbox", "smtp", "ses", "sendgrid"]
 
@@ -26,9 +26,9 @@ Key: TypeAlias = Annotated[SecretStr, AfterValidator(_in_a_header)]
 
 def _in_order(text: object) -> object:
     """The names between commas; the mailbox reaches nobody, and takes whatever it is given."""
-    names = listed(text)
-    if not isinstance(names, list):
-        return names
+    if not isinstance(text, str):
+        return text
+    names = [name.strip() for name in text.split(",")]
     if len(set(names)) < len(names):
         raise ValueError("name each way to send once")
     if "mailbox" in names and len(names) > 1:

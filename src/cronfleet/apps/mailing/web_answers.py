@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from cronfleet.apps.mailing.posting import Heard
 from cronfleet.apps.mailing.replies import without
@@ -16,10 +16,10 @@ _LONGEST_CODE = 60
 def document(heard: Heard) -> dict[str, Any]:
     """The JSON object in an answer; empty where there is none."""
     try:
-        found = json.loads(heard.body)
+        found: Any = json.loads(heard.body)
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 
 
 def text(value: object) -> str:

@@ -30,7 +30,7 @@ from cronfleet.apps.password_expiry.requests import (
     Written,
 )
 from cronfleet.apps.password_expiry.states import NoticeState
-from cronfleet.apps.password_expiry.values import Exchanged, Lease, Wanted
+from cronfleet.apps.password_expiry.values import Exchanged, Wanted
 from cronfleet.context import LogAdapter
 
 FIRST_PAUSE_S = 0.1
@@ -144,7 +144,7 @@ class Gathering:
         moves = self._moves(these.requests)
         exchanged = self._exchange(these, moves)
         looks = self._looking.look([lease.key for lease in exchanged.leases])
-        held = self._held(exchanged.leases, looks)
+        held = self._held(exchanged, looks)
         states = iter(exchanged.states)
         return Done(
             [
@@ -154,14 +154,15 @@ class Gathering:
             held,
         )
 
-    def _held(self, leases: Sequence[Lease], looks: Sequence[Look]) -> list[Held]:
+    def _held(self, exchanged: Exchanged, looks: Sequence[Look]) -> list[Held]:
         """With what is known of the users' addresses."""
+        leases = exchanged.leases
+        if not exchanged.has_suppressed:
+            return [Held(lease, look) for lease, look in zip(leases, looks, strict=True)]
         addresses = [look.address for look in looks if isinstance(look, User) and look.address]
         try:
             suppressed = self._outbox.suppressed(addresses)
-        except (
-            DatabaseError
-        ) as error:  # The leases are taken: each is told of it when its turn comes.
+        except DatabaseError as error:  # The leases are taken: each says so when its turn comes.
             return [Held(lease, error) for lease in leases]
         return [
             Held(

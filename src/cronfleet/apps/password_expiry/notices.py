@@ -22,6 +22,7 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    exists,
     func,
     or_,
     select,
@@ -37,6 +38,7 @@ from cronfleet.apps.password_expiry.schema import (
     NOTICES,
     NOW_MS,
     OUTBOX,
+    SUPPRESSED,
     insert_new,
 )
 from cronfleet.apps.password_expiry.states import NoticeState
@@ -87,7 +89,11 @@ class Outbox:
             )
         self.database = database
         self.id = ""
-        self._ours = Prepared(database, select(OUTBOX.c.id, NOW_MS[database.dialect]))
+        # In the one statement: another one would cost each mail something.
+        has_suppressed = exists().select_from(SUPPRESSED)
+        self._ours = Prepared(
+            database, select(OUTBOX.c.id, NOW_MS[database.dialect], has_suppressed)
+        )
         self._one_by_one = Prepared(database, select(OUTBOX.c.one).with_for_update())
         self._used = Prepared(database, used(), "since")
         self._move = Prepared(database, _MOVE, *_MOVING, "of")
@@ -184,7 +190,7 @@ class Outbox:
             if wanted and wanted.per_day is not None:
                 self._one_by_one.rows(connection)  # Two would both take what is left of the day.
             before = self._locked(connection, writes)
-            now = self._now_of_ours(connection)
+            now, has_suppressed = self._now_of_ours(connection)
             after = dict(before)
             states = [_write(after, write, now) for write in writes]
             changed = {id_: to for id_, to in after.items() if to is not before[id_]}
@@ -196,7 +202,7 @@ class Outbox:
             suppress_in(connection, self.database.dialect, zip(writes, states, strict=True), now)
             if changed:
                 self._move.for_each(connection, [(*to, id_) for id_, to in changed.items()])
-        return Exchanged(states, leases)
+        return Exchanged(states, leases, has_suppressed)
 
     def left_of_the_day(self, per_day: int) -> int:
         """How many more mails may leave now when all runs may send so many in 24 hours."""
@@ -258,12 +264,15 @@ class Outbox:
         rows = self._locks[len(ids)].rows(connection, *ids)
         return {id_: Standing.of(moving) for id_, *moving in rows}
 
-    def _now_of_ours(self, connection: Connection) -> int:
-        """The clock, once this is known to be the outbox that it was, and all locks are taken."""
-        found, now = next(iter(self._ours.rows(connection)), (None, 0))
+    def _now_of_ours(self, connection: Connection) -> tuple[int, bool]:
+        """The clock, once this is known to be the outbox that it was, and all locks are taken.
+
+        And whether any address is suppressed.
+        """
+        found, now, has_suppressed = next(iter(self._ours.rows(connection)), (None, 0, 0))
         if found != self.id:
             raise OtherOutboxError(self.database, self.id, found)
-        return int(now)
+        return int(now), bool(has_suppressed)
 
     def _lease(
         self, connection: Connection, wanted: Wanted, now: int, changed: dict[str, Standing]

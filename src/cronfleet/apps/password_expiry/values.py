@@ -84,10 +84,14 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Exchanged:
-    """For each write where its notice stands now, None where it was refused; and what was taken."""
+    """For each write where its notice stands now, None where it was refused; and what was taken.
+
+    `has_suppressed`: whether there are addresses that nothing is sent to.
+    """
 
     states: Sequence[NoticeState | None]
     leases: Sequence[Lease]
+    has_suppressed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
