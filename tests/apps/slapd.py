@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import cast
 
 from tests.apps.programs import Serving, program
 from tests.servers import ServerUnavailableError, free_port
@@ -120,7 +121,9 @@ def _entry(number: int, person: Person) -> str:
 
 
 def _values(value: object) -> list[object]:
-    return list(value) if isinstance(value, list | tuple) else [] if value is None else [value]
+    if value is None:
+        return []
+    return [*cast("list[object]", value)] if isinstance(value, list) else [value]
 
 
 def _encoded(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import sqlite3
 from collections.abc import Generator
 from contextlib import closing, contextmanager
@@ -84,7 +85,7 @@ class Place:
         if self._file is not None:
             with closing(sqlite3.connect(self._file)) as connection, connection:
                 # What the others call so.
-                connection.create_function("CONCAT", 2, lambda one, other: one + other)
+                connection.create_function("CONCAT", 2, operator.add)
                 for each in statements:
                     connection.execute(each)
         elif self.kind == "mariadb":

@@ -56,7 +56,7 @@ def people(id_type: str, value: str, count: int = 3) -> tuple[str, str]:
         ("CHAR(10)", "CONCAT('a', seq)"),
         ("BINARY(16)", "UNHEX(MD5(seq))"),
         ("VARBINARY(32)", "CONCAT('\\0', seq)"),
-        ("UUID", "MD5(seq)"),
+        ("UUID", "UUID()"),
         ("DECIMAL(30, 2)", "seq"),
         ("DATE", "DATE_ADD('2024-01-01', INTERVAL seq DAY)"),
     ],

@@ -270,6 +270,10 @@ def authority() -> trustme.CA:
     return trustme.CA()
 
 
+def is_another_machine(_host: str) -> bool:
+    return False
+
+
 def over_tls(authority: trustme.CA, folder: Path, name: str) -> tuple[tuple[str, ...], Path]:
     """The server's settings, and the file with its authority."""
     issued = authority.issue_cert(name)
@@ -292,7 +296,7 @@ def test_over_tls_the_certificate_is_verified(
     monkeypatch: pytest.MonkeyPatch,
     starts: bool,
 ) -> None:
-    monkeypatch.setattr(connecting, "_is_this_machine", lambda _: False)
+    monkeypatch.setattr(connecting, "_is_this_machine", is_another_machine)
     settings, ca_file = over_tls(authority, tmp_path, "localhost")
     server = slapd(person(1), settings=settings)
     port, scheme = (server.port, "ldap") if starts else (server.tls_port, "ldaps")
@@ -312,7 +316,7 @@ def test_without_tls_no_password_leaves_the_machine(
     many: Slapd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """This server has no certificate, and would take the password as it is."""
-    monkeypatch.setattr(connecting, "_is_this_machine", lambda _: False)
+    monkeypatch.setattr(connecting, "_is_this_machine", is_another_machine)
     refusal = pytest.raises(DatabaseError, match="StartTLS: protocolError")
     with users_of(many) as users, refusal as caught:
         users.probe()

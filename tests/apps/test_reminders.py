@@ -52,7 +52,7 @@ async def test_who_is_looked_at_every_day_is_told_on_each_of_the_days_and_once(
     world_of: OpenWorld,
 ) -> None:
     days = Days(world_of(row(1, CHANGED)))
-    sent = {}
+    sent: dict[int, int] = {}
     for left in range(20, -3, -1):
         before = len(days.sender.mails)
         await days.run(left)

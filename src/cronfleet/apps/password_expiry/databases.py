@@ -32,6 +32,8 @@ log: logging.Logger = logging.getLogger(__name__)
 _WAITING = "waiting up to %d s: %s"
 _SILENCE_S = 2  # To connect may take longer than people wait for a word.
 
+# Deadlocks, and reads that a rival has overtaken: PostgreSQL's states, MySQL's and MariaDB's numbers.
+_UNDONE = frozenset({"40001", "40P01", 1020, 1213})
 # A server that says one of these is up: to wait for it would not help.
 _REFUSALS = (
     "authentication failed",
@@ -53,6 +55,10 @@ class DatabaseError(CronfleetError):
 
 class OddValueError(DatabaseError):
     """A value that the database or its driver cannot take or give: others may be fine."""
+
+
+class UndoneError(DatabaseError):
+    """The database undid the transaction for a rival's sake: nothing of it was done."""
 
 
 class Database:
@@ -85,10 +91,11 @@ class Database:
                 with connection.begin():
                     yield connection
         except DBAPIError as error:
-            raise self._in_one_line(str(error.orig), is_odd=isinstance(error, DataError)) from error
+            is_odd = isinstance(error, DataError)
+            raise self._in_one_line(error.orig or error, is_odd=is_odd) from error
         except self._driver.Error as error:  # Of a statement that was prepared.
             is_odd = isinstance(error, self._driver.DataError)
-            raise self._in_one_line(str(error), is_odd=is_odd) from error
+            raise self._in_one_line(error, is_odd=is_odd) from error
         except SQLAlchemyError as error:  # Its text would go on with the statement and its values.
             raise OddValueError(self._line(str(error.args[0]))) from error
         except (OverflowError, UnicodeError) as error:
@@ -119,14 +126,22 @@ class Database:
     def close(self) -> None:
         self._engine.dispose()
 
-    def _in_one_line(self, said: str, *, is_odd: bool) -> DatabaseError:
+    def _in_one_line(self, error: BaseException, *, is_odd: bool) -> DatabaseError:
+        said = str(error)
         if is_odd:
             return OddValueError(self._line(said))
+        if _is_undone(error):
+            return UndoneError(self._line(said))
         refuses = any(refusal in said.lower() for refusal in _REFUSALS)
         return DatabaseError(self._line(said), refuses=refuses)
 
     def _line(self, said: str) -> str:
         return f"{self.setting} {self.shown}: {without_secrets(said, secrets_in(self._url))}"
+
+
+def _is_undone(error: BaseException) -> bool:
+    state: object = getattr(error, "sqlstate", None)
+    return state in _UNDONE or next(iter(error.args), None) in _UNDONE
 
 
 class Prepared:

@@ -45,7 +45,12 @@ _CONNECT_ARGS: dict[str, Mapping[str, Any]] = {
     "mariadb": _MYSQL_TIMES,
 }
 # Dates without an offset are taken for UTC: a server must not first turn them into its own zone.
-_MYSQL_SET = ("SET time_zone = '+00:00'", "SET SESSION innodb_lock_wait_timeout = 10")
+# Without locks on what lies between rows, rivals in the outbox do not wait for each other in a ring.
+_MYSQL_SET = (
+    "SET time_zone = '+00:00'",
+    "SET SESSION innodb_lock_wait_timeout = 10",
+    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+)
 _ON_CONNECT = {
     "postgresql": (
         "SET TIME ZONE 'UTC'",

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     BigInteger,
@@ -30,7 +31,7 @@ from sqlalchemy import (
 )
 
 from cronfleet.apps.password_expiry.allowance import difference, left, used
-from cronfleet.apps.password_expiry.databases import Database, Prepared
+from cronfleet.apps.password_expiry.databases import Database, Prepared, UndoneError
 from cronfleet.apps.password_expiry.moves import Standing, Write, leased, moved
 from cronfleet.apps.password_expiry.policy import NoticeKey
 from cronfleet.apps.password_expiry.preparing import id_in, prepared
@@ -64,8 +65,12 @@ from cronfleet.errors import ConfigurationError, CronfleetError
 BAD_ADDRESS = "bad_address: "
 """How the reason of a notice begins that is DEAD until the user has another address; as `GONE`."""
 
+_TRIES = 5  # Of which each lets at least one rival through.
+
 _S = NoticeState
 _n = NOTICES.c
+
+Done = TypeVar("Done")
 
 
 class OtherOutboxError(CronfleetError):
@@ -117,17 +122,19 @@ class Outbox:
 
     def add(self, keys: Sequence[NoticeKey]) -> Added:
         """Make the notices that are not there yet, and those that were cancelled."""
-        if not keys:
-            return Added(0, [])
-        with self.database.begin() as connection:
-            rows = self._rows_of(connection, keys)
-            missing = [key for key in keys if key not in rows]
-            cancelled = [key for key, row in rows.items() if row.state == _S.CANCELLED]
-            made = self._revive(connection, cancelled) + len(missing)
-            if missing:
-                connection.execute(
-                    insert_new(self.database.dialect, NOTICES), self._new(connection, missing)
-                )
+        return (
+            self._commit(lambda connection: self._add(connection, keys)) if keys else Added(0, [])
+        )
+
+    def _add(self, connection: Connection, keys: Sequence[NoticeKey]) -> Added:
+        rows = self._rows_of(connection, keys)
+        missing = [key for key in keys if key not in rows]
+        cancelled = [key for key, row in rows.items() if row.state == _S.CANCELLED]
+        made = self._revive(connection, cancelled) + len(missing)
+        if missing:
+            connection.execute(
+                insert_new(self.database.dialect, NOTICES), self._new(connection, missing)
+            )
         return Added(made, [key for key, row in rows.items() if _is_badly_addressed(row)])
 
     def revive(self, keys: Sequence[NoticeKey]) -> int:
@@ -186,22 +193,26 @@ class Outbox:
         When this raises, it is not known whether it was committed. All but a hand-off may be
         repeated. Raises `OtherOutboxError`.
         """
-        with self.database.begin() as connection:
-            if wanted and wanted.per_day is not None:
-                self._one_by_one.rows(connection)  # Two would both take what is left of the day.
-            before = self._locked(connection, writes)
-            now, has_suppressed = self._now_of_ours(connection)
-            after = dict(before)
-            states = [_write(after, write, now) for write in writes]
-            changed = {id_: to for id_, to in after.items() if to is not before[id_]}
-            if wanted and wanted.per_day is not None:
-                more = difference((before[id_], to) for id_, to in changed.items())
-                may = left(connection, self._used, wanted.per_day, now) - more
-                wanted = replace(wanted, most=max(0, min(wanted.most, may)))
-            leases = self._lease(connection, wanted, now, changed) if wanted else []
-            suppress_in(connection, self.database.dialect, zip(writes, states, strict=True), now)
-            if changed:
-                self._move.for_each(connection, [(*to, id_) for id_, to in changed.items()])
+        return self._commit(lambda connection: self._exchange(connection, writes, wanted))
+
+    def _exchange(
+        self, connection: Connection, writes: Sequence[Write], wanted: Wanted | None
+    ) -> Exchanged:
+        if wanted and wanted.per_day is not None:
+            self._one_by_one.rows(connection)  # Two would both take what is left of the day.
+        before = self._locked(connection, writes)
+        now, has_suppressed = self._now_of_ours(connection)
+        after = dict(before)
+        states = [_write(after, write, now) for write in writes]
+        changed = {id_: to for id_, to in after.items() if to is not before[id_]}
+        if wanted and wanted.per_day is not None:
+            more = difference((before[id_], to) for id_, to in changed.items())
+            may = left(connection, self._used, wanted.per_day, now) - more
+            wanted = replace(wanted, most=max(0, min(wanted.most, may)))
+        leases = self._lease(connection, wanted, now, changed) if wanted else []
+        suppress_in(connection, self.database.dialect, zip(writes, states, strict=True), now)
+        if changed:
+            self._move.for_each(connection, [(*to, id_) for id_, to in changed.items()])
         return Exchanged(states, leases, has_suppressed)
 
     def left_of_the_day(self, per_day: int) -> int:
@@ -247,6 +258,14 @@ class Outbox:
             query = query.where(or_(_n.changed_at < changed_at, is_same))
         with self.database.begin(only_reads=True) as connection:
             return [Notice.of(row) for row in connection.execute(query)]
+
+    def _commit(self, work: Callable[[Connection], Done]) -> Done:
+        """In one transaction; where the database undid it for a rival's sake, in another one."""
+        for _ in range(_TRIES - 1):
+            with suppress(UndoneError), self.database.begin() as connection:
+                return work(connection)
+        with self.database.begin() as connection:
+            return work(connection)
 
     def _now(self, connection: Connection) -> int:
         """The clock of the outbox's database, which alone decides about leases."""

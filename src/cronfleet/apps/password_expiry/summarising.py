@@ -90,6 +90,6 @@ def _told_until(args: Mapping[str, Any]) -> int | None:
     return until if isinstance(until, int) else None
 
 
-async def _always() -> bool:
+async def _always(_by: str | None = None) -> bool:
     """A summary that comes twice harms nobody."""
     return True

@@ -133,7 +133,7 @@ def test_as_time_passes_a_user_is_told_nearer_days_only(
     ],
 )
 def test_some_are_told_nothing(changed: dict[str, object], why: str) -> None:
-    assert RULE.due_notice(replace(ANNA, **changed), NOW) is None, why  # pyright: ignore[reportArgumentType]
+    assert RULE.due_notice(replace(ANNA, **changed), NOW) is None, why
 
 
 def test_a_user_may_have_an_age_of_its_own() -> None:
