@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -74,7 +74,7 @@ class MailTemplates:
         for (locale, name), files in self._twins.items():
             self._mails[locale, name] = self._compiled(locale, name, files)
         self.plain: Template = self._loaded("plain.html")
-        self.of = lru_cache(maxsize=1024)(self._of)
+        self.of: Callable[[str, str], Twins] = lru_cache(maxsize=1024)(self._of)
         if not any((locale, EXPIRED) in self._mails for locale in self._default):
             raise MailTemplateError(
                 f"DEFAULT_LOCALE {default_locale!r}: there are no mails in it; write one of "

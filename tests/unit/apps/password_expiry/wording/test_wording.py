@@ -47,7 +47,9 @@ def letter(
     **columns: str,
 ) -> Letter:
     values = {"address": "anna@example.com", "name": "Anna", "stored_date": "x", **columns}
-    user = User("1", **values)
+    user = User(
+        "1", values["address"], values["name"], values["stored_date"], values.get("locale", "")
+    )
     return wording.letter(user, NoticeKey("1", "x", threshold), expiry, made)
 
 
