@@ -16,7 +16,7 @@ from cronfleet.apps.mailing.posting import HttpTimes
 from cronfleet.apps.mailing.sendgrid import SendGrid, SendGridSender
 from cronfleet.apps.mailing.sending import Sender
 from cronfleet.apps.mailing.ses import Ses, SesSender
-from tests.apps.mail_server import DROP, SILENCE, Act
+from tests.apps.mail_server import Act
 
 QUICK = HttpTimes(connect_s=20, write_s=20, answer_s=20)
 IMPATIENT = HttpTimes(connect_s=0.2, write_s=0.2, answer_s=0.2)
@@ -64,7 +64,8 @@ class MailService:
     account: Told
     asked: list[Asked] = field(default_factory=list[Asked])
     head: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when that of a mail has come."""
+    body: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when those of a mail have come."""
     connections: int = 0
     port: int = 0
     scheme: str = "http"
@@ -116,6 +117,8 @@ class MailService:
             return False
         body = await reader.readexactly(int(headers.get("content-length", "0")))
         self.asked.append(Asked(method, path, headers, body))
+        if is_mail:
+            self.body.set()
         if is_mail and await self._acted("BODY", writer):
             return False
         told = bytes(self.mail if is_mail else self.account)
@@ -200,5 +203,3 @@ KINDS = [
         sendgrid,
     ),
 ]
-
-__all__ = ["DROP", "IMPATIENT", "KEY", "KINDS", "QUICK", "SECRET", "SILENCE", "TOKEN", "Kind"]

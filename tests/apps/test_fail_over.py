@@ -22,6 +22,7 @@ from tests.apps.mail_services import (
     sendgrid,
     ses,
 )
+from tests.apps.sending import pipelining
 from tests.apps.worlds import OpenWorld, World, row
 
 COUNT = 30
@@ -54,10 +55,12 @@ async def test_a_login_that_is_refused_costs_no_notice_anything(
     assert len(set(recipients(service))) == len(recipients(service)) == COUNT
 
 
+@pipelining
 @pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA"])
 async def test_a_server_that_takes_no_more_has_the_rest_go_by_the_next(
-    world_of: OpenWorld, server: MailServer, service: MailService, stage: str
+    world_of: OpenWorld, server: MailServer, service: MailService, stage: str, *, pipelines: bool
 ) -> None:
+    server.pipelines = pipelines
     server.at(stage, *["250 OK"] * 5 if stage != "DATA" else [""] * 5, *["550 5.4.5 limit"] * 9)
     these = world_of(*map(row, range(1, COUNT + 1)))
     await these.run(SendersInOrder([SmtpSender(server.client()), ses(service)]))

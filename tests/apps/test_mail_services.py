@@ -15,14 +15,12 @@ from cronfleet.apps.mailing.sending import (
     SenderUnavailableError,
     SendResult,
 )
-from tests.apps.mail_server import Act
+from tests.apps.mail_server import DROP, SILENCE, Act
 from tests.apps.mail_services import (
-    DROP,
     IMPATIENT,
     KINDS,
     QUICK,
     SECRET,
-    SILENCE,
     TOKEN,
     Kind,
     MailService,
@@ -30,6 +28,7 @@ from tests.apps.mail_services import (
     mail_service,
 )
 from tests.apps.sending import HandOff, mail
+from tests.apps.worlds import OpenWorld, row
 
 SECRETS = (SECRET, TOKEN)
 
@@ -148,6 +147,19 @@ async def test_a_cancellation_after_the_hand_off_is_told_as_what_it_is(
     sending.cancel()
     with pytest.raises(asyncio.CancelledError):
         await sending
+
+
+async def test_a_run_that_is_cancelled_before_the_answer_leaves_nothing_to_be_sent_again(
+    kind: Kind, service: MailService, world_of: OpenWorld
+) -> None:
+    service.at("BODY", SILENCE)
+    these = world_of(row(1))
+    running = asyncio.create_task(these.run(kind.sender(service)))
+    await service.body.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert these.states() == {"1": "UNCERTAIN"}
 
 
 async def test_a_commit_may_take_longer_than_an_answer(kind: Kind, service: MailService) -> None:

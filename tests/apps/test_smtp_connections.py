@@ -14,7 +14,7 @@ from cronfleet.apps.mailing.sending import (
     SenderRefusedError,
     SenderUnavailableError,
 )
-from cronfleet.apps.mailing.smtp import SmtpSender
+from cronfleet.apps.mailing.smtp import SmtpSender, SmtpServer
 from tests.apps.mail_server import MailServer, mail_server
 from tests.apps.sending import HandOff, mail, send
 
@@ -80,6 +80,21 @@ async def test_what_gmail_refuses_is_answered_with_what_it_wants(
     server.login_refusal = refusal.replace("\n", "\r\n")
     with pytest.raises(SenderRefusedError, match="Gmail wants an app password"):
         await SmtpSender(server.client(password="of the account")).ready()
+
+
+@pytest.mark.parametrize("greeting", ["421 4.3.2 not now", "554 no service here", "450 busy"])
+async def test_a_server_that_greets_with_a_refusal_has_refused_nobodys_mail(greeting: str) -> None:
+    async def greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(f"{greeting}\r\n".encode())
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        hand_off = HandOff()
+        with pytest.raises(SenderUnavailableError, match=greeting[:3]):
+            await SmtpSender(SmtpServer("127.0.0.1", port)).send(mail(), hand_off)
+    assert hand_off.asked == 0
 
 
 async def test_a_login_that_is_refused_for_now_is_no_wrong_password(server: MailServer) -> None:

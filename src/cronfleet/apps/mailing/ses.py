@@ -52,7 +52,6 @@ _NOT_THE_MAILS_FAULT = {
     "RequestExpired",
     "SendingPausedException",
 }
-_TOO_FAST = {"Throttling", "ThrottlingException", "TooManyRequestsException"}
 _THE_MAILS_FAULT = {"BadRequestException", "MessageRejected", "ValidationException"}
 _OF_A_DAY = "daily message quota"
 _NOT_ALLOWED_TO_ASK = {"AccessDenied", "AccessDeniedException"}
@@ -190,20 +189,16 @@ def _request(mail: Mail) -> bytes:
 def _answer(heard: Heard, mail: Mail) -> Answer:
     """What another answer than an id means, after the mail has gone."""
     what, message = _code(heard), _message(heard).lower()
-    match heard.status:
-        case 401 | 403 | 404 | 405:
-            return Answer.NOBODY
-        case 413:
-            return Answer.REFUSED
-        case 429 | 503:
-            is_late = True
-        case status if status // 100 == 4:
-            is_late = what in _TOO_FAST
-        case _:
-            return Answer.NOBODY if is_redirect(heard) else Answer.UNKNOWN
+    if heard.status in (401, 403, 404, 405) or is_redirect(heard):
+        return Answer.NOBODY
+    if heard.status == 413:
+        return Answer.REFUSED
+    if heard.status // 100 != 4 and heard.status != 503:
+        return Answer.UNKNOWN
     if _OF_A_DAY in message or what in _NOT_THE_MAILS_FAULT or _is_about_us(message, mail):
         return Answer.NOBODY
-    return Answer.REFUSED if what in _THE_MAILS_FAULT and not is_late else Answer.LATER
+    is_final = heard.status == 400 and what in _THE_MAILS_FAULT
+    return Answer.REFUSED if is_final else Answer.LATER  # Most of all what came too fast.
 
 
 def _is_about_us(message: str, mail: Mail) -> bool:
