@@ -159,18 +159,17 @@ class Gathering:
         leases = exchanged.leases
         if not exchanged.has_suppressed:
             return [Held(lease, look) for lease, look in zip(leases, looks, strict=True)]
-        addresses = [look.address for look in looks if isinstance(look, User) and look.address]
+        recipients = [
+            recipient_of(look, lease.key) if isinstance(look, User) else ""
+            for lease, look in zip(leases, looks, strict=True)
+        ]
         try:
-            suppressed = self._outbox.suppressed(addresses)
+            suppressed = self._outbox.suppressed(list(filter(None, recipients)))
         except DatabaseError as error:  # The leases are taken: each says so when its turn comes.
             return [Held(lease, error) for lease in leases]
         return [
-            Held(
-                lease,
-                look,
-                suppressed=suppressed.get(look.address or "") if isinstance(look, User) else None,
-            )
-            for lease, look in zip(leases, looks, strict=True)
+            Held(lease, look, suppressed=suppressed.get(recipient))
+            for lease, look, recipient in zip(leases, looks, recipients, strict=True)
         ]
 
     def _moves(self, requests: Sequence[Request]) -> list[Move | DatabaseError]:
