@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from datetime import time
 from pathlib import Path
@@ -146,6 +147,16 @@ def test_a_directory_with_all_that_it_needs_is_fine(set_: Set) -> None:
     for name, value in LDAP.items():
         set_(name, value)
     check_sources(load_settings(), None)
+
+
+def test_without_the_library_there_is_a_line_that_says_what_to_install(
+    set_: Set, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ldap3", None)  # As where it is not installed.
+    for name, value in LDAP.items():
+        set_(name, value)
+    with pytest.raises(ConfigurationError, match=r"pip install 'cronfleet\[ldap\]'"):
+        directory_from(load_settings())
 
 
 @pytest.mark.parametrize("name", ["uid)(x=*", "u id", "1uid", "ü"])

@@ -1,4 +1,8 @@
-"""What entries of a directory say of a user. Those of Active Directory are as one answered."""
+"""What entries of a directory say of a user.
+
+Those of Active Directory were recorded from the one of Samba 4.17, in a domain where passwords are
+good for 42 days.
+"""
 
 from __future__ import annotations
 
@@ -19,18 +23,18 @@ from cronfleet.apps.password_expiry.rows import ACTIVE, LOCALE
 
 OPENLDAP = Attributes("entryUUID", name="cn")
 ACTIVE_DIRECTORY = Attributes("objectGUID", date="pwdLastSet")
-GUID = UUID("0f6b8c5e-5d2a-4f0e-9a51-6f8d3c1b2a70")
+GUID = UUID("d8e54e7b-a1e0-40fb-a608-10cc9206f165")
 NEVER = str(0x7FFFFFFFFFFFFFFF)
-# 133801632000000000 is 2025-01-01 00:00 UTC, 90 days later is 133879392000000000.
 RECORDED: dict[str, list[bytes]] = {
     "objectguid": [GUID.bytes_le],
     "mail": [b"anna@corp.test"],
-    "displayname": ["Anna Müller".encode()],
-    "pwdlastset": [b"133801632000000000"],
-    "msds-userpasswordexpirytimecomputed": [b"133879392000000000"],
+    "displayname": [b"Anna Test"],
+    "pwdlastset": [b"134404241021933430"],
+    "msds-userpasswordexpirytimecomputed": [b"134440529021933430"],
     "useraccountcontrol": [b"512"],
 }
-NOW = datetime(2026, 4, 1, 12, tzinfo=UTC)
+SET = "2026-11-29T11:08:22.193343+00:00"
+NOW = datetime(2027, 4, 1, 12, tzinfo=UTC)
 
 
 def recorded(**changed: str | None) -> User:
@@ -60,13 +64,14 @@ def due(user: User, rule: ExpiryRule | None = None) -> NoticeKey | None:
 
 def test_a_user_of_active_directory_has_the_date_of_its_password_and_its_own_expiry() -> None:
     user = recorded()
-    assert (user.key, user.address, user.name) == (str(GUID), "anna@corp.test", "Anna Müller")
-    assert user.stored_date == "2025-01-01T00:00:00+00:00"
-    assert user.expires == datetime(2025, 4, 1, tzinfo=UTC)
+    assert (user.key, user.address, user.name) == (str(GUID), "anna@corp.test", "Anna Test")
+    assert user.stored_date == SET
+    assert user.expires == datetime.fromisoformat(SET) + timedelta(days=42)
+    assert due(user) == NoticeKey(str(GUID), SET)
 
 
 def test_a_changed_policy_of_the_domain_names_the_same_notice() -> None:
-    assert due(recorded()) == due(recorded(expires="133880256000000000"))
+    assert due(recorded()) == due(recorded(expires="134449169021933430"))
 
 
 def test_without_a_computed_expiry_the_age_of_the_settings_counts() -> None:
@@ -79,6 +84,7 @@ def test_without_a_computed_expiry_the_age_of_the_settings_counts() -> None:
 @pytest.mark.parametrize(
     ("changed", "why"),
     [
+        ({"set_": "0", "expires": NEVER, "control": "66082"}, "the guest of a new domain"),
         ({"set_": "0", "expires": "0"}, "it must be changed at the next logon, and has no date"),
         ({"set_": None, "expires": None}, "there is no password"),
         ({"expires": NEVER}, "it never expires"),

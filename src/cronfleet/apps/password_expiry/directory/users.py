@@ -22,6 +22,7 @@ from cronfleet.apps.password_expiry.source import PAGE, UserPage
 from cronfleet.errors import ConfigurationError
 
 _TRIED = 3  # One odd entry is no reason to refuse the others.
+_EVERYBODYS = ("entryuuid", "objectguid")  # The directory itself gives each entry one.
 _MOST_AT_ONCE = 100  # A filter is taken to pieces, each inside another one.
 
 
@@ -97,6 +98,8 @@ class DirectoryUsers:
 
     def without_id(self) -> int:
         """How many entries have none: they are read through, since a directory counts nothing."""
+        if self._attributes.id.lower() in _EVERYBODYS:
+            return 0
         scan = self._asking.begin()
         none = f"(&{self._where.filter}(!({self._attributes.id}=*)))"
         count = 0
