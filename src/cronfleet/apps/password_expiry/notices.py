@@ -31,6 +31,7 @@ from cronfleet.apps.password_expiry.databases import Database, Prepared
 from cronfleet.apps.password_expiry.moves import Standing, Write, leased, moved
 from cronfleet.apps.password_expiry.policy import NoticeKey
 from cronfleet.apps.password_expiry.preparing import id_in, prepared
+from cronfleet.apps.password_expiry.records import note_made
 from cronfleet.apps.password_expiry.schema import (
     NOTICES,
     NOW_MS,
@@ -45,7 +46,6 @@ from cronfleet.apps.password_expiry.values import (
     Notice,
     Reaped,
     Wanted,
-    key_of,
     utc,
 )
 from cronfleet.errors import ConfigurationError, CronfleetError
@@ -101,8 +101,11 @@ class Outbox:
         with self.database.begin(only_reads=True) as connection:
             return id_in(connection)
 
-    def add(self, keys: Sequence[NoticeKey]) -> Added:
-        """Make the notices that are not there yet, and those that were cancelled."""
+    def add(self, keys: Sequence[NoticeKey], run: int | None = None) -> Added:
+        """Make the notices that are not there yet, and those that were cancelled.
+
+        They are counted as those of the `run`, with the same commit.
+        """
         if not keys:
             return Added(0, [])
         with self.database.begin() as connection:
@@ -114,22 +117,26 @@ class Outbox:
                 connection.execute(
                     insert_new(self.database.dialect, NOTICES), self._new(connection, missing)
                 )
+            note_made(connection, run, made)
         return Added(made, [key for key, row in rows.items() if _is_badly_addressed(row)])
 
-    def revive(self, keys: Sequence[NoticeKey]) -> int:
+    def revive(self, keys: Sequence[NoticeKey], run: int | None = None) -> int:
         """Make notices pending again whose address was bad; how many those were."""
         if not keys:
             return 0
         with self.database.begin() as connection:
-            return self._revive(connection, keys)
+            revived = self._revive(connection, keys)
+            note_made(connection, run, revived)
+            return revived
 
-    def reopen_for_people(self) -> int:
+    def reopen_for_people(self, run: int | None = None) -> int:
         """Make those pending again that only the mailbox has taken; how many those were."""
         with self.database.begin() as connection:
-            now = self._now(connection)
-            return connection.execute(
-                update(NOTICES).where(_ONLY_IN_MAILBOX).values(**_anew(now))
-            ).rowcount
+            anew = _anew(self._now(connection))
+            query = update(NOTICES).where(_ONLY_IN_MAILBOX).values(**anew)
+            reopened = connection.execute(query).rowcount
+            note_made(connection, run, reopened)
+            return reopened
 
     def only_in_mailbox(self) -> int:
         """How many notices nobody but the mailbox has taken."""
@@ -246,8 +253,10 @@ class Outbox:
     def _rows_of(
         self, connection: Connection, keys: Iterable[NoticeKey]
     ) -> dict[NoticeKey, Row[*tuple[Any, ...]]]:
-        wanted = _n.id.in_([self._id(key) for key in keys])
-        return {key_of(row): row for row in connection.execute(select(NOTICES).where(wanted))}
+        """By their ids: what is forgotten has nothing else left."""
+        wanted = {self._id(key): key for key in keys}
+        rows = connection.execute(select(NOTICES).where(_n.id.in_(wanted)))
+        return {wanted[row.id]: row for row in rows}
 
     def _revive(self, connection: Connection, keys: Iterable[NoticeKey]) -> int:
         ids = [self._id(key) for key in keys]

@@ -6,6 +6,7 @@ import secrets
 
 from sqlalchemy import Connection, false, inspect, select, update
 
+from cronfleet.apps.password_expiry.care_schema import RUNS
 from cronfleet.apps.password_expiry.databases import Database, DatabaseError
 from cronfleet.apps.password_expiry.schema import (
     METADATA,
@@ -30,6 +31,7 @@ def prepared(database: Database) -> str:
             )
             # Changes nothing, and is refused where nothing may be changed.
             connection.execute(update(NOTICES).where(false()).values(reason=""))
+            connection.execute(update(RUNS).where(false()).values(made=0))
             return str(id_in(connection))
     except DatabaseError as error:
         raise ConfigurationError(
