@@ -35,7 +35,7 @@ settings.register_profile("cronfleet", deadline=None)  # a busy machine is no fa
 settings.load_profile("cronfleet")
 
 SETTINGS = re.compile(
-    "(ALERT|CRON|CRONFLEET|EMAIL|NOTICES|PASSWORD|PING|REDIS|SENTRY|SMTP|USERS)_.*"
+    "(ALERT|CANARY|CRON|CRONFLEET|EMAIL|NOTICES|PASSWORD|PING|REDIS|SENTRY|SMTP|USERS)_.*"
     "|DRY_RUN|HOST|MAIL_SENDER|MAILBOX_DIR|MAX_MAILS_PER_RUN|METRICS|PG[A-Z]+|PORT"
 )
 SERVERS_USED = pytest.StashKey[set[str]]()

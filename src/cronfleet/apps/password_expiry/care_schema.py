@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    select,
+)
 
-from cronfleet.apps.password_expiry.schema import METADATA
+from cronfleet.apps.password_expiry.schema import METADATA, NOW_MS
 
 LONGEST_SAID = 300
 LONGEST_WHO = 128
@@ -45,3 +55,8 @@ APPROVALS = Table(
     Column("who", String(LONGEST_WHO), nullable=False),
     Column("why", String(LONGEST_WHY), nullable=False),
 )
+
+
+def now_ms(connection: Connection, dialect: str) -> int:
+    """The clock of the outbox's database."""
+    return int(connection.scalar(select(NOW_MS[dialect])) or 0)

@@ -15,6 +15,7 @@ from cronfleet.apps.password_expiry.policy import BadRowError, NoticeKey
 from cronfleet.apps.password_expiry.records import Scan
 from cronfleet.apps.password_expiry.states import NoticeState
 from cronfleet.apps.password_expiry.users import PAGE, UserPage
+from cronfleet.apps.password_expiry.values import Wanted
 
 _NAMED = 3  # How many users with unreadable rows the log names.
 _NOT_UNIQUE = "its id stands in several rows; name a unique column with USERS_ID_COLUMN"
@@ -45,16 +46,24 @@ class RunReport:
 class ExpiryJob:
     """The job. It may run anywhere, at any time and twice at once: the outbox decides.
 
-    Dry, it makes the notices and sends none. In a run it sends `most` mails at most.
+    Dry, it makes the notices and sends none. In a run it sends `most` mails at most, and if any
+    users are named with `only`, to these.
     """
 
     def __init__(
-        self, parts: Parts, *, most: int, is_dry: bool, care: Care | None = None
+        self,
+        parts: Parts,
+        *,
+        most: int,
+        is_dry: bool,
+        care: Care | None = None,
+        only: tuple[str, ...] = (),
     ) -> None:
         self._parts = parts
         self._most = most
         self._is_dry = is_dry
         self._care = care
+        self._only = only
         self._run: int | None = None
 
     async def run(self, ask: Ask) -> RunReport:
@@ -65,8 +74,10 @@ class ExpiryJob:
         report = RunReport()
         await self._scan(ask, report)
         if not self._is_dry and not await self._is_held(ask):
-            await self._deliver(Delivery(self._parts, ask, self._most), report)
+            await self._deliver(Delivery(self._parts, ask, self._wanted(ask)), report)
         await self._tell(ask, report)
+        if self._care:
+            await self._care.prune(ask)
         return report
 
     async def run_put_off(self, ask: Ask) -> RunReport | None:
@@ -77,9 +88,14 @@ class ExpiryJob:
         if self._care and await self._care.standing():  # The run has said so.
             return None
         report = RunReport()
-        await self._deliver(Delivery(self._parts, ask, self._most, only_put_off=True), report)
+        await self._deliver(
+            Delivery(self._parts, ask, self._wanted(ask, only_put_off=True)), report
+        )
         await self._tell(ask, report)
         return report
+
+    def _wanted(self, ask: Ask, *, only_put_off: bool = False) -> Wanted:
+        return Wanted(ask.token, self._most, only_put_off, self._only)
 
     async def _reap(self, ask: Ask) -> None:
         reaped = await asyncio.to_thread(self._parts.outbox.reap)
@@ -125,7 +141,9 @@ class ExpiryJob:
     async def _is_held(self, ask: Ask) -> bool:
         holds = await self._care.standing() if self._care else []
         for hold in holds:
-            ask.log.warning("nothing is sent, held since %s: %s", f"{hold.at:%Y-%m-%d %H:%M} UTC", hold.said)
+            ask.log.warning(
+                "nothing is sent, held since %s: %s", f"{hold.at:%Y-%m-%d %H:%M} UTC", hold.said
+            )
         return bool(holds)
 
     async def _add(self, due: dict[NoticeKey, str]) -> int:

@@ -190,6 +190,12 @@ class Outbox:
                 self._move.for_each(connection, [(*to, id_) for id_, to in changed.items()])
         return Exchanged(states, leases)
 
+    def states_of(self, keys: Sequence[NoticeKey]) -> dict[NoticeKey, NoticeState]:
+        """Where those of these notices stand that are there."""
+        with self.database.begin(only_reads=True) as connection:
+            rows = self._rows_of(connection, keys)
+        return {key: NoticeState(row.state) for key, row in rows.items()}
+
     def counts(self) -> dict[NoticeState, int]:
         """How many notices stand where."""
         query = select(_n.state, func.count()).group_by(_n.state)
@@ -240,8 +246,7 @@ class Outbox:
     def _lease(
         self, connection: Connection, wanted: Wanted, now: int, changed: dict[str, Standing]
     ) -> list[Lease]:
-        first = self._first_put_off if wanted.only_put_off else self._first
-        rows = first.rows(connection, now, wanted.most)
+        rows = self._first_rows(connection, wanted, now)
         leases: list[Lease] = []
         for id_, user, stored_date, threshold, created_at, *moving in rows:
             taken = leased(Standing.of(moving), wanted.token, now)
@@ -249,6 +254,15 @@ class Outbox:
             key = NoticeKey(user, stored_date, threshold)
             leases.append(Lease(id_, key, utc(created_at), taken.token, taken.attempt))
         return leases
+
+    def _first_rows(
+        self, connection: Connection, wanted: Wanted, now: int
+    ) -> Sequence[Sequence[Any]]:
+        if wanted.users:
+            of_these = _first(only_put_off=wanted.only_put_off).where(_n.user_id.in_(wanted.users))
+            return connection.execute(of_these, {"now": now, "most": wanted.most}).all()
+        first = self._first_put_off if wanted.only_put_off else self._first
+        return first.rows(connection, now, wanted.most)
 
     def _rows_of(
         self, connection: Connection, keys: Iterable[NoticeKey]

@@ -19,9 +19,10 @@ from cronfleet.apps.password_expiry.care_schema import (
     LONGEST_WHO,
     LONGEST_WHY,
     RUNS,
+    now_ms,
 )
 from cronfleet.apps.password_expiry.databases import Database
-from cronfleet.apps.password_expiry.schema import NOW_MS, insert_new
+from cronfleet.apps.password_expiry.schema import insert_new
 from cronfleet.apps.password_expiry.values import utc
 
 RUNS_KEPT = 100
@@ -193,7 +194,7 @@ class Records:
         return connection.scalars(query).all()
 
     def _now(self, connection: Connection) -> int:
-        return int(connection.scalar(select(NOW_MS[self._database.dialect])) or 0)
+        return now_ms(connection, self._database.dialect)
 
 
 def note_made(connection: Connection, run: int | None, made: int) -> None:

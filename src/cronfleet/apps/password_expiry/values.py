@@ -68,11 +68,15 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """How many notices a run, by its token, would take; `only_put_off`: that failed before."""
+    """How many notices a run, by its token, would take; `only_put_off`: that failed before.
+
+    Of these `users` alone, if any are named.
+    """
 
     token: int
     most: int = 1
     only_put_off: bool = False
+    users: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
