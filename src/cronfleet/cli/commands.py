@@ -26,6 +26,7 @@ _MODULES = {
     "cancel": "ordering",
     "remove": "ordering",
     "doctor": "doctor",
+    "password-expiry": "expiry",
     "store": "caring",
     "token": "tokens",
     "account": "accounts",
