@@ -1,6 +1,4 @@
-"""`cronfleet password-expiry check`, `report`, `parked` and `init-db`: what is right, and how it
-stands.
-"""
+"""What is right, and how it stands: `cronfleet password-expiry check`, `report`, `parked`, `init-db`."""
 
 from __future__ import annotations
 
