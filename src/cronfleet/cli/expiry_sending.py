@@ -64,7 +64,7 @@ def send(
         sender = sender_of(settings)
         trial = Trial(sender, letterhead_from(settings, sender), rule_from(settings))
         sent = asyncio.run(trial.send(to, found.first, datetime.now(UTC)))
-        print_line(f"{sent} mails are sent to {to}; no notice is made or changed")
+        print_line(f"sent to {to}: {sent}; no notice is made or changed")
         return
     if is_dry:
         raise CronfleetError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -12,7 +13,7 @@ from cronfleet.apps.password_expiry.ahead import Ahead
 from cronfleet.apps.password_expiry.care import Care
 from cronfleet.apps.password_expiry.delivery import Ask, Delivery, Parts
 from cronfleet.apps.password_expiry.policy import BadRowError, NoticeKey
-from cronfleet.apps.password_expiry.records import Scan
+from cronfleet.apps.password_expiry.records import Hold, Scan
 from cronfleet.apps.password_expiry.states import NoticeState
 from cronfleet.apps.password_expiry.users import PAGE, UserPage
 from cronfleet.apps.password_expiry.values import Wanted
@@ -139,7 +140,7 @@ class ExpiryJob:
             await self._care.end(self._run, scan, ask.log)
 
     async def _is_held(self, ask: Ask) -> bool:
-        holds = await self._care.standing() if self._care else []
+        holds: Sequence[Hold] = await self._care.standing() if self._care else ()
         for hold in holds:
             ask.log.warning(
                 "nothing is sent, held since %s: %s", f"{hold.at:%Y-%m-%d %H:%M} UTC", hold.said
