@@ -71,12 +71,23 @@ class Ask:
 
 
 class Delivery:
-    """One run's deliveries, of what is `wanted`."""
+    """One run's deliveries, at most `most`; `only_put_off`: of those that failed before.
 
-    def __init__(self, parts: Parts, ask: Ask, wanted: Wanted) -> None:
+    To these `users` alone, if any are named.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        ask: Ask,
+        most: int,
+        *,
+        only_put_off: bool = False,
+        users: tuple[str, ...] = (),
+    ) -> None:
         self._parts = parts
         self._ask = ask
-        self._wanted = wanted
+        self._wanted = Wanted(ask.token, most, only_put_off, users)
         looking = Looking(parts.users, parts.rule, ask.now)
         self._gathering = Gathering(parts.outbox, looking, ask.log, parts.sender.at_a_time)
         self._settling = Settling(self._gathering, ask.log, self._stop)

@@ -16,7 +16,6 @@ from cronfleet.apps.password_expiry.policy import BadRowError, NoticeKey
 from cronfleet.apps.password_expiry.records import Hold, Scan
 from cronfleet.apps.password_expiry.states import NoticeState
 from cronfleet.apps.password_expiry.users import PAGE, UserPage
-from cronfleet.apps.password_expiry.values import Wanted
 
 _NAMED = 3  # How many users with unreadable rows the log names.
 _NOT_UNIQUE = "its id stands in several rows; name a unique column with USERS_ID_COLUMN"
@@ -75,7 +74,7 @@ class ExpiryJob:
         report = RunReport()
         await self._scan(ask, report)
         if not self._is_dry and not await self._is_held(ask):
-            await self._deliver(Delivery(self._parts, ask, self._wanted(ask)), report)
+            await self._deliver(self._delivery(ask), report)
         await self._tell(ask, report)
         if self._care:
             await self._care.prune(ask)
@@ -89,14 +88,12 @@ class ExpiryJob:
         if self._care and await self._care.standing():  # The run has said so.
             return None
         report = RunReport()
-        await self._deliver(
-            Delivery(self._parts, ask, self._wanted(ask, only_put_off=True)), report
-        )
+        await self._deliver(self._delivery(ask, only_put_off=True), report)
         await self._tell(ask, report)
         return report
 
-    def _wanted(self, ask: Ask, *, only_put_off: bool = False) -> Wanted:
-        return Wanted(ask.token, self._most, only_put_off, self._only)
+    def _delivery(self, ask: Ask, *, only_put_off: bool = False) -> Delivery:
+        return Delivery(self._parts, ask, self._most, only_put_off=only_put_off, users=self._only)
 
     async def _reap(self, ask: Ask) -> None:
         reaped = await asyncio.to_thread(self._parts.outbox.reap)
