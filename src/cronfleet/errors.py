@@ -152,3 +152,22 @@ class ConfigurationError(CronfleetError):
 
 class SimulationError(CronfleetError):
     """Something that simulated time cannot do; the message says what to write instead."""
+
+
+class UnknownNoticeError(CronfleetError, LookupError):
+    """No notice of that id is in the outbox."""
+
+    def __init__(self, notice: str) -> None:
+        self.notice = notice
+        super().__init__(
+            f"there is no notice {notice!r}: `cronfleet password-expiry parked` lists those to "
+            "decide about, with their ids"
+        )
+
+
+class UndecidedNoticeError(CronfleetError):
+    """What was decided about a notice cannot be done, or not yet."""
+
+    def __init__(self, notice: str, why: str) -> None:
+        self.notice = notice
+        super().__init__(f"notice {notice}: {why}")

@@ -43,7 +43,7 @@ async def finding(what: str) -> Finding:
 
 def test_a_bare_machine_is_well_and_stays_bare() -> None:
     found = asyncio.run(examine(load_settings()))
-    assert [each.what for each in found] == ["users", "notices", "mail"]
+    assert [each.what for each in found] == ["users", "notices", "mail", "letterhead", "sending"]
     assert {each.condition for each in found} == {Condition.NOTE, Condition.WELL}
     assert list(Path.cwd().iterdir()) == []
 

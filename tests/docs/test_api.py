@@ -73,7 +73,12 @@ def addresses() -> set[tuple[str, str]]:
     """The verbs and paths in the page's tables."""
     found = re.findall(r"^\| `(GET|POST|PATCH|DELETE) ([^`?]+)", PAGE, re.MULTILINE)
     return {
-        (verb.lower(), f"/api/v1{path}".replace("NAME", "{name}").replace("ID", "{run}"))
+        (
+            verb.lower(),
+            f"/api/v1{path}".replace("NAME", "{name}")
+            .replace("notices/ID", "notices/{notice}")
+            .replace("ID", "{run}"),
+        )
         for verb, path in found
     }
 

@@ -26,11 +26,11 @@ _MODULES = {
     "cancel": "ordering",
     "remove": "ordering",
     "doctor": "doctor",
+    "password-expiry": "expiry",
     "store": "caring",
     "token": "tokens",
     "account": "accounts",
     "verify": "verifying",
-    "password-expiry": "expiry",
 }
 
 

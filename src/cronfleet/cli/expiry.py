@@ -1,86 +1,34 @@
-"""`cronfleet password-expiry`: the application that comes with cronfleet, looked at by hand."""
+"""`cronfleet password-expiry`: try, look at, approve and care for the application's mails."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, replace
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from cronfleet import ConfigurationError, CronfleetError
+from cronfleet.cli.expiry_deciding import DECIDING
+from cronfleet.cli.expiry_looking import LOOKING
+from cronfleet.cli.expiry_previewing import preview
+from cronfleet.cli.expiry_sending import send
 from cronfleet.cli.logs import log_as_set, log_to_stderr
-from cronfleet.cli.options import as_json
-from cronfleet.cli.printing import print_json, print_line, print_text
-
-if TYPE_CHECKING:
-    from cronfleet.apps.password_expiry.previewing import Preview
-    from cronfleet.config import Settings
-
-_SAMPLE = "sample"
+from cronfleet.cli.opened import refuse_server
+from cronfleet.config import load_settings
 
 
 @click.group("password-expiry")
-def password_expiry() -> None:
-    """Look at the password-expiry application, by its settings."""
+@click.pass_context
+def password_expiry(context: click.Context) -> None:
+    """Try, look at, approve and care for the mails about expired passwords.
 
-
-@password_expiry.command()
-@click.option(
-    "--user", "id_", default=_SAMPLE, metavar="ID", help="A user's id; without it, a made-up one."
-)
-@click.option("--threshold", default="expired", help="expired, or days before as in 3d.")
-@click.option("--locale", help="A language, as in de or de_AT; without it, the user's own.")
-@click.option(
-    "--html", type=click.Path(path_type=Path), metavar="FILE", help="Write the HTML there, too."
-)
-@as_json
-def preview(
-    id_: str, threshold: str, locale: str | None, html: Path | None, *, as_json: bool
-) -> None:
-    """Show the mail that a user would get. It is not sent, and nothing is noted.
-
-    With /manager behind the threshold it is the copy for the user's manager.
+    Settings are those of `cronfleet run`: the environment and the file .env.
     """
-    from cronfleet.config import load_settings
-
+    refuse_server(context.obj)
     log_to_stderr(logging.WARNING)
-    settings = load_settings()
+    context.meta["settings"] = settings = load_settings()
     log_as_set(settings)
-    made = _preview(settings, id_, threshold, locale)
-    if html is not None:
-        _write(html, made.html)
-    if as_json:
-        print_json({**asdict(made), "eml": made.eml.decode("ascii")})
-        return
-    print_line(f"Template: {made.template}")
-    print_line(f"To: {made.recipient}")
-    print_line(f"Subject: {made.subject}")
-    print_text(f"\n{made.text}")
 
 
-def _preview(settings: Settings, id_: str, threshold: str, locale: str | None) -> Preview:
-    from cronfleet.apps.password_expiry.making import previewer_from
-    from cronfleet.apps.password_expiry.sources import user_from
-
-    previewer, now = previewer_from(settings), datetime.now(UTC)
-    try:
-        if id_ == _SAMPLE:
-            return previewer.sample(threshold, locale or settings.default_locale, now)
-        user = user_from(settings, id_)
-        user = user if locale is None else replace(user, locale=locale)
-        return previewer.of(user, threshold, now)
-    except ValueError as error:
-        raise ConfigurationError(str(error)) from None
-
-
-def _write(file: Path, html: str) -> None:
-    try:
-        file.write_text(html, encoding="utf-8")
-    except OSError as error:
-        raise CronfleetError(f"{file} cannot be written: {error.strerror}") from None
-
+for command in (*LOOKING, preview, send, *DECIDING):
+    password_expiry.add_command(command)
 
 COMMANDS = {"password-expiry": password_expiry}

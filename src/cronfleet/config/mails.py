@@ -76,6 +76,15 @@ class MailSettings(BaseSettings):
     mails_per_day: Annotated[int, IN_DIGITS] | None = Field(
         default=None, ge=1, description="a whole number from 1"
     )
+    canary_percent: Annotated[int, IN_DIGITS] = Field(
+        default=20, ge=1, le=100, description="a whole number from 1 to 100"
+    )
+    canary_times: Annotated[int, IN_DIGITS] = Field(
+        default=10, ge=1, description="a whole number from 1"
+    )
+    notices_kept_days: Annotated[int, IN_DIGITS] = Field(
+        default=400, ge=1, le=36500, description="a whole number of days from 1 to 36500"
+    )
 
     @property
     def mail_port(self) -> int:

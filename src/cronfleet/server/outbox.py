@@ -33,7 +33,7 @@ class SomeNotice(Protocol):
 
 
 class Outbox(Protocol):
-    """An application's. Both methods raise CronfleetError while its database is away."""
+    """An application's. Its methods raise CronfleetError while its database is away."""
 
     @property
     def states(self) -> Sequence[str]:
@@ -51,4 +51,15 @@ class Outbox(Protocol):
 
         `before` is the change, in milliseconds since 1970, and the id of the one they come after.
         """
+        ...
+
+    async def decide(self, notice: str, verb: str, *, who: str, why: str) -> SomeNotice:
+        """Settle a parked notice: `approve`, `resend` or `drop`; how it stands then.
+
+        Raises UnknownNoticeError and UndecidedNoticeError.
+        """
+        ...
+
+    async def approve(self, *, who: str, why: str) -> Sequence[str]:
+        """Allow that mails are sent, and those that are held; what that was, in words."""
         ...

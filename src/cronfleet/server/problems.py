@@ -25,6 +25,7 @@ from cronfleet import (
     UnknownJobError,
     UnknownRunError,
 )
+from cronfleet.errors import UndecidedNoticeError, UnknownNoticeError
 from cronfleet.server.text import one_line
 
 RETRY_AFTER_S = 2
@@ -33,7 +34,9 @@ _WORD_BEGINS = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _STATUSES: Mapping[type[CronfleetError], HTTPStatus] = {
     UnknownJobError: HTTPStatus.NOT_FOUND,
     UnknownRunError: HTTPStatus.NOT_FOUND,
+    UnknownNoticeError: HTTPStatus.NOT_FOUND,
     ForeignJobError: HTTPStatus.CONFLICT,
+    UndecidedNoticeError: HTTPStatus.CONFLICT,
     JobChangedError: HTTPStatus.PRECONDITION_FAILED,
     InvalidBackfillError: HTTPStatus.UNPROCESSABLE_ENTITY,
     InvalidPauseError: HTTPStatus.UNPROCESSABLE_ENTITY,

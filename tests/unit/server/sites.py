@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 
 from cronfleet import Retry, RunContext, RunInfo, Scheduler, cron
 from cronfleet.server.app import create_app
-from cronfleet.server.pages.page import Page
+from cronfleet.server.pages.page import Page, PageOrder
 
 PORT = 3000
 
@@ -47,6 +47,12 @@ class SampleOutbox:
     ) -> Sequence[SampleNotice]:
         ids = ("c", "b", "a") if state != "PENDING" else ()
         return [SampleNotice(id_) for id_ in ids if before is None or id_ < before[1]][:limit]
+
+    async def decide(self, notice: str, verb: str, *, who: str, why: str) -> SampleNotice:
+        return SampleNotice(notice, state=verb, reason=f"{who}: {why}")
+
+    async def approve(self, *, who: str, why: str) -> Sequence[str]:
+        return [f"{who}: {why}"]
 
 
 def client_of(app: ASGIApp, asks_from: str = "127.0.0.1") -> httpx.AsyncClient:
@@ -123,6 +129,18 @@ class Sheet:
     values: Mapping[str, object]
     path: str = "/sheet"
     title: str = "Sheet"
+    given: list[tuple[Mapping[str, str], str]] = field(
+        default_factory=list[tuple[Mapping[str, str], str]]
+    )
+    """The orders that were given."""
+
+    @property
+    def orders(self) -> Mapping[str, PageOrder]:
+        return {"stamp": self._stamp}
+
+    async def _stamp(self, form: Mapping[str, str], who: str) -> str:
+        self.given.append((form, who))
+        return "below/it"
 
     async def render(self, below: str) -> tuple[str, Mapping[str, object]] | None:
         return ("sheet.html", self.values) if below in ("", "below/it") else None

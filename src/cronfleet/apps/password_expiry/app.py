@@ -5,16 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Collection
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from cronfleet import History, RunContext, Scheduler, cron, every
 from cronfleet.apps.alerting import Condition
 from cronfleet.apps.mailing.in_order import each_of
 from cronfleet.apps.mailing.sending import SenderRefusedError, SenderUnavailableError
+from cronfleet.apps.password_expiry.canary import Canary
+from cronfleet.apps.password_expiry.care import TO_APPROVE, Care, HeldError, conditions_of
+from cronfleet.apps.password_expiry.chosen import OnlyThese
 from cronfleet.apps.password_expiry.databases import DatabaseError, wait_for
 from cronfleet.apps.password_expiry.delivery import Ask, Parts
 from cronfleet.apps.password_expiry.files import writable_folder
-from cronfleet.apps.password_expiry.job import ExpiryJob
+from cronfleet.apps.password_expiry.job import ExpiryJob, RunReport
+from cronfleet.apps.password_expiry.keeping import Allowance, Keeper, Report
 from cronfleet.apps.password_expiry.making import (
     copies_from,
     is_sample,
@@ -31,9 +37,11 @@ from cronfleet.apps.password_expiry.pacing import Pace
 from cronfleet.apps.password_expiry.page import SHOWN, PasswordExpiryPage, mails_in
 from cronfleet.apps.password_expiry.policy import EXPIRED
 from cronfleet.apps.password_expiry.previewing import Preview, Previewer
+from cronfleet.apps.password_expiry.records import Records
+from cronfleet.apps.password_expiry.retention import Retention
 from cronfleet.apps.password_expiry.source import UserSource
 from cronfleet.apps.password_expiry.sources import check_sources, source_from
-from cronfleet.apps.password_expiry.states import NoticeState
+from cronfleet.apps.password_expiry.states import Decision, NoticeState
 from cronfleet.apps.password_expiry.summarising import SUMMARY_JOB
 from cronfleet.apps.password_expiry.values import Notice
 from cronfleet.config import Settings
@@ -73,15 +81,21 @@ class PasswordExpiry:
         self._parts: Parts | None = None
         self._found: dict[str, str] = {}
         self._only_in_mailbox = 0
+        self._seen: Report | None = None
+        self._retention: Retention | None = None
         self._rests_until = time.monotonic()
         self._preparing = asyncio.Lock()
 
-    @property
-    def is_dry(self) -> bool:
-        """Whether nothing is sent. A real database with a real sender is, until it is told not."""
-        if self._settings.dry_run is None:
-            return self._sender.reaches_people and not self.uses_sample
-        return self._settings.dry_run
+    async def is_dry(self) -> bool:
+        """Whether nothing is sent. A real database with a real sender is, until it is told not.
+
+        It is told once for all instances, in the outbox's database, or by the settings.
+        """
+        return await asyncio.to_thread((await self.keeper()).is_dry)
+
+    async def keeper(self) -> Keeper:
+        """What a person looks at and orders. Raises CronfleetError."""
+        return self._keeper((await self._prepared()).outbox)
 
     async def prepare(self) -> None:
         """Wait for the databases, check the columns, make what is missing, compare the outbox.
@@ -89,8 +103,8 @@ class PasswordExpiry:
         Every run does that if nobody has. And log in where mails are sent: a wrong password is
         better known now. Raises `ConfigurationError`.
         """
-        await self._prepared()
-        if not self.is_dry:
+        self._seen = await asyncio.to_thread((await self.keeper()).report)
+        if not self._seen.is_dry:
             await self._check_senders()
 
     async def run(self, run: RunContext) -> None:
@@ -120,12 +134,53 @@ class PasswordExpiry:
         """The handler of the job that tells them."""
         parts = await self._prepared()
         if self._summarising is not None:
-            await self._summarising.tell(run, parts.outbox.database, is_dry=self.is_dry)
+            await self._summarising.tell(run, parts.outbox.database, is_dry=await self.is_dry())
+
+    async def send(self, ask: Ask, most: int | None, only: tuple[str, ...] = ()) -> RunReport:
+        """A run by hand, of at most so many mails, to these users alone if any are named.
+
+        Raises CronfleetError. A part of the users says nothing of what is usual: it is not held
+        for its size, and not at all sent while something else is held.
+        """
+        parts = await self._prepared()
+        await self._compare_outbox(parts.outbox)
+        care = self._care(parts)
+        if only:
+            parts = replace(parts, users=OnlyThese(parts.users, only))
+            if holds := await care.standing():
+                raise HeldError(holds[0].said)
+        job = ExpiryJob(
+            parts,
+            most=most or self._settings.max_mails_per_run,
+            is_dry=await self.is_dry(),
+            care=None if only else care,
+            only=only,
+        )
+        return await job.run(ask)
 
     async def _job(self) -> ExpiryJob:
         parts = await self._prepared()
         await self._compare_outbox(parts.outbox)
-        return ExpiryJob(parts, most=self._settings.max_mails_per_run, is_dry=self.is_dry)
+        return ExpiryJob(
+            parts,
+            most=self._settings.max_mails_per_run,
+            is_dry=await self.is_dry(),
+            care=self._care(parts),
+        )
+
+    def _care(self, parts: Parts) -> Care:
+        settings = self._settings
+        canary = Canary(settings.canary_percent, settings.canary_times)
+        if self._retention is None:
+            self._retention = Retention(
+                parts.outbox.database, parts.users, settings.notices_kept_days
+            )
+        records = Records(parts.outbox.database)
+        return Care(records, canary if self._sender.reaches_people else None, self._retention)
+
+    def _keeper(self, outbox: Outbox) -> Keeper:
+        needs_approval = self._sender.reaches_people and not self.uses_sample
+        return Keeper(outbox, Allowance(needs_approval, self._settings.dry_run))
 
     async def page(self) -> PasswordExpiryPage:
         """How it stands, at this moment."""
@@ -146,7 +201,9 @@ class PasswordExpiry:
     def previews(self) -> list[tuple[str, str]]:
         """Of which languages and thresholds there is a preview, the usual one first."""
         usual, copies = self._settings.default_locale, self._settings.copy_to_manager
-        thresholds = [EXPIRED, "3d", "1d", *(f"{each}/manager" for each in copies)]
+        days = self._settings.remind_days_before or (3, 1)
+        thresholds = [EXPIRED, *(f"{each}d" for each in days)]
+        thresholds += [f"{each}/manager" for each in copies]
         locales = dict.fromkeys([usual, *self._letterhead.wording.locales])
         return [(locale, threshold) for locale in locales for threshold in thresholds]
 
@@ -164,18 +221,30 @@ class PasswordExpiry:
         wanted = None if state is None else NoticeState(state)
         return await asyncio.to_thread(parts.outbox.recent, limit, wanted, before)
 
+    async def find(self, notice: str) -> Notice | None:
+        """A notice by its id. Raises DatabaseError."""
+        keeper = await self.keeper()
+        return await asyncio.to_thread(keeper.find, notice)
+
+    async def decide(self, notice: str, verb: str, *, who: str, why: str) -> Notice:
+        """Settle a parked notice: `approve`, `resend` or `drop`.
+
+        Raises UnknownNoticeError, UndecidedNoticeError and DatabaseError.
+        """
+        keeper = await self.keeper()
+        return await asyncio.to_thread(keeper.decide, notice, Decision(verb), who, why)
+
+    async def approve(
+        self, *, who: str, why: str, seen: Collection[int] | None = None
+    ) -> list[str]:
+        """Allow that mails are sent, and those that are held; see `Keeper.approve`."""
+        keeper = await self.keeper()
+        return await asyncio.to_thread(keeper.approve, who, why, seen)
+
     async def conditions(self) -> list[Condition]:
-        """What a person must decide: mails of which nobody knows whether they were accepted."""
-        parked = (await self.notices()).get(NoticeState.UNCERTAIN.value, 0)
-        if not parked:
-            return []
-        return [
-            Condition(
-                "notices are parked",
-                f"Notices that are UNCERTAIN: {parked}. Whether the mail server accepted them is not "
-                "known, and they are not sent again. See the page /password-expiry",
-            )
-        ]
+        """What a person must decide: what is held, and mails that nobody knows to have arrived."""
+        keeper = await self.keeper()
+        return conditions_of(await asyncio.to_thread(keeper.report))
 
     def describe(self) -> list[str]:
         """What it works with, in lines for the start."""
@@ -197,12 +266,7 @@ class PasswordExpiry:
                 f"{self._only_in_mailbox} notices are to be sent (again): until now only the "
                 "mailbox folder had them"
             )
-        if self.is_dry:
-            lines.append(
-                "DRY RUN: notices are made, and none is sent; set DRY_RUN=false to send at most "
-                f"{self._settings.max_mails_per_run} in a run (MAX_MAILS_PER_RUN)"
-            )
-        return lines
+        return lines + self._care_shown()
 
     async def close(self) -> None:
         """Give connections back."""
@@ -210,7 +274,7 @@ class PasswordExpiry:
         if self._parts:
             self._parts.users.close()
             self._parts.outbox.database.close()
-            self._parts = None
+            self._parts, self._retention = None, None
 
     async def _prepared(self) -> Parts:
         async with self._preparing:
@@ -256,6 +320,7 @@ class PasswordExpiry:
         outbox = Outbox(await asyncio.to_thread(notices_database, settings))
         await wait_for(outbox.database)
         await asyncio.to_thread(outbox.prepare)
+        await asyncio.to_thread(self._keeper(outbox).follow_settings)
         if self._sender.reaches_people:
             self._only_in_mailbox = await asyncio.to_thread(outbox.only_in_mailbox)
         return Parts(
@@ -289,15 +354,36 @@ class PasswordExpiry:
             )
 
     def _read_page(self, parts: Parts) -> PasswordExpiryPage:
-        counts = parts.outbox.counts()
+        keeper = self._keeper(parts.outbox)
+        report = keeper.report()
         return PasswordExpiryPage(
             users=self._users_shown(),
             sender=self._sender.describe(),
-            is_dry=self.is_dry,
-            counts={state.value: count for state, count in counts.items()},
+            is_dry=report.is_dry,
+            counts=report.counts,
             notices=parts.outbox.recent(SHOWN),
             mails=mails_in(self._settings.mailbox_folder),
+            needs_approval=report.is_dry and self._settings.dry_run is None,
+            holds=report.holds if self._sender.reaches_people else (),
+            runs=report.runs,
+            parked_notices=keeper.parked()[:SHOWN],
         )
+
+    def _care_shown(self) -> list[str]:
+        """As it stood when this instance began."""
+        lines: list[str] = []
+        if self._seen and self._seen.is_dry:
+            most = f"at most {self._settings.max_mails_per_run} in a run (MAX_MAILS_PER_RUN)"
+            until = (
+                "until DRY_RUN is removed or false"
+                if self._settings.dry_run
+                else f"until somebody approves: cronfleet password-expiry approve (or DRY_RUN=false) "
+                f"sends {most}"
+            )
+            lines.append(f"DRY RUN: notices are made, and none is sent {until}")
+        holds = self._seen.holds if self._seen and self._sender.reaches_people else ()
+        lines += [f"HELD, nothing is sent: {hold.said}; {TO_APPROVE}" for hold in holds]
+        return lines
 
     def _users_shown(self) -> str:
         if self.uses_sample:

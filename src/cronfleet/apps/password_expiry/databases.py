@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import ClauseElement, Compiled, Connection, text
 from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
+from sqlalchemy.schema import DDLElement
 from sqlalchemy.types import TypeEngine
 
 from cronfleet.apps.password_expiry.engines import (
@@ -112,6 +113,10 @@ class Database:
         # Some dialects would leave a place for a limit, to be filled in at each execution.
         options = {"render_postcompile": True}
         return statement.compile(dialect=self._engine.dialect, compile_kwargs=options)
+
+    def shown_as_sql(self, statement: DDLElement) -> str:
+        """A statement that makes something, as this database takes it."""
+        return str(statement.compile(dialect=self._engine.dialect))
 
     def binder(self, of_type: TypeEngine[Any]) -> Callable[[Any], Any] | None:
         """Makes what the driver takes of a value of this type; None: it takes it as it is."""

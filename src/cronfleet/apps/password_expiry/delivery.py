@@ -86,12 +86,23 @@ class Ask:
 
 
 class Delivery:
-    """One run's deliveries, at most `most`; `only_put_off`: of those that failed before."""
+    """One run's deliveries, at most `most`; `only_put_off`: of those that failed before.
 
-    def __init__(self, parts: Parts, ask: Ask, most: int, *, only_put_off: bool = False) -> None:
+    To these `users` alone, if any are named.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        ask: Ask,
+        most: int,
+        *,
+        only_put_off: bool = False,
+        users: tuple[str, ...] = (),
+    ) -> None:
         self._parts = parts
         self._ask = ask
-        self._wanted = Wanted(ask.token, most, only_put_off, parts.per_day)
+        self._wanted = Wanted(ask.token, most, only_put_off, parts.per_day, users)
         looking = Looking(parts.users, parts.rule, ask.now, parts.copies)
         self._lanes = parts.pace.lanes(parts.sender.at_a_time)
         self._gathering = Gathering(parts.outbox, looking, ask.log, self._lanes)

@@ -8,9 +8,12 @@ from collections.abc import Callable
 from cronfleet import Condition, Finding
 from cronfleet.apps.mailing.in_order import each_of
 from cronfleet.apps.mailing.sending import Sender, SenderUnavailableError
+from cronfleet.apps.password_expiry.care import TO_APPROVE
 from cronfleet.apps.password_expiry.databases import Database, DatabaseError
 from cronfleet.apps.password_expiry.engines import sqlite_file
+from cronfleet.apps.password_expiry.keeping import Keeper
 from cronfleet.apps.password_expiry.making import is_sample, letterhead_from, sender_from
+from cronfleet.apps.password_expiry.opening import allowance_of, opened_outbox, sender_of
 from cronfleet.apps.password_expiry.sources import check_sources, source_from
 from cronfleet.apps.password_expiry.summarising import summary_recipients
 from cronfleet.config import Settings, revealed
@@ -18,11 +21,13 @@ from cronfleet.errors import ConfigurationError
 
 
 async def examine(settings: Settings) -> list[Finding]:
-    """Look at the users, the notices' database and the sender."""
+    """Look at the users, the notices' database, the sender, and whether mails are sent."""
     return [
         await asyncio.to_thread(_found, "users", lambda: _users(settings)),
         await asyncio.to_thread(_found, "notices", lambda: _notices(settings)),
         *await _mail(settings),
+        await asyncio.to_thread(_found, "letterhead", lambda: _letterhead(settings)),
+        await asyncio.to_thread(_found, "sending", lambda: _sending(settings)),
     ]
 
 
@@ -94,3 +99,27 @@ async def _sender(sender: Sender) -> Finding:
     except SenderUnavailableError as error:
         return Finding("mail", Condition.WRONG, str(error))
     return Finding("mail", Condition.WELL, f"{sender.describe()} would take a mail")
+
+
+def _letterhead(settings: Settings) -> Finding:
+    letterhead = letterhead_from(settings, sender_of(settings))
+    return Finding("letterhead", Condition.WELL, f"mails are from {letterhead.address}")
+
+
+def _sending(settings: Settings) -> Finding:
+    """Whether mails are sent, or wait for a person."""
+    allowance = allowance_of(settings)
+    with opened_outbox(settings, makes=False) as outbox:
+        if outbox is None:
+            is_dry = allowance.is_dry(None)
+            said = "nothing yet, the first run is dry until approved" if is_dry else "nothing yet"
+            return Finding("sending", Condition.NOTE, said)
+        keeper = Keeper(outbox, allowance)
+        holds = keeper.records.standing() if allowance.needs_approval else []
+        is_dry = keeper.is_dry()
+    if holds:
+        return Finding("sending", Condition.WRONG, f"held: {holds[0].said}; {TO_APPROVE}")
+    if is_dry:
+        until = "DRY_RUN says so" if settings.dry_run else "cronfleet password-expiry approve"
+        return Finding("sending", Condition.NOTE, f"dry, nothing is sent: {until}")
+    return Finding("sending", Condition.WELL, "what is due is sent")

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from cronfleet.apps.mailing.addresses import BadAddressError, recipient_address
+from cronfleet.apps.password_expiry.ahead import Ahead
+from cronfleet.apps.password_expiry.care import Care
 from cronfleet.apps.password_expiry.delivery import Ask, Delivery, Parts
-from cronfleet.apps.password_expiry.policy import BadRowError, NoticeKey
+from cronfleet.apps.password_expiry.policy import EXPIRED, BadRowError, NoticeKey
+from cronfleet.apps.password_expiry.records import Hold, Scan
 from cronfleet.apps.password_expiry.source import PAGE, UserPage
 from cronfleet.apps.password_expiry.states import NoticeState
 
@@ -44,23 +48,39 @@ class RunReport:
 class ExpiryJob:
     """The job. It may run anywhere, at any time and twice at once: the outbox decides.
 
-    Dry, it makes the notices and sends none. In a run it sends `most` mails at most.
+    Dry, it makes the notices and sends none. In a run it sends `most` mails at most, and if any
+    users are named with `only`, to these.
     """
 
-    def __init__(self, parts: Parts, *, most: int, is_dry: bool) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        most: int,
+        is_dry: bool,
+        care: Care | None = None,
+        only: tuple[str, ...] = (),
+    ) -> None:
         self._parts = parts
         self._most = most
         self._is_dry = is_dry
+        self._care = care
+        self._only = only
+        self._run: int | None = None
 
     async def run(self, ask: Ask) -> RunReport:
         """Raises `CronfleetError` when a database or the sender is away; the next run goes on."""
         await self._reap(ask)
+        self._run = await self._care.begin(ask.now) if self._care else None
         await self._reopen(ask)
         report = RunReport()
         await self._scan(ask, report)
-        if not (self._is_dry or self._parts.is_quiet()):
-            await self._deliver(Delivery(self._parts, ask, self._most), report)
+        is_kept_back = self._is_dry or self._parts.is_quiet()
+        if not is_kept_back and not await self._is_held(ask):
+            await self._deliver(self._delivery(ask), report)
         await self._tell(ask, report)
+        if self._care:
+            await self._care.prune(ask)
         return report
 
     async def run_put_off(self, ask: Ask) -> RunReport | None:
@@ -70,10 +90,15 @@ class ExpiryJob:
             return None
         if not await asyncio.to_thread(outbox.waiting, only_put_off=True):
             return None
+        if self._care and await self._care.standing():  # The run has said so.
+            return None
         report = RunReport()
-        await self._deliver(Delivery(self._parts, ask, self._most, only_put_off=True), report)
+        await self._deliver(self._delivery(ask, only_put_off=True), report)
         await self._tell(ask, report)
         return report
+
+    def _delivery(self, ask: Ask, *, only_put_off: bool = False) -> Delivery:
+        return Delivery(self._parts, ask, self._most, only_put_off=only_put_off, users=self._only)
 
     async def _reap(self, ask: Ask) -> None:
         reaped = await asyncio.to_thread(self._parts.outbox.reap)
@@ -83,7 +108,7 @@ class ExpiryJob:
     async def _reopen(self, ask: Ask) -> None:
         if not self._parts.sender.reaches_people:
             return
-        reopened = await asyncio.to_thread(self._parts.outbox.reopen_for_people)
+        reopened = await asyncio.to_thread(self._parts.outbox.reopen_for_people, self._run)
         if reopened:
             ask.log.warning("%d notices are to be sent: only the mailbox had them", reopened)
 
@@ -93,13 +118,14 @@ class ExpiryJob:
         without_id = report.bad_rows
         named: list[_Complaint] = []
         missing: dict[NoticeKey, str] = {}
+        ahead = Ahead(self._parts.rule, ask.now)
         after: object = None
         while not ask.is_over:
             page = await asyncio.to_thread(self._parts.users.page, after)
             if not page.users:
                 break
             after = page.last_id
-            due, bad = self._judge(page, ask)
+            due, bad = self._judge(page, ask, ahead)
             named += bad[: _NAMED - len(named)]
             report.users += len(page.users)
             report.due += len(due)
@@ -110,14 +136,26 @@ class ExpiryJob:
                 missing = {}
         report.made += await self._add(missing)
         self._complain(ask, report.bad_rows - without_id, named)
+        # Who has not read all users does not know what part of them it is: the next run will.
+        if self._care and self._run is not None and not ask.is_over:
+            scan = Scan(report.users, report.due, ahead.days)
+            await self._care.end(self._run, scan, ask.log)
+
+    async def _is_held(self, ask: Ask) -> bool:
+        holds: Sequence[Hold] = await self._care.standing() if self._care else ()
+        for hold in holds:
+            ask.log.warning(
+                "nothing is sent, held since %s: %s", f"{hold.at:%Y-%m-%d %H:%M} UTC", hold.said
+            )
+        return bool(holds)
 
     async def _add(self, due: dict[NoticeKey, str]) -> int:
-        added = await asyncio.to_thread(self._parts.outbox.add, list(due))
+        added = await asyncio.to_thread(self._parts.outbox.add, list(due), self._run)
         good = [key for key in added.badly_addressed if self._is_good(due[key])]
         addresses = [due[key] for key in good]
         suppressed = await asyncio.to_thread(self._parts.outbox.suppressed, addresses)
         mended = [key for key in good if due[key] not in suppressed]
-        return added.made + await asyncio.to_thread(self._parts.outbox.revive, mended)
+        return added.made + await asyncio.to_thread(self._parts.outbox.revive, mended, self._run)
 
     def _is_good(self, address: str) -> bool:
         try:
@@ -132,7 +170,9 @@ class ExpiryJob:
             ask.log.warning("%d users get no notice: they have no id", rows)
         return rows
 
-    def _judge(self, page: UserPage, ask: Ask) -> tuple[dict[NoticeKey, str], list[_Complaint]]:
+    def _judge(
+        self, page: UserPage, ask: Ask, ahead: Ahead
+    ) -> tuple[dict[NoticeKey, str], list[_Complaint]]:
         """The notices that are due, with the address that is stored for each; and the bad rows."""
         due: dict[NoticeKey, str] = {}
         bad: list[_Complaint] = []
@@ -146,6 +186,8 @@ class ExpiryJob:
                 bad.append((user.key, str(error)))
             else:
                 due |= self._parts.copies.with_copy(user, key)
+                if key is None or key.threshold != EXPIRED:
+                    ahead.count(user)
         return due, bad
 
     def _complain(self, ask: Ask, bad: int, named: list[_Complaint]) -> None:

@@ -35,6 +35,7 @@ from cronfleet.apps.password_expiry.databases import Database, Prepared, UndoneE
 from cronfleet.apps.password_expiry.moves import Standing, Write, leased, moved
 from cronfleet.apps.password_expiry.policy import NoticeKey
 from cronfleet.apps.password_expiry.preparing import id_in, prepared
+from cronfleet.apps.password_expiry.records import note_made
 from cronfleet.apps.password_expiry.schema import (
     NOTICES,
     NOW_MS,
@@ -57,7 +58,6 @@ from cronfleet.apps.password_expiry.values import (
     Notice,
     Reaped,
     Wanted,
-    key_of,
     utc,
 )
 from cronfleet.errors import ConfigurationError, CronfleetError
@@ -120,13 +120,16 @@ class Outbox:
         with self.database.begin(only_reads=True) as connection:
             return id_in(connection)
 
-    def add(self, keys: Sequence[NoticeKey]) -> Added:
-        """Make the notices that are not there yet, and those that were cancelled."""
-        return (
-            self._commit(lambda connection: self._add(connection, keys)) if keys else Added(0, [])
-        )
+    def add(self, keys: Sequence[NoticeKey], run: int | None = None) -> Added:
+        """Make the notices that are not there yet, and those that were cancelled.
 
-    def _add(self, connection: Connection, keys: Sequence[NoticeKey]) -> Added:
+        They are counted as those of the `run`, with the same commit.
+        """
+        if not keys:
+            return Added(0, [])
+        return self._commit(lambda connection: self._add(connection, keys, run))
+
+    def _add(self, connection: Connection, keys: Sequence[NoticeKey], run: int | None) -> Added:
         rows = self._rows_of(connection, keys)
         missing = [key for key in keys if key not in rows]
         cancelled = [key for key, row in rows.items() if row.state == _S.CANCELLED]
@@ -135,22 +138,23 @@ class Outbox:
             connection.execute(
                 insert_new(self.database.dialect, NOTICES), self._new(connection, missing)
             )
+        note_made(connection, run, made)
         return Added(made, [key for key, row in rows.items() if _is_badly_addressed(row)])
 
-    def revive(self, keys: Sequence[NoticeKey]) -> int:
+    def revive(self, keys: Sequence[NoticeKey], run: int | None = None) -> int:
         """Make notices pending again whose address led nowhere; how many those were."""
         if not keys:
             return 0
-        with self.database.begin() as connection:
-            return self._revive(connection, keys)
+        return self._commit(lambda connection: self._revive_of(connection, keys, run))
 
-    def reopen_for_people(self) -> int:
+    def reopen_for_people(self, run: int | None = None) -> int:
         """Make those pending again that only the mailbox has taken; how many those were."""
         with self.database.begin() as connection:
-            now = self._now(connection)
-            return connection.execute(
-                update(NOTICES).where(_ONLY_IN_MAILBOX).values(**_anew(now))
-            ).rowcount
+            anew = _anew(self._now(connection))
+            query = update(NOTICES).where(_ONLY_IN_MAILBOX).values(**anew)
+            reopened = connection.execute(query).rowcount
+            note_made(connection, run, reopened)
+            return reopened
 
     def only_in_mailbox(self) -> int:
         """How many notices nobody but the mailbox has taken."""
@@ -235,6 +239,12 @@ class Outbox:
         with self.database.begin() as connection:
             return unsuppress_in(connection, address)
 
+    def states_of(self, keys: Sequence[NoticeKey]) -> dict[NoticeKey, NoticeState]:
+        """Where those of these notices stand that are there."""
+        with self.database.begin(only_reads=True) as connection:
+            rows = self._rows_of(connection, keys)
+        return {key: NoticeState(row.state) for key, row in rows.items()}
+
     def counts(self) -> dict[NoticeState, int]:
         """How many notices stand where."""
         query = select(_n.state, func.count()).group_by(_n.state)
@@ -296,8 +306,7 @@ class Outbox:
     def _lease(
         self, connection: Connection, wanted: Wanted, now: int, changed: dict[str, Standing]
     ) -> list[Lease]:
-        first = self._first_put_off if wanted.only_put_off else self._first
-        rows = first.rows(connection, now, wanted.most)
+        rows = self._first_rows(connection, wanted, now)
         leases: list[Lease] = []
         for id_, user, stored_date, threshold, created_at, *moving in rows:
             taken = leased(Standing.of(moving), wanted.token, now)
@@ -306,11 +315,27 @@ class Outbox:
             leases.append(Lease(id_, key, utc(created_at), taken.token, taken.attempt))
         return leases
 
+    def _first_rows(
+        self, connection: Connection, wanted: Wanted, now: int
+    ) -> Sequence[Sequence[Any]]:
+        if wanted.users:
+            of_these = _first(only_put_off=wanted.only_put_off).where(_n.user_id.in_(wanted.users))
+            return connection.execute(of_these, {"now": now, "most": wanted.most}).all()
+        first = self._first_put_off if wanted.only_put_off else self._first
+        return first.rows(connection, now, wanted.most)
+
     def _rows_of(
         self, connection: Connection, keys: Iterable[NoticeKey]
     ) -> dict[NoticeKey, Row[*tuple[Any, ...]]]:
-        wanted = _n.id.in_([self._id(key) for key in keys])
-        return {key_of(row): row for row in connection.execute(select(NOTICES).where(wanted))}
+        """By their ids: what is forgotten has nothing else left."""
+        wanted = {self._id(key): key for key in keys}
+        rows = connection.execute(select(NOTICES).where(_n.id.in_(wanted)))
+        return {wanted[row.id]: row for row in rows}
+
+    def _revive_of(self, connection: Connection, keys: Sequence[NoticeKey], run: int | None) -> int:
+        revived = self._revive(connection, keys)
+        note_made(connection, run, revived)
+        return revived
 
     def _revive(self, connection: Connection, keys: Iterable[NoticeKey]) -> int:
         ids = [self._id(key) for key in keys]

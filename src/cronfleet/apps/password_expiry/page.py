@@ -6,7 +6,7 @@ import errno
 import heapq
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +16,8 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from cronfleet.apps.password_expiry.notices import Notice
+from cronfleet.apps.password_expiry.pictures import Calendar, Funnel, calendar, funnel
+from cronfleet.apps.password_expiry.records import Hold, Run
 from cronfleet.apps.password_expiry.states import NoticeState
 
 SHOWN = 50
@@ -46,6 +48,10 @@ class PasswordExpiryPage:
     counts: dict[str, int]
     notices: list[Notice]
     mails: list[MailboxMail]
+    needs_approval: bool = False
+    holds: Sequence[Hold] = ()
+    runs: Sequence[Run] = ()
+    parked_notices: Sequence[Notice] = ()
 
     @property
     def found(self) -> int:
@@ -71,6 +77,33 @@ class PasswordExpiryPage:
     def refused(self) -> int:
         """How many will never be sent."""
         return self.counts.get(NoticeState.DEAD, 0)
+
+    @property
+    def seen(self) -> str:
+        """The numbers of the holds, for whoever approves what is shown, and nothing else."""
+        return ",".join(str(hold.id) for hold in self.holds)
+
+    @property
+    def funnel(self) -> Funnel:
+        """From the users to those who were mailed."""
+        last = self.runs[0] if self.runs else None
+        return funnel(
+            {
+                "Users": (last.users if last else 0, "users"),
+                "Due": (last.due if last else 0, "due"),
+                "To notify": (self.on_their_way, "waiting"),
+                "Sent": (self.mailed, "succeeded"),
+                "Parked": (self.parked, "missed"),
+                "Dead": (self.refused, "failed"),
+            }
+        )
+
+    @property
+    def calendar(self) -> Calendar:
+        """The expiries to come, as the last run found them."""
+        last = self.runs[0] if self.runs else None
+        today = last.at.date() if last else datetime.now(UTC).date()
+        return calendar(last.ahead if last else {}, today)
 
 
 def mails_in(folder: Path, limit: int = SHOWN) -> list[MailboxMail]:

@@ -100,10 +100,25 @@ class ExpiryRule:
             raise BadRowError("its id is longer than 255 characters, or has a NUL in it")
         return NoticeKey(user.key, stored.isoformat(), threshold)
 
-    def _threshold(self, user: User, stored: datetime, now: datetime) -> str | None:
+    def expiry_of(self, user: User, now: datetime) -> datetime | None:
+        """When the user's password expires, or did; None for one that never does.
+
+        Raises `BadRowError`.
+        """
+        if not user.is_active or user.never_expires or not user.stored_date:
+            return None
+        stored = stored_instant(user.stored_date, now)
+        return None if stored is None else self._expiry(user, stored)
+
+    def _expiry(self, user: User, stored: datetime) -> datetime | None:
         try:
-            expiry = user.expires or stored + self._age(user)
+            return user.expires or stored + self._age(user)
         except OverflowError:  # A date in the year 9999 means never.
+            return None
+
+    def _threshold(self, user: User, stored: datetime, now: datetime) -> str | None:
+        expiry = self._expiry(user, stored)
+        if expiry is None:
             return None
         if expiry <= now:
             return EXPIRED

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import secrets
 
-from sqlalchemy import Connection, false, inspect, select, update
+from sqlalchemy import Connection, Index, Table, false, inspect, select, update
+from sqlalchemy.schema import CreateIndex, CreateTable
 
+from cronfleet.apps.password_expiry.care_schema import RUNS
 from cronfleet.apps.password_expiry.databases import Database, DatabaseError
 from cronfleet.apps.password_expiry.schema import (
     METADATA,
@@ -32,6 +34,7 @@ def prepared(database: Database) -> str:
             # Changes nothing, and is refused where nothing may be changed.
             for table in (NOTICES, SUPPRESSED):
                 connection.execute(update(table).where(false()).values(reason=""))
+            connection.execute(update(RUNS).where(false()).values(made=0))
             return str(id_in(connection))
     except DatabaseError as error:
         raise ConfigurationError(
@@ -57,3 +60,16 @@ def _make_tables(database: Database) -> None:
                 f"the table password_notices cannot be made: {error}; let this user create it, "
                 "or set NOTICES_DATABASE_URL to a database where it may"
             ) from None
+
+
+def ddl(database: Database) -> str:
+    """The statements that make the tables in such a database, to be carried out by others."""
+    statements: list[str] = []
+    for table in METADATA.sorted_tables:
+        statements.append(database.shown_as_sql(CreateTable(table)))
+        statements += [database.shown_as_sql(CreateIndex(index)) for index in _indexes(table)]
+    return "\n\n".join(f"{statement.strip()};" for statement in statements)
+
+
+def _indexes(table: Table) -> list[Index]:
+    return sorted(table.indexes, key=lambda index: str(index.name))

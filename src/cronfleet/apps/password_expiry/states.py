@@ -35,3 +35,22 @@ a DEAD one whose address was bad or suppressed and is no longer, and one that on
 mails begin to reach people. A DEAD one may be taken back by the run that settled it: when the first
 mails are all refused alike, it was not the recipients who were refused.
 """
+
+
+class Decision(StrEnum):
+    """What a person may decide about a notice that is UNCERTAIN."""
+
+    APPROVE = "approve"  # it arrived
+    RESEND = "resend"  # it did not, or twice does no harm
+    DROP = "drop"  # it is not to be sent any more
+
+
+DECISIONS: dict[Decision, NoticeState] = {
+    Decision.APPROVE: _S.SENT,
+    Decision.RESEND: _S.PENDING,
+    Decision.DROP: _S.DEAD,
+}
+"""What a decision makes of it: what a late answer could, too.
+
+To forget a person leaves a SENT notice as it is, and makes any other DEAD unless it is being sent.
+"""

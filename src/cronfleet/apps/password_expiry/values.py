@@ -73,13 +73,15 @@ class Lease:
 class Wanted:
     """How many notices a run, by its token, would take; `only_put_off`: that failed before.
 
-    No more than are left of `per_day`, which all runs of the last 24 hours have a share in.
+    No more than are left of `per_day`, which all runs of the last 24 hours have a share in; of
+    these `users` alone, if any are named.
     """
 
     token: int
     most: int = 1
     only_put_off: bool = False
     per_day: int | None = None
+    users: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 from cronfleet.apps.password_expiry.app import PasswordExpiry
+from cronfleet.apps.password_expiry.states import Decision, NoticeState
+
+_Order: TypeAlias = Callable[[Mapping[str, str], str], Awaitable[str]]
 
 
 class PasswordExpiryWebPage:
-    """How many notices stand where, the mailbox, below it each mail as text, and the previews."""
+    """The funnel, what is held or parked, the mailbox, its mails and notices, and the previews."""
 
     path = "/password-expiry"
     title = "Password expiry"
@@ -18,10 +23,22 @@ class PasswordExpiryWebPage:
     def __init__(self, application: PasswordExpiry) -> None:
         self._application = application
 
+    @property
+    def orders(self) -> Mapping[str, _Order]:
+        """To allow what is held, and to decide about parked notices."""
+        decisions = {each.value: partial(self._decide, each) for each in Decision}
+        return {"allow": self._allow, **decisions}
+
     async def render(self, below: str) -> tuple[str, Mapping[str, object]] | None:
-        """The page itself, or `below` it a mail by its file's name. Raises CronfleetError."""
+        """The page itself, or `below` it a mail by its file's name, or a notice by its id.
+
+        Raises CronfleetError.
+        """
         if below == "preview" or below.startswith("preview/"):
             return self._preview(below.removeprefix("preview").strip("/"))
+        kind, _, name = below.partition("/")
+        if kind == "notices":
+            return await self._notice(name)
         view = await self._application.page()
         if not below:
             return "password_expiry.html", {"view": view}
@@ -37,3 +54,20 @@ class PasswordExpiryWebPage:
             return None
         mail = self._application.preview(*offered[shown])
         return "preview.html", {"mail": mail, "shown": shown, "offered": list(offered)}
+
+    async def _notice(self, id_: str) -> tuple[str, Mapping[str, object]] | None:
+        notice = await self._application.find(id_)
+        if notice is None:
+            return None
+        is_parked = notice.state is NoticeState.UNCERTAIN
+        return "notice.html", {"notice": notice, "is_parked": is_parked}
+
+    async def _allow(self, form: Mapping[str, str], who: str) -> str:
+        seen = {int(each) for each in form.get("seen", "").split(",") if each.isdecimal()}
+        await self._application.approve(who=who, why=form["why"], seen=seen)
+        return ""
+
+    async def _decide(self, decision: Decision, form: Mapping[str, str], who: str) -> str:
+        notice = form.get("notice", "")
+        await self._application.decide(notice, decision, who=who, why=form["why"])
+        return f"notices/{notice}"

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
+
+PageOrder: TypeAlias = Callable[[Mapping[str, str], str], Awaitable[str]]
+"""Carries out an order, by the fields of its form and the name of who gave it.
+
+Answers what stands below the page's path that is to be looked at then. Raises CronfleetError.
+"""
 
 
 class Page(Protocol):
@@ -24,6 +30,14 @@ class Page(Protocol):
     @property
     def templates(self) -> Path:
         """The folder of its Jinja templates."""
+        ...
+
+    @property
+    def orders(self) -> Mapping[str, PageOrder]:
+        """By verb: a form that is posted to the path, a slash and the verb is given to it.
+
+        The server has seen to it that an operator sent the form, and from a page of ours.
+        """
         ...
 
     async def render(self, below: str) -> tuple[str, Mapping[str, object]] | None:

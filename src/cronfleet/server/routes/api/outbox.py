@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
 
-from cronfleet.server.access.needs import Viewer
+from cronfleet.server.access.needs import Operator, Viewer
 from cronfleet.server.cursors import InvalidCursorError, read, written
 from cronfleet.server.outbox import Outbox, SomeNotice
 from cronfleet.server.problems import RefusedError
 from cronfleet.server.routes.api.answers import After, Limit, Page
+from cronfleet.server.routes.api.ordering import Key, Ordered
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
+_DECISIONS = {
+    "approve": "Say that a parked notice arrived",
+    "resend": "Send a parked notice again, minutes after its hand-off",
+    "drop": "Send a parked notice no more",
+}
 
 
 class States(BaseModel):
@@ -46,12 +52,20 @@ class Notice(BaseModel):
     """When it may be sent, while it is `PENDING`."""
 
 
+class Approved(BaseModel):
+    """What is allowed now."""
+
+    approved: list[str]
+    """In words; nothing where nothing waited for it."""
+
+
 class Notices(Page):
     """Notices, the one that changed last first."""
 
     notices: list[Notice]
 
 
+NoticeId = Annotated[str, Path(max_length=64, description="A notice's id, as the list has it.")]
 State = Annotated[str | None, Query(max_length=20, description="Only those in this state.")]
 
 
@@ -75,7 +89,28 @@ def outbox_routes(outbox: Outbox) -> APIRouter:
         is_last = len(found) <= limit
         return Notices(notices=notices, next=None if is_last else _cursor(notices[-1]))
 
+    _add_orders(router, outbox)
     return router
+
+
+def _add_orders(router: APIRouter, outbox: Outbox) -> None:
+    @router.post("/outbox/approve", summary="Allow that mails are sent")
+    async def approve(caller: Operator, _: Key, order: Ordered) -> Approved:
+        """The first run, and what is held. What is held later waits for another approval."""
+        told = await outbox.approve(who=caller.name, why=order.why)
+        return Approved(approved=list(told))
+
+    for verb, summary in _DECISIONS.items():
+        path = f"/outbox/notices/{{notice}}/{verb}"
+        router.post(path, summary=summary, name=verb)(_decision(outbox, verb))
+
+
+def _decision(outbox: Outbox, verb: str) -> Callable[..., Awaitable[Notice]]:
+    async def decide(notice: NoticeId, caller: Operator, _: Key, order: Ordered) -> Notice:
+        """Of one that is parked. Answers how it stands then."""
+        return _told(await outbox.decide(notice, verb, who=caller.name, why=order.why))
+
+    return decide
 
 
 def _told(notice: SomeNotice) -> Notice:

@@ -23,6 +23,7 @@ _DONE = {
     "resumed": "Resumed: ticks are made again from now on.",
     "skipped": "The next tick is skipped.",
     "cancelled": "It is to be cancelled; a handler that has started takes until it has ended.",
+    "ordered": "It is done.",
     "backfilled": "The runs are made; they start one after the other.",
 }
 """What is said of an order that was carried out: the address names it, and cannot say more."""

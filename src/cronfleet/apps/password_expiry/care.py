@@ -1,0 +1,86 @@
+"""The care that the job takes: what it made is judged before anything is sent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+
+from cronfleet.apps.alerting import Condition
+from cronfleet.apps.password_expiry.canary import Canary
+from cronfleet.apps.password_expiry.delivery import Ask
+from cronfleet.apps.password_expiry.keeping import Report
+from cronfleet.apps.password_expiry.records import Hold, Records, Scan
+from cronfleet.apps.password_expiry.retention import STEPS_PER_RUN, Retention
+from cronfleet.apps.password_expiry.states import NoticeState
+from cronfleet.context import LogAdapter
+from cronfleet.errors import CronfleetError
+
+TO_APPROVE = (
+    "look at it, and send it with `cronfleet password-expiry approve`, or on the page "
+    "/password-expiry"
+)
+
+
+class HeldError(CronfleetError):
+    """Something is held, and so nothing is sent."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(f"nothing is sent, something is held: {said}; {TO_APPROVE}")
+
+
+class Care:
+    """Of one outbox. Without a canary nothing is held: where no mail reaches anyone.
+
+    Every method raises `DatabaseError`.
+    """
+
+    def __init__(
+        self, records: Records, canary: Canary | None, retention: Retention | None = None
+    ) -> None:
+        self._records = records
+        self._canary = canary
+        self._retention = retention
+
+    async def begin(self, fire_time: datetime) -> int:
+        """A run begins; its number."""
+        return await asyncio.to_thread(self._records.begin, fire_time)
+
+    async def end(self, run: int, scan: Scan, log: LogAdapter) -> None:
+        """A run has made its notices: hold them if they are too many."""
+        held = await asyncio.to_thread(self._records.end, run, scan, self._canary)
+        if held:
+            log.error("held, nothing is sent: %s; %s", held.said, TO_APPROVE)
+
+    async def standing(self) -> Sequence[Hold]:
+        """The holds that stand: while there is one, nothing is sent."""
+        return await asyncio.to_thread(self._records.standing) if self._canary else []
+
+    async def prune(self, ask: Ask) -> None:
+        """Delete what is old enough, a few at a time."""
+        deleted = 0
+        for _ in range(STEPS_PER_RUN):
+            if self._retention is None or ask.is_over:
+                break
+            step = await asyncio.to_thread(self._retention.step, ask.now)
+            if step is None:
+                break
+            deleted += step
+        if deleted:
+            ask.log.info("%d old notices are deleted (NOTICES_KEPT_DAYS)", deleted)
+
+
+def conditions_of(report: Report) -> list[Condition]:
+    """What a person must decide, for whoever is told of it."""
+    conditions = [
+        Condition("mails are held", f"{hold.said}; {TO_APPROVE}") for hold in report.holds[:1]
+    ]
+    if parked := report.counts.get(NoticeState.UNCERTAIN.value, 0):
+        conditions.append(
+            Condition(
+                "notices are parked",
+                f"Notices that are UNCERTAIN: {parked}. Whether the mail server accepted them is not "
+                "known, and they are not sent again. See the page /password-expiry",
+            )
+        )
+    return conditions

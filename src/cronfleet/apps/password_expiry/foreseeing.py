@@ -1,0 +1,91 @@
+"""What a run would make and send, without making or sending anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cronfleet.apps.password_expiry.canary import Canary
+from cronfleet.apps.password_expiry.notices import Outbox
+from cronfleet.apps.password_expiry.policy import BadRowError, ExpiryRule, NoticeKey, User
+from cronfleet.apps.password_expiry.source import UserPage, UserSource
+from cronfleet.apps.password_expiry.states import NoticeState
+
+SHOWN = 20
+
+_WOULD_BE_SENT = (None, NoticeState.CANCELLED, NoticeState.PENDING, NoticeState.LEASED)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A user who is due, and the notice."""
+
+    user: User
+    key: NoticeKey
+
+
+@dataclass(slots=True)
+class Foreseen:
+    """What a run would come to; `first` are those whom it would mail first."""
+
+    users: int = 0
+    due: int = 0
+    made: int = 0
+    to_send: int = 0
+    bad_rows: int = 0
+    held: str | None = None
+    first: list[Chosen] = field(default_factory=list[Chosen])
+
+
+class Foresight:
+    """Over users, by a rule; without an outbox nobody has been mailed."""
+
+    def __init__(self, users: UserSource, rule: ExpiryRule, outbox: Outbox | None) -> None:
+        self._users = users
+        self._rule = rule
+        self._outbox = outbox
+
+    def look(
+        self, now: datetime, canary: Canary | None, most: int, told: Callable[[int], object]
+    ) -> Foreseen:
+        """What a run would do that sends `most` mails; `told` is how many users are read so far.
+
+        Raises `DatabaseError`, and blocks.
+        """
+        found = Foreseen()
+        after: object = None
+        while (page := self._users.page(after)).users:
+            after = page.last_id
+            self._note(page, now, found)
+            told(found.users)
+        del found.first[most:]
+        if canary:
+            found.held = canary.why_held(found.users, found.made, ())
+        return found
+
+    def _note(self, page: UserPage, now: datetime, found: Foreseen) -> None:
+        due, bad_rows = self._due(page, now)
+        found.users += len(page.users)
+        found.due += len(due)
+        found.bad_rows += bad_rows
+        keys = [each.key for each in due]
+        states = self._outbox.states_of(keys) if self._outbox and keys else {}
+        sends = [each for each in due if states.get(each.key) in _WOULD_BE_SENT]
+        found.to_send += len(sends)
+        found.made += sum(states.get(key) in (None, NoticeState.CANCELLED) for key in keys)
+        found.first += sends[: SHOWN - len(found.first)] if len(found.first) < SHOWN else []
+
+    def _due(self, page: UserPage, now: datetime) -> tuple[Sequence[Chosen], int]:
+        due: list[Chosen] = []
+        bad_rows = 0
+        for user in page.users:
+            try:
+                key = self._rule.due_notice(user, now)
+            except BadRowError:
+                key, bad_rows = None, bad_rows + 1
+            if user.key in page.repeated:
+                bad_rows += 1
+            elif key is not None:
+                due.append(Chosen(user, key))
+        return due, bad_rows

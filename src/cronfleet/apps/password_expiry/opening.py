@@ -1,0 +1,95 @@
+"""The users and the outbox by the settings alone, for whoever looks or decides by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from cronfleet.apps.mailing.sending import Sender
+from cronfleet.apps.password_expiry.databases import DatabaseError
+from cronfleet.apps.password_expiry.engines import sqlite_file
+from cronfleet.apps.password_expiry.keeping import Allowance, Keeper
+from cronfleet.apps.password_expiry.making import (
+    is_sample,
+    notices_database,
+    sample_file,
+    sender_from,
+)
+from cronfleet.apps.password_expiry.notices import Outbox
+from cronfleet.apps.password_expiry.source import UserSource
+from cronfleet.apps.password_expiry.sources import source_from
+from cronfleet.config import Settings, revealed
+from cronfleet.errors import ConfigurationError
+
+_HOW_TO_MAKE = "start `cronfleet run`, or make it with `cronfleet password-expiry init-db`"
+
+
+def sender_of(settings: Settings) -> Sender:
+    """Raises `ConfigurationError`."""
+    return sender_from(settings, is_sample=is_sample(settings))
+
+
+def allowance_of(settings: Settings) -> Allowance:
+    """Whether a first run must be approved. Raises `ConfigurationError`."""
+    is_real = sender_of(settings).reaches_people and not is_sample(settings)
+    return Allowance(is_real, settings.dry_run)
+
+
+@contextmanager
+def opened_users(settings: Settings) -> Generator[UserSource]:
+    """The users, checked. Raises `ConfigurationError` and `DatabaseError`, and blocks."""
+    users = source_from(settings)
+    try:
+        users.check()
+        yield users
+    finally:
+        users.close()
+
+
+@contextmanager
+def opened_outbox(settings: Settings, *, makes: bool) -> Generator[Outbox | None]:
+    """The outbox, made if it is not there and that `makes` it; else None. Blocks.
+
+    Raises `ConfigurationError` and `DatabaseError`.
+    """
+    if not makes and _is_yet_to_be_made(settings):
+        yield None
+        return
+    outbox = Outbox(notices_database(settings))
+    try:
+        if makes:
+            outbox.prepare()
+        else:
+            outbox.id = _id_of(outbox) or ""
+        yield outbox if outbox.id else None
+    finally:
+        outbox.database.close()
+
+
+@contextmanager
+def opened_keeper(settings: Settings, *, makes: bool = False) -> Generator[Keeper]:
+    """What a person looks at and orders. As `opened_outbox`, but there must be one."""
+    allowance = allowance_of(settings)
+    with opened_outbox(settings, makes=makes) as outbox:
+        if outbox is None:
+            raise ConfigurationError(f"there is no outbox yet: {_HOW_TO_MAKE}")
+        yield Keeper(outbox, allowance)
+
+
+def _is_yet_to_be_made(settings: Settings) -> bool:
+    """Whoever only looks makes no file."""
+    url, setting = revealed(settings.notices_database_url), "NOTICES_DATABASE_URL"
+    if url is None:
+        url, setting = revealed(settings.users_database_url), "USERS_DATABASE_URL"
+    file = sample_file(settings) if url is None else sqlite_file(url, setting)
+    return file is not None and not file.exists()
+
+
+def _id_of(outbox: Outbox) -> str | None:
+    try:
+        return outbox.stored_id()
+    except DatabaseError as error:
+        said = str(error).lower()
+        if any(words in said for words in ("no such table", "does not exist", "doesn't exist")):
+            return None
+        raise

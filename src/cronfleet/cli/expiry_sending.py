@@ -1,0 +1,147 @@
+"""`cronfleet password-expiry send`: what would be sent, a run by hand, or mails to oneself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Generator
+from datetime import UTC, datetime, timedelta
+
+import click
+
+from cronfleet import Scheduler
+from cronfleet.apps.password_expiry.app import PasswordExpiry
+from cronfleet.apps.password_expiry.canary import Canary
+from cronfleet.apps.password_expiry.chosen import OnlyThese
+from cronfleet.apps.password_expiry.delivery import Ask
+from cronfleet.apps.password_expiry.foreseeing import Foreseen, Foresight
+from cronfleet.apps.password_expiry.keeping import Keeper
+from cronfleet.apps.password_expiry.making import letterhead_from, rule_from
+from cronfleet.apps.password_expiry.opening import (
+    allowance_of,
+    opened_outbox,
+    opened_users,
+    sender_of,
+)
+from cronfleet.apps.password_expiry.trying import Trial
+from cronfleet.cli.expiry_settings import settings_of
+from cronfleet.cli.options import as_json
+from cronfleet.cli.printing import print_json, print_line, print_table
+from cronfleet.config import Settings
+from cronfleet.errors import CronfleetError
+
+_TO_ONESELF = 10
+
+log: logging.LoggerAdapter[logging.Logger] = logging.LoggerAdapter(
+    logging.getLogger("cronfleet.password_expiry"), {}
+)
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only tell what would be made and sent.")
+@click.option("--limit", type=click.IntRange(1), help="How many mails at the most.")
+@click.option("--only", multiple=True, metavar="USER", help="This user alone; may be repeated.")
+@click.option("--to", metavar="ADDRESS", help="To this address instead, and note it nowhere.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@as_json
+@click.pass_context
+def send(
+    context: click.Context,
+    limit: int | None,
+    only: tuple[str, ...],
+    to: str | None,
+    **flags: bool,
+) -> None:
+    """Look for users who are due now, and send them their mails, as a run of the job does."""
+    settings = settings_of(context)
+    most = limit or (_TO_ONESELF if to else settings.max_mails_per_run)
+    found, is_dry = _foreseen(settings, most, only)
+    if flags["dry_run"]:
+        _tell(found, settings, is_dry=is_dry, as_json=flags["as_json"])
+        return
+    if to:
+        sender = sender_of(settings)
+        trial = Trial(sender, letterhead_from(settings, sender), rule_from(settings))
+        sent = asyncio.run(trial.send(to, found.first, datetime.now(UTC)))
+        print_line(f"sent to {to}: {sent}; no notice is made or changed")
+        return
+    if is_dry:
+        raise CronfleetError(
+            "nothing is sent: it is dry until somebody approves (cronfleet password-expiry "
+            "approve), or DRY_RUN is false"
+        )
+    if not flags["yes"]:
+        asked = f"Send {min(found.to_send, most)} mails by {sender_of(settings).describe()}?"
+        click.confirm(asked, abort=True, err=True)
+    told = asyncio.run(_send(context.obj, settings, most, only))
+    if flags["as_json"]:
+        print_json({"report": told})
+    else:
+        print_line(told)
+
+
+def _foreseen(settings: Settings, most: int, only: tuple[str, ...]) -> tuple[Foreseen, bool]:
+    """What a run would do, and whether it would be dry."""
+    sends = sender_of(settings).reaches_people
+    canary = Canary(settings.canary_percent, settings.canary_times)
+    allowance = allowance_of(settings)
+    with opened_users(settings) as users, opened_outbox(settings, makes=False) as outbox:
+        keeper = Keeper(outbox, allowance) if outbox else None
+        last = keeper.records.runs(1) if keeper else []
+        chosen = OnlyThese(users, only) if only else users
+        with _progress(last[0].users if last else None) as told:
+            foresight = Foresight(chosen, rule_from(settings), outbox)
+            is_judged = sends and not only
+            found = foresight.look(datetime.now(UTC), canary if is_judged else None, most, told)
+        standing = keeper.records.standing() if keeper and sends else []
+        found.held = standing[0].said if standing else found.held
+        return found, keeper.is_dry() if keeper else allowance.is_dry(None)
+
+
+@contextlib.contextmanager
+def _progress(total: int | None) -> Generator[Callable[[int], None]]:
+    """A bar on a terminal, beside what is printed; `total` is how many there were last time."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("users", total=total)
+        yield lambda count: progress.update(bar, completed=count)
+
+
+def _tell(found: Foreseen, settings: Settings, *, is_dry: bool, as_json: bool) -> None:
+    first = [{"user": each.key.user, "threshold": each.key.threshold} for each in found.first]
+    if as_json:
+        names = ("users", "due", "made", "to_send", "bad_rows", "held")
+        counts = {name: getattr(found, name) for name in names}
+        print_json({**counts, "is_dry": is_dry, "first": first})
+        return
+    print_line(f"{found.users} users read, {found.due} due, {found.bad_rows} unreadable rows")
+    most = settings.max_mails_per_run
+    print_line(
+        f"{found.made} new notices would be made; {found.to_send} wait, {most} a run at most"
+    )
+    if found.held:
+        print_line(f"they would be held: {found.held}")
+    if is_dry:
+        print_line("nothing would be sent before an approval: cronfleet password-expiry approve")
+    if first:
+        print_table(("USER", "THRESHOLD"), [(each["user"], each["threshold"]) for each in first])
+
+
+async def _send(store: str | None, settings: Settings, most: int, only: tuple[str, ...]) -> str:
+    scheduler = Scheduler(
+        settings.store_url(store),
+        program="password-expiry",
+        fleet=settings.cronfleet_fleet,
+        patience=timedelta(),
+    )
+    application = PasswordExpiry(scheduler, settings)
+    try:
+        await application.prepare()
+        return str(await application.send(Ask(0, datetime.now(UTC), log), most, only))
+    finally:
+        await application.close()
+        await scheduler.aclose()

@@ -1,0 +1,200 @@
+"""`cronfleet password-expiry`, as a shell sees it."""
+
+from __future__ import annotations
+
+import io
+import sqlite3
+from contextlib import closing
+from datetime import timedelta
+from email import message_from_bytes
+from pathlib import Path
+
+import pytest
+
+from cronfleet.apps.password_expiry.databases import Database
+from cronfleet.apps.password_expiry.parked import HARD_LIFETIME
+from tests.apps.outboxes import OneByOne, let_pass
+from tests.apps.worlds import make_users, row
+from tests.unit.cli.commands import Said, Shell
+
+EXPIRED, USERS = 3, 8
+
+
+@pytest.fixture
+def shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Shell:
+    """In a folder with a users' database, of whom three are due."""
+    monkeypatch.chdir(tmp_path)
+    users = [row(n) if n <= EXPIRED else row(n, "2999-01-01") for n in range(1, USERS + 1)]
+    make_users(tmp_path / "company.db", users)
+    monkeypatch.setenv("USERS_DATABASE_URL", f"sqlite:///{tmp_path}/company.db")
+    return Shell(tmp_path / "var" / "cronfleet.db", monkeypatch, capsys)
+
+
+@pytest.fixture
+def by_smtp(shell: Shell) -> Shell:
+    """Where mails would leave."""
+    shell.monkeypatch.setenv("EMAIL_USER", "it@corp.test")
+    shell.monkeypatch.setenv("EMAIL_PASSWORD", "hunter2")
+    shell.monkeypatch.setenv("SMTP_HOST", "127.0.0.1")
+    shell.monkeypatch.setenv("SMTP_PORT", "1")
+    return shell
+
+
+def expiry(shell: Shell, *arguments: str) -> Said:
+    return shell("password-expiry", *arguments)
+
+
+def mails() -> list[str]:
+    files = sorted(Path("var/mailbox").glob("*.eml"))
+    return [str(message_from_bytes(file.read_bytes())["To"]) for file in files]
+
+
+def tables(file: Path = Path("company.db")) -> set[str]:
+    with closing(sqlite3.connect(file)) as connection:
+        names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        return {name for (name,) in names} - {"sqlite_sequence"}
+
+
+def test_all_is_well_is_status_zero(shell: Shell) -> None:
+    said = expiry(shell, "check")
+    assert said.status == 0, said.out
+    assert {each["what"] for each in expiry(shell, "check", "--json").json["findings"]} == {
+        "users",
+        "notices",
+        "mail",
+        "letterhead",
+        "sending",
+    }
+    assert tables() == {"users"}
+
+
+def test_what_is_wrong_is_status_one(by_smtp: Shell) -> None:
+    said = expiry(by_smtp, "check")
+    assert said.status == 1
+    assert "mail" in said.out
+
+
+def test_a_dry_run_tells_what_would_be_and_makes_nothing(by_smtp: Shell) -> None:
+    said = expiry(by_smtp, "send", "--dry-run")
+    assert said.status == 0, said.err
+    assert "8 users read, 3 due" in said.out
+    assert "nothing would be sent before an approval" in said.out
+    found = expiry(by_smtp, "send", "--dry-run", "--json", "--limit", "2").json
+    assert (found["made"], found["to_send"], found["is_dry"]) == (3, 3, True)
+    assert [each["user"] for each in found["first"]] == ["1", "2"]
+    assert tables() == {"users"}
+
+
+def test_a_dry_run_says_what_would_be_held(by_smtp: Shell) -> None:
+    with closing(sqlite3.connect("company.db")) as connection, connection:
+        connection.executemany("INSERT INTO users VALUES (?, ?, ?, ?)", map(row, range(100, 160)))
+    assert "would be held: 63 new notices" in expiry(by_smtp, "send", "--dry-run").out
+
+
+def test_nothing_is_sent_before_an_approval(by_smtp: Shell) -> None:
+    said = expiry(by_smtp, "send", "--yes")
+    assert (said.status, "until somebody approves" in said.err) == (1, True)
+    said = expiry(by_smtp, "approve", "--why", "tried")
+    assert said.out == "approved: the first run: mails are sent from now on\n"
+    assert expiry(by_smtp, "approve").out == "nothing waits for an approval\n"
+    report = expiry(by_smtp, "report", "--json").json
+    assert (report["is_dry"], report["approval"]["why"]) == (False, "tried")
+
+
+def test_an_approval_does_not_go_before_the_setting(by_smtp: Shell) -> None:
+    by_smtp.monkeypatch.setenv("DRY_RUN", "true")
+    assert "DRY_RUN=true still keeps" in expiry(by_smtp, "approve").out
+
+
+def test_a_run_by_hand_asks_first_and_sends(shell: Shell) -> None:
+    shell.monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    said = expiry(shell, "send")
+    assert (said.status, mails()) == (1, [])
+    assert "Send 3 mails by the mailbox folder" in said.err
+    assert expiry(shell, "send", "--yes", "--limit", "1").status == 0
+    assert len(mails()) == 1
+    said = expiry(shell, "send", "--yes")
+    assert "2 SENT; 0 to be sent" in said.out
+    assert len(mails()) == 3
+
+
+def test_one_user_alone_is_mailed(shell: Shell) -> None:
+    expiry(shell, "send", "--yes", "--limit", "1", "--only", "2", "--only", "7")
+    assert mails() == ["user2@corp.test"]
+    expiry(shell, "send", "--yes", "--only", "3")
+    assert set(mails()) == {"user2@corp.test", "user3@corp.test"}
+
+
+def test_mails_to_oneself_say_whose_they_are_and_are_noted_nowhere(shell: Shell) -> None:
+    said = expiry(shell, "send", "--to", "me@corp.test", "--only", "2")
+    assert said.out.startswith("sent to me@corp.test: 1; "), said.err
+    (file,) = Path("var/mailbox").glob("*.eml")
+    mail = message_from_bytes(file.read_bytes())
+    assert mail["To"] == "me@corp.test"
+    assert str(mail["Subject"]).startswith("[for user 2] ")
+    assert tables() == {"users"}
+
+
+def test_an_address_that_is_none_is_said(shell: Shell) -> None:
+    said = expiry(shell, "send", "--to", "nobody")
+    assert (said.status, "--to:" in said.err) == (2, True)
+
+
+def test_the_report_tells_the_funnel_and_the_runs(shell: Shell) -> None:
+    assert "there is no outbox yet" in expiry(shell, "report").err
+    expiry(shell, "send", "--yes")
+    said = expiry(shell, "report")
+    assert "SENT" in said.out
+    assert "NEW" in said.out
+    report = expiry(shell, "report", "--json").json
+    assert report["counts"]["SENT"] == 3
+    assert (report["runs"][0]["users"], report["runs"][0]["made"]) == (USERS, 3)
+
+
+def parked_notice() -> str:
+    """One of which nobody knows whether it arrived."""
+    outbox = OneByOne(Database("sqlite:///company.db", "x", writes=True))
+    with closing(sqlite3.connect("company.db")) as connection, connection:
+        connection.execute("UPDATE password_notices SET state = 'UNCERTAIN' WHERE user_id = '2'")
+    let_pass(outbox, HARD_LIFETIME - timedelta(minutes=1))
+    outbox.database.close()
+    with closing(sqlite3.connect("company.db")) as connection:
+        query = "SELECT id FROM password_notices WHERE user_id = '2'"
+        return str(connection.execute(query).fetchone()[0])
+
+
+def test_parked_notices_are_listed_and_decided_about(shell: Shell) -> None:
+    expiry(shell, "send", "--yes")
+    assert expiry(shell, "parked").out == "Nothing is parked.\n"
+    notice = parked_notice()
+    assert notice in expiry(shell, "parked").out
+    said = expiry(shell, "resend", notice)
+    assert (said.status, "may still be at it" in said.err) == (1, True)
+    said = expiry(shell, "approve", notice, "--why", "the log says so", "--json")
+    assert (said.json["state"], said.json["reason"][-17:]) == ("SENT", ": the log says so")
+    assert "it is SENT" in expiry(shell, "drop", notice).err
+    assert "there is no notice" in expiry(shell, "drop", "nothing").err
+
+
+def test_a_person_is_forgotten(shell: Shell) -> None:
+    expiry(shell, "send", "--yes")
+    assert expiry(shell, "forget", "2", "--yes").out.startswith("1 notices tell nothing")
+    assert expiry(shell, "forget", "2", "--yes", "--json").json == {"forgotten": 0, "under_way": 0}
+    assert "0 new notices" in expiry(shell, "send", "--yes").out
+    assert len(mails()) == 3
+
+
+def test_the_statements_for_a_dba_make_the_tables(shell: Shell) -> None:
+    said = expiry(shell, "init-db", "--print-sql")
+    assert tables() == {"users"}
+    with closing(sqlite3.connect("other.db")) as connection:
+        connection.executescript(said.out)
+    assert "password-expiry" not in expiry(shell, "init-db").err
+    assert tables(Path("other.db")) == tables() - {"users"}
+
+
+def test_a_server_cannot_be_asked_for_it(shell: Shell) -> None:
+    said = shell("--url", "https://cron.example.com", "password-expiry", "report")
+    assert (said.status, "needs the store itself" in said.err) == (2, True)
