@@ -72,7 +72,7 @@ def test_who_was_undone_tries_once_more(rivals: tuple[Outbox, Outbox]) -> None:
             threads.submit(commit, rivals[1], "ben", "anna"),
         ]:
             end.result()
-    assert len(tries) == 3
+    assert len(tries) >= 3  # Whoever tries again may be the quicker one once more.
     with rivals[0].database.begin() as connection:
         counted = connection.execute(text("SELECT failures FROM password_notices")).scalars()
         assert list(counted) == [2, 2]
