@@ -28,7 +28,7 @@ def password_expiry(context: click.Context) -> None:
     log_as_set(settings)
 
 
-for command in (*LOOKING, preview, send, *DECIDING):
-    password_expiry.add_command(command)
+for _command in (*LOOKING, preview, send, *DECIDING):
+    password_expiry.add_command(_command)
 
 COMMANDS = {"password-expiry": password_expiry}

@@ -8,10 +8,11 @@ from __future__ import annotations
 from cronfleet.errors import MissingExtraError
 
 try:
-    from cronfleet.apps.password_expiry.app import DELIVERY_JOB, JOB, PasswordExpiry, register
+    from cronfleet.apps.password_expiry.app import DELIVERY_JOB, JOB, PasswordExpiry
     from cronfleet.apps.password_expiry.databases import DatabaseError, OddValueError
     from cronfleet.apps.password_expiry.page import MailboxMail, PasswordExpiryPage
     from cronfleet.apps.password_expiry.policy import User
+    from cronfleet.apps.password_expiry.registering import register
     from cronfleet.apps.password_expiry.source import UserPage, UserSource
 except ModuleNotFoundError as _error:
     if (_error.name or "").partition(".")[0] == "cronfleet":

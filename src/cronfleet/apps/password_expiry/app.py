@@ -7,14 +7,14 @@ import logging
 import time
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from cronfleet import History, RunContext, Scheduler, cron, every
+from cronfleet import RunContext, Scheduler
 from cronfleet.apps.alerting import Condition
 from cronfleet.apps.mailing.in_order import each_of
 from cronfleet.apps.mailing.sending import SenderRefusedError, SenderUnavailableError
 from cronfleet.apps.password_expiry.canary import Canary
-from cronfleet.apps.password_expiry.care import TO_APPROVE, Care, HeldError, conditions_of
+from cronfleet.apps.password_expiry.care import Care, HeldError, conditions_of, shown_at_start
 from cronfleet.apps.password_expiry.chosen import OnlyThese
 from cronfleet.apps.password_expiry.databases import DatabaseError, wait_for
 from cronfleet.apps.password_expiry.delivery import Ask, Parts
@@ -42,7 +42,6 @@ from cronfleet.apps.password_expiry.retention import Retention
 from cronfleet.apps.password_expiry.source import UserSource
 from cronfleet.apps.password_expiry.sources import check_sources, source_from
 from cronfleet.apps.password_expiry.states import Decision, NoticeState
-from cronfleet.apps.password_expiry.summarising import SUMMARY_JOB
 from cronfleet.apps.password_expiry.values import Notice
 from cronfleet.config import Settings
 from cronfleet.errors import ConfigurationError
@@ -103,8 +102,9 @@ class PasswordExpiry:
         Every run does that if nobody has. And log in where mails are sent: a wrong password is
         better known now. Raises `ConfigurationError`.
         """
-        self._seen = await asyncio.to_thread((await self.keeper()).report)
-        if not self._seen.is_dry:
+        report = await asyncio.to_thread((await self.keeper()).report)
+        self._seen = report if self._sender.reaches_people else replace(report, holds=())
+        if not report.is_dry:
             await self._check_senders()
 
     async def run(self, run: RunContext) -> None:
@@ -266,7 +266,7 @@ class PasswordExpiry:
                 f"{self._only_in_mailbox} notices are to be sent (again): until now only the "
                 "mailbox folder had them"
             )
-        return lines + self._care_shown()
+        return lines + (shown_at_start(self._seen, self._settings) if self._seen else [])
 
     async def close(self) -> None:
         """Give connections back."""
@@ -369,22 +369,6 @@ class PasswordExpiry:
             parked_notices=keeper.parked()[:SHOWN],
         )
 
-    def _care_shown(self) -> list[str]:
-        """As it stood when this instance began."""
-        lines: list[str] = []
-        if self._seen and self._seen.is_dry:
-            most = f"at most {self._settings.max_mails_per_run} in a run (MAX_MAILS_PER_RUN)"
-            until = (
-                "until DRY_RUN is removed or false"
-                if self._settings.dry_run
-                else f"until somebody approves: cronfleet password-expiry approve (or DRY_RUN=false) "
-                f"sends {most}"
-            )
-            lines.append(f"DRY RUN: notices are made, and none is sent {until}")
-        holds = self._seen.holds if self._seen and self._sender.reaches_people else ()
-        lines += [f"HELD, nothing is sent: {hold.said}; {TO_APPROVE}" for hold in holds]
-        return lines
-
     def _users_shown(self) -> str:
         if self.uses_sample:
             return f"200 made-up ones in {sample_file(self._settings)}"
@@ -395,32 +379,6 @@ class PasswordExpiry:
                 f"entries below {self._settings.users_ldap_base} of {self._settings.users_ldap_url}"
             )
         return f"table {self._settings.users_table} in your database"
-
-
-def register(
-    scheduler: Scheduler, settings: Settings, users: UserSource | None = None
-) -> PasswordExpiry:
-    """Add the jobs to a scheduler that has not started; `users` are those of a source of your own.
-
-    Raises `ConfigurationError` for settings that do not fit together.
-    """
-    application = PasswordExpiry(scheduler, settings, users)
-    schedule = cron(settings.cron_schedule, tz=settings.cron_timezone)
-    # What a lost run has not sent, the next tick finds.
-    scheduler.add_job(application.run, schedule, JOB, overlap="skip", on_lost="abandon")
-    scheduler.add_job(
-        application.deliver,
-        every(timedelta(minutes=1)),
-        DELIVERY_JOB,
-        overlap="skip",
-        on_lost="abandon",
-        misfire="skip",
-        history=History(successes=10, failures=100),
-    )
-    if application.tells_summaries:
-        daily = cron(settings.summary_schedule, tz=settings.cron_timezone)
-        scheduler.add_job(application.summarise, daily, SUMMARY_JOB, overlap="skip")
-    return application
 
 
 def _ask(run: RunContext) -> Ask:

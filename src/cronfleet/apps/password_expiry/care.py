@@ -13,6 +13,7 @@ from cronfleet.apps.password_expiry.keeping import Report
 from cronfleet.apps.password_expiry.records import Hold, Records, Scan
 from cronfleet.apps.password_expiry.retention import STEPS_PER_RUN, Retention
 from cronfleet.apps.password_expiry.states import NoticeState
+from cronfleet.config import Settings
 from cronfleet.context import LogAdapter
 from cronfleet.errors import CronfleetError
 
@@ -84,3 +85,18 @@ def conditions_of(report: Report) -> list[Condition]:
             )
         )
     return conditions
+
+
+def shown_at_start(report: Report, settings: Settings) -> list[str]:
+    """What keeps mails back, as it stood when an instance began."""
+    lines = [f"HELD, nothing is sent: {hold.said}; {TO_APPROVE}" for hold in report.holds]
+    if not report.is_dry:
+        return lines
+    most = f"at most {settings.max_mails_per_run} in a run (MAX_MAILS_PER_RUN)"
+    until = (
+        "until DRY_RUN is removed or false"
+        if settings.dry_run
+        else "until somebody approves: cronfleet password-expiry approve (or DRY_RUN=false) "
+        f"sends {most}"
+    )
+    return [f"DRY RUN: notices are made, and none is sent {until}", *lines]

@@ -24,11 +24,12 @@ from cronfleet.apps.password_expiry.databases import DatabaseError, OddValueErro
 from cronfleet.apps.password_expiry.gathering import Gathering
 from cronfleet.apps.password_expiry.looking import Looking
 from cronfleet.apps.password_expiry.message import Letterhead
-from cronfleet.apps.password_expiry.notices import BAD_ADDRESS, Outbox
+from cronfleet.apps.password_expiry.notices import Outbox
 from cronfleet.apps.password_expiry.pacing import Pace
 from cronfleet.apps.password_expiry.policy import ExpiryRule, User
 from cronfleet.apps.password_expiry.refusals import FIRST, FirstAnswers
 from cronfleet.apps.password_expiry.requests import Held, Written
+from cronfleet.apps.password_expiry.selecting import BAD_ADDRESS
 from cronfleet.apps.password_expiry.settling import Settling
 from cronfleet.apps.password_expiry.source import UserSource
 from cronfleet.apps.password_expiry.states import NoticeState

@@ -53,7 +53,7 @@ class Keeper:
     def __init__(self, outbox: Outbox, allowance: Allowance) -> None:
         self._outbox = outbox
         self._allowance = allowance
-        self.records = Records(outbox.database)
+        self.records: Records = Records(outbox.database)
         self._parked = Parked(outbox.database)
 
     def is_dry(self) -> bool:

@@ -14,15 +14,9 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from sqlalchemy import (
-    BigInteger,
-    BindParameter,
-    ColumnElement,
     Connection,
-    Integer,
     Row,
-    Select,
     and_,
-    bindparam,
     exists,
     func,
     or_,
@@ -43,15 +37,24 @@ from cronfleet.apps.password_expiry.schema import (
     SUPPRESSED,
     insert_new,
 )
+from cronfleet.apps.password_expiry.selecting import (
+    IS_BADLY_ADDRESSED,
+    MOVE,
+    MOVING,
+    ONLY_IN_MAILBOX,
+    anew,
+    due_by,
+    first_due,
+    is_badly_addressed,
+    locking,
+)
 from cronfleet.apps.password_expiry.states import NoticeState
 from cronfleet.apps.password_expiry.suppression import (
-    GONE,
     suppress_in,
     suppressed_in,
     unsuppress_in,
 )
 from cronfleet.apps.password_expiry.values import (
-    MAILBOX,
     Added,
     Exchanged,
     Lease,
@@ -61,9 +64,6 @@ from cronfleet.apps.password_expiry.values import (
     utc,
 )
 from cronfleet.errors import ConfigurationError, CronfleetError
-
-BAD_ADDRESS = "bad_address: "
-"""How the reason of a notice begins that is DEAD until the user has another address; as `GONE`."""
 
 _TRIES = 5  # Of which each lets at least one rival through.
 
@@ -101,9 +101,9 @@ class Outbox:
         )
         self._one_by_one = Prepared(database, select(OUTBOX.c.one).with_for_update())
         self._used = Prepared(database, used(), "since")
-        self._move = Prepared(database, _MOVE, *_MOVING, "of")
+        self._move = Prepared(database, MOVE, *MOVING, "of")
         self._locks: dict[int, Prepared] = {}
-        due, put_off = _first(only_put_off=False), _first(only_put_off=True)
+        due, put_off = first_due(only_put_off=False), first_due(only_put_off=True)
         self._first = Prepared(database, due, "now", "most")
         self._first_put_off = Prepared(database, put_off, "now", "most")
 
@@ -139,7 +139,7 @@ class Outbox:
                 insert_new(self.database.dialect, NOTICES), self._new(connection, missing)
             )
         note_made(connection, run, made)
-        return Added(made, [key for key, row in rows.items() if _is_badly_addressed(row)])
+        return Added(made, [key for key, row in rows.items() if is_badly_addressed(row)])
 
     def revive(self, keys: Sequence[NoticeKey], run: int | None = None) -> int:
         """Make notices pending again whose address led nowhere; how many those were."""
@@ -150,15 +150,15 @@ class Outbox:
     def reopen_for_people(self, run: int | None = None) -> int:
         """Make those pending again that only the mailbox has taken; how many those were."""
         with self.database.begin() as connection:
-            anew = _anew(self._now(connection))
-            query = update(NOTICES).where(_ONLY_IN_MAILBOX).values(**anew)
+            fields = anew(self._now(connection))
+            query = update(NOTICES).where(ONLY_IN_MAILBOX).values(**fields)
             reopened = connection.execute(query).rowcount
             note_made(connection, run, reopened)
             return reopened
 
     def only_in_mailbox(self) -> int:
         """How many notices nobody but the mailbox has taken."""
-        query = select(func.count()).where(_ONLY_IN_MAILBOX).select_from(NOTICES)
+        query = select(func.count()).where(ONLY_IN_MAILBOX).select_from(NOTICES)
         with self.database.begin(only_reads=True) as connection:
             return connection.scalar(query) or 0
 
@@ -188,7 +188,7 @@ class Outbox:
     def waiting(self, *, only_put_off: bool = False, most: int = 1) -> int:
         """How many notices are due now, counted up to `most`."""
         with self.database.begin(only_reads=True) as connection:
-            due = select(_n.id).where(*_due(self._now(connection), only_put_off=only_put_off))
+            due = select(_n.id).where(*due_by(self._now(connection), only_put_off=only_put_off))
             return len(connection.execute(due.limit(most)).all())
 
     def exchange(self, writes: Sequence[Write], wanted: Wanted | None = None) -> Exchanged:
@@ -289,7 +289,7 @@ class Outbox:
         ids = sorted({write.lease.id for write in writes})
         if len(ids) not in self._locks:
             names = [f"id_{number}" for number in range(len(ids))]
-            self._locks[len(ids)] = Prepared(self.database, _locking(names), *names)
+            self._locks[len(ids)] = Prepared(self.database, locking(names), *names)
         rows = self._locks[len(ids)].rows(connection, *ids)
         return {id_: Standing.of(moving) for id_, *moving in rows}
 
@@ -319,7 +319,9 @@ class Outbox:
         self, connection: Connection, wanted: Wanted, now: int
     ) -> Sequence[Sequence[Any]]:
         if wanted.users:
-            of_these = _first(only_put_off=wanted.only_put_off).where(_n.user_id.in_(wanted.users))
+            of_these = first_due(only_put_off=wanted.only_put_off).where(
+                _n.user_id.in_(wanted.users)
+            )
             return connection.execute(of_these, {"now": now, "most": wanted.most}).all()
         first = self._first_put_off if wanted.only_put_off else self._first
         return first.rows(connection, now, wanted.most)
@@ -339,9 +341,9 @@ class Outbox:
 
     def _revive(self, connection: Connection, keys: Iterable[NoticeKey]) -> int:
         ids = [self._id(key) for key in keys]
-        may_be = or_(_n.state == _S.CANCELLED, _IS_BADLY_ADDRESSED)
+        may_be = or_(_n.state == _S.CANCELLED, IS_BADLY_ADDRESSED)
         return connection.execute(
-            update(NOTICES).where(_n.id.in_(ids), may_be).values(**_anew(self._now(connection)))
+            update(NOTICES).where(_n.id.in_(ids), may_be).values(**anew(self._now(connection)))
         ).rowcount
 
     def _new(self, connection: Connection, keys: Iterable[NoticeKey]) -> list[dict[str, Any]]:
@@ -353,7 +355,7 @@ class Outbox:
                 "stored_date": key.stored_date,
                 "threshold": key.threshold,
                 "created_at": now,
-                **_anew(now),
+                **anew(now),
             }
             for key in keys
         ]
@@ -372,62 +374,3 @@ def _write(standings: dict[str, Standing], write: Write, now: int) -> NoticeStat
         return None
     standings[write.lease.id] = to
     return to.state
-
-
-# Made once: to make a statement takes longer than to carry it out.
-_MOVING = Standing._fields
-_MOVE = (
-    update(NOTICES)
-    .where(_n.id == bindparam("of"))
-    .values({name: bindparam(name) for name in _MOVING})
-)
-_IS_BADLY_ADDRESSED = and_(
-    _n.state == _S.DEAD, or_(_n.reason.like(f"{BAD_ADDRESS}%"), _n.reason.like(f"{GONE}%"))
-)
-# Whatever it says of these, no person has got any of them.
-_ONLY_IN_MAILBOX = and_(_n.state.in_([_S.SENT, _S.UNCERTAIN]), _n.sender == MAILBOX)
-
-
-def _is_badly_addressed(row: Row[*tuple[Any, ...]]) -> bool:
-    return row.state == _S.DEAD and row.reason.startswith((BAD_ADDRESS, GONE))
-
-
-def _locking(names: Sequence[str]) -> Select[*tuple[Any, ...]]:
-    """The notices with the ids of these parameters; nobody else moves them then."""
-    return (
-        select(_n.id, *(NOTICES.c[name] for name in _MOVING))
-        .where(_n.id.in_([bindparam(name, type_=_n.id.type) for name in names]))
-        .order_by(_n.id)
-        .with_for_update()
-    )
-
-
-def _due(now: int | BindParameter[int], *, only_put_off: bool) -> list[ColumnElement[bool]]:
-    due = [_n.state == _S.PENDING, _n.not_before <= now]
-    return [*due, _n.failures > 0] if only_put_off else due
-
-
-def _first(*, only_put_off: bool) -> Select[*tuple[Any, ...]]:
-    """The first that are due. What a rival is taking at this moment is passed over."""
-    key = (_n.id, _n.user_id, _n.stored_date, _n.threshold, _n.created_at)
-    due = _due(bindparam("now", type_=BigInteger), only_put_off=only_put_off)
-    return (
-        select(*key, *(NOTICES.c[name] for name in _MOVING))
-        .where(*due)
-        .order_by(_n.not_before)
-        .limit(bindparam("most", type_=Integer))
-        .with_for_update(skip_locked=True)  # On SQLite there is no rival.
-    )
-
-
-def _anew(now: int) -> dict[str, Any]:
-    """What a notice begins with, and begins with again."""
-    return {
-        "state": _S.PENDING,
-        "reason": "",
-        "not_before": now,
-        "failures": 0,
-        "failing_since": None,
-        "sender": None,
-        "changed_at": now,
-    }

@@ -15,10 +15,10 @@ from email.message import Message
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
-from cronfleet.apps.password_expiry.notices import Notice
 from cronfleet.apps.password_expiry.pictures import Calendar, Funnel, calendar, funnel
 from cronfleet.apps.password_expiry.records import Hold, Run
 from cronfleet.apps.password_expiry.states import NoticeState
+from cronfleet.apps.password_expiry.values import Notice
 
 SHOWN = 50
 

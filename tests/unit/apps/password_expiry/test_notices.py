@@ -10,10 +10,11 @@ import pytest
 from sqlalchemy import event, inspect, text
 
 from cronfleet.apps.password_expiry.databases import Database
-from cronfleet.apps.password_expiry.notices import BAD_ADDRESS, MAILBOX, Outbox
+from cronfleet.apps.password_expiry.notices import Outbox
 from cronfleet.apps.password_expiry.policy import NoticeKey
+from cronfleet.apps.password_expiry.selecting import BAD_ADDRESS
 from cronfleet.apps.password_expiry.states import TRANSITIONS, NoticeState
-from cronfleet.apps.password_expiry.values import HANDOFF_LEASE, LEASE, Lease
+from cronfleet.apps.password_expiry.values import HANDOFF_LEASE, LEASE, MAILBOX, Lease
 from cronfleet.errors import ConfigurationError
 from tests.apps.outboxes import ANNA, BEN, OneByOne, let_pass, open_outbox, put_in, state_of
 
