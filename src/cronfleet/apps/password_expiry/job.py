@@ -73,10 +73,12 @@ class ExpiryJob:
         await self._reopen(ask)
         report = RunReport()
         await self._scan(ask, report)
-        if not self._is_dry and not await self._is_held(ask):
+        is_held = await self._is_held(ask)
+        if not self._is_dry and not is_held:
             await self._deliver(self._delivery(ask), report)
         await self._tell(ask, report)
-        if self._care:
+        # While the users may not be what they were, none of their notices is given up.
+        if self._care and report.users and not is_held:
             await self._care.prune(ask)
         return report
 
