@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from cronfleet.apps.password_expiry.policy import BadRowError, ExpiryRule, User, stored_instant
 
@@ -18,13 +18,15 @@ class Ahead:
     def __init__(self, rule: ExpiryRule, now: datetime) -> None:
         self._age = rule.max_age or timedelta()
         self._now = now
-        self._last = now + timedelta(days=DAYS)
-        self._days: Counter[str] = Counter()
+        self._from = now - self._age
+        self._to = now - self._age + timedelta(days=DAYS)
+        self._days: Counter[int] = Counter()
 
     @property
     def days(self) -> Mapping[str, int]:
         """By the ISO date of the day."""
-        return dict(sorted(self._days.items()))
+        days = sorted(self._days.items())
+        return {date.fromordinal(day).isoformat(): count for day, count in days}
 
     def count(self, user: User) -> None:
         """Count a user whose password expires on one of these days."""
@@ -33,5 +35,5 @@ class Ahead:
         except BadRowError:
             return
         # Not `stored + age`: a date in the year 9999 means never, and would overflow.
-        if stored is not None and self._now - self._age < stored < self._last - self._age:
-            self._days[(stored + self._age).date().isoformat()] += 1
+        if stored is not None and self._from < stored < self._to:
+            self._days[(stored + self._age).toordinal()] += 1

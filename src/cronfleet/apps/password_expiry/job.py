@@ -180,8 +180,7 @@ class ExpiryJob:
                 bad.append((user.key, str(error)))
             else:
                 due |= {key: user.address or ""} if key else {}
-                if key is None:
-                    ahead.count(user)
+                ahead.count(user)
         return due, bad
 
     def _complain(self, ask: Ask, bad: int, named: list[_Complaint]) -> None:
