@@ -156,6 +156,16 @@ async def test_old_notices_go_unless_they_would_be_made_again(world_of: OpenWorl
     assert len(these.sender.mails) == 3
 
 
+async def test_nothing_goes_while_there_are_no_users(world_of: OpenWorld) -> None:
+    """A view may be empty for a while: whoever is in it again would be mailed again."""
+    these = Careful(world_of(row(1)))
+    await these.run()
+    let_pass(these.world.outbox, timedelta(days=401))
+    these.world.execute("DELETE FROM users")
+    await these.run()
+    assert these.world.states() == {"1": "SENT"}
+
+
 async def test_many_old_notices_go_in_small_steps(world_of: OpenWorld) -> None:
     these = Careful(world_of(*(row(n) for n in range(450))), canary=None)
     await these.run()

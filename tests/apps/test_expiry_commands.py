@@ -195,6 +195,16 @@ def test_the_statements_for_a_dba_make_the_tables(shell: Shell) -> None:
     assert tables(Path("other.db")) == tables() - {"users"}
 
 
+def test_an_outbox_of_an_earlier_version_is_said_and_made_whole(shell: Shell) -> None:
+    expiry(shell, "send", "--yes")
+    with closing(sqlite3.connect("company.db")) as connection, connection:
+        connection.execute("DROP TABLE password_runs")
+    said = expiry(shell, "report")
+    assert (said.status, "has no table password_runs" in said.err) == (2, True)
+    expiry(shell, "init-db")
+    assert expiry(shell, "report").status == 0
+
+
 def test_a_server_cannot_be_asked_for_it(shell: Shell) -> None:
     said = shell("--url", "https://cron.example.com", "password-expiry", "report")
     assert (said.status, "needs the store itself" in said.err) == (2, True)

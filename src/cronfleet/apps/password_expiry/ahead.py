@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from cronfleet.apps.password_expiry.policy import BadRowError, ExpiryRule, User
 
@@ -19,12 +19,13 @@ class Ahead:
         self._rule = rule
         self._now = now
         self._last = now + timedelta(days=DAYS)
-        self._days: Counter[str] = Counter()
+        self._days: Counter[int] = Counter()
 
     @property
     def days(self) -> Mapping[str, int]:
         """By the ISO date of the day."""
-        return dict(sorted(self._days.items()))
+        days = sorted(self._days.items())
+        return {date.fromordinal(day).isoformat(): count for day, count in days}
 
     def count(self, user: User) -> None:
         """Count a user whose password expires on one of these days."""
@@ -33,4 +34,4 @@ class Ahead:
         except BadRowError:
             return
         if expiry is not None and self._now < expiry < self._last:
-            self._days[expiry.astimezone(self._rule.zone).date().isoformat()] += 1
+            self._days[expiry.astimezone(self._rule.zone).date().toordinal()] += 1

@@ -12,7 +12,7 @@ from cronfleet.apps.mailing.addresses import BadAddressError, recipient_address
 from cronfleet.apps.password_expiry.ahead import Ahead
 from cronfleet.apps.password_expiry.care import Care
 from cronfleet.apps.password_expiry.delivery import Ask, Delivery, Parts
-from cronfleet.apps.password_expiry.policy import EXPIRED, BadRowError, NoticeKey
+from cronfleet.apps.password_expiry.policy import BadRowError, NoticeKey
 from cronfleet.apps.password_expiry.records import Hold, Scan
 from cronfleet.apps.password_expiry.source import PAGE, UserPage
 from cronfleet.apps.password_expiry.states import NoticeState
@@ -75,11 +75,12 @@ class ExpiryJob:
         await self._reopen(ask)
         report = RunReport()
         await self._scan(ask, report)
-        is_kept_back = self._is_dry or self._parts.is_quiet()
-        if not is_kept_back and not await self._is_held(ask):
+        is_held = await self._is_held(ask)
+        if not (self._is_dry or self._parts.is_quiet() or is_held):
             await self._deliver(self._delivery(ask), report)
         await self._tell(ask, report)
-        if self._care:
+        # While the users may not be what they were, none of their notices is given up.
+        if self._care and report.users and not is_held:
             await self._care.prune(ask)
         return report
 
@@ -186,8 +187,7 @@ class ExpiryJob:
                 bad.append((user.key, str(error)))
             else:
                 due |= self._parts.copies.with_copy(user, key)
-                if key is None or key.threshold != EXPIRED:
-                    ahead.count(user)
+                ahead.count(user)
         return due, bad
 
     def _complain(self, ask: Ask, bad: int, named: list[_Complaint]) -> None:

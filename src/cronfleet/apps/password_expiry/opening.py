@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 
+from sqlalchemy import inspect
+
 from cronfleet.apps.mailing.sending import Sender
-from cronfleet.apps.password_expiry.databases import DatabaseError
 from cronfleet.apps.password_expiry.engines import sqlite_file
 from cronfleet.apps.password_expiry.keeping import Allowance, Keeper
 from cronfleet.apps.password_expiry.making import (
@@ -16,6 +17,7 @@ from cronfleet.apps.password_expiry.making import (
     sender_from,
 )
 from cronfleet.apps.password_expiry.notices import Outbox
+from cronfleet.apps.password_expiry.schema import METADATA, NOTICES
 from cronfleet.apps.password_expiry.source import UserSource
 from cronfleet.apps.password_expiry.sources import source_from
 from cronfleet.config import Settings, revealed
@@ -86,10 +88,15 @@ def _is_yet_to_be_made(settings: Settings) -> bool:
 
 
 def _id_of(outbox: Outbox) -> str | None:
-    try:
-        return outbox.stored_id()
-    except DatabaseError as error:
-        said = str(error).lower()
-        if any(words in said for words in ("no such table", "does not exist", "doesn't exist")):
-            return None
-        raise
+    """None where there is no outbox yet. Raises `ConfigurationError` where a part of it is not."""
+    with outbox.database.begin(only_reads=True) as connection:
+        there = set(inspect(connection).get_table_names())
+    missing = METADATA.tables.keys() - there
+    if NOTICES.name in missing:
+        return None
+    if missing:
+        raise ConfigurationError(
+            f"the outbox {outbox.database.shown} has no table {min(missing)}, it was made by an "
+            f"earlier version: {_HOW_TO_MAKE}"
+        )
+    return outbox.stored_id()

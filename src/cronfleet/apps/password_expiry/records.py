@@ -184,7 +184,8 @@ class Records:
         own = connection.execute(select(_r.made, _r.fire_time).where(_r.id == run)).one()
         early = (_r.ended_at.is_(None), _r.id < run, _r.fire_time != own.fire_time)
         carried = connection.scalar(select(func.sum(_r.made)).where(*early)) or 0
-        connection.execute(update(RUNS).where(*early).values(ended_at=now, made=0, is_held=1))
+        # One that is still at it answers for all it made, too: better held twice than not at all.
+        connection.execute(update(RUNS).where(*early).values(ended_at=now, is_held=1))
         return int(own.made) + int(carried)
 
     def _usual(self, connection: Connection) -> Sequence[int]:
