@@ -43,7 +43,8 @@ def test_a_run_is_shown_with_its_life_and_what_each_attempt_logged(shell: Shell)
     assert re.fullmatch(r"\S+Z WARNING  page 0", second[1])
     assert log[-1].endswith("page 1999")
     (note,) = [line for line in log if line.startswith("[...")]
-    assert note == "[... 1,007 lines are not kept ...]"
+    # How many depends on how long the lines of the traceback are.
+    assert re.fullmatch(r"\[... 1,0[01]\d lines are not kept ...]", note)
 
 
 def test_what_went_wrong_stands_in_full_and_is_harmless(shell: Shell) -> None:
