@@ -118,13 +118,13 @@ async def test_a_template_that_cannot_be_used_must_be_changed(set_: Set, tmp_pat
     (tmp_path / "mails" / "de").mkdir(parents=True)
     (tmp_path / "mails" / "de" / "expired.txt").write_text("Subject: x\n{{ nam }}")
     set_("TEMPLATES_DIR", str(tmp_path / "mails"))
-    found = await finding("mail")
+    found = await finding("letterhead")
     assert found.condition is Condition.SETTING
     assert "de/expired.txt line 2: there is no variable 'nam'" in found.said
 
 
 async def test_a_summary_to_nobody_must_be_set_otherwise(set_: Set) -> None:
     set_("SUMMARY_TO", "it@example.com, it")
-    found = await finding("mail")
+    found = await finding("letterhead")
     assert found.condition is Condition.SETTING
     assert found.said.startswith("SUMMARY_TO ")

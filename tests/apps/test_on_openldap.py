@@ -364,10 +364,10 @@ def test_the_doctor_looks_at_the_directory_and_at_the_notices_database(
     many: Slapd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    users, notices, _ = asyncio.run(examine(settings_for(many)))
+    users, notices, *_ = asyncio.run(examine(settings_for(many)))
     assert (users.condition, notices.condition) == (Condition.WELL, Condition.NOTE)
     assert "have the attributes" in users.said
-    users, _, _ = asyncio.run(examine(settings_for(many, users_ldap_password="wrong")))
+    users, *_ = asyncio.run(examine(settings_for(many, users_ldap_password="wrong")))
     assert users.condition is Condition.SETTING
-    users, notices, _ = asyncio.run(examine(settings_for(many, notices_database_url=None)))
+    users, notices, *_ = asyncio.run(examine(settings_for(many, notices_database_url=None)))
     assert {users.condition, notices.condition} == {Condition.SETTING}

@@ -132,7 +132,7 @@ async def test_it_is_told_what_the_mail_says(service: MailService) -> None:
     told = checked(asked.document)
     assert [person.email for person in told.personalizations[0].to] == ["anna@example.com"]
     assert (told.from_.email, told.subject) == ("it@example.com", "Your password has expired")
-    assert [content.type for content in told.content] == ["text/plain"]
+    assert [content.type for content in told.content] == ["text/plain", "text/html"]
     assert "Hello Anna," in told.content[0].value
     assert told.headers["Auto-Submitted"] == "auto-generated"
     assert told.headers["Message-ID"] == f"<{'0' * 32}@example.com>"

@@ -12,7 +12,7 @@ from cronfleet.apps.password_expiry.care import TO_APPROVE
 from cronfleet.apps.password_expiry.databases import Database, DatabaseError
 from cronfleet.apps.password_expiry.engines import sqlite_file
 from cronfleet.apps.password_expiry.keeping import Keeper
-from cronfleet.apps.password_expiry.making import is_sample, letterhead_from, sender_from
+from cronfleet.apps.password_expiry.making import letterhead_from
 from cronfleet.apps.password_expiry.opening import allowance_of, opened_outbox, sender_of
 from cronfleet.apps.password_expiry.sources import check_sources, source_from
 from cronfleet.apps.password_expiry.summarising import summary_recipients
@@ -84,10 +84,7 @@ def _is_yet_to_be_made(url: str) -> bool:
 async def _mail(settings: Settings) -> list[Finding]:
     """One for each sender: the next one is of use only if it can send, too."""
     try:
-        sender = sender_from(settings, is_sample=is_sample(settings))
-        letterhead_from(settings, sender)  # It tries each template.
-        summary_recipients(settings.summary_to)
-        senders = each_of(sender)
+        senders = each_of(sender_of(settings))
     except ConfigurationError as error:
         return [Finding("mail", Condition.SETTING, str(error))]
     return [await _sender(each) for each in senders]
@@ -102,7 +99,8 @@ async def _sender(sender: Sender) -> Finding:
 
 
 def _letterhead(settings: Settings) -> Finding:
-    letterhead = letterhead_from(settings, sender_of(settings))
+    letterhead = letterhead_from(settings, sender_of(settings))  # It tries each template.
+    summary_recipients(settings.summary_to)
     return Finding("letterhead", Condition.WELL, f"mails are from {letterhead.address}")
 
 
