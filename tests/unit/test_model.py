@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -44,6 +45,36 @@ def record(*, expected: Fire | None, paused: bool = False) -> JobRecord:
         active=0,
         paused=paused,
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "resumes_at"),
+    [
+        ({"paused": True, "paused_until": 9}, 9),
+        ({"paused": True}, None),
+        ({"paused": True, "paused_until": 9, "removed": True}, None),
+        # As one leaves it that knows nothing of ends.
+        ({"paused_until": 9}, None),
+    ],
+)
+def test_only_a_pause_has_an_end(changes: dict[str, Any], resumes_at: int | None) -> None:
+    assert replace(record(expected=None), **changes).resumes_at == resumes_at
+
+
+@pytest.mark.parametrize(
+    ("paused", "until", "due", "is_paused"),
+    [
+        (True, None, 10**12, True),
+        (True, 9, 8, True),
+        (True, 9, 9, False),
+        (False, None, 0, False),
+    ],
+)
+def test_what_is_due_as_a_pause_ends_is_no_part_of_it(
+    *, paused: bool, until: int | None, due: int, is_paused: bool
+) -> None:
+    job = replace(record(expected=None, paused=paused), paused_until=until)
+    assert job.is_paused_for(due) is is_paused
 
 
 def test_every_state_can_be_reached_and_every_run_can_end() -> None:
