@@ -101,7 +101,7 @@ OUTBOX: tuple[Mutant, ...] = (
     mutant(
         "a notice that was sent is leased again",
         Piece(
-            _NOTICES,
+            "apps/password_expiry/selecting.py",
             "due = [_n.state == _S.PENDING, _n.not_before <= now]",
             "due = [_n.state.in_([_S.PENDING, _S.SENT]), _n.not_before <= now]",
         ),
