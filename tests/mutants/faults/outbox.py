@@ -103,7 +103,7 @@ OUTBOX: tuple[Mutant, ...] = (
         Piece(
             "apps/password_expiry/selecting.py",
             "due = [_n.state == _S.PENDING, _n.not_before <= now]",
-            "due = [_n.state.in_([_S.PENDING, _S.SENT]), _n.not_before <= now]",
+            "due = [or_(_n.state == _S.PENDING, _n.state == _S.SENT), _n.not_before <= now]",
         ),
         _table("leased or never"),
     ),
