@@ -16,26 +16,15 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from typing import Any
 
-from cronfleet.apps.mailing.posting import (
-    FirstLook,
-    Heard,
-    HttpTimes,
-    NoAnswerError,
-    NotSentError,
-    NotWantedError,
-    Poster,
-)
+from cronfleet.apps.mailing.posting import Heard, HttpTimes, Poster
 from cronfleet.apps.mailing.sending import (
     Answer,
-    Following,
-    HandOff,
     Mail,
     SenderRefusedError,
-    SenderUnavailableError,
     SendResult,
-    unknown,
 )
 from cronfleet.apps.mailing.web_answers import document, is_redirect, is_unsure, said, text
+from cronfleet.apps.mailing.web_sender import WebSender
 
 _SEND = "/v3/mail/send"
 _SCOPES = "/v3/scopes"
@@ -85,84 +74,42 @@ class SendGrid:
     connections: int = 4
 
 
-class SendGridSender:
-    """Sends mails to people."""
+class SendGridSender(WebSender):
+    """See `Sender`."""
 
     name = "sendgrid"
-    reaches_people = True
 
     def __init__(self, sendgrid: SendGrid) -> None:
+        poster = Poster(sendgrid.trust, sendgrid.times, sendgrid.connections)
+        super().__init__(poster, sendgrid.connections, ("SENDGRID_URL",))
         self._sendgrid = sendgrid
         self._url = sendgrid.url.rstrip("/")
-        self._poster = Poster(sendgrid.trust, sendgrid.times, sendgrid.connections)
-        self._first_look = FirstLook(self._look)
-
-    @property
-    def at_a_time(self) -> int:
-        return self._sendgrid.connections
 
     def describe(self) -> str:
         return f"SendGrid at {self._url.partition('://')[2]}"
 
-    async def ready(self) -> None:
-        """What would refuse every mail is found here, before any of them is handed over."""
-        await self._first_look.take()
-
-    async def check(self) -> None:
-        """Ask what the key is good for."""
-        try:
-            await self.ready()
-        finally:
-            await self.close()
-
-    async def send(
-        self, mail: Mail, hand_off: HandOff, following: Following = unknown
-    ) -> SendResult:
-        body = json.dumps(parts_of(mail)).encode()
+    def _request(self, mail: Mail) -> tuple[str, dict[str, str], bytes]:
         headers = {**self._login(), "Content-Type": "application/json"}
-        try:
-            heard = await self._poster.post(self._url + _SEND, headers, body, hand_off)
-        except NotWantedError:
-            return SendResult(Answer.NOT_WANTED)
-        except NotSentError as error:
-            if error.is_away:
-                raise self._away(str(error)) from None
-            return SendResult(Answer.LATER, f"before the mail was handed over: {error}")
-        except NoAnswerError as error:
-            return SendResult(Answer.UNKNOWN, f"no answer to the mail: {error}")
-        return SendResult(_answer(heard), self._said(heard, mail.recipient))
-
-    async def close(self) -> None:
-        self._first_look.forget()
-        await self._poster.close()
+        return self._url + _SEND, headers, json.dumps(parts_of(mail)).encode()
 
     async def _look(self) -> None:
-        try:
-            heard = await self._poster.get(self._url + _SCOPES, self._login())
-        except NotSentError as error:
-            raise self._away(str(error)) from None
-        scopes = document(heard).get("scopes")
+        heard = await self._asked(self._url + _SCOPES, self._login())
         if heard.status in (401, 403):
             raise SenderRefusedError(
                 f"{self.describe()} refuses the key: {self._said(heard)}; correct SENDGRID_API_KEY"
             )
-        if is_redirect(heard):
-            raise SenderRefusedError(
-                f"{self.describe()} answers {heard.status}, a redirect, which is not followed: "
-                "correct SENDGRID_URL"
-            )
+        self._refuse_redirect(heard)
         if heard.status // 100 == 5:
             raise self._away(self._said(heard))
+        scopes = document(heard).get("scopes")
         if isinstance(scopes, list) and _MAY_SEND not in scopes:
             raise SenderRefusedError(
                 f"{self.describe()}: the key of SENDGRID_API_KEY may not send mails; "
                 f"give it {_MAY_SEND}"
             )
 
-    def _away(self, why: str) -> SenderUnavailableError:
-        return SenderUnavailableError(
-            f"{self.describe()} cannot be used: {why}; check SENDGRID_URL"
-        )
+    def _result(self, heard: Heard, mail: Mail) -> SendResult:
+        return SendResult(_answer(heard), self._said(heard, mail.recipient))
 
     def _login(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._sendgrid.api_key}"}

@@ -14,32 +14,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from cronfleet.apps.mailing.aws_signature import AwsCredentials, AwsRequest, AwsScope, signed
-from cronfleet.apps.mailing.posting import (
-    FirstLook,
-    Heard,
-    HttpTimes,
-    NoAnswerError,
-    NotSentError,
-    NotWantedError,
-    Poster,
-)
+from cronfleet.apps.mailing.posting import Heard, HttpTimes, Poster
 from cronfleet.apps.mailing.sending import (
     Answer,
-    Following,
-    HandOff,
     Mail,
     SenderRefusedError,
     SenderUnavailableError,
     SendResult,
-    unknown,
 )
-from cronfleet.apps.mailing.web_answers import (
-    code,
-    document,
-    is_redirect,
-    said,
-    text,
-)
+from cronfleet.apps.mailing.web_answers import code, document, is_redirect, said, text
+from cronfleet.apps.mailing.web_sender import WebSender
 
 _SEND = "/v2/email/outbound-emails"
 _ACCOUNT = "/v2/email/account"
@@ -77,86 +61,40 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class SesSender:
-    """Sends mails to people."""
+class SesSender(WebSender):
+    """See `Sender`."""
 
     name = "ses"
-    reaches_people = True
 
     def __init__(self, ses: Ses, now: Callable[[], datetime] = _utc_now) -> None:
+        poster = Poster(ses.trust, ses.times, ses.connections)
+        super().__init__(poster, ses.connections, ("AWS_REGION", "SES_ENDPOINT_URL"))
         self._ses = ses
         self._now = now
-        self._poster = Poster(ses.trust, ses.times, ses.connections)
-        self._first_look = FirstLook(self._look)
         token = ses.credentials.session_token
         self._secrets = [ses.credentials.secret_access_key, *([token] if token else [])]
-
-    @property
-    def at_a_time(self) -> int:
-        return self._ses.connections
 
     def describe(self) -> str:
         at = f" at {self._ses.endpoint}" if self._ses.endpoint else ""
         return f"Amazon SES in {self._ses.region}{at}"
 
-    async def ready(self) -> None:
-        """What would refuse every mail is found here, before any of them is handed over."""
-        await self._first_look.take()
-
-    async def check(self) -> None:
-        """Ask whether the account may send."""
-        try:
-            await self.ready()
-        finally:
-            await self.close()
-
-    async def send(
-        self, mail: Mail, hand_off: HandOff, following: Following = unknown
-    ) -> SendResult:
+    def _request(self, mail: Mail) -> tuple[str, dict[str, str], bytes]:
         body = _request(mail)
-        headers = self._signed("POST", _SEND, body)
-        try:
-            heard = await self._poster.post(self._ses.url + _SEND, headers, body, hand_off)
-        except NotWantedError:
-            return SendResult(Answer.NOT_WANTED)
-        except NotSentError as error:
-            if error.is_away:
-                raise self._away(str(error)) from None
-            return SendResult(Answer.LATER, f"before the mail was handed over: {error}")
-        except NoAnswerError as error:
-            return SendResult(Answer.UNKNOWN, f"no answer to the mail: {error}")
-        return self._result(heard, mail)
-
-    async def close(self) -> None:
-        self._first_look.forget()
-        await self._poster.close()
+        return self._ses.url + _SEND, self._signed("POST", _SEND, body), body
 
     async def _look(self) -> None:
-        try:
-            headers = self._signed("GET", _ACCOUNT, b"")
-            heard = await self._poster.get(self._ses.url + _ACCOUNT, headers)
-        except NotSentError as error:
-            raise self._away(str(error)) from None
+        heard = await self._asked(self._ses.url + _ACCOUNT, self._signed("GET", _ACCOUNT, b""))
         what = _code(heard)
         if heard.status in (401, 403) and what not in _NOT_ALLOWED_TO_ASK:
             raise SenderRefusedError(
                 f"{self.describe()} refuses the credentials: {self._said(heard)}; correct "
                 "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and AWS_REGION"
             )
-        if is_redirect(heard):
-            raise SenderRefusedError(
-                f"{self.describe()} answers {heard.status}, a redirect, which is not followed: "
-                "correct AWS_REGION or SES_ENDPOINT_URL"
-            )
+        self._refuse_redirect(heard)
         if heard.status in (500, 502, 503, 504):
             raise self._away(self._said(heard))
         if heard.status == 200 and (why_not := _why_not(document(heard))):
             raise SenderUnavailableError(f"{self.describe()} takes no mails for now: {why_not}")
-
-    def _away(self, why: str) -> SenderUnavailableError:
-        return SenderUnavailableError(
-            f"{self.describe()} cannot be used: {why}; check AWS_REGION and SES_ENDPOINT_URL"
-        )
 
     def _signed(self, method: str, path: str, body: bytes) -> dict[str, str]:
         headers = {"Content-Type": "application/json"} if body else {}
