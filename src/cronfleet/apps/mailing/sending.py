@@ -32,6 +32,11 @@ Following: TypeAlias = Callable[[], Mail | None]
 """Asked after a hand-off: the mail that will be sent next after this one, if that is known."""
 
 
+async def always(_by: str | None = None, /) -> bool:
+    """A hand-off of what may be sent twice, and is kept in no outbox."""
+    return True
+
+
 def unknown() -> Mail | None:
     """What follows is not known."""
     return None
@@ -46,6 +51,10 @@ class Answer(Enum):
     NOBODY = "nobody"  # surely not accepted, and for now no other mail will be either
     UNKNOWN = "unknown"  # it may have been accepted
     NOT_WANTED = "not wanted"  # `hand_off` said no, and nothing was sent
+
+
+MAY_HAVE_ARRIVED: frozenset[Answer] = frozenset({Answer.ACCEPTED, Answer.UNKNOWN})
+"""Enough for what is to be heard of once at least, and is kept in no outbox."""
 
 
 @dataclass(frozen=True, slots=True)

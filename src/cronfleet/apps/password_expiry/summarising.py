@@ -8,15 +8,18 @@ from typing import Any
 
 from cronfleet import RunContext, Scheduler
 from cronfleet.apps.mailing.addresses import BadAddressError, checked_address
-from cronfleet.apps.mailing.sending import Answer, Sender, SenderUnavailableError
+from cronfleet.apps.mailing.sending import (
+    MAY_HAVE_ARRIVED,
+    Sender,
+    SenderUnavailableError,
+    always,
+)
 from cronfleet.apps.password_expiry.changes import Changed, changed_since
 from cronfleet.apps.password_expiry.databases import Database
 from cronfleet.apps.password_expiry.summary import summary_mail
 from cronfleet.errors import ConfigurationError, CronfleetError
 
 SUMMARY_JOB = "password-expiry-summary"
-
-_HEARD = frozenset({Answer.ACCEPTED, Answer.UNKNOWN})
 
 
 class SummaryNotSentError(CronfleetError):
@@ -64,8 +67,8 @@ class Summarising:
             for number, recipient in enumerate(self._recipients):
                 id_ = f"summary-{run.fire_time:%Y%m%dT%H%M%S}-{number}"
                 mail = summary_mail(id_, self._from, recipient, changed, is_dry=is_dry)
-                result = await self._sender.send(mail, _always)
-                if result.answer not in _HEARD:
+                result = await self._sender.send(mail, always)
+                if result.answer not in MAY_HAVE_ARRIVED:
                     refused.append(f"{self._sender.describe()}: {result.said}")
         except SenderUnavailableError as error:
             raise SummaryNotSentError(f"nobody got the summary: {error}") from None
@@ -88,8 +91,3 @@ def summary_recipients(addresses: Sequence[str]) -> list[str]:
 def _told_until(args: Mapping[str, Any]) -> int | None:
     until = args.get("until")
     return until if isinstance(until, int) else None
-
-
-async def _always(_by: str | None = None) -> bool:
-    """A summary that comes twice harms nobody."""
-    return True

@@ -10,7 +10,7 @@ from email import message_from_bytes
 from email.policy import SMTP
 
 from cronfleet.apps.mailing.addresses import BadAddressError, readable_name, recipient_address
-from cronfleet.apps.mailing.sending import Answer, Mail, Sender
+from cronfleet.apps.mailing.sending import Answer, Mail, Sender, always
 from cronfleet.apps.password_expiry.foreseeing import Chosen
 from cronfleet.apps.password_expiry.message import Letterhead
 from cronfleet.apps.password_expiry.policy import ExpiryRule
@@ -54,7 +54,7 @@ class Trial:
 
     async def _send(self, mail: Mail) -> None:
         await self._sender.ready()
-        result = await self._sender.send(mail, _yes)
+        result = await self._sender.send(mail, always)
         if result.answer is not Answer.ACCEPTED:
             raise NotTakenError(f"{self._sender.describe()} did not take the mail: {result.said}")
 
@@ -65,7 +65,3 @@ def marked(mail: Mail, user: str) -> Mail:
     subject = str(message["Subject"])
     message.replace_header("Subject", f"[for user {readable_name(user)[:_LONGEST_ID]}] {subject}")
     return replace(mail, content=bytes(message))
-
-
-async def _yes(_by: str | None = None) -> bool:
-    return True

@@ -11,10 +11,15 @@ from email.utils import format_datetime
 from cronfleet.apps.alerting.channels import NotToldError
 from cronfleet.apps.alerting.message import Message
 from cronfleet.apps.mailing.addresses import readable_name
-from cronfleet.apps.mailing.sending import Answer, Mail, Sender, SenderUnavailableError
+from cronfleet.apps.mailing.sending import (
+    MAY_HAVE_ARRIVED,
+    Answer,
+    Mail,
+    Sender,
+    SenderUnavailableError,
+    always,
+)
 from cronfleet.apps.mailing.smtp import SmtpTimes
-
-_HEARD = frozenset({Answer.ACCEPTED, Answer.UNKNOWN})
 
 
 class MailChannel:
@@ -38,12 +43,12 @@ class MailChannel:
             raise NotToldError(str(error)) from None
         finally:
             await self._sender.close()
-        refused = [said for answer, said in answers if answer not in _HEARD]
+        refused = [said for answer, said in answers if answer not in MAY_HAVE_ARRIVED]
         if len(refused) == len(answers):
             raise NotToldError(f"{self._sender.describe()} took no alert: {'; '.join(refused)}")
 
     async def _sent(self, message: Message, recipient: str) -> tuple[Answer, str]:
-        result = await self._sender.send(self._mail(message, recipient), _always)
+        result = await self._sender.send(self._mail(message, recipient), always)
         return result.answer, result.said
 
     def _mail(self, message: Message, recipient: str) -> Mail:
@@ -61,8 +66,3 @@ class MailChannel:
 def alert_times() -> SmtpTimes:
     """Shorter than for the notices: the job that tells has a minute."""
     return SmtpTimes(connect_s=10, login_s=10, command_s=10, after_dot_s=20)
-
-
-async def _always(_by: str | None = None, /) -> bool:
-    """An alert that comes twice harms nobody."""
-    return True
