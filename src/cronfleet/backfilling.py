@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from cronfleet.errors import InvalidBackfillError
+from cronfleet.info import instant_from
 from cronfleet.model import TERMINAL, Instant, JobRecord, Kind, RunRecord
 from cronfleet.pausing import resumed
 from cronfleet.planning import plan_of
@@ -45,7 +46,7 @@ def bounds(name: str, first: datetime, last: datetime) -> tuple[Instant, Instant
     if last < first:
         raise InvalidBackfillError(name, f"{last} lies before {first}")
     epoch, ms = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
-    return -((epoch - first) // ms), (last - epoch) // ms
+    return instant_from(first), (last - epoch) // ms
 
 
 async def span_of(

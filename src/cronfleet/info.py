@@ -27,6 +27,11 @@ def moment(instant: Instant) -> datetime:
     return datetime.fromtimestamp(instant / 1000, UTC)
 
 
+def instant_from(moment: datetime) -> Instant:
+    """The first instant that is not before a moment with a time zone."""
+    return -((datetime(1970, 1, 1, tzinfo=UTC) - moment) // timedelta(milliseconds=1))
+
+
 def _moment(instant: Instant | None) -> datetime | None:
     return None if instant is None or instant < 0 else moment(instant)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from cronfleet.errors import InvalidPauseError
+from cronfleet.info import instant_from
 from cronfleet.model import Instant, JobName, JobRecord
 from cronfleet.planning import plan_of
 from cronfleet.policy import paused_gap
@@ -18,7 +19,7 @@ def end_of_pause(name: JobName, until: datetime) -> Instant:
     """What a person says as an instant. Raises InvalidPauseError."""
     if until.utcoffset() is None:
         raise InvalidPauseError(name, "its end needs a time zone, such as tzinfo=UTC")
-    at = -((datetime(1970, 1, 1, tzinfo=UTC) - until) // timedelta(milliseconds=1))
+    at = instant_from(until)
     if at > _LATEST:
         raise InvalidPauseError(
             name, "its end lies too far ahead: leave it out, and resume it then"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 import click
+
+from cronfleet.apps.spans import span_of
 
 Decorator: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -15,8 +16,7 @@ as_json: Decorator = click.option("--json", "as_json", is_flag=True, help="One J
 why: Decorator = click.option("--why", default="", help="A reason, for those who look later.")
 
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_SPAN = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
+_LONGEST = timedelta(days=999_999)
 
 
 def span(
@@ -25,10 +25,13 @@ def span(
     """What a person writes for a length of time."""
     if text is None:
         return None
-    found = _SPAN.fullmatch(text.strip())
-    if found is None or int(found[1]) == 0:
+    try:
+        span = span_of(text.strip())
+    except ValueError:
+        span = timedelta()
+    if not timedelta() < span <= _LONGEST:
         raise click.BadParameter(f"{text!r} is no length of time: write it as 90m, 2h or 3d")
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+    return span
 
 
 def instant(

@@ -76,10 +76,6 @@ class Caretaker:
         return not job.removed and not (is_ours and job.undeclared_since is None)
 
     async def _look_after(self, job: JobRecord, now: Instant) -> None:
-        if job.resumes_at is not None and job.resumes_at <= now:
-            # No instance of its program is there that would.
-            await resume_in_time(self._store, job.name, self._identity.label, now)
-            return
         so_long_ms = now - (now if job.undeclared_since is None else job.undeclared_since)
         try:
             plan = await plan_of(self._store, job)
@@ -88,7 +84,10 @@ class Caretaker:
             return
         if self._session.has_old_tzdata and plan.schedule.needs_tzdata:
             return  # Its fire times may be others.
-        if so_long_ms >= UNDECLARED_KEPT_MS:
+        if job.resumes_at is not None and job.resumes_at <= now:
+            # No instance of its program is there that would.
+            await resume_in_time(self._store, job.name, self._identity.label, now)
+        elif so_long_ms >= UNDECLARED_KEPT_MS:
             await self._remove(job, plan, now)
         else:
             await self._record(job, plan, now)

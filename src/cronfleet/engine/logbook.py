@@ -106,7 +106,7 @@ class Logbook:
         Each attempt that failed is kept here: a run itself tells of its last one, and of no traceback.
         """
         if how.outcome in _FAILURES:
-            self._write(claim, logging.ERROR, lines_of(told_of(claim, how)))
+            self._write(claim, logging.ERROR, lines_of(_told_of(claim, how)))
         page = self._pages.get(claim.token)
         if page and page.lines:
             self._hurry.set()
@@ -218,7 +218,7 @@ class Logbook:
         self._is_refused = True
 
 
-def told_of(claim: Claim, how: Ended) -> str:
+def _told_of(claim: Claim, how: Ended) -> str:
     """What becomes of an attempt that failed, with its traceback below."""
     head = f"attempt {claim.attempt} {how.outcome} after {how.duration_s:.1f} s"
     if how.retry_in_ms is not None:

@@ -47,7 +47,7 @@ async def audit_of(scheduler: Scheduler) -> Listing[tuple[AuditInfo, Key]]:
     entries = await _all(scheduler.audit)
     numbered: list[tuple[AuditInfo, Key]] = []
     for at, group in groupby(reversed(entries), key=lambda entry: entry.at):
-        numbered += [(entry, (_ms(at), number)) for number, entry in enumerate(group)]
+        numbered += [(entry, (milliseconds(at), number)) for number, entry in enumerate(group)]
     numbered.reverse()
     return Listing(_from(numbered), lambda row: row[1])
 
@@ -110,16 +110,17 @@ def _from(rows: Sequence[Row]) -> Callable[[int, int], Awaitable[Sequence[Row]]]
 def _run_key(run: RunInfo) -> Key:
     """As the store orders them: of one instant the greatest id comes first."""
     run_id = RunId.parse(run.id)
-    return (_ms(run.created_at), run_id.fire_time, run_id.number, run_id.shard)
+    return (milliseconds(run.created_at), run_id.fire_time, run_id.number, run_id.shard)
 
 
 def _gap_key(gap: GapInfo) -> Key:
-    return (_ms(gap.first),)
+    return (milliseconds(gap.first),)
 
 
 def _made_at(tick: Tick) -> datetime:
     return tick.created_at if isinstance(tick, RunInfo) else tick.last
 
 
-def _ms(moment: datetime) -> int:
+def milliseconds(moment: datetime) -> int:
+    """Since 1970."""
     return (moment - _EPOCH) // timedelta(milliseconds=1)

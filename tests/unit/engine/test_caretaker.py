@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -59,6 +60,21 @@ async def test_a_pause_that_ended_while_nobody_was_there_ends_on_record(rig: Rig
     newest = (await rig.store.gaps("report"))[0]
     assert (first.gap.reason, first.gap.count) == (Reason.PAUSED, 1)
     assert (newest.gap.reason, newest.gap.count > 5) == (Reason.NO_INSTANCE, True)
+
+
+async def test_a_job_that_cannot_be_read_keeps_no_other_from_being_looked_after(rig: Rig) -> None:
+    """Its pause has ended, and only a newer version can tell what that swallowed."""
+    known = job(rig.handlers.quick, "a", misfire_grace=timedelta(seconds=30))
+    declared = replace(known.declaration(rig.clock.wall_ms()), digest=f"{1:032}", json="{}")
+    session = await rig.stranger()
+    await rig.store.sync_jobs(session, "app", [declared])
+    await rig.store.leave(session)
+    await rig.store.pause("a", Order("key", "anna"), rig.clock.wall_ms() + 1_000)
+    await abandoned(rig, job(rig.handlers.quick, misfire_grace=timedelta(seconds=30)))
+    async with rig.at_work(lasting(rig), program="other"):
+        await asyncio.sleep(10 * ROUND_S)
+    assert (await rig.store.gaps("report"))[0].gap.reason is Reason.NO_INSTANCE
+    assert (await the_job(rig, "a")).paused
 
 
 async def test_what_is_too_late_to_be_run_is_a_gap_that_says_that_there_was_no_instance(

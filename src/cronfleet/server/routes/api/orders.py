@@ -58,6 +58,16 @@ def order_routes(scheduler: Scheduler) -> APIRouter:
         """Settle it without a run. Nothing happens where the schedule has ended."""
         return await scheduler.skip_next(name, key=key, who=caller.name, why=order.why)
 
+    @router.post("/runs/{run:path}/cancel", summary="Cancel a run")
+    async def cancel(run: str, caller: Operator, key: Key, order: Ordered) -> RunInfo:
+        """Answers how it stands then: the handler of a started run may take a while to end."""
+        return await scheduler.cancel(run, key=key, who=caller.name, why=order.why)
+
+    _add_backfill(router, scheduler)
+    return router
+
+
+def _add_backfill(router: APIRouter, scheduler: Scheduler) -> None:
     @router.post("/jobs/{name:path}/backfill", summary="Run fire times of the past")
     async def backfill(
         name: JobName, caller: Operator, key: Key, order: BackfillOrder
@@ -76,10 +86,3 @@ def order_routes(scheduler: Scheduler) -> APIRouter:
             who=caller.name,
             why=order.why,
         )
-
-    @router.post("/runs/{run:path}/cancel", summary="Cancel a run")
-    async def cancel(run: str, caller: Operator, key: Key, order: Ordered) -> RunInfo:
-        """Answers how it stands then: the handler of a started run may take a while to end."""
-        return await scheduler.cancel(run, key=key, who=caller.name, why=order.why)
-
-    return router

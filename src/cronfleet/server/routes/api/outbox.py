@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, ClassVar
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from cronfleet.server.access.needs import Operator, Viewer
 from cronfleet.server.cursors import InvalidCursorError, read, written
-from cronfleet.server.outbox import Outbox, SomeNotice
+from cronfleet.server.histories import milliseconds
+from cronfleet.server.outbox import Outbox
 from cronfleet.server.problems import RefusedError
 from cronfleet.server.routes.api.answers import After, Limit, Page
 from cronfleet.server.routes.api.ordering import Key, Ordered
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MS = timedelta(milliseconds=1)
 _DECISIONS = {
     "approve": "Say that a parked notice arrived",
     "resend": "Send a parked notice again, minutes after its hand-off",
@@ -33,6 +32,8 @@ class States(BaseModel):
 
 class Notice(BaseModel):
     """A mail that a user is to get once."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(from_attributes=True)
 
     id: str
     user: str
@@ -85,7 +86,7 @@ def outbox_routes(outbox: Outbox) -> APIRouter:
         if state is not None and state not in outbox.states:
             raise RefusedError(f"state: it is one of {', '.join(outbox.states)}")
         found = await outbox.recent(limit + 1, state, before)
-        notices = [_told(each) for each in found[:limit]]
+        notices = [Notice.model_validate(each) for each in found[:limit]]
         is_last = len(found) <= limit
         return Notices(notices=notices, next=None if is_last else _cursor(notices[-1]))
 
@@ -108,28 +109,14 @@ def _add_orders(router: APIRouter, outbox: Outbox) -> None:
 def _decision(outbox: Outbox, verb: str) -> Callable[..., Awaitable[Notice]]:
     async def decide(notice: NoticeId, caller: Operator, _: Key, order: Ordered) -> Notice:
         """Of one that is parked. Answers how it stands then."""
-        return _told(await outbox.decide(notice, verb, who=caller.name, why=order.why))
+        stands = await outbox.decide(notice, verb, who=caller.name, why=order.why)
+        return Notice.model_validate(stands)
 
     return decide
 
 
-def _told(notice: SomeNotice) -> Notice:
-    return Notice(
-        id=notice.id,
-        user=notice.user,
-        stored_date=notice.stored_date,
-        threshold=notice.threshold,
-        state=notice.state,
-        reason=notice.reason,
-        attempt=notice.attempt,
-        created_at=notice.created_at,
-        changed_at=notice.changed_at,
-        not_before=notice.not_before,
-    )
-
-
 def _cursor(notice: Notice) -> str:
-    return written((notice.changed_at - _EPOCH) // _MS, notice.id)
+    return written(milliseconds(notice.changed_at), notice.id)
 
 
 def _position(cursor: str | None) -> tuple[int, str] | None:

@@ -68,8 +68,7 @@ def _add_pause(router: APIRouter, scheduler: Scheduler, watch: FleetWatch) -> No
     async def pause(request: Request, caller: Operator) -> RedirectResponse:
         form = await form_of(request)
         name, said = field_of(form, "name"), form.get("until", "")
-        zone = ZoneInfo(zone_of(await scheduler.job_info(name)))
-        until = _in_zone("until", said, zone) if said else None
+        until = _in_zone("until", said, await _zone(scheduler, name)) if said else None
         key, why = key_of(form), reason_of(form)
         await scheduler.pause(name, until=until, key=key, who=caller.name, why=why)
         watch.forget_age()
@@ -126,6 +125,10 @@ def _add_backfill(
         )
         watch.forget_age()
         return _to("/job", name=name, done="backfilled")
+
+
+async def _zone(scheduler: Scheduler, name: str) -> ZoneInfo:
+    return ZoneInfo(zone_of(await scheduler.job_info(name)))
 
 
 def _span(job: JobInfo, first: str, last: str) -> tuple[datetime, datetime]:
