@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -41,6 +42,10 @@ class Choice:
     look_again_at: Instant | None
     left: Seen | None = None
     """What this instance goes first for, and did not ask for yet: it needs no second look."""
+    is_all: bool = False
+    """Whether everything that is ripe is asked for, or left so."""
+    others_at: Instant | None = None
+    """When the first of what is left to others would be ripe for this instance, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,24 @@ class _Ripe:
         return owed, -self.at if self.turn else self.at
 
 
+@dataclass(slots=True)
+class _Waits:
+    """When the first is ripe of what is not yet, and the first of what others go first for."""
+
+    first: Instant | None
+    others: Instant | None = None
+
+    def add(self, ripe_at: Instant, thing: DueTick | PendingRun) -> None:
+        self.first = _earlier(ripe_at, self.first)
+        if ripe_at > owed_since(thing):
+            self.others = _earlier(ripe_at, self.others)
+
+    def is_before(self, instant: Instant, *, alone: bool) -> bool:
+        """Whether nothing that is due from this instant on can be the first of either."""
+        is_known = alone or (self.others is not None and self.others <= instant)
+        return is_known and self.first is not None and self.first <= instant
+
+
 @dataclass(frozen=True, slots=True)
 class Chooser:
     """What an instance knows when it chooses."""
@@ -81,24 +104,37 @@ class Chooser:
         First those for which it ranks highest, and of these the soonest; but what others leave for
         long does not wait for ever.
         """
-        ripe, later = self._ripe(seen)
+        ripe, waits = self._ripe(seen)
         to_ask = deque(ripe)
         own_left = sum(each.turn == 0 for each in ripe)
         enough = ENOUGH_OF_ITS_OWN if own_left else MOST_CLAIMED
         items: list[ClaimItem] = []
+        is_all = True
         while to_ask and len(items) < (MOST_CLAIMED if own_left else enough):
             each = to_ask.popleft()
             own_left -= each.turn == 0
-            items += _claims(each.job, each.thing, seen.now, free)
+            claims = _claims(each.job, each.thing, seen.now, free)
+            is_all = is_all and _is_through(claims, seen.now)
+            items += claims
         # A tick may take the place of its job's runs: those are not to be granted first.
         items.sort(key=lambda item: isinstance(item, PendingClaim))
         left = [each.thing for each in to_ask if each.turn == 0]
-        return Choice(items, min(later, default=None), _only(left, seen) if left else None)
+        return Choice(
+            items,
+            waits.first,
+            _only(left, seen) if left else None,
+            is_all=is_all and len(left) == len(to_ask),
+            others_at=waits.others,
+        )
 
-    def _ripe(self, seen: Seen) -> tuple[list[_Ripe], list[Instant]]:
+    def _ripe(self, seen: Seen) -> tuple[list[_Ripe], _Waits]:
         """What may be asked for now, in this order; and when there may be more."""
-        later = [] if seen.next_due is None else [seen.next_due]
-        later += [self._ripe_at(tick) for tick in seen.soon if self._known(tick)]
+        waits = _Waits(seen.next_due)
+        for tick in seen.soon:  # The soonest first.
+            if waits.is_before(tick.expected.due, alone=self.ranking.is_alone):
+                break
+            if self._known(tick):
+                waits.add(self._ripe_at(tick), tick)
         ripe: list[_Ripe] = []
         for thing in merge(seen.due, seen.pending, key=owed_since):
             job = self._known(thing)
@@ -106,10 +142,10 @@ class Chooser:
                 continue
             ripe_at = self._ripe_at(thing)
             if ripe_at > seen.now:
-                later.append(ripe_at)
+                waits.add(ripe_at, thing)
             else:
                 ripe.append(_Ripe(job, thing, self._turn(thing), len(ripe)))
-        return sorted(ripe, key=_Ripe.place), later
+        return sorted(ripe, key=_Ripe.place), waits
 
     def can_use(self, seen: Seen, free: Free) -> bool:
         """Whether anything due or pending could be this instance's, and has a seat now."""
@@ -184,6 +220,14 @@ def _claims_of_tick(job: KnownJob, tick: DueTick, now: Instant, free: Free) -> l
     return items
 
 
+def _is_through(claims: Sequence[ClaimItem], now: Instant) -> bool:
+    """Whether nothing of it is left for want of a seat: no run, and no tick that is due."""
+    last = claims[-1] if claims else None
+    if isinstance(last, TickClaim):
+        return last.following is None or last.following.due > now
+    return last is not None
+
+
 def _room(job: KnownJob, thing: DueTick | PendingRun) -> int:
     """How many ticks could run now, so that they need seats: below 0 any number, 0 for none."""
     if not isinstance(thing, DueTick) or not job.definition.limit:
@@ -204,7 +248,15 @@ def _only(things: Sequence[DueTick | PendingRun], seen: Seen) -> Seen:
 
 def foreseen(seen: Seen, now: Instant) -> Seen:
     """What an earlier peek saw coming, looked at from a later instant."""
-    due = [tick for tick in seen.soon if tick.expected.due <= now]
-    soon = [tick for tick in seen.soon if tick.expected.due > now]
-    next_due = min((tick.expected.due for tick in soon), default=None)
+    at = bisect_right(seen.soon, now, key=_due)
+    due, soon = seen.soon[:at], seen.soon[at:]
+    next_due = _due(soon[0]) if soon else None
     return replace(seen, now=now, due=due, soon=soon, pending=(), next_due=next_due)
+
+
+def _due(tick: DueTick) -> Instant:
+    return tick.expected.due
+
+
+def _earlier(instant: Instant, other: Instant | None) -> Instant:
+    return instant if other is None else min(instant, other)

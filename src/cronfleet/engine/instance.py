@@ -92,7 +92,7 @@ class Instance:
         self._caretaker = Caretaker(store, identity, self._jobs, self._session)
         self._lookout = Lookout(store, self._jobs, self._session, announcing)
         self._wake = asyncio.Event()
-        self._resuming = Resuming(store, clock, self._session, self._wake.set)
+        self._resuming = Resuming(store, clock, self._session, self.wake)
         self._peeking = Peeking(
             store,
             clock,
@@ -124,7 +124,7 @@ class Instance:
             ]
             hearing = [
                 asyncio.create_task(self._hear(topic, then), name=f"cronfleet-hints-{topic}")
-                for topic, then in ((DUE, self._wake.set), (CANCEL, self._ask_what_to_cancel))
+                for topic, then in ((DUE, self.wake), (CANCEL, self._ask_what_to_cancel))
             ]
             for task in (*caring, *hearing):
                 task.add_done_callback(tell_if_it_failed)
@@ -150,6 +150,7 @@ class Instance:
 
     def wake(self) -> None:
         """Something may have changed: look at once."""
+        self._peeking.stirred()
         self._wake.set()
 
     def handlers_changed(self) -> None:
@@ -214,6 +215,10 @@ class Instance:
         for answer in answers:
             if isinstance(answer, Granted):
                 self._carry_on(answer.claim, session, handlers)
+        if NotGranted.NOT_DUE in answers:
+            self._peeking.forget()  # Our reading of the store's clock was a moment ahead of it.
+        if all(answer is NotGranted.NOT_DUE for answer in answers):
+            return self._session.store_now() + 1
         if all(isinstance(answer, NotGranted) for answer in answers):
             self._peeking.forget()
             return self._next_try()  # Others were first. This is normal.
@@ -319,7 +324,7 @@ class Instance:
         self._declaring.marks = self._jobs.marks
         jobs = dict(self._jobs.declared)
         await declare(self._store, session, self._program, jobs, now, self._declaring)
-        self._wake.set()
+        self.wake()
 
     async def settle_until(self, until: Instant) -> None:
         def is_wanted(job: JobRecord) -> bool:

@@ -19,7 +19,7 @@ from cronfleet.engine.sight import Sight
 from cronfleet.engine.steadiness import Reading
 from cronfleet.engine.times import Times
 from cronfleet.model import Instant
-from cronfleet.store import Seen, Store
+from cronfleet.store import MOST_SOON, Seen, Store
 
 PEEKED_PER_SEAT = 4
 MOST_PEEKED = 800
@@ -82,8 +82,9 @@ class Peeking:
     async def look(self, seats: Seats) -> Seen:
         """What there may be to claim. Look at `may_claim` after it. Raises StoreError."""
         seen = self._sight.now(self._session.store_now())
-        if seen and self._chooser.can_use(seen, seats.free):
-            return seen  # The last peek showed it: it needs no second look.
+        # The last peek showed what is due, or that nothing is: it needs no second look.
+        if seen and (_is_nothing(seen) or self._chooser.can_use(seen, seats.free)):
+            return seen
         return await self._peek(seats)
 
     async def look_over(self, seats: Seats) -> None:
@@ -102,6 +103,10 @@ class Peeking:
         choice = self._chooser.choose(seen, seats.free)
         self._sight.chose(seen, choice)
         return choice
+
+    def stirred(self) -> None:
+        """There may be more than was seen."""
+        self._sight.stirred()
 
     def forget(self) -> None:
         """Others were first: what was seen is out of date."""
@@ -169,7 +174,8 @@ class Peeking:
         sent_at = self._clock.boot_ms()
         seen = await self._store.peek(self._program, limit, skip)
         self._looked_at = self._clock.boot_ms()
-        self._sight.peeked()
+        is_all = skip == 0 and not _is_full(seen, limit)
+        self._sight.peeked(seen, is_all=is_all, is_cut=len(seen.soon) == min(limit, MOST_SOON))
         self._resuming.saw(seen)
         self._session.read(Reading(seen.now, sent_at, self._looked_at))
         await self._jobs.learn(self._store, seen)
@@ -193,3 +199,7 @@ class Peeking:
 
 def _is_full(page: Seen, limit: int) -> bool:
     return max(len(page.due), len(page.pending)) == limit
+
+
+def _is_nothing(seen: Seen) -> bool:
+    return not (seen.due or seen.pending)

@@ -36,6 +36,11 @@ class Ranking:
         """Whether these are the sessions that it ranks."""
         return self._others == frozenset(peers) - {self._mine}
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether there is nobody else to go first."""
+        return not self._others
+
     def rank(self, job: JobName) -> int:
         """0 for the session that goes first."""
         if not self._others:

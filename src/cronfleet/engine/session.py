@@ -123,7 +123,7 @@ class SessionKeeper:
 
     def read(self, reading: Reading) -> None:
         """A call was answered, and said what time it is: look at `may_claim` after it."""
-        self._reading = reading
+        self._reading = reading.or_sharper(self._reading)
         self._succession.saw(reading.store)
         leap_ms = self._steadiness.take(reading)
         if leap_ms:

@@ -2,46 +2,97 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from cronfleet.clock import Clock
 from cronfleet.engine.choice import Choice, foreseen
 from cronfleet.model import Instant
-from cronfleet.store import Seen
+from cronfleet.store import SOON_MS, Seen, TickClaim
 
 FRESH_MS = 200
-"""For how long after a peek what it saw due is asked for without another: others claim, too."""
+"""For how long after a peek its claims go by what it saw: others claim, too."""
 
 
 class Sight:
-    """What the last peek showed. Whatever has changed since, a claim that is out of date is lost."""
+    """What the last peek showed. Whatever has changed since, a claim that is out of date is lost.
+
+    A peek costs as much as many claims. So while tick follows upon tick, what is due next is known
+    from the last one, and what was claimed is not looked for again.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._seen_at: Instant = 0
         self._left: Seen | None = None
         self._coming: Seen | None = None
-        self._seen_at: Instant = 0
+        self._is_whole = False
+        """Whether nothing has been due but what was seen, and all of that is asked for."""
+        self._shown_until: Instant = 0
+        self._until: Instant | None = None
+        """When there may be more than was seen coming; None while nothing has been claimed."""
 
-    def peeked(self) -> None:
-        """The store was asked just now."""
+    def peeked(self, seen: Seen, *, is_all: bool, is_cut: bool) -> None:
+        """The store was asked just now; whether it showed all that is due.
+
+        `is_cut`: of what is due soon it may have left out the latest.
+        """
+        self.forget()
         self._seen_at = self._clock.boot_ms()
+        self._is_whole = is_all
+        self._shown_until = seen.soon[-1].expected.due if is_cut else seen.now + SOON_MS
 
     def chose(self, seen: Seen, choice: Choice) -> None:
         """What was not asked for may be of use."""
-        self._left = choice.left
-        # What comes after a tick that is claimed now is not known.
-        self._coming = None if choice.items else seen
+        self._left, self._coming = choice.left, seen
+        if choice.items:
+            self._is_whole = self._is_whole and choice.is_all
+            until = self._shown_until if self._until is None else self._until
+            self._until = _first(until, choice.others_at, *_made_by(choice))
+
+    def stirred(self) -> None:
+        """There may be more than was seen."""
+        self._is_whole = False
 
     def forget(self) -> None:
         """Others were first: it is out of date."""
-        self._left = self._coming = None
+        self._left = self._coming = self._until = None
+        self._is_whole = False
 
     def now(self, store_now: Instant) -> Seen | None:
-        """What is due now, as far as was seen or foreseen; each is answered once."""
+        """What is due now, as far as was seen or foreseen; None where the store must be asked.
+
+        Each is answered once: `chose` says what is left of it.
+        """
         left, coming = self._left, self._coming
-        self.forget()
+        self._left = self._coming = None
+        if coming is None:
+            return None
+        ahead = foreseen(coming, store_now)
+        fresh_ms = self._seen_at + FRESH_MS - self._clock.boot_ms()
         if left is not None:
-            is_fresh = self._clock.boot_ms() - self._seen_at <= FRESH_MS
-            return replace(left, now=store_now) if is_fresh else None
-        ahead = foreseen(coming, store_now) if coming and coming.soon else None
-        return ahead if ahead and ahead.due else None
+            return _together(left, ahead) if fresh_ms >= 0 else None
+        if self._until is None:
+            return ahead if ahead.due else None
+        if not self._is_whole or fresh_ms < 0 or store_now >= self._until:
+            return None
+        # Even if nothing is due: that is known, and so is when to ask again.
+        return replace(
+            ahead, next_due=_first(ahead.next_due, self._until, store_now + fresh_ms + 1)
+        )
+
+
+def _made_by(choice: Choice) -> Iterator[Instant]:
+    """When the ticks are due that follow upon those that are claimed."""
+    for item in choice.items:
+        if isinstance(item, TickClaim) and item.following:
+            yield item.following.due
+
+
+def _together(left: Seen, ahead: Seen) -> Seen:
+    """What was left, and what has become due since."""
+    return replace(ahead, due=[*left.due, *ahead.due], pending=left.pending)
+
+
+def _first(*instants: Instant | None) -> Instant:
+    return min(each for each in instants if each is not None)

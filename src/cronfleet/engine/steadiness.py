@@ -21,6 +21,15 @@ class Reading:
         """The store's time when the boot clock shows `now`: what it was, and what has passed since."""
         return self.store + now - self.received_at
 
+    def or_sharper(self, known: Reading) -> Reading:
+        """An earlier reading, where it is as right and tells a later time.
+
+        An answer that was long under way is of a time that is long gone. What is a millisecond
+        later may be no more than what was cut off.
+        """
+        latest = self.store + self.received_at - self.sent_at
+        return known if self.store + 1 < known.at(self.received_at) <= latest else self
+
 
 UNREAD = Reading(0, 0, 0)
 """As if read before all time."""

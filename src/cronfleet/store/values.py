@@ -31,6 +31,9 @@ CLOCK_STEP_BACK_MS = 60_000
 SOON_MS = 2_000
 """How far `peek` looks ahead."""
 
+MOST_SOON = 200
+"""How many ticks one peek names that are due soon: what comes first."""
+
 MOST_RESUMING = 200
 """How many paused jobs one peek names whose pause has come to its end."""
 

@@ -68,6 +68,40 @@ def test_it_looks_again_when_the_next_thing_is_due_if_that_is_known() -> None:
     assert choose(known(REPORT), seen()).look_again_at is None
 
 
+def test_when_others_things_would_be_its_own_is_known() -> None:
+    what = seen(soon=[tick(BACKUP, NOON_MS + 5), tick(PRINTER, NOON_MS + 7)])
+    jobs = known(BACKUP, PRINTER)
+    assert choose(jobs, what).others_at is None
+    seconds = choose(jobs, what, ranking=second_of(BACKUP, PRINTER))
+    assert seconds.others_at == NOON_MS + 5 + GRACE_MS
+
+
+def test_of_what_is_due_soon_no_more_is_looked_at_than_can_come_first() -> None:
+    looked_at = list[str]()
+
+    class Watched(dict[str, KnownJob]):
+        def get(self, key: str, default: Any = None) -> Any:
+            looked_at.append(key)
+            return super().get(key, default)
+
+    soon = [tick(REPORT, NOON_MS + 5), tick(BACKUP, NOON_MS + 9), tick(PRINTER, NOON_MS + 9)]
+    jobs = Watched(known(REPORT, BACKUP, PRINTER))
+    assert choose(jobs, seen(soon=soon)).look_again_at == NOON_MS + 5
+    assert looked_at == ["report"]
+
+
+def test_whether_all_that_is_ripe_is_asked_for_is_said() -> None:
+    both, jobs = seen(tick(REPORT), pending=[pending(BACKUP)]), known(REPORT, BACKUP)
+    assert choose(jobs, both).is_all
+    assert not choose(jobs, both, free=Free(coroutines=1, threads=9)).is_all
+    ended = job("ended", at(NOON))
+    assert choose(known(ended), seen(tick(ended))).is_all
+    behind = job("behind", options={"misfire": "all", "overlap": "allow"})
+    late = seen(tick(behind), now=NOON_MS + 3 * MINUTE_MS)
+    assert choose(known(behind), late).is_all
+    assert not choose(known(behind), late, free=Free(coroutines=2, threads=9)).is_all
+
+
 # --- what it knows
 
 
@@ -79,7 +113,7 @@ def test_a_job_or_a_definition_that_it_does_not_know_is_left_to_others() -> None
         soon=[tick(newer, NOON_MS + 5)],
         pending=[pending(newer), pending(BACKUP)],
     )
-    assert choose(known(REPORT), unknown) == Choice([], None)
+    assert choose(known(REPORT), unknown) == Choice([], None, is_all=True)
     assert not Chooser(known(REPORT), FIRST).can_use(unknown, Free(9, 9))
 
 

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
+
+import pytest
 
 from cronfleet.clock import ManualClock
 from cronfleet.engine.choice import Choice
 from cronfleet.engine.sight import FRESH_MS, Sight
-from cronfleet.store import PendingClaim
+from cronfleet.model import Fire
+from cronfleet.store import PendingClaim, Seen, TickClaim
 from tests.unit.engine.choosing import BACKUP, NOON, NOON_MS, REPORT, pending, seen, tick
 
 LEFT = Choice([PendingClaim(pending(REPORT).run)], None, seen(tick(BACKUP)))
 
 
-def looked(clock: ManualClock) -> Sight:
+def looked(clock: ManualClock, showed: Seen | None = None, **what: bool) -> Sight:
+    """Just now; all that was due was shown, unless it is said otherwise."""
     sight = Sight(clock)
-    sight.peeked()
+    sight.peeked(
+        showed or seen(), is_all=what.get("is_all", True), is_cut=what.get("is_cut", False)
+    )
     return sight
+
+
+def claimed(following: int, **left: Any) -> Choice:
+    """A tick is claimed, and the next one of its job is due at that instant."""
+    first, then = NOON_MS, Fire(following, following)
+    item = TickClaim("report", 3, first, first, then)
+    return Choice([item], None, **{"is_all": True, **left})
 
 
 def later(clock: ManualClock, span_ms: int) -> int:
@@ -55,7 +70,94 @@ def test_what_was_seen_coming_is_due_when_its_instant_has_come_however_long_ago_
     assert sight.now(later(clock, 900)) == seen(coming, now=NOON_MS + 900)
 
 
-def test_nothing_is_foreseen_after_a_claim_for_what_follows_is_not_known() -> None:
-    sight = looked(ManualClock(NOON))
-    sight.chose(seen(soon=[tick(REPORT, NOON_MS + 9)]), Choice(LEFT.items, None))
+COMING = seen(soon=[tick(REPORT, NOON_MS + 5), tick(BACKUP, NOON_MS + 9)])
+
+
+def test_after_a_claim_what_was_seen_coming_is_known_still() -> None:
+    clock = ManualClock(NOON)
+    sight = looked(clock, COMING)
+    sight.chose(COMING, claimed(NOON_MS + 60_000))
+    due = sight.now(later(clock, 5))
+    assert due
+    assert [each.job for each in due.due] == ["report"]
+    assert (due.soon, due.next_due) == ([tick(BACKUP, NOON_MS + 9)], NOON_MS + 9)
+
+
+def test_that_nothing_is_due_is_known_and_when_to_ask_again() -> None:
+    """The end of a run wakes the instance, and no look at the store is needed."""
+    clock = ManualClock(NOON)
+    sight = looked(clock, COMING)
+    sight.chose(COMING, claimed(NOON_MS + 60_000))
+    first = sight.now(later(clock, 1))
+    assert first
+    assert (first.due, first.next_due) == ([], NOON_MS + 5)
+    sight.chose(first, Choice([], NOON_MS + 5))
+    second = sight.now(later(clock, 5))
+    assert second
+    assert [each.job for each in second.due] == ["report"]
+
+
+def test_where_nothing_more_is_coming_it_is_asked_again_once_it_is_not_fresh() -> None:
+    clock = ManualClock(NOON)
+    sight = looked(clock)
+    sight.chose(seen(), claimed(NOON_MS + 60_000))
+    known = sight.now(NOON_MS)
+    assert known
+    assert known.next_due == NOON_MS + FRESH_MS + 1
+    sight.chose(known, Choice([], known.next_due))
+    assert sight.now(later(clock, FRESH_MS + 1)) is None
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        claimed(NOON_MS + 5),  # the next tick of the same job is due by then
+        claimed(NOON_MS + 60_000, others_at=NOON_MS + 5),  # others have left theirs for so long
+        claimed(NOON_MS + 60_000, is_all=False),  # there was no seat for the rest
+    ],
+)
+def test_the_store_is_asked_when_there_may_be_more_than_was_seen(choice: Choice) -> None:
+    clock = ManualClock(NOON)
+    sight = looked(clock, COMING)
+    sight.chose(COMING, choice)
+    assert sight.now(later(clock, 5)) is None
+
+
+def test_the_store_is_asked_when_it_had_more_to_show() -> None:
+    clock = ManualClock(NOON)
+    sight = looked(clock, COMING, is_all=False)
+    sight.chose(COMING, claimed(NOON_MS + 60_000))
+    assert sight.now(later(clock, 5)) is None
+
+
+def test_the_store_is_asked_when_something_has_changed_once_what_is_left_is_claimed() -> None:
+    clock = ManualClock(NOON)
+    sight = looked(clock, COMING)
+    sight.chose(COMING, replace(claimed(NOON_MS + 60_000), left=seen(tick(BACKUP))))
+    sight.stirred()
+    left = sight.now(later(clock, 5))
+    assert left
+    assert [each.job for each in left.due] == ["backup", "report"]
+    sight.chose(left, claimed(NOON_MS + 60_000))
     assert sight.now(NOON_MS + 9) is None
+
+
+def test_no_further_is_gone_by_what_was_seen_than_to_the_last_tick_that_was_shown() -> None:
+    clock = ManualClock(NOON)
+    sight = looked(clock, COMING, is_cut=True)
+    sight.chose(COMING, claimed(NOON_MS + 60_000))
+    first = sight.now(later(clock, 5))
+    assert first
+    assert first.due
+    sight.chose(first, claimed(NOON_MS + 60_000))
+    later(clock, 4)
+    assert sight.now(NOON_MS + 9) is None
+
+
+def test_what_has_become_due_since_goes_with_what_was_left() -> None:
+    clock = ManualClock(NOON)
+    sight = looked(clock, COMING)
+    sight.chose(COMING, replace(claimed(NOON_MS + 60_000), left=seen(tick(BACKUP))))
+    both = sight.now(later(clock, 5))
+    assert both
+    assert [each.job for each in both.due] == ["backup", "report"]

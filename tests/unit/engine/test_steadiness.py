@@ -66,3 +66,30 @@ def test_another_leap_begins_the_ttl_anew() -> None:
 def test_each_reading_is_compared_with_the_one_before_it_so_slow_drift_is_no_leap() -> None:
     drifting = [reading(3_000 * n, off_by=1_000 * n) for n in range(20)]
     assert leap_between(*drifting) == 0
+
+
+def test_a_quick_answer_is_gone_by_until_another_is_as_good() -> None:
+    """What a slow one says is of the time when the store was asked, or of any since."""
+    quick, slow = reading(0), Reading(STORE_MS + 1_000, 1_000, 1_050)
+    assert slow.or_sharper(quick) is quick
+    assert quick.at(1_050) == STORE_MS + 1_050
+    as_quick = reading(2_000)
+    assert as_quick.or_sharper(quick) is as_quick
+
+
+def test_a_clock_that_was_set_is_believed_at_once() -> None:
+    before = reading(0)
+    for off_by in (-3_600_000, -100, 100, 3_600_000):
+        set_since = reading(1_000, off_by=off_by, took=20)
+        assert set_since.or_sharper(before) is set_since
+
+
+@given(st.integers(0, 10_000), st.integers(0, 10_000), st.integers(0, 5_000), st.integers(0, 5_000))
+def test_clocks_that_move_together_are_never_thought_to_be_further_than_they_are(
+    first: int, span: int, took: int, took_then: int
+) -> None:
+    known = Reading(STORE_MS + first, first, first + took)
+    asked = first + took + span
+    then = Reading(STORE_MS + asked, asked, asked + took_then)
+    kept = then.or_sharper(known)
+    assert then.at(asked + took_then) <= kept.at(asked + took_then) <= STORE_MS + asked + took_then

@@ -35,6 +35,8 @@ class Listening:
         self._task: asyncio.Task[None] | None = None
         self.is_in_vain: bool = False
         """It was found that nothing can be heard here, because of a pooler."""
+        self.hears: bool = False
+        """Whether hints come by themselves just now."""
 
     def start(self) -> None:
         """Repeatable."""
@@ -75,9 +77,13 @@ class Listening:
                 return False
             await connection.execute(f'LISTEN "{self._channel}"'.encode())
             self._pause_s = _FIRST_PAUSE_S
+            self.hears = True
             self._hub.tell_all()  # What was told while nobody listened is lost.
-            async for told in connection.notifies():
-                self._hub.tell(told.payload)
+            try:
+                async for told in connection.notifies():
+                    self._hub.tell(told.payload)
+            finally:
+                self.hears = False
         return True
 
     async def _is_pooled(self, connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> bool:

@@ -139,7 +139,7 @@ class PostgresStore(SteppedStore):
                 if not answers:
                     raise  # Else it is the next job's turn: this one may be kept for long.
         if answers:
-            self._hub.tell(DUE)
+            self._tell_itself()
         return [answers.get(at, Recorded.UNANSWERED) for at in range(len(completions))]
 
     async def _record(self, talk: Talk, part: Part, timeout_s: float) -> Answers:
@@ -171,8 +171,13 @@ class PostgresStore(SteppedStore):
             if not swept:  # Whoever had that job in hand has ended its runs; others may be left.
                 swept, is_more_left = await self._sweep_free(limit, ends_at - time())
         if swept:
-            self._hub.tell(DUE)
+            self._tell_itself()
         return swept
+
+    def _tell_itself(self) -> None:
+        """Where the server tells, it does so only if there is more to claim."""
+        if not self._listening.hears:
+            self._hub.tell(DUE)
 
     async def _sweep_free(self, limit: int, timeout_s: float) -> tuple[list[Swept], bool]:
         return await self._opened().take(

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from cronfleet.clock import Clock
 from cronfleet.model import Instant
 from cronfleet.promise import PostgresFacts
-from cronfleet.store import CANCEL, DUE, MOST_RESUMING, SOON_MS, lock_topic
+from cronfleet.store import CANCEL, DUE, MOST_RESUMING, MOST_SOON, SOON_MS, lock_topic
 from cronfleet.stores.postgres.loaded import (
     MOST_WAITING_AT_ONCE,
     Loaded,
@@ -230,7 +230,8 @@ def _only_seen(needed: Needs) -> Iterator[Query]:
 def _looks(look: Look, now: Instant) -> Iterator[Query]:
     page = {"limit": look.limit, "skip": look.skip}
     yield query("runs_pending", program=look.program, until=now, **page)
-    for low, high in ((-1, now), (now, now + SOON_MS)):
-        yield query("jobs_due", program=look.program, low=low, high=high, **page)
+    yield query("jobs_due", program=look.program, low=-1, high=now, **page)
+    first = {"limit": min(look.limit, MOST_SOON), "skip": 0}
+    yield query("jobs_due", program=look.program, low=now, high=now + SOON_MS, **first)
     yield query("next_due", program=look.program, after=now)
     yield query("jobs_resuming", program=look.program, until=now, limit=MOST_RESUMING)

@@ -180,13 +180,13 @@ class RedisStore(OpenRedis):
 
     async def peek(self, program: ProgramName, limit: int, skip: int = 0) -> Seen:
         seen = codec.seen(await self._call("peek", program, min(limit, MOST_SEEN), skip))
-        if limit <= MOST_SEEN or max(len(seen.due), len(seen.soon), len(seen.pending)) < MOST_SEEN:
+        if limit <= MOST_SEEN or max(len(seen.due), len(seen.pending)) < MOST_SEEN:
             return seen
         more = await self.peek(program, limit - MOST_SEEN, skip + MOST_SEEN)
         return Seen(
             now=seen.now,
             due=[*seen.due, *more.due],
-            soon=[*seen.soon, *more.soon],
+            soon=seen.soon,
             pending=[*seen.pending, *more.pending],
             next_due=seen.next_due,
             resuming=seen.resuming,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TypedDict
 
 from cronfleet.model import History, Instant, JobName, JobRecord, ProgramName
-from cronfleet.store import MOST_RESUMING, SOON_MS, DueTick, PendingRun, Seen
+from cronfleet.store import MOST_RESUMING, MOST_SOON, SOON_MS, DueTick, PendingRun, Seen
 from cronfleet.stores.steps.records import Records
 from cronfleet.stores.steps.runs import job_of
 
@@ -20,7 +20,7 @@ def peek(records: Records, program: ProgramName, limit: int, skip: int) -> Seen:
     return Seen(
         now=now,
         due=_ticks(records.jobs_due(program, -1, now, limit, skip)),
-        soon=_ticks(records.jobs_due(program, now, now + SOON_MS, limit, skip)),
+        soon=_ticks(records.jobs_due(program, now, now + SOON_MS, min(limit, MOST_SOON), 0)),
         pending=pending,
         next_due=records.next_due(program, now),
         resuming=records.jobs_resuming(program, now, MOST_RESUMING),

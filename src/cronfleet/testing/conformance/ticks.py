@@ -12,6 +12,7 @@ import pytest
 from cronfleet.clock import ManualClock
 from cronfleet.model import Gap, JobState, Kind, Outcome, Reason, RunId, RunState, SessionId
 from cronfleet.store import (
+    MOST_SOON,
     ClaimItem,
     Granted,
     NotGranted,
@@ -76,6 +77,15 @@ class PeekTests(StoreTests):
         pages = [await store.peek(PROGRAM, limit=2, skip=skip) for skip in (0, 2, 4)]
         found = [each.expected.fire_time for page in pages for each in page.due]
         assert found == sorted(firsts)
+
+    async def test_of_what_is_due_soon_the_first_are_seen_whatever_is_passed_over(
+        self, store: Store
+    ) -> None:
+        firsts = [NOON + 1 + n for n in range(MOST_SOON + 2)]
+        await joined(store, "anna", *(report(f"at{first}", first=first) for first in firsts))
+        for limit, skip, most in ((2, 0, 2), (2, 9, 2), (1_000, 0, MOST_SOON)):
+            soon = (await store.peek(PROGRAM, limit, skip)).soon
+            assert [each.expected.due for each in soon] == firsts[:most]
 
     async def test_other_programs_see_nothing_of_ours(self, store: Store, anna: SessionId) -> None:
         await triggered(store)

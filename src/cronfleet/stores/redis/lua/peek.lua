@@ -1,16 +1,16 @@
 -- What is due, soonest first. Reserves nothing.
--- ARGV: program, most of each kind, how many of each kind to pass over.
+-- ARGV: program, most of each kind, how many of what is due and of the pending to pass over.
 -- Returns now, the next due instant, due ticks, soon ticks, pending runs, jobs whose pause is to end;
 -- a tick is job, generation, digest, fire time, due instant, active count; a pending run is run,
 -- digest, not-before.
-local program, limit, skip = word(), word(), word()
+local program, limit, skip = word(), number(), number()
 local due_key, pending_key = key('due', program), key('pending', program)
 local resuming_key = key('resuming', program)
 local until_now, after_now = int(now), '(' .. int(now)
 
-local function ticks(low, high)
+local function ticks(low, high, from, most)
   local found = {}
-  for _, name in ipairs(call('ZRANGEBYSCORE', due_key, low, high, 'LIMIT', skip, limit)) do
+  for _, name in ipairs(call('ZRANGEBYSCORE', due_key, low, high, 'LIMIT', from, most)) do
     local job = find_job(name)
     found[#found + 1] = {name, job.generation, job.digest, job.fire, job.due, job.active}
   end
@@ -35,6 +35,6 @@ end
 
 local next_due = math.min(first_after_now(due_key), first_after_now(pending_key),
   first_after_now(resuming_key))
-return {now, next_due < math.huge and next_due, ticks('-inf', until_now),
-  ticks(after_now, int(now + SOON_MS)), pending(),
+return {now, next_due < math.huge and next_due, ticks('-inf', until_now, skip, limit),
+  ticks(after_now, int(now + SOON_MS), 0, math.min(limit, MOST_SOON)), pending(),
   call('ZRANGEBYSCORE', resuming_key, '-inf', until_now, 'LIMIT', 0, MOST_RESUMING)}
