@@ -131,6 +131,4 @@ def _engine(url: str) -> Engine:
     if url.startswith("sqlite"):
         return create_engine(url, connect_args={"timeout": 30})
     # The server may have been restarted since the last look.
-    return create_engine(
-        url.replace("postgresql://", "postgresql+psycopg://"), pool_pre_ping=True
-    )
+    return create_engine(url.replace("postgresql://", "postgresql+psycopg://"), pool_pre_ping=True)

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -126,16 +126,23 @@ class Campaign:
 
     def strike(self) -> None:
         """Until the mail of each user was begun at least once."""
-        kill_at = self._next_kill()
-        ends = time.monotonic() + PATIENCE_S + self._users.count
-        while untried := self._users.untried():
-            assert time.monotonic() < ends, f"{untried} users are still to be mailed"
-            self._pause.wait(LOOK_S)
+        kill_at: float | None = None
+        for untried in self._looks():
+            kill_at = kill_at or self._next_kill()
             if self._due and self._due[0].after <= 1 - untried / self._users.count:
                 self._restart(self._due.pop(0).server)
             if time.monotonic() >= kill_at:
                 self._kill()
-                kill_at = self._next_kill()
+                kill_at = None
+
+    def _looks(self) -> Iterator[int]:
+        """How many users are left, again and again, from when the first mail was begun."""
+        ends = time.monotonic() + PATIENCE_S + self._users.count
+        while untried := self._users.untried():
+            assert time.monotonic() < ends, f"{untried} users are still to be mailed"
+            self._pause.wait(LOOK_S)
+            if untried < self._users.count:
+                yield untried
 
     def verdict(self) -> Verdict:
         """When all have ended. What it was judged by is kept in the folder."""

@@ -57,7 +57,9 @@ def test_a_second_notice_of_a_user_is_found() -> None:
 
 
 def test_a_mail_for_each_of_two_notices_of_a_user_is_one_too_many() -> None:
-    verdict = judge([ANNA], [row(notice="n1"), row(notice="n2")], [mail(), mail("B", ANNA, "n2")], 0)
+    verdict = judge(
+        [ANNA], [row(notice="n1"), row(notice="n2")], [mail(), mail("B", ANNA, "n2")], 0
+    )
     assert verdict.wrong == [f"{ANNA}: has 2 notices", f"{ANNA}: mailed 2 times"]
     assert verdict.surplus == 1
 
