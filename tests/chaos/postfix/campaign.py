@@ -58,7 +58,7 @@ def drawn(seed: int) -> list[Restart]:
 
 @dataclass(frozen=True)
 class Parts:
-    """What it is made of. `per_second`: so many mails an instance sends, at most."""
+    """What it is made of."""
 
     store: str
     ttl_ms: int
@@ -67,7 +67,6 @@ class Parts:
     database: OwnPostgres
     looker: Looker
     folder: Path
-    per_second: int | None = None
 
     def instance(self, name: str) -> Program:
         environment = {
@@ -78,7 +77,6 @@ class Parts:
             "DRY_RUN": "false",
             "EMAIL_FROM": "it@corp.test",
             "MAIL_SENDER": "smtp",
-            "MAILS_PER_SECOND": str(self.per_second or ""),
             "MAX_MAILS_PER_RUN": "100000",
             "SMTP_HOST": "127.0.0.1",
             "SMTP_PORT": str(self.relay.port),
