@@ -41,11 +41,15 @@ PROGRAMS = {
     "mariadb-server-core": ("mariadbd", "/usr/sbin/mariadbd"),
     "mariadb-client-core": ("my_print_defaults",),
     "slapd": ("slapd", "/usr/sbin/slapd"),
+    "postfix": ("postfix", "/usr/sbin/postfix"),
     "faketime": ("faketime",),
     "chromium": ("chromium", "chromium-browser", "google-chrome"),
 }
-# Else slapd's package would make a directory, and have it served from then on.
-NO_DAEMON = "echo slapd slapd/no_configuration boolean true | debconf-set-selections"
+# Else their packages would make a directory and a mail server, and have these served from then on.
+NO_DAEMON = {
+    "slapd": "slapd slapd/no_configuration boolean true",
+    "postfix": "postfix postfix/main_mailer_type select No configuration",
+}
 # Modules without input and output; their own tests must take every branch of them. Only these are
 # traced: the others say nothing of these modules, and would take a half longer.
 PURE = ("cron/*", "engine/choice.py", "model.py", "policy.py", "promise/*", "schedule.py")
@@ -204,8 +208,12 @@ def apt_install(*packages: str) -> bool:
 
 def offer_programs() -> None:
     missing = [name for name, any_of in PROGRAMS.items() if not any(map(shutil.which, any_of))]
-    if "slapd" in missing and os.geteuid() == 0 and shutil.which("debconf-set-selections"):
-        run("sh", "-c", NO_DAEMON, quiet=True)
+    if "postfix" in missing and shutil.which("/usr/sbin/sendmail"):
+        missing.remove("postfix")  # Debian has one mail server at a time: it would end the other.
+        say("Tests that need Postfix do not run: this machine has another mail server")
+    if os.geteuid() == 0 and shutil.which("debconf-set-selections"):
+        for answer in (NO_DAEMON[name] for name in missing if name in NO_DAEMON):
+            run("sh", "-c", f"echo {answer} | debconf-set-selections", quiet=True)
     if missing and not apt_install(*missing):
         packages = " ".join(missing)
         say(f"Tests that need them do not run without: sudo apt-get install {packages}")

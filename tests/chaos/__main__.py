@@ -12,6 +12,7 @@ from tests.chaos import starvation
 from tests.chaos.campaign import run
 from tests.chaos.faults import FAULTS
 from tests.chaos.outbox import main as outbox
+from tests.chaos.postfix import main as postfix
 from tests.chaos.rig import Settings
 from tests.chaos.stores import STORES
 from tests.chaos.verdict import ChaosVerdict, as_text
@@ -20,6 +21,7 @@ from tests.servers import ServerUnavailableError
 
 OTHERS: dict[str, Callable[[list[str]], int]] = {
     "--outbox": outbox.main,
+    "--postfix": postfix.main,
     "--starvation": starvation.main,
 }
 """Campaigns of their own, each with options of its own."""

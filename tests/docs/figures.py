@@ -53,6 +53,7 @@ def section(kept: Mapping[str, Any]) -> str:
     lines += [*_chaos(figures), ""]
     for name, told in (
         ("chaos-outbox", _outbox),
+        ("chaos-postfix", _postfix),
         ("takeover", _takeover),
         ("starvation", _starvation),
     ):
@@ -136,6 +137,22 @@ def _outbox(figures: Figures) -> Iterator[str]:
         f"{figures['parked_that_were_accepted']:,}), {figures['refused']:,} were refused for good. "
         f"**{figures['surplus_mails']} mails went to somebody who had been mailed before.**"
     )
+
+
+def _postfix(figures: Figures) -> Iterator[str]:
+    yield (
+        f"**Mails to a real Postfix.** {figures['users']:,} users in PostgreSQL, "
+        f"{figures['instances']} instances, {figures['kills']} kills, of which "
+        f"{figures['kills_of_the_sender']} of the one that was sending; Postfix restarted "
+        f"{_times(figures['relay_restarts'])}, PostgreSQL {_times(figures['database_restarts'])}: "
+        f"{figures['sent']:,} notices are SENT, with one mail each, {figures['parked']:,} are "
+        f"parked as UNCERTAIN (of which Postfix had taken {figures['parked_that_were_taken']:,}). "
+        f"**{figures['surplus_mails']} mails went to somebody who had been mailed before.**"
+    )
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def _takeover(figures: Figures) -> Iterator[str]:

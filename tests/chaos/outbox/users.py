@@ -24,6 +24,16 @@ class Notice:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """A notice as it stands in the outbox, and the address of its user."""
+
+    id: str
+    address: str
+    state: str
+    reason: str
+
+
 class Users:
     """The table, its outbox, and their clock."""
 
@@ -50,19 +60,41 @@ class Users:
 
     def notices(self) -> dict[str, Notice]:
         """By the address of the user. None before the first run, which makes the outbox."""
+        return {row.address: Notice(row.state, row.reason) for row in self.outbox()}
+
+    def outbox(self) -> list[OutboxRow]:
+        """All of it. Nothing before the first run, which makes it."""
         if not inspect(self._engine).has_table("password_notices"):
-            return {}
-        query = text("SELECT user_id, state, reason FROM password_notices")
+            return []
+        query = text("SELECT id, user_id, state, reason FROM password_notices")
         with self._engine.begin() as connection:
-            return {
-                address(row.user_id): Notice(row.state, row.reason)
+            return [
+                OutboxRow(row.id, address(row.user_id), row.state, row.reason)
                 for row in connection.execute(query)
-            }
+            ]
+
+    def addresses(self) -> list[str]:
+        """Of all users."""
+        return [address(number) for number in range(1, self.count + 1)]
 
     def unfinished(self) -> int:
         """How many are still to be mailed, or are being mailed."""
         over = sum(notice.state in OVER for notice in self.notices().values())
         return self.count - over
+
+    def untried(self) -> int:
+        """How many users no run has begun to mail yet."""
+        if not inspect(self._engine).has_table("password_notices"):
+            return self.count
+        query = text("SELECT count(*) FROM password_notices WHERE attempt > 0")
+        with self._engine.begin() as connection:
+            return self.count - (connection.scalar(query) or 0)
+
+    def tokens(self) -> set[int]:
+        """Of the runs that hold notices, if they are still at work or not."""
+        query = text("SELECT token FROM password_notices WHERE state IN ('LEASED', 'HANDOFF')")
+        with self._engine.begin() as connection:
+            return set(connection.scalars(query))
 
     def most_handed_off(self) -> int:
         """Of all runs, how many mails one has handed off without an answer on record, at most."""
@@ -98,4 +130,5 @@ def address(number: object) -> str:
 def _engine(url: str) -> Engine:
     if url.startswith("sqlite"):
         return create_engine(url, connect_args={"timeout": 30})
-    return create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    # The server may have been restarted since the last look.
+    return create_engine(url.replace("postgresql://", "postgresql+psycopg://"), pool_pre_ping=True)
