@@ -11,7 +11,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from cronfleet import ConfigurationError, RunInfo, Scheduler
+from cronfleet.apps.password_expiry import JOB, register
 from cronfleet.apps.password_expiry.canary import Canary
 from cronfleet.apps.password_expiry.care import Care
 from cronfleet.apps.password_expiry.databases import Database
@@ -19,6 +22,7 @@ from cronfleet.apps.password_expiry.files import private_file
 from cronfleet.apps.password_expiry.job import ExpiryJob, RunReport
 from cronfleet.apps.password_expiry.records import Hold, Records, Run, Scan
 from cronfleet.apps.password_expiry.values import Shard
+from cronfleet.config import Settings, load_settings
 from tests.apps.processes import Process, mailed
 from tests.apps.worlds import LONG_AGO, NOW, OpenWorld, Recorder, World, ask, row, world_at
 
@@ -45,7 +49,12 @@ class Fleet:
         return self.records.runs()[0]
 
     async def read(
-        self, number: int, *, hour: int = 0, most: int = 500, draining: threading.Event | None = None
+        self,
+        number: int,
+        *,
+        hour: int = 0,
+        most: int = 500,
+        draining: threading.Event | None = None,
     ) -> RunReport:
         """One shard of a run."""
         care = Care(self.records, Canary())
@@ -242,6 +251,50 @@ async def test_of_many_that_cut_at_once_all_cut_at_the_same(fleet: Fleet) -> Non
     runs = [fleet.records.begin(NOW, Shard(n, 8)) for n in range(8)]
     cuts = (asyncio.to_thread(fleet.records.agree, run, [f"int:{run}"]) for run in runs)
     assert len({tuple(each) for each in await asyncio.gather(*cuts)}) == 1
+
+
+# --- By the settings
+
+
+async def test_the_job_has_as_many_shards_as_the_settings_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("USERS_SHARDS", "4")
+    scheduler = Scheduler("memory:")
+    application = register(scheduler, load_settings())
+    async with scheduler:
+        await application.prepare()
+        await scheduler.trigger(JOB)
+        ended: list[RunInfo] = []
+        while not ended:
+            await asyncio.to_thread(threading.Event().wait, 0.02)
+            runs = await scheduler.runs(JOB)
+            ended = [run for run in runs if run.ended_at and run.shard is None]
+        page = await application.page()
+    await application.close()
+    assert (ended[0].shards, ended[0].outcome) == (4, "succeeded")
+    assert (page.counts["SENT"], page.runs[0].users, len(page.runs)) == (40, 200, 1)
+
+
+def test_a_directory_cannot_be_read_in_parts() -> None:
+    settings = Settings(
+        users_ldap_url="ldaps://ldap.example.com",
+        users_ldap_base="dc=example,dc=com",
+        notices_database_url=SecretStr("sqlite:///notices.db"),
+        users_shards=2,
+    )
+    with pytest.raises(ConfigurationError, match=r"^USERS_SHARDS: a directory cannot be read"):
+        register(Scheduler("memory:"), settings)
+
+
+@pytest.mark.parametrize("given", ["0", "65", "2.5", "some"])
+def test_a_number_of_shards_that_cannot_be_is_refused(
+    monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.setenv("USERS_SHARDS", given)
+    with pytest.raises(ConfigurationError, match=r"^USERS_SHARDS.*a whole number from 1 to 64"):
+        load_settings()
 
 
 # --- Real processes

@@ -29,6 +29,7 @@ from cronfleet.apps.password_expiry.values import ALL, Shard, utc
 RUNS_KEPT = 100
 
 _FIRST_RUN = "first run"
+_DAY_MS = 24 * 60 * 60 * 1000
 _r, _h = RUNS.c, HOLDS.c
 
 _Row: TypeAlias = Row[*tuple[Any, ...]]
@@ -226,8 +227,10 @@ class Records:
         early = (_r.ended_at.is_(None), _r.id < max(ids), _r.id.not_in(ids))
         carried = connection.scalar(select(func.sum(_r.made)).where(*early)) or 0
         # One that is still at it answers for all it made, too: better held twice than not at all.
-        closed = {"ended_at": now, "is_held": 1, "bounds": None}
-        connection.execute(update(RUNS).where(*early).values(closed))
+        connection.execute(update(RUNS).where(*early).values(ended_at=now, is_held=1))
+        # Its shards keep to their bounds, if so; but these are ids, and not kept of what is lost.
+        is_lost = (_r.bounds.is_not(None), _r.began_at < now - _DAY_MS)
+        connection.execute(update(RUNS).where(*is_lost).values(bounds=None))
         return int(carried)
 
     def _usual(self, connection: Connection, ids: Collection[int]) -> Sequence[int]:
