@@ -53,7 +53,7 @@ def parts_of(users: UserTable, parts: int, bounds: Sequence[str]) -> list[list[s
         UUID(int=7),
         Decimal("7.50"),
         date(2026, 4, 1),
-        datetime(2026, 4, 1, 12, 0, 0, 5),
+        datetime.fromisoformat("2026-04-01T12:00:00.000005"),
         datetime(2026, 4, 1, 12, tzinfo=UTC),
     ],
 )
