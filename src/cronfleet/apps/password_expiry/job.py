@@ -36,10 +36,14 @@ class RunReport:
     waiting: int = 0
     is_day_full: bool = False
 
-    def __str__(self) -> str:
+    @property
+    def found(self) -> str:
+        """What was read and made, in words."""
         told = f"{self.users} users read, {self.due} due, {self.made} new notices"
-        if self.bad_rows:
-            told += f", {self.bad_rows} unreadable rows"
+        return f"{told}, {self.bad_rows} unreadable rows" if self.bad_rows else told
+
+    def __str__(self) -> str:
+        told = self.found
         told += "".join(f", {n} {state}" for state, n in sorted(self.settled.items()) if n)
         told += f"; {self.waiting} to be sent"
         return f"{told}, later: MAILS_PER_DAY is reached" if self.is_day_full else told
@@ -80,7 +84,7 @@ class ExpiryJob:
         whole = await self._scan(ask, report)
         if ask.shard.of > 1:
             if whole is None:
-                ask.log.info("%s; the shard that is the last to read its users sends", report)
+                ask.log.info("%s; the shard that is the last to read its users sends", report.found)
                 return report
             ask.log.info("all %d shards together: %s", ask.shard.of, whole)
         is_held = await self._is_held(ask)
