@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from cronfleet.apps.password_expiry.canary import Canary
+from cronfleet.apps.password_expiry.judging import Judge
 from cronfleet.apps.password_expiry.notices import Outbox
-from cronfleet.apps.password_expiry.policy import BadRowError, ExpiryRule, NoticeKey, User
+from cronfleet.apps.password_expiry.policy import NoticeKey, User
 from cronfleet.apps.password_expiry.source import UserPage, UserSource
 from cronfleet.apps.password_expiry.states import NoticeState
 
@@ -39,16 +39,14 @@ class Foreseen:
 
 
 class Foresight:
-    """Over users, by a rule; without an outbox nobody has been mailed."""
+    """Over users; without an outbox nobody has been mailed."""
 
-    def __init__(self, users: UserSource, rule: ExpiryRule, outbox: Outbox | None) -> None:
+    def __init__(self, users: UserSource, judge: Judge, outbox: Outbox | None) -> None:
         self._users = users
-        self._rule = rule
+        self._judge = judge
         self._outbox = outbox
 
-    def look(
-        self, now: datetime, canary: Canary | None, most: int, told: Callable[[int], object]
-    ) -> Foreseen:
+    def look(self, canary: Canary | None, most: int, told: Callable[[int], object]) -> Foreseen:
         """What a run would do that sends `most` mails; `told` is how many users are read so far.
 
         Raises `DatabaseError`, and blocks.
@@ -57,35 +55,25 @@ class Foresight:
         after: object = None
         while (page := self._users.page(after)).users:
             after = page.last_id
-            self._note(page, now, found)
+            self._note(page, found)
             told(found.users)
         del found.first[most:]
         if canary:
             found.held = canary.why_held(found.users, found.made, ())
         return found
 
-    def _note(self, page: UserPage, now: datetime, found: Foreseen) -> None:
-        due, bad_rows = self._due(page, now)
+    def _note(self, page: UserPage, found: Foreseen) -> None:
+        judged = self._judge.page(page)
+        keys = list(judged.due)
         found.users += len(page.users)
-        found.due += len(due)
-        found.bad_rows += bad_rows
-        keys = [each.key for each in due]
+        found.due += len(keys)
+        found.bad_rows += len(judged.bad)
         states = self._outbox.states_of(keys) if self._outbox and keys else {}
-        sends = [each for each in due if states.get(each.key) in _WOULD_BE_SENT]
+        sends = [
+            Chosen(user, key)
+            for key, user in judged.due.items()
+            if states.get(key) in _WOULD_BE_SENT
+        ]
         found.to_send += len(sends)
         found.made += sum(states.get(key) in (None, NoticeState.CANCELLED) for key in keys)
         found.first += sends[: SHOWN - len(found.first)] if len(found.first) < SHOWN else []
-
-    def _due(self, page: UserPage, now: datetime) -> tuple[Sequence[Chosen], int]:
-        due: list[Chosen] = []
-        bad_rows = 0
-        for user in page.users:
-            try:
-                key = self._rule.due_notice(user, now)
-            except BadRowError:
-                key, bad_rows = None, bad_rows + 1
-            if user.key in page.repeated:
-                bad_rows += 1
-            elif key is not None:
-                due.append(Chosen(user, key))
-        return due, bad_rows
