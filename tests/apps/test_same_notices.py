@@ -52,7 +52,7 @@ class Found:
         self.bad_rows = bad_rows
 
 
-async def found_in(outbox_url: str, shards: int = 1, **given: Any) -> Found:
+async def found_in(outbox_url: str, shards: int = 1, /, **given: Any) -> Found:
     settings = Settings(remind_days_before=REMIND, **given)
     users, sender = source_from(settings), Recorder()
     outbox = Outbox(Database(outbox_url, "NOTICES_DATABASE_URL", writes=True))
