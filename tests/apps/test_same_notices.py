@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import Counter
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from cronfleet.apps.password_expiry.care import Care
 from cronfleet.apps.password_expiry.databases import Database
 from cronfleet.apps.password_expiry.delivery import Ask, Parts
 from cronfleet.apps.password_expiry.files import private_file
@@ -17,13 +19,16 @@ from cronfleet.apps.password_expiry.making import rule_from
 from cronfleet.apps.password_expiry.message import Letterhead
 from cronfleet.apps.password_expiry.notices import Outbox
 from cronfleet.apps.password_expiry.policy import NoticeKey
+from cronfleet.apps.password_expiry.records import Records
 from cronfleet.apps.password_expiry.sources import source_from
+from cronfleet.apps.password_expiry.values import Shard
 from cronfleet.config import Settings
 from tests.apps.slapd import PASSWORD, PEOPLE, READER, own_slapd
 from tests.apps.thousand import (
     ATTRIBUTES,
     COLUMNS,
     COUNT,
+    IDS,
     NOW,
     due,
     entries,
@@ -47,7 +52,7 @@ class Found:
         self.bad_rows = bad_rows
 
 
-async def found_in(outbox_url: str, **given: Any) -> Found:
+async def found_in(outbox_url: str, shards: int = 1, /, **given: Any) -> Found:
     settings = Settings(remind_days_before=REMIND, **given)
     users, sender = source_from(settings), Recorder()
     outbox = Outbox(Database(outbox_url, "NOTICES_DATABASE_URL", writes=True))
@@ -56,13 +61,22 @@ async def found_in(outbox_url: str, **given: Any) -> Found:
         outbox.prepare()
         parts = Parts(users, outbox, sender, rule_from(settings), Letterhead("it@example.com"))
         log = logging.LoggerAdapter(logging.getLogger("test.same"), {})
-        report = await ExpiryJob(parts, most=5000, is_dry=False).run(Ask(1, NOW, log))
+        care = Care(Records(outbox.database), canary=None)
+        reports = await asyncio.gather(
+            *(
+                ExpiryJob(parts, most=5000, is_dry=False, care=care).run(
+                    Ask(number, NOW, log, shard=Shard(number, shards))
+                )
+                for number in range(shards)
+            )
+        )
         notices = {notice.key: notice.state.value for notice in outbox.recent(5000)}
     finally:
         users.close()
         outbox.database.close()
-    assert report.users == COUNT
-    return Found(notices, Counter(sender.recipients), report.bad_rows)
+    assert sum(report.users for report in reports) == COUNT
+    bad_rows = sum(report.bad_rows for report in reports)
+    return Found(notices, Counter(sender.recipients), bad_rows)
 
 
 def assert_is_right(found: Found) -> None:
@@ -104,3 +118,29 @@ async def test_a_thousand_users_give_the_same_notices_from_each_kind_of_source(
         assert each.notices == found["sqlite"].notices, kind
         assert each.mails == found["sqlite"].mails, kind
         assert each.bad_rows == 0, kind
+
+
+@pytest.mark.parametrize("id_column", IDS)
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql", "mariadb"])
+async def test_in_any_number_of_shards_they_give_the_same_notices(
+    request: pytest.FixtureRequest, tmp_path: Path, kind: str, id_column: str
+) -> None:
+    servers = {"postgresql": "on_postgres", "mariadb": "on_mariadb"}
+    server = servers.get(kind)
+    url = in_database(request.getfixturevalue(server)) if server else in_sqlite(tmp_path)
+    columns = COLUMNS | {"users_id_column": id_column}
+    found = {
+        shards: await found_in(
+            f"sqlite:///{private_file(tmp_path / f'notices-{shards}.db')}",
+            shards,
+            users_database_url=url,
+            **columns,
+        )
+        for shards in (1, 3, 7)
+    }
+    if id_column == "login":
+        assert_is_right(found[1])
+    assert len(found[1].notices) > 300
+    for shards, each in found.items():
+        assert each.notices == found[1].notices, shards
+        assert each.mails == found[1].mails, shards

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import NAMESPACE_DNS, uuid5
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     DateTime,
@@ -18,6 +20,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    Uuid,
     create_engine,
     insert,
 )
@@ -42,6 +45,9 @@ ATTRIBUTES = {
     "users_never_expires_column": "title",
     "users_max_age_days_column": "departmentNumber",
 }
+
+IDS = ("login", "serial", "uid")
+"""The columns that may be the id: text, bigint and uuid, each in an order of its own."""
 
 _NAMES = ("Anna", "Zoë Müller", "李小龍", "O'Brien", 'Dwayne "The Rock"', "a\\b%_*", None)
 
@@ -123,6 +129,8 @@ def _table() -> Table:
         MetaData(),
         Column("number", Integer, primary_key=True),
         Column("login", String(40), nullable=False, unique=True),
+        Column("serial", BigInteger, nullable=False, unique=True),
+        Column("uid", Uuid, nullable=False, unique=True),
         Column("email", String(200)),
         Column("name", String(200)),
         Column("password_changed_at", DateTime(timezone=True)),
@@ -134,9 +142,16 @@ def _table() -> Table:
     )
 
 
+def _serial(person: Person) -> int:
+    number = int(person.login.strip("uU."))
+    return 2**62 - (number * 7919) % 10_007 * 10**12
+
+
 def _row(person: Person) -> dict[str, object]:
     return {
         "login": person.login,
+        "serial": _serial(person),
+        "uid": uuid5(NAMESPACE_DNS, person.login),
         "email": person.email,
         "name": person.name,
         "password_changed_at": person.changed,

@@ -147,11 +147,19 @@ def make_users(file: Path, rows: Iterable[Row]) -> None:
 @contextmanager
 def world(file: Path) -> Generator[World]:
     """Over users that are there."""
-    url = f"sqlite:///{file}"
+    with world_at(f"sqlite:///{file}", file) as made:
+        yield made
+
+
+@contextmanager
+def world_at(url: str, file: Path) -> Generator[World]:
+    """Over users that are there, in any database."""
     users = UserTable(Database(url, "USERS_DATABASE_URL", writes=False), UserColumns())
     users.check()
     outbox = OneByOne(Database(url, "USERS_DATABASE_URL", writes=True))
     outbox.prepare()
-    yield World(file, users, outbox)
-    users.database.close()
-    outbox.database.close()
+    try:
+        yield World(file, users, outbox)
+    finally:
+        users.database.close()
+        outbox.database.close()

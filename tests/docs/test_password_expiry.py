@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from cronfleet import ConfigurationError, Scheduler
+from cronfleet.apps.password_expiry import Pages, UserPage, UserSource, register
+from cronfleet.apps.password_expiry.values import Shard
+from cronfleet.config import load_settings
 from cronfleet.config.users import UserSettings
 from tests.apps.worlds import ask
 
@@ -66,6 +71,53 @@ def test_what_cannot_be_read_is_an_error_of_the_application(staff: ModuleType) -
     Path("staff.csv").unlink()
     with pytest.raises(staff.DatabaseError, match="No such file"):
         staff.Staff().find(["anna"])
+
+
+def test_a_source_that_cannot_be_read_in_parts_is_refused_with_several(
+    staff: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("USERS_SHARDS", "2")
+    told = r"^USERS_SHARDS: staff\.csv cannot be read in parts; write 1, or leave it out$"
+    with pytest.raises(ConfigurationError, match=told):
+        register(Scheduler("memory:"), load_settings(), staff.Staff())
+
+
+async def test_one_that_can_is_read_in_parts(
+    staff: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("USERS_SHARDS", "3")
+    scheduler = Scheduler("memory:")
+    application = register(scheduler, load_settings(), _divisible(staff))
+    async with scheduler:
+        await application.prepare()
+        job = await application._job()
+        reports = [await job.run(replace(ask(), shard=Shard(n, 3))) for n in range(3)]
+        await application.close()
+    assert [report.users for report in reports] == [1, 1, 1]
+    assert len(mails()) == 2
+
+
+def _divisible(staff: ModuleType) -> UserSource:
+    """The page's source with what it lacks."""
+
+    class InParts(staff.Staff):
+        def bounds(self, parts: int) -> list[str]:
+            keys = [user.key for user in self.page(None).users]
+            return [keys[len(keys) * part // parts - 1] for part in range(1, parts)]
+
+        def part(self, after: str | None, until: str | None) -> Pages:
+            return Stretch(self, after, until)
+
+    class Stretch:
+        def __init__(self, users: UserSource, after: str | None, until: str | None) -> None:
+            self._users, self._after, self._until = users, after, until
+
+        def page(self, after: object, limit: int = 500) -> UserPage:
+            page = self._users.page(self._after if after is None else after, limit)
+            users = [u for u in page.users if self._until is None or u.key <= self._until]
+            return UserPage(users, page.last_id)
+
+    return InParts()
 
 
 def test_every_setting_has_a_row_in_the_table() -> None:

@@ -69,6 +69,9 @@ class UserSettings(BaseSettings):
     users_manager_email_column: MaybeName = None
     users_never_expires_column: MaybeName = None
     users_max_age_days_column: MaybeName = None
+    users_shards: Annotated[int, IN_DIGITS] = Field(
+        default=1, ge=1, le=64, description="a whole number from 1 to 64"
+    )
 
     remind_days_before: Annotated[
         tuple[Day, ...], NoDecode, BeforeValidator(listed), AfterValidator(_each_once)

@@ -13,7 +13,7 @@ try:
     from cronfleet.apps.password_expiry.page import MailboxMail, PasswordExpiryPage
     from cronfleet.apps.password_expiry.policy import User
     from cronfleet.apps.password_expiry.registering import register
-    from cronfleet.apps.password_expiry.source import UserPage, UserSource
+    from cronfleet.apps.password_expiry.source import Divisible, Pages, UserPage, UserSource
 except ModuleNotFoundError as _error:
     if (_error.name or "").partition(".")[0] == "cronfleet":
         raise
@@ -23,8 +23,10 @@ __all__ = [
     "DELIVERY_JOB",
     "JOB",
     "DatabaseError",
+    "Divisible",
     "MailboxMail",
     "OddValueError",
+    "Pages",
     "PasswordExpiry",
     "PasswordExpiryPage",
     "User",

@@ -42,7 +42,7 @@ from cronfleet.apps.password_expiry.retention import Retention
 from cronfleet.apps.password_expiry.source import UserSource
 from cronfleet.apps.password_expiry.sources import check_sources, source_from
 from cronfleet.apps.password_expiry.states import Decision, NoticeState
-from cronfleet.apps.password_expiry.values import Notice
+from cronfleet.apps.password_expiry.values import Notice, Shard
 from cronfleet.config import Settings
 from cronfleet.errors import ConfigurationError
 
@@ -382,4 +382,6 @@ class PasswordExpiry:
 
 
 def _ask(run: RunContext) -> Ask:
-    return Ask(run.token, run.fire_time, run.log, run.draining, run.lost)
+    whole, _, _ = run.run_id.partition("/")
+    shard = Shard(run.shard, run.shards, whole)
+    return Ask(run.token, run.fire_time, run.log, run.draining, run.lost, shard)

@@ -10,12 +10,14 @@ from cronfleet.apps.alerting import Condition
 from cronfleet.apps.password_expiry.canary import Canary
 from cronfleet.apps.password_expiry.delivery import Ask
 from cronfleet.apps.password_expiry.keeping import Report
-from cronfleet.apps.password_expiry.records import Hold, Records, Scan
+from cronfleet.apps.password_expiry.records import Hold, Records, Scan, Whole
 from cronfleet.apps.password_expiry.retention import STEPS_PER_RUN, Retention
+from cronfleet.apps.password_expiry.source import Divisible, Pages, UserSource, part_of, undivided
 from cronfleet.apps.password_expiry.states import NoticeState
+from cronfleet.apps.password_expiry.values import Shard
 from cronfleet.config import Settings
 from cronfleet.context import LogAdapter
-from cronfleet.errors import CronfleetError
+from cronfleet.errors import ConfigurationError, CronfleetError
 
 TO_APPROVE = (
     "look at it, and send it with `cronfleet password-expiry approve`, or on the page "
@@ -43,15 +45,31 @@ class Care:
         self._canary = canary
         self._retention = retention
 
-    async def begin(self, fire_time: datetime) -> int:
-        """A run begins; its number."""
-        return await asyncio.to_thread(self._records.begin, fire_time)
+    async def begin(self, fire_time: datetime, shard: Shard) -> int:
+        """A run begins, or a shard of it; its number."""
+        return await asyncio.to_thread(self._records.begin, fire_time, shard)
 
-    async def end(self, run: int, scan: Scan, log: LogAdapter) -> None:
-        """A run has made its notices: hold them if they are too many."""
-        held = await asyncio.to_thread(self._records.end, run, scan, self._canary)
-        if held:
-            log.error("held, nothing is sent: %s; %s", held.said, TO_APPROVE)
+    async def pages(self, run: int, users: UserSource, shard: Shard) -> Pages:
+        """What this shard is to read of the users. Raises `ConfigurationError`."""
+        if shard.of == 1:
+            return users
+        if not isinstance(users, Divisible):  # Another instance has other settings.
+            raise ConfigurationError(undivided(users.shown))
+        bounds: Sequence[str] | None = await asyncio.to_thread(self._records.bounds, run)
+        if bounds is None:
+            found = await asyncio.to_thread(users.bounds, shard.of)
+            bounds = await asyncio.to_thread(self._records.agree, run, found[: shard.of - 1])
+        return part_of(users, shard.number, bounds)
+
+    async def end(self, run: int, scan: Scan, log: LogAdapter) -> Whole | None:
+        """A shard has made its notices. With the last one of a run, hold them if they are too many.
+
+        None: it is not the last one.
+        """
+        whole = await asyncio.to_thread(self._records.end, run, scan, self._canary)
+        if whole and whole.hold:
+            log.error("held, nothing is sent: %s; %s", whole.hold.said, TO_APPROVE)
+        return whole
 
     async def standing(self) -> Sequence[Hold]:
         """The holds that stand: while there is one, nothing is sent."""

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Text,
     select,
 )
+from sqlalchemy.dialects import mysql
 
 from cronfleet.apps.password_expiry.schema import METADATA, NOW_MS
 
@@ -27,8 +28,15 @@ RUNS = Table(
     METADATA,
     Column("id", Integer, primary_key=True),
     Column("fire_time", BigInteger, nullable=False),
+    # A row is of one shard; `whole` is the tick, or the run by hand, that it is a shard of.
+    Column("whole", String(80), nullable=False, server_default=""),
+    Column("shard", Integer, nullable=False, server_default="0"),
+    Column("shards", Integer, nullable=False, server_default="1"),
+    # Where the users are cut, as JSON, of the shard that found it first; until they are judged.
+    Column("bounds", Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")),
     Column("began_at", BigInteger, nullable=False),
-    Column("ended_at", BigInteger),  # None: it is reading the users, or ended before it had
+    Column("read_at", BigInteger),  # None: it is reading its users, or ended before it had
+    Column("ended_at", BigInteger),  # None: what it made is not judged yet
     Column("users", Integer, nullable=False, default=0),
     Column("due", Integer, nullable=False, default=0),
     Column("made", Integer, nullable=False, default=0),

@@ -36,7 +36,7 @@ from cronfleet.apps.password_expiry.source import UserSource
 from cronfleet.apps.password_expiry.states import NoticeState
 from cronfleet.apps.password_expiry.supply import Supply
 from cronfleet.apps.password_expiry.suppression import GONE
-from cronfleet.apps.password_expiry.values import Wanted
+from cronfleet.apps.password_expiry.values import ALL, Shard, Wanted
 from cronfleet.apps.password_expiry.wording.templates import MailTemplateError
 from cronfleet.context import LogAdapter
 from cronfleet.errors import CronfleetError
@@ -81,6 +81,7 @@ class Ask:
     log: LogAdapter
     draining: threading.Event = field(default_factory=threading.Event)
     lost: threading.Event = field(default_factory=threading.Event)
+    shard: Shard = ALL
 
     @property
     def is_over(self) -> bool:

@@ -14,8 +14,8 @@ from cronfleet.apps.password_expiry.copies import recipient_of
 from cronfleet.apps.password_expiry.delivery import Ask, Delivery, Parts
 from cronfleet.apps.password_expiry.judging import Complaint, Judge
 from cronfleet.apps.password_expiry.policy import NoticeKey, User
-from cronfleet.apps.password_expiry.records import Hold, Scan
-from cronfleet.apps.password_expiry.source import PAGE
+from cronfleet.apps.password_expiry.records import Hold, Scan, Whole
+from cronfleet.apps.password_expiry.source import PAGE, Pages
 from cronfleet.apps.password_expiry.states import NoticeState
 
 _NAMED = 3  # How many users with unreadable rows the log names.
@@ -33,10 +33,14 @@ class RunReport:
     waiting: int = 0
     is_day_full: bool = False
 
-    def __str__(self) -> str:
+    @property
+    def found(self) -> str:
+        """What was read and made, in words."""
         told = f"{self.users} users read, {self.due} due, {self.made} new notices"
-        if self.bad_rows:
-            told += f", {self.bad_rows} unreadable rows"
+        return f"{told}, {self.bad_rows} unreadable rows" if self.bad_rows else told
+
+    def __str__(self) -> str:
+        told = self.found
         told += "".join(f", {n} {state}" for state, n in sorted(self.settled.items()) if n)
         told += f"; {self.waiting} to be sent"
         return f"{told}, later: MAILS_PER_DAY is reached" if self.is_day_full else told
@@ -66,18 +70,26 @@ class ExpiryJob:
         self._run: int | None = None
 
     async def run(self, ask: Ask) -> RunReport:
-        """Raises `CronfleetError` when a database or the sender is away; the next run goes on."""
+        """Raises `CronfleetError` when a database or the sender is away; the next run goes on.
+
+        Of several shards the one that has read its users last sends, once all are judged as one.
+        """
         await self._reap(ask)
-        self._run = await self._care.begin(ask.now) if self._care else None
+        self._run = await self._care.begin(ask.now, ask.shard) if self._care else None
         await self._reopen(ask)
         report = RunReport()
-        await self._scan(ask, report)
+        whole = await self._scan(ask, report)
+        if ask.shard.of > 1:
+            if whole is None:
+                ask.log.info("%s; the shard that is the last to read its users sends", report.found)
+                return report
+            ask.log.info("all %d shards together: %s", ask.shard.of, whole)
         is_held = await self._is_held(ask)
         if not (self._is_dry or self._parts.is_quiet() or is_held):
             await self._deliver(self._delivery(ask), report)
         await self._tell(ask, report)
         # While the users may not be what they were, none of their notices is given up.
-        if self._care and report.users and not is_held:
+        if self._care and whole and whole.users and not is_held:
             await self._care.prune(ask)
         return report
 
@@ -110,8 +122,9 @@ class ExpiryJob:
         if reopened:
             ask.log.warning("%d notices are to be sent: only the mailbox had them", reopened)
 
-    async def _scan(self, ask: Ask, report: RunReport) -> None:
+    async def _scan(self, ask: Ask, report: RunReport) -> Whole | None:
         """Page by page, so that memory does not grow with the users."""
+        pages = await self._pages(ask)
         report.bad_rows += await self._rows_without_id(ask)
         without_id = report.bad_rows
         named: list[Complaint] = []
@@ -120,7 +133,7 @@ class ExpiryJob:
         ahead = Ahead(self._parts.rule.zone, ask.now)
         after: object = None
         while not ask.is_over:
-            page = await asyncio.to_thread(self._parts.users.page, after)
+            page = await asyncio.to_thread(pages.page, after)
             if not page.users:
                 break
             after = page.last_id
@@ -137,9 +150,15 @@ class ExpiryJob:
         report.made += await self._add(missing)
         self._complain(ask, report.bad_rows - without_id, named)
         # Who has not read all users does not know what part of them it is: the next run will.
-        if self._care and self._run is not None and not ask.is_over:
-            scan = Scan(report.users, report.due, ahead.days)
-            await self._care.end(self._run, scan, ask.log)
+        if self._care is None or self._run is None or ask.is_over:
+            return None
+        scan = Scan(report.users, report.due, ahead.days)
+        return await self._care.end(self._run, scan, ask.log)
+
+    async def _pages(self, ask: Ask) -> Pages:
+        if self._care is None or self._run is None:
+            return self._parts.users
+        return await self._care.pages(self._run, self._parts.users, ask.shard)
 
     async def _is_held(self, ask: Ask) -> bool:
         holds: Sequence[Hold] = await self._care.standing() if self._care else ()
@@ -165,6 +184,8 @@ class ExpiryJob:
         return True
 
     async def _rows_without_id(self, ask: Ask) -> int:
+        if ask.shard.number:  # They are in no part: the first one tells of them.
+            return 0
         rows = await asyncio.to_thread(self._parts.users.without_id)
         if rows:
             ask.log.warning("%d users get no notice: they have no id", rows)

@@ -34,7 +34,7 @@ def prepared(database: Database) -> str:
             # Changes nothing, and is refused where nothing may be changed.
             for table in (NOTICES, SUPPRESSED):
                 connection.execute(update(table).where(false()).values(reason=""))
-            connection.execute(update(RUNS).where(false()).values(made=0))
+            connection.execute(update(RUNS).where(false()).values(made=0, shard=0))
             return str(id_in(connection))
     except DatabaseError as error:
         raise ConfigurationError(

@@ -21,7 +21,14 @@ def register(
     application = PasswordExpiry(scheduler, settings, users)
     schedule = cron(settings.cron_schedule, tz=settings.cron_timezone)
     # What a lost run has not sent, the next tick finds.
-    scheduler.add_job(application.run, schedule, JOB, overlap="skip", on_lost="abandon")
+    scheduler.add_job(
+        application.run,
+        schedule,
+        JOB,
+        overlap="skip",
+        on_lost="abandon",
+        shards=settings.users_shards,
+    )
     scheduler.add_job(
         application.deliver,
         every(timedelta(minutes=1)),

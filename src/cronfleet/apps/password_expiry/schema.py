@@ -20,6 +20,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.schema import CreateColumn
 from sqlalchemy.sql.dml import Insert
 
 from cronfleet.apps.password_expiry.states import NoticeState
@@ -92,11 +93,13 @@ NOW_MS: dict[str, ColumnElement[int]] = {
 
 
 def make_tables(connection: Connection) -> None:
-    """Make what is not there: the tables, and what an earlier version's table lacks."""
+    """Make what is not there: the tables, and what an earlier version's tables lack."""
     METADATA.create_all(connection)
-    there = {column["name"] for column in inspect(connection).get_columns(NOTICES.name)}
-    if "sender" not in there:
-        connection.execute(DDL(f"ALTER TABLE {NOTICES.name} ADD COLUMN sender VARCHAR(20)"))
+    for table in METADATA.sorted_tables:
+        there = {column["name"] for column in inspect(connection).get_columns(table.name)}
+        for missing in (column for column in table.columns if column.name not in there):
+            definition = CreateColumn(missing).compile(dialect=connection.dialect)
+            connection.execute(DDL(f"ALTER TABLE {table.name} ADD COLUMN {definition}"))
     for index in NOTICES.indexes:
         index.create(connection, checkfirst=True)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from cronfleet.apps.password_expiry.policy import User
 
@@ -26,6 +26,35 @@ class UserPage:
     users: list[User]
     last_id: object
     repeated: frozenset[str] = frozenset()
+
+
+class Pages(Protocol):
+    """What is read page by page: all users, or a part of them."""
+
+    def page(self, after: object, limit: int = PAGE) -> UserPage:
+        """As that of a `UserSource`."""
+        ...
+
+
+@runtime_checkable
+class Divisible(Protocol):
+    """What a source can do besides, if its users may be read in parts, with `USERS_SHARDS`.
+
+    The parts of a run are cut at the same bounds, whichever instance reads them, however long after
+    one another: so each user is in one of them, also one who is new since the bounds were found.
+    """
+
+    def bounds(self, parts: int) -> Sequence[str]:
+        """The users between the parts, each the last one of a part; in the order of the pages.
+
+        One fewer than parts, which are about equally great; or fewer still, and then there are
+        fewer parts.
+        """
+        ...
+
+    def part(self, after: str | None, until: str | None) -> Pages:
+        """The users behind one bound, up to another and with it; None is before or behind all."""
+        ...
 
 
 class UserSource(Protocol):
@@ -81,3 +110,23 @@ class UserSource(Protocol):
     def close(self) -> None:
         """Give connections back."""
         ...
+
+
+def undivided(shown: str) -> str:
+    """What is wrong with users of one that is not `Divisible`."""
+    return f"USERS_SHARDS: {shown} cannot be read in parts; write 1, or leave it out"
+
+
+def part_of(users: Divisible, number: int, bounds: Sequence[str]) -> Pages:
+    """The part of this number, from 0; there may be fewer of them."""
+    if number > len(bounds):
+        return _Nobody()
+    after = bounds[number - 1] if number else None
+    return users.part(after, bounds[number] if number < len(bounds) else None)
+
+
+class _Nobody:
+    """A part without users."""
+
+    def page(self, after: object, limit: int = PAGE) -> UserPage:
+        return UserPage([], after)

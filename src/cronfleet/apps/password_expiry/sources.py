@@ -9,7 +9,7 @@ from cronfleet.apps.password_expiry.directory.connecting import Directory, Login
 from cronfleet.apps.password_expiry.directory.entries import Attributes, Kind
 from cronfleet.apps.password_expiry.directory.users import DirectoryUsers, Where
 from cronfleet.apps.password_expiry.making import columns_from, users_url
-from cronfleet.apps.password_expiry.source import UserSource
+from cronfleet.apps.password_expiry.source import Divisible, UserSource, undivided
 from cronfleet.apps.password_expiry.users import UserTable
 from cronfleet.config import Settings, revealed
 from cronfleet.errors import ConfigurationError
@@ -56,6 +56,8 @@ def check_sources(settings: Settings, own: UserSource | None) -> None:
         )
     if settings.users_ldap_url:
         _check_directory(settings)
+    if settings.users_shards > 1:
+        _check_divisible(settings, own)
 
 
 def directory_from(settings: Settings) -> DirectoryUsers:
@@ -66,6 +68,13 @@ def directory_from(settings: Settings) -> DirectoryUsers:
     directory = Directory(settings.users_ldap_url or "", login, settings.users_ldap_ca_file)
     where = Where(settings.users_ldap_base or "", settings.users_ldap_filter or _PERSONS[kind])
     return DirectoryUsers(directory, where, _attributes_from(settings), kind)
+
+
+def _check_divisible(settings: Settings, own: UserSource | None) -> None:
+    if settings.users_ldap_url:
+        raise ConfigurationError(undivided("a directory"))
+    if own is not None and not isinstance(own, Divisible):
+        raise ConfigurationError(undivided(own.shown))
 
 
 def _check_directory(settings: Settings) -> None:

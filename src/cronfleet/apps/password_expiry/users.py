@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any
 from uuid import UUID
 
@@ -30,6 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.types import BINARY, VARBINARY, Enum, Integer, LargeBinary, TypeEngine, Uuid
 
 from cronfleet.apps.password_expiry.databases import Database, Prepared
+from cronfleet.apps.password_expiry.parts import Part, id_of, written
 from cronfleet.apps.password_expiry.policy import User
 from cronfleet.apps.password_expiry.rows import OPTIONS, user_of
 from cronfleet.apps.password_expiry.source import PAGE, UserPage
@@ -129,8 +130,38 @@ class UserTable:
 
         Longer than the limit only where its last id stands in several rows.
         """
-        query = self._rows.order_by(self._id).limit(limit + 1)
-        query = query.where(self._id.is_not(None) if after is None else self._id > after)
+        return self._page(after, None, limit)
+
+    def bounds(self, parts: int) -> list[str]:
+        """Ids, written down, that part the users; see `Divisible`. Counted in their order.
+
+        Raises `ConfigurationError` where they cannot be written down.
+        """
+        found: list[Any] = []
+        count = func.count(self._id)
+        with self.database.begin() as connection:
+            users = connection.scalar(select(count).select_from(self._table)) or 0
+            ends = [users * part // parts for part in range(parts)]
+            for begin, end in pairwise(ends):
+                # From one to the next, so that all of them together are one walk.
+                query = select(self._id).where(self._follows(found[-1] if found else None))
+                at = query.order_by(self._id).offset(max(end - begin, 1) - 1).limit(1)
+                if (id_ := connection.scalar(at)) is None:  # Fewer users than parts.
+                    break
+                found.append(id_)
+        return [written(id_) for id_ in found]
+
+    def part(self, after: str | None, until: str | None) -> Part:
+        """The users from one of the `bounds` to another."""
+        return Part(self._page, id_of(after), id_of(until))
+
+    def _follows(self, after: object) -> ColumnElement[bool]:
+        return self._id.is_not(None) if after is None else self._id > after
+
+    def _page(self, after: object, until: object, limit: int) -> UserPage:
+        query = self._rows.where(self._follows(after)).order_by(self._id).limit(limit + 1)
+        if until is not None:
+            query = query.where(self._id <= until)
         with self.database.begin() as connection:
             found = connection.execute(query).all()
             rows = list(found[:limit])

@@ -59,6 +59,22 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Shard:
+    """Which part of the users a run reads, from 0, of how many.
+
+    `whole` is what all parts have in common: the id of their tick, or of the run by hand.
+    """
+
+    number: int = 0
+    of: int = 1
+    whole: str = ""
+
+
+ALL = Shard()
+"""Of a run that reads all users by itself."""
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
     """One run's hold on one notice. Every write about it is refused once another has it."""
 

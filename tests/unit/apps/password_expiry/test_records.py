@@ -8,7 +8,8 @@ import pytest
 
 from cronfleet.apps.password_expiry.canary import Canary
 from cronfleet.apps.password_expiry.policy import NoticeKey
-from cronfleet.apps.password_expiry.records import RUNS_KEPT, Records, Scan
+from cronfleet.apps.password_expiry.records import RUNS_KEPT, Hold, Records, Scan, Whole
+from cronfleet.apps.password_expiry.values import Shard
 from tests.apps.outboxes import OneByOne
 
 NOON = datetime(2026, 4, 1, 12, tzinfo=UTC)
@@ -24,6 +25,12 @@ def make(outbox: OneByOne, run: int, *users: int) -> None:
     outbox.add([NoticeKey(str(user), DATE) for user in users], run)
 
 
+def hold_of(whole: Whole | None) -> Hold | None:
+    """Of a run that has read all users."""
+    assert whole
+    return whole.hold
+
+
 def at(hour: int) -> datetime:
     return NOON + timedelta(hours=hour)
 
@@ -32,14 +39,14 @@ def test_a_run_is_told_with_what_it_found_and_made(outbox: OneByOne, records: Re
     run = records.begin(NOON)
     make(outbox, run, 1, 2)
     assert records.runs() == []
-    assert records.end(run, Scan(9, 3, {"2026-04-02": 4}), Canary()) is None
+    assert hold_of(records.end(run, Scan(9, 3, {"2026-04-02": 4}), Canary())) is None
     (told,) = records.runs()
     assert (told.users, told.due, told.made, told.is_held) == (9, 3, 2, False)
     assert told.ahead == {"2026-04-02": 4}
 
 
 def test_shards_of_one_tick_are_told_as_one_run(outbox: OneByOne, records: Records) -> None:
-    shards = [records.begin(NOON), records.begin(NOON)]
+    shards = [records.begin(NOON, Shard(number, 2)) for number in range(2)]
     for number, run in enumerate(shards):
         make(outbox, run, number)
         records.end(run, Scan(10, 1, {"2026-04-02": 1}), Canary())
@@ -54,11 +61,11 @@ def test_what_a_run_made_that_ended_early_counts_with_the_next(
     make(outbox, records.begin(NOON), *range(30))
     run = records.begin(at(1))
     make(outbox, run, *range(40))
-    held = records.end(run, Scan(100, 40, {}), Canary())
+    held = hold_of(records.end(run, Scan(100, 40, {}), Canary()))
     assert held
     assert held.made == 40
     following = records.begin(at(2))
-    assert records.end(following, Scan(100, 40, {}), Canary()) is None
+    assert hold_of(records.end(following, Scan(100, 40, {}), Canary())) is None
 
 
 def test_what_was_held_is_not_usual(outbox: OneByOne, records: Records) -> None:
@@ -69,7 +76,7 @@ def test_what_was_held_is_not_usual(outbox: OneByOne, records: Records) -> None:
         records.end(run, Scan(100, 0, {}), Canary())
     run = records.begin(at(9))
     make(outbox, run, *(next(users) for _ in range(21)))
-    held = records.end(run, Scan(1000, 0, {}), Canary())
+    held = hold_of(records.end(run, Scan(1000, 0, {}), Canary()))
     assert held
     assert "the usual 2.0" in held.said
 
