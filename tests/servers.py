@@ -220,10 +220,13 @@ class OwnServer(Server):
 
 
 def free_port() -> int:
-    """A port that nobody listens on, low enough for a cluster bus at port + 10000."""
+    """A port that nobody listens on, below those that outgoing connections are given.
+
+    Low enough for a cluster bus at port + 10000, too.
+    """
     ports = random.SystemRandom()  # the shared generator begins every test with the same numbers
     while True:
-        port = ports.randrange(20_000, 50_000)
+        port = ports.randrange(15_000, 32_000)
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
