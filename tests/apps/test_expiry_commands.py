@@ -13,6 +13,7 @@ import pytest
 
 from cronfleet.apps.password_expiry.databases import Database
 from cronfleet.apps.password_expiry.parked import HARD_LIFETIME
+from cronfleet.apps.password_expiry.suppression import fingerprint
 from tests.apps.outboxes import OneByOne, let_pass
 from tests.apps.worlds import make_users, row
 from tests.unit.cli.commands import Said, Shell
@@ -80,10 +81,14 @@ def test_a_dry_run_tells_what_would_be_and_makes_nothing(by_smtp: Shell) -> None
     said = expiry(by_smtp, "send", "--dry-run")
     assert said.status == 0, said.err
     assert "8 users read, 3 due" in said.out
+    assert "3 mails would go to the mail server 127.0.0.1:1" in said.out
+    assert "1     expired    2025-04-01T00:00:00Z" in said.out.splitlines()
     assert "nothing would be sent before an approval" in said.out
     found = expiry(by_smtp, "send", "--dry-run", "--json", "--limit", "2").json
     assert (found["made"], found["to_send"], found["is_dry"]) == (3, 3, True)
     assert [each["user"] for each in found["first"]] == ["1", "2"]
+    assert found["first"][0]["expires"] == "2025-04-01T00:00:00Z"
+    assert expiry(by_smtp, "send", "--dry-run", "--limit", "2").out.endswith("and 1 more\n")
     assert tables() == {"users"}
 
 
@@ -181,9 +186,45 @@ def test_parked_notices_are_listed_and_decided_about(shell: Shell) -> None:
 def test_a_person_is_forgotten(shell: Shell) -> None:
     expiry(shell, "send", "--yes")
     assert expiry(shell, "forget", "2", "--yes").out.startswith("1 notices tell nothing")
-    assert expiry(shell, "forget", "2", "--yes", "--json").json == {"forgotten": 0, "under_way": 0}
+    again = expiry(shell, "forget", "2", "--yes", "--json").json
+    assert again == {"forgotten": 0, "under_way": 0, "unsuppressed": False}
     assert "0 new notices" in expiry(shell, "send", "--yes").out
     assert len(mails()) == 3
+
+
+def suppress(*users: int) -> None:
+    """As when a mail server has said that nobody lives there."""
+    with closing(sqlite3.connect("company.db")) as connection, connection:
+        for user in users:
+            print_ = fingerprint(f"user{user}@corp.test")
+            values = (print_, f"550 5.1.1 no user {user}", 1_700_000_000_000 + user)
+            connection.execute("INSERT INTO password_suppressed VALUES (?, ?, ?)", values)
+
+
+def test_suppressed_addresses_are_listed_and_let_go(shell: Shell) -> None:
+    expiry(shell, "init-db")
+    assert expiry(shell, "suppressed").out == "No address is suppressed.\n"
+    suppress(1, 2)
+    said = expiry(shell, "suppressed").out
+    assert str(fingerprint("User1@Corp.test")) in said
+    assert "550 5.1.1 no user 1" in said
+    newest, oldest = expiry(shell, "suppressed", "--json").json["suppressed"]
+    assert (newest["reason"], oldest["at"]) == ("550 5.1.1 no user 2", "2023-11-14T22:13:20.001Z")
+    assert "again" in expiry(shell, "unsuppress", " USER1@corp.test").out
+    assert expiry(shell, "unsuppress", newest["fingerprint"], "--json").json["unsuppressed"]
+    assert expiry(shell, "suppressed").out == "No address is suppressed.\n"
+    assert expiry(shell, "unsuppress", "user1@corp.test").out == "that address is not suppressed\n"
+
+
+def test_who_is_forgotten_is_not_known_by_a_suppressed_address_either(shell: Shell) -> None:
+    expiry(shell, "init-db")
+    suppress(1, 2, 3)
+    assert "is forgotten as well" in expiry(shell, "forget", "1", "--yes").out
+    with closing(sqlite3.connect("company.db")) as connection, connection:
+        connection.execute("DELETE FROM users WHERE id = 2")
+    assert "address" not in expiry(shell, "forget", "2", "--yes").out
+    assert "address" in expiry(shell, "forget", "2", "--yes", "--address", "user2@corp.test").out
+    assert len(expiry(shell, "suppressed", "--json").json["suppressed"]) == 1
 
 
 def test_the_statements_for_a_dba_make_the_tables(shell: Shell) -> None:

@@ -10,14 +10,19 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import text
 
+from cronfleet import Condition, Finding
 from cronfleet.apps.mailing.sending import Answer, SendResult
 from cronfleet.apps.password_expiry.changes import changed_since
 from cronfleet.apps.password_expiry.databases import Database
+from cronfleet.apps.password_expiry.doctor import examine
 from cronfleet.apps.password_expiry.job import ExpiryJob
+from cronfleet.apps.password_expiry.notices import Outbox
 from cronfleet.apps.password_expiry.states import NoticeState
 from cronfleet.apps.password_expiry.users import UserColumns, UserTable
+from cronfleet.config import Settings
 from cronfleet.errors import ConfigurationError
 from tests.apps.outboxes import OneByOne, let_pass
 from tests.apps.postgres import own_postgres, statements
@@ -88,6 +93,53 @@ def test_whoever_may_not_write_the_notices_is_told_where_else_they_may_stand(
             pass
     finally:
         statements(url, "DROP OWNED BY reader", "DROP ROLE reader")
+
+
+@pytest.fixture
+def stranger(url: str) -> Iterator[str]:
+    """The URL of one who may read the users, and make nothing."""
+    statements(
+        url,
+        *people("id", "int", "i"),
+        "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
+        "DROP ROLE IF EXISTS stranger",
+        "CREATE ROLE stranger LOGIN",
+        "GRANT SELECT ON users TO stranger",
+    )
+    yield url.replace("postgres@", "stranger@")
+    statements(url, "DROP OWNED BY stranger", "DROP ROLE stranger")
+
+
+def checked(url: str, **settings: str) -> dict[str, Finding]:
+    """What a check finds, by what it is about."""
+    made = Settings(users_database_url=SecretStr(url), **settings)
+    return {each.what: each for each in asyncio.run(examine(made))}
+
+
+def test_a_check_says_before_the_first_run_that_the_notices_can_stand_nowhere(
+    url: str, stranger: str
+) -> None:
+    found = checked(stranger)
+    assert found["users"].condition is Condition.WELL
+    assert found["notices"].condition is Condition.SETTING
+    assert "permission denied for schema public" in found["notices"].said
+    assert "set NOTICES_DATABASE_URL" in found["notices"].said
+    outbox = Outbox(Database(url, SETTING, writes=True))
+    outbox.prepare()
+    outbox.database.close()
+    assert "let this user read and write it" in checked(stranger)["notices"].said
+
+
+def test_a_schema_of_the_logins_own_has_the_notices(url: str, stranger: str) -> None:
+    statements(url, "CREATE SCHEMA stranger AUTHORIZATION stranger")
+    found = checked(stranger, users_table="public.users")
+    assert found["notices"].said.endswith("makes the tables there")
+    outbox = Outbox(Database(stranger, SETTING, writes=True))
+    outbox.prepare()
+    outbox.database.close()
+    found = checked(stranger, users_table="public.users")
+    assert found["notices"].said.endswith("has the tables")
+    assert {found[what].condition for what in ("users", "notices")} == {Condition.WELL}
 
 
 @pytest.mark.parametrize("id_column", ["user_id", "user_email", "user_name", "user_date"])

@@ -27,11 +27,12 @@ from cronfleet.apps.password_expiry.opening import (
 from cronfleet.apps.password_expiry.trying import Trial
 from cronfleet.cli.expiry_settings import settings_of
 from cronfleet.cli.options import as_json
-from cronfleet.cli.printing import print_json, print_line, print_table
+from cronfleet.cli.printing import moment, print_json, print_line, print_table
 from cronfleet.config import Settings
 from cronfleet.errors import CronfleetError
 
 _TO_ONESELF = 10
+_OF_EACH = ("user", "threshold", "expires")
 
 log: logging.LoggerAdapter[logging.Logger] = logging.LoggerAdapter(
     logging.getLogger("cronfleet.password_expiry"), {}
@@ -112,23 +113,32 @@ def _progress(total: int | None) -> Generator[Callable[[int], None]]:
 
 
 def _tell(found: Foreseen, settings: Settings, *, is_dry: bool, as_json: bool) -> None:
-    first = [{"user": each.key.user, "threshold": each.key.threshold} for each in found.first]
+    rule = rule_from(settings)
+    first = [
+        (each.key.user, each.key.threshold, rule.expiry(each.key, each.user)) for each in found.first
+    ]
     if as_json:
         names = ("users", "due", "made", "to_send", "bad_rows", "held")
         counts = {name: getattr(found, name) for name in names}
-        print_json({**counts, "is_dry": is_dry, "first": first})
+        named = [dict(zip(_OF_EACH, each, strict=True)) for each in first]
+        print_json({**counts, "is_dry": is_dry, "first": named})
         return
     print_line(f"{found.users} users read, {found.due} due, {found.bad_rows} unreadable rows")
     most = settings.max_mails_per_run
+    to = sender_of(settings).describe()
     print_line(
-        f"{found.made} new notices would be made; {found.to_send} wait, {most} a run at most"
+        f"{found.made} new notices would be made; {found.to_send} mails would go to {to}, "
+        f"{most} a run at most"
     )
     if found.held:
         print_line(f"they would be held: {found.held}")
     if is_dry:
         print_line("nothing would be sent before an approval: cronfleet password-expiry approve")
     if first:
-        print_table(("USER", "THRESHOLD"), [(each["user"], each["threshold"]) for each in first])
+        rows = [(user, threshold, moment(expires)) for user, threshold, expires in first]
+        print_table([each.upper() for each in _OF_EACH], rows)
+    if found.to_send > len(first):
+        print_line(f"and {found.to_send - len(first)} more")
 
 
 async def _send(store: str | None, settings: Settings, most: int, only: tuple[str, ...]) -> str:

@@ -14,6 +14,7 @@ from cronfleet.apps.password_expiry.engines import sqlite_file
 from cronfleet.apps.password_expiry.keeping import Keeper
 from cronfleet.apps.password_expiry.making import letterhead_from
 from cronfleet.apps.password_expiry.opening import allowance_of, opened_outbox, sender_of
+from cronfleet.apps.password_expiry.preparing import tried
 from cronfleet.apps.password_expiry.sources import check_sources, source_from
 from cronfleet.apps.password_expiry.summarising import summary_recipients
 from cronfleet.config import Settings, revealed
@@ -68,12 +69,13 @@ def _notices(settings: Settings) -> Finding:
         return Finding("notices", Condition.NOTE, "in the database of the made-up users")
     if setting == "NOTICES_DATABASE_URL" and _is_yet_to_be_made(url):
         return Finding("notices", Condition.NOTE, "the first instance makes the file")
-    database = Database(url, setting, writes=False)
+    database = Database(url, setting, writes=True)
     try:
-        database.probe()
+        are_there = tried(database)
     finally:
         database.close()
-    return Finding("notices", Condition.WELL, f"{database.shown} answers")
+    how = "has the tables" if are_there else "answers, and the first instance makes the tables there"
+    return Finding("notices", Condition.WELL, f"{database.shown} {how}")
 
 
 def _is_yet_to_be_made(url: str) -> bool:

@@ -232,7 +232,7 @@ class Outbox:
             return suppressed_in(connection, addresses)
 
     def unsuppress(self, address: str) -> bool:
-        """Let mails go to the address again; whether it was suppressed.
+        """Let mails go to the address again, or to that of a fingerprint; whether it was suppressed.
 
         The next run that finds its user due makes the notices pending again that are dead for it.
         """
