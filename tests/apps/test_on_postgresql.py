@@ -130,6 +130,18 @@ def test_a_check_says_before_the_first_run_that_the_notices_can_stand_nowhere(
     assert "let this user read and write it" in checked(stranger)["notices"].said
 
 
+def test_a_column_that_may_not_be_read_is_named(url: str, stranger: str) -> None:
+    statements(
+        url,
+        "REVOKE ALL ON users FROM stranger",
+        'ALTER TABLE users RENAME TO "Our users"',
+        'GRANT SELECT (id, email) ON "Our users" TO stranger',
+    )
+    found = checked(stranger, users_table="Our users")["users"]
+    assert found.condition is Condition.SETTING
+    assert "may not read name, password_changed_at of Our users" in found.said
+
+
 def test_a_schema_of_the_logins_own_has_the_notices(url: str, stranger: str) -> None:
     statements(url, "CREATE SCHEMA stranger AUTHORIZATION stranger")
     found = checked(stranger, users_table="public.users")
