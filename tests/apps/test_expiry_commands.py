@@ -98,6 +98,32 @@ def test_a_dry_run_says_what_would_be_held(by_smtp: Shell) -> None:
     assert "would be held: 63 new notices" in expiry(by_smtp, "send", "--dry-run").out
 
 
+def test_a_dry_run_counts_what_only_the_mailbox_has_had(by_smtp: Shell) -> None:
+    by_smtp.monkeypatch.setenv("MAIL_SENDER", "mailbox")
+    expiry(by_smtp, "send", "--yes")
+    assert expiry(by_smtp, "send", "--dry-run", "--json").json["to_send"] == 0
+    by_smtp.monkeypatch.delenv("MAIL_SENDER")
+    found = expiry(by_smtp, "send", "--dry-run", "--json").json
+    assert (found["made"], found["to_send"]) == (0, 3)
+
+
+def test_a_dry_run_counts_copies_and_whom_no_mail_can_reach(by_smtp: Shell) -> None:
+    with closing(sqlite3.connect("company.db")) as connection, connection:
+        connection.execute("ALTER TABLE users ADD manager text DEFAULT 'boss@corp.test'")
+        connection.execute("UPDATE users SET email = 'anna@example.com' WHERE id = 1")
+        connection.execute("UPDATE users SET email = NULL WHERE id = 2")
+    expiry(by_smtp, "init-db")
+    suppress(3)
+    by_smtp.monkeypatch.setenv("USERS_MANAGER_EMAIL_COLUMN", "manager")
+    by_smtp.monkeypatch.setenv("COPY_TO_MANAGER", "expired")
+    said = expiry(by_smtp, "send", "--dry-run")
+    assert "8 users read, 6 due" in said.out
+    assert "6 new notices would be made; 3 mails would go" in said.out
+    assert "3 have no address that a mail can go to" in said.out
+    found = expiry(by_smtp, "send", "--dry-run", "--json").json
+    assert {each["threshold"] for each in found["first"]} == {"expired/manager"}
+
+
 def test_nothing_is_sent_before_an_approval(by_smtp: Shell) -> None:
     said = expiry(by_smtp, "send", "--yes")
     assert (said.status, "until somebody approves" in said.err) == (1, True)

@@ -86,7 +86,14 @@ async def test_the_page_shows_what_would_be_said_and_nothing_that_was_not_offere
         alone = await browser.get("/password-expiry/preview/en/3d/manager.html")
         none = [
             (await browser.get(f"/password-expiry/preview/{path}")).status_code
-            for path in ("fr/expired", "de/30d", "de", "de/expired/manager", "en/..%2f3d", "fr.html")
+            for path in (
+                "fr/expired",
+                "de/30d",
+                "de",
+                "de/expired/manager",
+                "en/..%2f3d",
+                "fr.html",
+            )
         ]
     assert "Ihr Passwort ist abgelaufen" in Seen(usual.text).text
     assert "<!doctype html>" in Seen(usual.text).text

@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -38,7 +37,10 @@ class Block:
 
 def section() -> list[Block]:
     (text,) = re.findall(rf"^## {TITLE}\n(.*?)^## ", PAGE, re.MULTILINE | re.DOTALL)
-    return [Block(*found) for found in re.findall(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S)]
+    return [
+        Block(*found)
+        for found in re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    ]
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Operator:
 
 
 @pytest.fixture
-def operator(tmp_path: Path, own_postgres: OwnPostgres) -> Iterator[Operator]:
+def operator(tmp_path: Path, own_postgres: OwnPostgres) -> Operator:
     (tmp_path / "empty").mkdir()
     (tmp_path / "bin").mkdir()
     command = tmp_path / "bin" / "cronfleet"
@@ -78,7 +80,7 @@ def operator(tmp_path: Path, own_postgres: OwnPostgres) -> Iterator[Operator]:
     own_postgres.tell("CREATE DATABASE app")
     own_postgres.url = own_postgres.url.removesuffix("/postgres") + "/app"
     own_postgres.demand_passwords()
-    yield Operator(tmp_path, own_postgres, f"127.0.0.1:{own_postgres.port}/app")
+    return Operator(tmp_path, own_postgres, f"127.0.0.1:{own_postgres.port}/app")
 
 
 def due_on_the_page() -> dict[int, datetime]:

@@ -17,7 +17,7 @@ from cronfleet.apps.password_expiry.chosen import OnlyThese
 from cronfleet.apps.password_expiry.delivery import Ask
 from cronfleet.apps.password_expiry.foreseeing import Foreseen, Foresight
 from cronfleet.apps.password_expiry.keeping import Keeper
-from cronfleet.apps.password_expiry.making import letterhead_from, rule_from
+from cronfleet.apps.password_expiry.making import copies_from, letterhead_from, rule_from
 from cronfleet.apps.password_expiry.opening import (
     allowance_of,
     opened_outbox,
@@ -92,7 +92,8 @@ def _foreseen(settings: Settings, most: int, only: tuple[str, ...]) -> tuple[For
         last = keeper.records.runs(1) if keeper else []
         chosen = OnlyThese(users, only) if only else users
         with _progress(last[0].users if last else None) as told:
-            foresight = Foresight(chosen, rule_from(settings), outbox)
+            copies, rule = copies_from(settings), rule_from(settings)
+            foresight = Foresight(chosen, rule, outbox, copies, reaches_people=sends)
             is_judged = sends and not only
             found = foresight.look(datetime.now(UTC), canary if is_judged else None, most, told)
         standing = keeper.records.standing() if keeper and sends else []
@@ -115,10 +116,11 @@ def _progress(total: int | None) -> Generator[Callable[[int], None]]:
 def _tell(found: Foreseen, settings: Settings, *, is_dry: bool, as_json: bool) -> None:
     rule = rule_from(settings)
     first = [
-        (each.key.user, each.key.threshold, rule.expiry(each.key, each.user)) for each in found.first
+        (each.key.user, each.key.threshold, rule.expiry(each.key, each.user))
+        for each in found.first
     ]
     if as_json:
-        names = ("users", "due", "made", "to_send", "bad_rows", "held")
+        names = ("users", "due", "made", "to_send", "bad_rows", "unreachable", "held")
         counts = {name: getattr(found, name) for name in names}
         named = [dict(zip(_OF_EACH, each, strict=True)) for each in first]
         print_json({**counts, "is_dry": is_dry, "first": named})
@@ -130,6 +132,8 @@ def _tell(found: Foreseen, settings: Settings, *, is_dry: bool, as_json: bool) -
         f"{found.made} new notices would be made; {found.to_send} mails would go to {to}, "
         f"{most} a run at most"
     )
+    if found.unreachable:
+        print_line(f"{found.unreachable} have no address that a mail can go to")
     if found.held:
         print_line(f"they would be held: {found.held}")
     if is_dry:

@@ -74,7 +74,9 @@ def _notices(settings: Settings) -> Finding:
         are_there = tried(database)
     finally:
         database.close()
-    how = "has the tables" if are_there else "answers, and the first instance makes the tables there"
+    how = (
+        "has the tables" if are_there else "answers, and the first instance makes the tables there"
+    )
     return Finding("notices", Condition.WELL, f"{database.shown} {how}")
 
 

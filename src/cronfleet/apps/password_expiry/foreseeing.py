@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from cronfleet.apps.mailing.addresses import is_reachable
 from cronfleet.apps.password_expiry.canary import Canary
+from cronfleet.apps.password_expiry.copies import NO_COPIES, Copies, recipient_of
 from cronfleet.apps.password_expiry.notices import Outbox
 from cronfleet.apps.password_expiry.policy import BadRowError, ExpiryRule, NoticeKey, User
 from cronfleet.apps.password_expiry.source import UserPage, UserSource
@@ -27,13 +29,17 @@ class Chosen:
 
 @dataclass(slots=True)
 class Foreseen:
-    """What a run would come to; `first` are those whom it would mail first."""
+    """What a run would come to; `first` are those whom it would mail first.
+
+    `unreachable` are new notices without an address that a mail can go to.
+    """
 
     users: int = 0
     due: int = 0
     made: int = 0
     to_send: int = 0
     bad_rows: int = 0
+    unreachable: int = 0
     held: str | None = None
     first: list[Chosen] = field(default_factory=list[Chosen])
 
@@ -41,10 +47,20 @@ class Foreseen:
 class Foresight:
     """Over users, by a rule; without an outbox nobody has been mailed."""
 
-    def __init__(self, users: UserSource, rule: ExpiryRule, outbox: Outbox | None) -> None:
+    def __init__(
+        self,
+        users: UserSource,
+        rule: ExpiryRule,
+        outbox: Outbox | None,
+        copies: Copies = NO_COPIES,
+        *,
+        reaches_people: bool,
+    ) -> None:
         self._users = users
         self._rule = rule
         self._outbox = outbox
+        self._copies = copies
+        self._reaches_people = reaches_people
 
     def look(
         self, now: datetime, canary: Canary | None, most: int, told: Callable[[int], object]
@@ -70,11 +86,30 @@ class Foresight:
         found.due += len(due)
         found.bad_rows += bad_rows
         keys = [each.key for each in due]
-        states = self._outbox.states_of(keys) if self._outbox and keys else {}
-        sends = [each for each in due if states.get(each.key) in _WOULD_BE_SENT]
+        states = self._states_of(keys)
+        waiting = [each for each in due if states.get(each.key) in _WOULD_BE_SENT]
+        sends = self._reachable(waiting)
+        found.unreachable += len(waiting) - len(sends)
         found.to_send += len(sends)
         found.made += sum(states.get(key) in (None, NoticeState.CANCELLED) for key in keys)
         found.first += sends[: SHOWN - len(found.first)] if len(found.first) < SHOWN else []
+
+    def _states_of(self, keys: Sequence[NoticeKey]) -> dict[NoticeKey, NoticeState]:
+        if self._outbox is None or not keys:
+            return {}
+        return self._outbox.states_of(keys, for_people=self._reaches_people)
+
+    def _reachable(self, waiting: Sequence[Chosen]) -> list[Chosen]:
+        addresses = {each.key: recipient_of(each.user, each.key) for each in waiting}
+        suppressed: Collection[str] = ()
+        if self._outbox is not None and self._reaches_people:
+            suppressed = self._outbox.suppressed(list(addresses.values()))
+        return [
+            each
+            for each in waiting
+            if (address := addresses[each.key]) not in suppressed
+            and is_reachable(address, reaches_people=self._reaches_people)
+        ]
 
     def _due(self, page: UserPage, now: datetime) -> tuple[Sequence[Chosen], int]:
         due: list[Chosen] = []
@@ -86,6 +121,6 @@ class Foresight:
                 key, bad_rows = None, bad_rows + 1
             if user.key in page.repeated:
                 bad_rows += 1
-            elif key is not None:
-                due.append(Chosen(user, key))
+            else:
+                due += [Chosen(user, each) for each in self._copies.with_copy(user, key)]
         return due, bad_rows

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from cronfleet.apps.mailing.addresses import BadAddressError, recipient_address
+from cronfleet.apps.mailing.addresses import is_reachable
 from cronfleet.apps.password_expiry.ahead import Ahead
 from cronfleet.apps.password_expiry.care import Care
 from cronfleet.apps.password_expiry.delivery import Ask, Delivery, Parts
@@ -152,18 +152,14 @@ class ExpiryJob:
 
     async def _add(self, due: dict[NoticeKey, str]) -> int:
         added = await asyncio.to_thread(self._parts.outbox.add, list(due), self._run)
-        good = [key for key in added.badly_addressed if self._is_good(due[key])]
+        to_people = self._parts.sender.reaches_people
+        good = [
+            key for key in added.badly_addressed if is_reachable(due[key], reaches_people=to_people)
+        ]
         addresses = [due[key] for key in good]
         suppressed = await asyncio.to_thread(self._parts.outbox.suppressed, addresses)
         mended = [key for key in good if due[key] not in suppressed]
         return added.made + await asyncio.to_thread(self._parts.outbox.revive, mended, self._run)
-
-    def _is_good(self, address: str) -> bool:
-        try:
-            recipient_address(address, reaches_people=self._parts.sender.reaches_people)
-        except BadAddressError:
-            return False
-        return True
 
     async def _rows_without_id(self, ask: Ask) -> int:
         rows = await asyncio.to_thread(self._parts.users.without_id)

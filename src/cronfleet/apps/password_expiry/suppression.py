@@ -90,7 +90,5 @@ def newest_in(connection: Connection, limit: int) -> list[Suppressed]:
 def unsuppress_in(connection: Connection, address: str) -> bool:
     """Whether the address was suppressed, which may be given by its fingerprint."""
     is_print = _FINGERPRINT.fullmatch(address)
-    found = delete(SUPPRESSED).where(
-        _c.address == (address if is_print else fingerprint(address))
-    )
+    found = delete(SUPPRESSED).where(_c.address == (address if is_print else fingerprint(address)))
     return connection.execute(found).rowcount > 0
