@@ -110,10 +110,10 @@ def stranger(url: str) -> Iterator[str]:
     statements(url, "DROP OWNED BY stranger", "DROP ROLE stranger")
 
 
-def checked(url: str, **settings: str) -> dict[str, Finding]:
+def checked(url: str, table: str = "users") -> dict[str, Finding]:
     """What a check finds, by what it is about."""
-    made = Settings(users_database_url=SecretStr(url), **settings)
-    return {each.what: each for each in asyncio.run(examine(made))}
+    settings = Settings(users_database_url=SecretStr(url), users_table=table)
+    return {each.what: each for each in asyncio.run(examine(settings))}
 
 
 def test_a_check_says_before_the_first_run_that_the_notices_can_stand_nowhere(
@@ -137,19 +137,19 @@ def test_a_column_that_may_not_be_read_is_named(url: str, stranger: str) -> None
         'ALTER TABLE users RENAME TO "Our users"',
         'GRANT SELECT (id, email) ON "Our users" TO stranger',
     )
-    found = checked(stranger, users_table="Our users")["users"]
+    found = checked(stranger, "Our users")["users"]
     assert found.condition is Condition.SETTING
     assert "may not read name, password_changed_at of Our users" in found.said
 
 
 def test_a_schema_of_the_logins_own_has_the_notices(url: str, stranger: str) -> None:
     statements(url, "CREATE SCHEMA stranger AUTHORIZATION stranger")
-    found = checked(stranger, users_table="public.users")
+    found = checked(stranger, "public.users")
     assert found["notices"].said.endswith("makes the tables there")
     outbox = Outbox(Database(stranger, SETTING, writes=True))
     outbox.prepare()
     outbox.database.close()
-    found = checked(stranger, users_table="public.users")
+    found = checked(stranger, "public.users")
     assert found["notices"].said.endswith("has the tables")
     assert {found[what].condition for what in ("users", "notices")} == {Condition.WELL}
 

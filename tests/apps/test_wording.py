@@ -100,7 +100,7 @@ async def test_the_page_shows_what_would_be_said_and_nothing_that_was_not_offere
     assert "The password of Anna Example expires in 3 days" in Seen(other.text).text
     assert "default-src 'none'" in other.headers["Content-Security-Policy"]
     frames = [seen for tag, seen in Seen(other.text).elements if tag == "iframe"]
-    assert [(seen["src"], seen["sandbox"]) for seen in frames] == [(alone.url.path, "")]
+    assert [(seen["src"], seen["sandbox"]) for seen in frames] == [(alone.url.path, None)]
     assert "style" not in {tag for tag, _ in Seen(usual.text).elements}
     assert none == [404] * 6
     assert alone.text.startswith("<!doctype html>")

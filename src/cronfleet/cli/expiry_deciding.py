@@ -6,6 +6,7 @@ import click
 
 from cronfleet.apps.password_expiry.making import is_sample
 from cronfleet.apps.password_expiry.opening import opened_keeper, opened_users
+from cronfleet.apps.password_expiry.policy import User
 from cronfleet.apps.password_expiry.states import Decision
 from cronfleet.cli.expiry_looking import as_told
 from cronfleet.cli.expiry_settings import settings_of
@@ -109,28 +110,29 @@ def forget(
     if not yes:
         click.confirm(f"Forget user {user}? This cannot be undone", abort=True, err=True)
     settings = settings_of(context)
-    address = address or _address_of(user, settings)
+    found = None if address else _still_there(user, settings)
     with opened_keeper(settings) as keeper:
-        done = keeper.forget(user, address)
+        done = keeper.forget(user, address or (found.address if found else None))
     if as_json:
         print_json(done)
     else:
         print_line(f"{done.forgotten} notices tell nothing of that user any more")
         if done.unsuppressed:
             print_line("that no mail goes to the user's address is forgotten as well")
+        if found:
+            print_line("the user is still in your database: another date makes another notice")
     if done.under_way:
         raise click.ClickException(
             f"{done.under_way} are being sent at this moment: forget the user again in some minutes"
         )
 
 
-def _address_of(user: str, settings: Settings) -> str | None:
-    """As long as the user is there. Made-up users have none to which a mail was ever refused."""
+def _still_there(user: str, settings: Settings) -> User | None:
+    """The user as stored now. Of made-up ones nothing is looked up: they would be made for it."""
     if is_sample(settings):
         return None
     with opened_users(settings) as users:
-        found = users.find([user])
-    return found[user].address if user in found else None
+        return users.find([user]).get(user)
 
 
 DECIDING = (approve, resend, drop, unsuppress, forget)

@@ -59,7 +59,7 @@ def send(
     most = limit or (_TO_ONESELF if to else settings.max_mails_per_run)
     found, is_dry = _foreseen(settings, most, only)
     if flags["dry_run"]:
-        _tell(found, settings, is_dry=is_dry, as_json=flags["as_json"])
+        _tell(found, settings, most, is_dry=is_dry, as_json=flags["as_json"])
         return
     if to:
         sender = sender_of(settings)
@@ -113,7 +113,7 @@ def _progress(total: int | None) -> Generator[Callable[[int], None]]:
         yield lambda count: progress.update(bar, completed=count)
 
 
-def _tell(found: Foreseen, settings: Settings, *, is_dry: bool, as_json: bool) -> None:
+def _tell(found: Foreseen, settings: Settings, most: int, *, is_dry: bool, as_json: bool) -> None:
     rule = rule_from(settings)
     first = [
         (each.key.user, each.key.threshold, rule.expiry(each.key, each.user))
@@ -126,14 +126,13 @@ def _tell(found: Foreseen, settings: Settings, *, is_dry: bool, as_json: bool) -
         print_json({**counts, "is_dry": is_dry, "first": named})
         return
     print_line(f"{found.users} users read, {found.due} due, {found.bad_rows} unreadable rows")
-    most = settings.max_mails_per_run
     to = sender_of(settings).describe()
     print_line(
         f"{found.made} new notices would be made; {found.to_send} mails would go to {to}, "
         f"{most} a run at most"
     )
     if found.unreachable:
-        print_line(f"{found.unreachable} have no address that a mail can go to")
+        print_line(f"without an address that a mail can go to: {found.unreachable}")
     if found.held:
         print_line(f"they would be held: {found.held}")
     if is_dry:
