@@ -124,6 +124,10 @@ def test_a_check_says_before_the_first_run_that_the_notices_can_stand_nowhere(
     assert found["notices"].condition is Condition.SETTING
     assert "permission denied for schema public" in found["notices"].said
     assert "set NOTICES_DATABASE_URL" in found["notices"].said
+    theirs = Outbox(Database(stranger, SETTING, writes=True))
+    with pytest.raises(ConfigurationError, match="denied for schema public; let this user create"):
+        theirs.prepare()
+    theirs.database.close()
     outbox = Outbox(Database(url, SETTING, writes=True))
     outbox.prepare()
     outbox.database.close()
