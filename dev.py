@@ -63,7 +63,7 @@ OF_PURE = tuple(
     )
 )
 # Tests that run at the same time as all others: these wait for servers and processes, those compute.
-BESIDE = ("tests/stores", "tests/fleet", "tests/chaos")
+BESIDE = (("tests/stores",), ("tests/fleet",), ("tests/chaos", "tests/apps"))
 PATIENCE_S = 5
 
 
@@ -234,12 +234,12 @@ def test(arguments: list[str]) -> int:
     pytest = (BIN / "python", "-m", "pytest")
     if arguments:
         return become(*pytest, *arguments)
-    others = [f"--ignore={path}" for path in (*OF_PURE, *BESIDE, "tests/browser")]
+    others = [f"--ignore={path}" for path in (*OF_PURE, *sum(BESIDE, ()), "tests/browser")]
     pure = ",".join(f"src/cronfleet/{name}" for name in PURE)
     gate = (BIN / "coverage", "report", f"--include={pure}", "--fail-under=100")
     os.environ.setdefault("CRONFLEET_TEST_SEEDS_S", "120")
     with contextlib.ExitStack() as running:
-        beside = [running.enter_context(Beside(*pytest, folder)) for folder in BESIDE]
+        beside = [running.enter_context(Beside(*pytest, *folders)) for folders in BESIDE]
         passed = [
             step("the models, in small bounds", INTERPRETER, "models/run.py", "--small"),
             run(BIN / "coverage", "run", "-m", "pytest", *OF_PURE) == 0,

@@ -94,6 +94,18 @@ def test_a_dry_run_tells_what_would_be_and_makes_nothing(by_smtp: Shell) -> None
     assert tables() == {"users"}
 
 
+def test_a_dry_run_counts_copies_and_unreadable_rows_as_the_run_does(shell: Shell) -> None:
+    with closing(sqlite3.connect("company.db")) as connection, connection:
+        connection.execute("ALTER TABLE users ADD COLUMN boss")
+        connection.execute("UPDATE users SET boss = 'boss@corp.test' WHERE id < 3")
+        connection.execute("UPDATE users SET password_changed_at = 'soon' WHERE id = 8")
+    shell.monkeypatch.setenv("USERS_MANAGER_EMAIL_COLUMN", "boss")
+    shell.monkeypatch.setenv("COPY_TO_MANAGER", "expired")
+    found = expiry(shell, "send", "--dry-run", "--json").json
+    assert (found["due"], found["made"], found["bad_rows"]) == (5, 5, 1)
+    assert "8 users read, 5 due, 5 new notices, 1 unreadable" in expiry(shell, "send", "--yes").out
+
+
 def test_a_dry_run_says_what_would_be_held(by_smtp: Shell) -> None:
     with closing(sqlite3.connect("company.db")) as connection, connection:
         connection.executemany("INSERT INTO users VALUES (?, ?, ?, ?)", map(row, range(100, 160)))

@@ -15,6 +15,7 @@ from cronfleet.apps.password_expiry import moves
 from cronfleet.apps.password_expiry.databases import DatabaseError, OddValueError
 from cronfleet.apps.password_expiry.gathering import Gathering
 from cronfleet.apps.password_expiry.job import ExpiryJob
+from cronfleet.apps.password_expiry.judging import Judge
 from cronfleet.apps.password_expiry.looking import Looking
 from cronfleet.apps.password_expiry.moves import Settle, Write
 from cronfleet.apps.password_expiry.notices import Outbox
@@ -43,7 +44,7 @@ def of(world_of: OpenWorld, users: int) -> World:
 
 
 def gathering(world: World) -> Gathering:
-    looking = Looking(world.users, world.parts(Recorder()).rule, NOW)
+    looking = Looking(world.users, Judge(world.parts(Recorder()).rule, NOW))
     return Gathering(world.outbox, looking, ask().log, Wide.at_a_time)
 
 

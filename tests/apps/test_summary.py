@@ -18,8 +18,10 @@ from cronfleet import ConfigurationError, Scheduler
 from cronfleet.apps.password_expiry import PasswordExpiry, changes, register
 from cronfleet.apps.password_expiry.app import JOB
 from cronfleet.apps.password_expiry.changes import changed_since
+from cronfleet.apps.password_expiry.databases import Database
 from cronfleet.apps.password_expiry.states import NoticeState
 from cronfleet.apps.password_expiry.summarising import SUMMARY_JOB
+from cronfleet.apps.password_expiry.users import UserColumns, UserTable
 from cronfleet.config import load_settings
 from tests.apps.outboxes import ANNA, BEN, OneByOne, let_pass, open_outbox
 
@@ -88,6 +90,21 @@ async def test_where_nothing_has_changed_nobody_is_told() -> None:
     async with at_work() as (scheduler, _):
         assert await run(scheduler, SUMMARY_JOB) == "succeeded"
     assert summaries() == []
+
+
+async def test_with_users_of_ones_own_it_leaves_as_their_mails_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without a database of users, these are no made-up ones."""
+    monkeypatch.setenv("MAIL_SENDER", "smtp")
+    monkeypatch.setenv("EMAIL_FROM", "it@example.com")
+    monkeypatch.setenv("NOTICES_DATABASE_URL", "sqlite:///notices.db")
+    users = UserTable(Database("sqlite:///staff.db", "STAFF", writes=False), UserColumns())
+    scheduler = Scheduler("sqlite:///store.db", program="password-expiry")
+    application = register(scheduler, load_settings(), users)
+    assert application.tells_summaries
+    assert not application.uses_sample
+    await application.close()
 
 
 async def test_a_summary_that_nobody_took_is_told_the_next_time(

@@ -59,7 +59,7 @@ def preview(
 
 def _preview(settings: Settings, id_: str, threshold: str, locale: str | None) -> Preview:
     from cronfleet.apps.password_expiry.making import previewer_from
-    from cronfleet.apps.password_expiry.sources import user_from
+    from cronfleet.apps.password_expiry.opening import user_from
 
     previewer, now = previewer_from(settings), datetime.now(UTC)
     try:

@@ -12,18 +12,20 @@ import click
 
 from cronfleet import Scheduler
 from cronfleet.apps.password_expiry.app import PasswordExpiry
-from cronfleet.apps.password_expiry.canary import Canary
 from cronfleet.apps.password_expiry.chosen import OnlyThese
 from cronfleet.apps.password_expiry.delivery import Ask
-from cronfleet.apps.password_expiry.foreseeing import Foreseen, Foresight
+from cronfleet.apps.password_expiry.foreseeing import Chosen, Foreseen, Foresight
+from cronfleet.apps.password_expiry.judging import Judge
 from cronfleet.apps.password_expiry.keeping import Keeper
-from cronfleet.apps.password_expiry.making import copies_from, letterhead_from, rule_from
-from cronfleet.apps.password_expiry.opening import (
-    allowance_of,
-    opened_outbox,
-    opened_users,
+from cronfleet.apps.password_expiry.making import (
+    canary_from,
+    copies_from,
+    letterhead_from,
+    rule_from,
     sender_of,
 )
+from cronfleet.apps.password_expiry.opening import allowance_of, opened_outbox, opened_users
+from cronfleet.apps.password_expiry.records import Records
 from cronfleet.apps.password_expiry.trying import Trial
 from cronfleet.cli.expiry_settings import settings_of
 from cronfleet.cli.options import as_json
@@ -57,23 +59,22 @@ def send(
     """Look for users who are due now, and send them their mails, as a run of the job does."""
     settings = settings_of(context)
     most = limit or (_TO_ONESELF if to else settings.max_mails_per_run)
-    found, is_dry = _foreseen(settings, most, only)
     if flags["dry_run"]:
-        _tell(found, settings, most, is_dry=is_dry, as_json=flags["as_json"])
+        found = _foreseen(settings, most, only)
+        _tell(found, settings, most, is_dry=_is_dry(settings), as_json=flags["as_json"])
         return
     if to:
-        sender = sender_of(settings)
-        trial = Trial(sender, letterhead_from(settings, sender), rule_from(settings))
-        sent = asyncio.run(trial.send(to, found.first, datetime.now(UTC)))
+        sent = _send_to(to, settings, _foreseen(settings, most, only).first)
         print_line(f"sent to {to}: {sent}; no notice is made or changed")
         return
-    if is_dry:
+    if _is_dry(settings):
         raise CronfleetError(
             "nothing is sent: it is dry until somebody approves (cronfleet password-expiry "
             "approve), or DRY_RUN is false"
         )
     if not flags["yes"]:
-        asked = f"Send {min(found.to_send, most)} mails by {sender_of(settings).describe()}?"
+        mails = min(_foreseen(settings, most, only).to_send, most)
+        asked = f"Send {mails} mails by {sender_of(settings).describe()}?"
         click.confirm(asked, abort=True, err=True)
     told = asyncio.run(_send(context.obj, settings, most, only))
     if flags["as_json"]:
@@ -82,23 +83,33 @@ def send(
         print_line(told)
 
 
-def _foreseen(settings: Settings, most: int, only: tuple[str, ...]) -> tuple[Foreseen, bool]:
-    """What a run would do, and whether it would be dry."""
-    sends = sender_of(settings).reaches_people
-    canary = Canary(settings.canary_percent, settings.canary_times)
+def _is_dry(settings: Settings) -> bool:
     allowance = allowance_of(settings)
+    with opened_outbox(settings, makes=False) as outbox:
+        return Keeper(outbox, allowance).is_dry() if outbox else allowance.is_dry(None)
+
+
+def _send_to(to: str, settings: Settings, chosen: list[Chosen]) -> int:
+    sender = sender_of(settings)
+    trial = Trial(sender, letterhead_from(settings, sender), rule_from(settings))
+    return asyncio.run(trial.send(to, chosen, datetime.now(UTC)))
+
+
+def _foreseen(settings: Settings, most: int, only: tuple[str, ...]) -> Foreseen:
+    """What a run would do."""
+    sends = sender_of(settings).reaches_people
+    judge = Judge(rule_from(settings), datetime.now(UTC), copies_from(settings))
     with opened_users(settings) as users, opened_outbox(settings, makes=False) as outbox:
-        keeper = Keeper(outbox, allowance) if outbox else None
-        last = keeper.records.runs(1) if keeper else []
+        records = Records(outbox.database) if outbox else None
+        last = records.runs(1) if records else []
         chosen = OnlyThese(users, only) if only else users
         with _progress(last[0].users if last else None) as told:
-            copies, rule = copies_from(settings), rule_from(settings)
-            foresight = Foresight(chosen, rule, outbox, copies, reaches_people=sends)
-            is_judged = sends and not only
-            found = foresight.look(datetime.now(UTC), canary if is_judged else None, most, told)
-        standing = keeper.records.standing() if keeper and sends else []
+            canary = canary_from(settings) if sends and not only else None
+            foresight = Foresight(chosen, judge, outbox, reaches_people=sends)
+            found = foresight.look(canary, most, told)
+        standing = records.standing() if records and sends else []
         found.held = standing[0].said if standing else found.held
-        return found, keeper.is_dry() if keeper else allowance.is_dry(None)
+        return found
 
 
 @contextlib.contextmanager

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from tests.mutants.mutant import Mutant, Piece, Scenario, Seeds, memory, mutant, policies
+from tests.mutants.mutant import (
+    Mutant,
+    Piece,
+    Scenario,
+    Seeds,
+    Suite,
+    engine,
+    memory,
+    mutant,
+    policies,
+)
 
 _JOBS = "stores/steps/jobs.py"
 _ORDERS = "stores/steps/orders.py"
@@ -130,6 +140,38 @@ ORDERS: tuple[Mutant, ...] = (
             Piece("stores/steps/claims.py", "        and not job.paused\n", ""),
         ),
         (Seeds(), memory("pause"), Scenario("session/no-check-of-pause")),
+    ),
+    mutant(
+        "what is due since a pause has ended counts as its own",
+        Piece("pausing.py", "min(now, job.resumes_at - 1)", "now"),
+        engine("test_resuming.py", "late"),
+        Seeds(),
+    ),
+    mutant(
+        "a pause swallows what is due as it ends",
+        Piece("pausing.py", "min(now, job.resumes_at - 1)", "min(now, job.resumes_at)"),
+        engine("test_resuming.py", "end"),
+    ),
+    mutant(
+        "a job is resumed that was given another end meanwhile",
+        Piece("pausing.py", " or job.resumes_at > now:", ":"),
+        Suite("tests/unit/test_verbs.py", "tests of the verbs", "end"),
+    ),
+    mutant(
+        "nobody resumes a job when its pause has ended",
+        Piece("engine/resuming.py", "        if self._since:\n", "        if not self._since:\n"),
+        Seeds(),
+        engine("test_resuming.py"),
+    ),
+    mutant(
+        "a pause until further notice leaves the end of the one before",
+        Piece(_ORDERS, " or job.paused_until == until\n", " or job.paused\n"),
+        memory("end"),
+    ),
+    mutant(
+        "a poisoned job is given an end",
+        Piece(_ORDERS, "job.paused_reason is Reason.POISONED or ", ""),
+        memory("end"),
     ),
     mutant(
         "ticks are moved of a job that is not as it was seen",

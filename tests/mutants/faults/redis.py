@@ -160,6 +160,15 @@ REDIS_SCRIPTS: tuple[Mutant, ...] = (
         redis("pause"),
     ),
     mutant(
+        "a job that was resumed stays among those to be resumed",
+        Piece(
+            f"{_LUA}/shared/records.lua",
+            "    call('ZREM', key('resuming', job.program), job.name)\n",
+            "",
+        ),
+        redis("end or resum"),
+    ),
+    mutant(
         "an order is kept under no key",
         Piece(
             f"{_LUA}/shared/orders.lua",

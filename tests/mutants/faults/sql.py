@@ -27,6 +27,16 @@ def _race(about: str) -> Suite:
 
 SQLITE: tuple[Mutant, ...] = (
     mutant(
+        "SQLite does not wake anybody as a pause ends",
+        Piece(
+            f"{_SQLITE}/jobs.sql",
+            "    UNION ALL\n    SELECT min(paused_until) FROM job\n"
+            "    WHERE program = :program AND paused_until > :after AND paused = 1 AND removed = 0\n",
+            "",
+        ),
+        sqlite("instant_on"),
+    ),
+    mutant(
         "SQLite forgets a job's watermark",
         Piece(f"{_SQLITE}/jobs.sql", "    watermark = excluded.watermark,\n", ""),
         sqlite("claim"),

@@ -13,7 +13,6 @@ from cronfleet import RunContext, Scheduler
 from cronfleet.apps.alerting import Condition
 from cronfleet.apps.mailing.in_order import each_of
 from cronfleet.apps.mailing.sending import SenderRefusedError, SenderUnavailableError
-from cronfleet.apps.password_expiry.canary import Canary
 from cronfleet.apps.password_expiry.care import Care, HeldError, conditions_of, shown_at_start
 from cronfleet.apps.password_expiry.chosen import OnlyThese
 from cronfleet.apps.password_expiry.databases import DatabaseError, wait_for
@@ -22,6 +21,7 @@ from cronfleet.apps.password_expiry.files import writable_folder
 from cronfleet.apps.password_expiry.job import ExpiryJob, RunReport
 from cronfleet.apps.password_expiry.keeping import Allowance, Keeper, Report
 from cronfleet.apps.password_expiry.making import (
+    canary_from,
     copies_from,
     is_sample,
     letterhead_from,
@@ -76,7 +76,7 @@ class PasswordExpiry:
             writable_folder(settings.mailbox_folder)
         self._letterhead = letterhead_from(settings, self._sender)
         self._pace = Pace(settings.mails_per_second if self._sender.reaches_people else None)
-        self._summarising = summarising_from(scheduler, settings)
+        self._summarising = summarising_from(scheduler, settings, is_sample=self.uses_sample)
         self._parts: Parts | None = None
         self._found: dict[str, str] = {}
         self._only_in_mailbox = 0
@@ -170,13 +170,13 @@ class PasswordExpiry:
 
     def _care(self, parts: Parts) -> Care:
         settings = self._settings
-        canary = Canary(settings.canary_percent, settings.canary_times)
         if self._retention is None:
             self._retention = Retention(
                 parts.outbox.database, parts.users, settings.notices_kept_days
             )
         records = Records(parts.outbox.database)
-        return Care(records, canary if self._sender.reaches_people else None, self._retention)
+        canary = canary_from(settings) if self._sender.reaches_people else None
+        return Care(records, canary, self._retention)
 
     def _keeper(self, outbox: Outbox) -> Keeper:
         needs_approval = self._sender.reaches_people and not self.uses_sample

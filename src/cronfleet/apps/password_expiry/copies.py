@@ -18,14 +18,13 @@ class Copies:
 
     thresholds: frozenset[str] = frozenset()
 
-    def with_copy(self, user: User, key: NoticeKey | None) -> dict[NoticeKey, str]:
-        """The notices to make where `key` is due, each with the address that is stored for it."""
+    def with_copy(self, user: User, key: NoticeKey | None) -> list[NoticeKey]:
+        """The notices to make where `key` is due; `recipient_of` says whom each is for."""
         if key is None:
-            return {}
-        due = {key: user.address or ""}
-        if key.threshold in self.thresholds and (manager := _manager_of(user)):
-            due[replace(key, threshold=key.threshold + _COPY)] = manager
-        return due
+            return []
+        if key.threshold in self.thresholds and _manager_of(user):
+            return [key, replace(key, threshold=key.threshold + _COPY)]
+        return [key]
 
 
 NO_COPIES = Copies()

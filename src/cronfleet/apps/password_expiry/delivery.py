@@ -22,6 +22,7 @@ from cronfleet.apps.mailing.sending import (
 from cronfleet.apps.password_expiry.copies import NO_COPIES, Copies, recipient_of
 from cronfleet.apps.password_expiry.databases import DatabaseError, OddValueError
 from cronfleet.apps.password_expiry.gathering import Gathering
+from cronfleet.apps.password_expiry.judging import Judge
 from cronfleet.apps.password_expiry.looking import Looking
 from cronfleet.apps.password_expiry.message import Letterhead
 from cronfleet.apps.password_expiry.notices import Outbox
@@ -104,7 +105,7 @@ class Delivery:
         self._parts = parts
         self._ask = ask
         self._wanted = Wanted(ask.token, most, only_put_off, parts.per_day, users)
-        looking = Looking(parts.users, parts.rule, ask.now, parts.copies)
+        looking = Looking(parts.users, Judge(parts.rule, ask.now, parts.copies))
         self._lanes = parts.pace.lanes(parts.sender.at_a_time)
         self._gathering = Gathering(parts.outbox, looking, ask.log, self._lanes)
         self._settling = Settling(self._gathering, ask.log, self._stop)

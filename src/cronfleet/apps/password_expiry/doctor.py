@@ -10,14 +10,19 @@ from cronfleet.apps.mailing.in_order import each_of
 from cronfleet.apps.mailing.sending import Sender, SenderUnavailableError
 from cronfleet.apps.password_expiry.care import TO_APPROVE
 from cronfleet.apps.password_expiry.databases import Database, DatabaseError
-from cronfleet.apps.password_expiry.engines import sqlite_file
 from cronfleet.apps.password_expiry.keeping import Keeper
-from cronfleet.apps.password_expiry.making import letterhead_from
-from cronfleet.apps.password_expiry.opening import allowance_of, opened_outbox, sender_of
+from cronfleet.apps.password_expiry.making import (
+    NOTICES_URL,
+    letterhead_from,
+    outbox_file,
+    outbox_url,
+    sender_of,
+)
+from cronfleet.apps.password_expiry.opening import allowance_of, opened_outbox
 from cronfleet.apps.password_expiry.preparing import tried
 from cronfleet.apps.password_expiry.sources import check_sources, source_from
 from cronfleet.apps.password_expiry.summarising import summary_recipients
-from cronfleet.config import Settings, revealed
+from cronfleet.config import Settings
 from cronfleet.errors import ConfigurationError
 
 
@@ -60,14 +65,12 @@ def _users(settings: Settings) -> Finding:
 
 
 def _notices(settings: Settings) -> Finding:
-    url, setting = revealed(settings.notices_database_url), "NOTICES_DATABASE_URL"
-    if url is None:
-        url, setting = revealed(settings.users_database_url), "USERS_DATABASE_URL"
+    url, setting = outbox_url(settings)
     if url is None and settings.users_ldap_url:
         return Finding("notices", Condition.SETTING, "NOTICES_DATABASE_URL: set it to a database")
     if url is None:
         return Finding("notices", Condition.NOTE, "in the database of the made-up users")
-    if setting == "NOTICES_DATABASE_URL" and _is_yet_to_be_made(url):
+    if setting == NOTICES_URL and (file := outbox_file(settings)) and not file.exists():
         return Finding("notices", Condition.NOTE, "the first instance makes the file")
     database = Database(url, setting, writes=True)
     try:
@@ -78,11 +81,6 @@ def _notices(settings: Settings) -> Finding:
         "has the tables" if are_there else "answers, and the first instance makes the tables there"
     )
     return Finding("notices", Condition.WELL, f"{database.shown} {how}")
-
-
-def _is_yet_to_be_made(url: str) -> bool:
-    file = sqlite_file(url, "NOTICES_DATABASE_URL")
-    return file is not None and not file.exists()
 
 
 async def _mail(settings: Settings) -> list[Finding]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from cronfleet.apps.mailing.addresses import is_reachable
 from cronfleet.apps.password_expiry.canary import Canary
-from cronfleet.apps.password_expiry.copies import NO_COPIES, Copies, recipient_of
+from cronfleet.apps.password_expiry.copies import recipient_of
+from cronfleet.apps.password_expiry.judging import Judge
 from cronfleet.apps.password_expiry.notices import Outbox
-from cronfleet.apps.password_expiry.policy import BadRowError, ExpiryRule, NoticeKey, User
+from cronfleet.apps.password_expiry.policy import NoticeKey, User
 from cronfleet.apps.password_expiry.source import UserPage, UserSource
 from cronfleet.apps.password_expiry.states import NoticeState
 
@@ -45,26 +45,17 @@ class Foreseen:
 
 
 class Foresight:
-    """Over users, by a rule; without an outbox nobody has been mailed."""
+    """Over users; without an outbox nobody has been mailed."""
 
     def __init__(
-        self,
-        users: UserSource,
-        rule: ExpiryRule,
-        outbox: Outbox | None,
-        copies: Copies = NO_COPIES,
-        *,
-        reaches_people: bool,
+        self, users: UserSource, judge: Judge, outbox: Outbox | None, *, reaches_people: bool
     ) -> None:
         self._users = users
-        self._rule = rule
+        self._judge = judge
         self._outbox = outbox
-        self._copies = copies
         self._reaches_people = reaches_people
 
-    def look(
-        self, now: datetime, canary: Canary | None, most: int, told: Callable[[int], object]
-    ) -> Foreseen:
+    def look(self, canary: Canary | None, most: int, told: Callable[[int], object]) -> Foreseen:
         """What a run would do that sends `most` mails; `told` is how many users are read so far.
 
         Raises `DatabaseError`, and blocks.
@@ -73,21 +64,25 @@ class Foresight:
         after: object = None
         while (page := self._users.page(after)).users:
             after = page.last_id
-            self._note(page, now, found)
+            self._note(page, found)
             told(found.users)
         del found.first[most:]
         if canary:
             found.held = canary.why_held(found.users, found.made, ())
         return found
 
-    def _note(self, page: UserPage, now: datetime, found: Foreseen) -> None:
-        due, bad_rows = self._due(page, now)
+    def _note(self, page: UserPage, found: Foreseen) -> None:
+        judged = self._judge.page(page)
+        keys = list(judged.due)
         found.users += len(page.users)
-        found.due += len(due)
-        found.bad_rows += bad_rows
-        keys = [each.key for each in due]
+        found.due += len(keys)
+        found.bad_rows += len(judged.bad)
         states = self._states_of(keys)
-        waiting = [each for each in due if states.get(each.key) in _WOULD_BE_SENT]
+        waiting = [
+            Chosen(user, key)
+            for key, user in judged.due.items()
+            if states.get(key) in _WOULD_BE_SENT
+        ]
         sends = self._reachable(waiting)
         found.unreachable += len(waiting) - len(sends)
         found.to_send += len(sends)
@@ -110,17 +105,3 @@ class Foresight:
             if (address := addresses[each.key]) not in suppressed
             and is_reachable(address, reaches_people=self._reaches_people)
         ]
-
-    def _due(self, page: UserPage, now: datetime) -> tuple[Sequence[Chosen], int]:
-        due: list[Chosen] = []
-        bad_rows = 0
-        for user in page.users:
-            try:
-                key = self._rule.due_notice(user, now)
-            except BadRowError:
-                key, bad_rows = None, bad_rows + 1
-            if user.key in page.repeated:
-                bad_rows += 1
-            else:
-                due += [Chosen(user, each) for each in self._copies.with_copy(user, key)]
-        return due, bad_rows

@@ -6,22 +6,19 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 from cronfleet.apps.mailing.addresses import is_reachable
 from cronfleet.apps.password_expiry.ahead import Ahead
 from cronfleet.apps.password_expiry.care import Care
+from cronfleet.apps.password_expiry.copies import recipient_of
 from cronfleet.apps.password_expiry.delivery import Ask, Delivery, Parts
-from cronfleet.apps.password_expiry.policy import BadRowError, NoticeKey
+from cronfleet.apps.password_expiry.judging import Complaint, Judge
+from cronfleet.apps.password_expiry.policy import NoticeKey, User
 from cronfleet.apps.password_expiry.records import Hold, Scan
-from cronfleet.apps.password_expiry.source import PAGE, UserPage
+from cronfleet.apps.password_expiry.source import PAGE
 from cronfleet.apps.password_expiry.states import NoticeState
 
 _NAMED = 3  # How many users with unreadable rows the log names.
-_NOT_UNIQUE = "its id stands in several rows; name a unique column with USERS_ID_COLUMN"
-
-_Complaint: TypeAlias = tuple[str, str]
-"""A user's id, and what is wrong with its row."""
 
 
 @dataclass(slots=True)
@@ -117,21 +114,23 @@ class ExpiryJob:
         """Page by page, so that memory does not grow with the users."""
         report.bad_rows += await self._rows_without_id(ask)
         without_id = report.bad_rows
-        named: list[_Complaint] = []
-        missing: dict[NoticeKey, str] = {}
-        ahead = Ahead(self._parts.rule, ask.now)
+        named: list[Complaint] = []
+        missing: dict[NoticeKey, User] = {}
+        judge = Judge(self._parts.rule, ask.now, self._parts.copies)
+        ahead = Ahead(self._parts.rule.zone, ask.now)
         after: object = None
         while not ask.is_over:
             page = await asyncio.to_thread(self._parts.users.page, after)
             if not page.users:
                 break
             after = page.last_id
-            due, bad = self._judge(page, ask, ahead)
-            named += bad[: _NAMED - len(named)]
+            judged = judge.page(page)
+            ahead.count(judged.expiries)
+            named += judged.bad[: _NAMED - len(named)]
             report.users += len(page.users)
-            report.due += len(due)
-            report.bad_rows += len(bad)
-            missing |= due
+            report.due += len(judged.due)
+            report.bad_rows += len(judged.bad)
+            missing |= judged.due
             if len(missing) >= PAGE:  # A commit for each page would take longer than the reading.
                 report.made += await self._add(missing)
                 missing = {}
@@ -150,15 +149,17 @@ class ExpiryJob:
             )
         return bool(holds)
 
-    async def _add(self, due: dict[NoticeKey, str]) -> int:
+    async def _add(self, due: dict[NoticeKey, User]) -> int:
         added = await asyncio.to_thread(self._parts.outbox.add, list(due), self._run)
+        told = {key: recipient_of(due[key], key) for key in added.badly_addressed}
         to_people = self._parts.sender.reaches_people
-        good = [
-            key for key in added.badly_addressed if is_reachable(due[key], reaches_people=to_people)
-        ]
-        addresses = [due[key] for key in good]
-        suppressed = await asyncio.to_thread(self._parts.outbox.suppressed, addresses)
-        mended = [key for key in good if due[key] not in suppressed]
+        good = {
+            key: address
+            for key, address in told.items()
+            if is_reachable(address, reaches_people=to_people)
+        }
+        suppressed = await asyncio.to_thread(self._parts.outbox.suppressed, list(good.values()))
+        mended = [key for key, address in good.items() if address not in suppressed]
         return added.made + await asyncio.to_thread(self._parts.outbox.revive, mended, self._run)
 
     async def _rows_without_id(self, ask: Ask) -> int:
@@ -167,26 +168,7 @@ class ExpiryJob:
             ask.log.warning("%d users get no notice: they have no id", rows)
         return rows
 
-    def _judge(
-        self, page: UserPage, ask: Ask, ahead: Ahead
-    ) -> tuple[dict[NoticeKey, str], list[_Complaint]]:
-        """The notices that are due, with the address that is stored for each; and the bad rows."""
-        due: dict[NoticeKey, str] = {}
-        bad: list[_Complaint] = []
-        for user in page.users:
-            if user.key in page.repeated:
-                bad.append((user.key, _NOT_UNIQUE))
-                continue
-            try:
-                key = self._parts.rule.due_notice(user, ask.now)
-            except BadRowError as error:
-                bad.append((user.key, str(error)))
-            else:
-                due |= self._parts.copies.with_copy(user, key)
-                ahead.count(user)
-        return due, bad
-
-    def _complain(self, ask: Ask, bad: int, named: list[_Complaint]) -> None:
+    def _complain(self, ask: Ask, bad: int, named: list[Complaint]) -> None:
         """One line a run: were the column another one, it would be a line for each user."""
         if bad:
             examples = "; ".join(f"user {key!r:.300}: {complaint}" for key, complaint in named)

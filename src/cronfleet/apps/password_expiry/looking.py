@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TypeAlias
 
-from cronfleet.apps.password_expiry.copies import NO_COPIES, Copies
 from cronfleet.apps.password_expiry.databases import DatabaseError, OddValueError
-from cronfleet.apps.password_expiry.policy import BadRowError, ExpiryRule, NoticeKey, User
+from cronfleet.apps.password_expiry.judging import Judge
+from cronfleet.apps.password_expiry.policy import BadRowError, NoticeKey, User
 from cronfleet.apps.password_expiry.source import UserSource
 
 Look: TypeAlias = User | str | DatabaseError
@@ -16,15 +15,11 @@ Look: TypeAlias = User | str | DatabaseError
 
 
 class Looking:
-    """One run's looks at the users, by its instant."""
+    """One run's looks at the users."""
 
-    def __init__(
-        self, users: UserSource, rule: ExpiryRule, now: datetime, copies: Copies = NO_COPIES
-    ) -> None:
+    def __init__(self, users: UserSource, judge: Judge) -> None:
         self._users = users
-        self._rule = rule
-        self._now = now
-        self._copies = copies
+        self._judge = judge
 
     def look(self, keys: Sequence[NoticeKey]) -> list[Look]:
         """For each notice its user as stored now. Blocks."""
@@ -42,7 +37,7 @@ class Looking:
         if user is None:
             return "no user has this id any more"
         try:
-            due = self._rule.due_notice(user, self._now)
+            due = self._judge.user(user)
         except BadRowError as error:
             return str(error)
-        return user if key in self._copies.with_copy(user, due) else "no longer due"
+        return user if key in due else "no longer due"

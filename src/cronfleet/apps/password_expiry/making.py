@@ -13,6 +13,7 @@ from cronfleet.apps.mailing.in_order import SendersInOrder
 from cronfleet.apps.mailing.making import sendgrid_sender, ses_sender, smtp_server
 from cronfleet.apps.mailing.sending import Sender
 from cronfleet.apps.mailing.smtp import SmtpSender
+from cronfleet.apps.password_expiry.canary import Canary
 from cronfleet.apps.password_expiry.copies import Copies
 from cronfleet.apps.password_expiry.databases import Database
 from cronfleet.apps.password_expiry.delivery import never
@@ -32,6 +33,8 @@ from cronfleet.config import Settings, revealed
 from cronfleet.config.mails import SenderName
 from cronfleet.errors import ConfigurationError
 
+USERS_URL = "USERS_DATABASE_URL"
+NOTICES_URL = "NOTICES_DATABASE_URL"
 _NOBODY = "password-expiry@example.com"
 
 
@@ -66,6 +69,11 @@ def columns_from(settings: Settings) -> UserColumns:
         never_expires=settings.users_never_expires_column,
         max_age_days=settings.users_max_age_days_column,
     )
+
+
+def sender_of(settings: Settings) -> Sender:
+    """As `sender_from`, for the users that the settings name. Raises `ConfigurationError`."""
+    return sender_from(settings, is_sample=is_sample(settings))
 
 
 def sender_from(settings: Settings, *, is_sample: bool) -> Sender:
@@ -106,17 +114,18 @@ def letterhead_from(settings: Settings, sender: Sender) -> Letterhead:
 
 def previewer_from(settings: Settings) -> Previewer:
     """Raises `ConfigurationError`."""
-    sender = sender_from(settings, is_sample=is_sample(settings))
-    return Previewer(letterhead_from(settings, sender), rule_from(settings))
+    return Previewer(letterhead_from(settings, sender_of(settings)), rule_from(settings))
 
 
-def summarising_from(scheduler: Scheduler, settings: Settings) -> Summarising | None:
+def summarising_from(
+    scheduler: Scheduler, settings: Settings, *, is_sample: bool
+) -> Summarising | None:
     """None where nobody is to get a summary. Raises `ConfigurationError`."""
     recipients = summary_recipients(settings.summary_to)
     if not recipients:
         return None
     # One of its own: what it gives up are no connections of a run that is sending.
-    sender = sender_from(settings, is_sample=is_sample(settings))
+    sender = sender_from(settings, is_sample=is_sample)
     return Summarising(scheduler, sender, from_line(_from(settings, sender)).addr_spec, recipients)
 
 
@@ -134,6 +143,10 @@ def wording_from(settings: Settings) -> Wording:
     except MailTemplateError as error:
         where = f" {settings.templates_dir}" if settings.templates_dir else ""
         raise ConfigurationError(f"TEMPLATES_DIR{where}: {error}") from None
+
+
+def canary_from(settings: Settings) -> Canary:
+    return Canary(settings.canary_percent, settings.canary_times)
 
 
 def copies_from(settings: Settings) -> Copies:
@@ -156,7 +169,7 @@ def is_sample(settings: Settings) -> bool:
     url = revealed(settings.users_database_url)
     if url is None:
         return True
-    file = sqlite_file(url, "USERS_DATABASE_URL")
+    file = sqlite_file(url, USERS_URL)
     return file is not None and file.resolve() == sample_file(settings).resolve()
 
 
@@ -168,15 +181,29 @@ def users_url(settings: Settings) -> tuple[str, str]:
     """The URL of the users' database, and what named it. Makes the sample where none is named."""
     url = revealed(settings.users_database_url)
     if url:
-        return url, "USERS_DATABASE_URL"
+        return url, USERS_URL
     return make_sample_database(sample_file(settings), datetime.now(UTC)), "the sample database"
 
 
 def notices_database(settings: Settings) -> Database:
     """The one that the settings name, else the users'. Raises `ConfigurationError`."""
-    url, setting = revealed(settings.notices_database_url), "NOTICES_DATABASE_URL"
-    if url is None:
+    url, setting = outbox_url(settings)
+    if url is None or setting != NOTICES_URL:
         return Database(*users_url(settings), writes=True)
     if file := sqlite_file(url, setting):
         private_file(file)
     return Database(url, setting, writes=True)
+
+
+def outbox_url(settings: Settings) -> tuple[str | None, str]:
+    """The URL of the database with the notices, and its setting; None: that of made-up users."""
+    url = revealed(settings.notices_database_url)
+    if url is None:
+        return revealed(settings.users_database_url), USERS_URL
+    return url, NOTICES_URL
+
+
+def outbox_file(settings: Settings) -> Path | None:
+    """The file with the notices, if it is one that SQLite makes. Raises `ConfigurationError`."""
+    url, setting = outbox_url(settings)
+    return sample_file(settings) if url is None else sqlite_file(url, setting)

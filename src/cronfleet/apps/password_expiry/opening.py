@@ -7,28 +7,22 @@ from contextlib import contextmanager
 
 from sqlalchemy import inspect
 
-from cronfleet.apps.mailing.sending import Sender
-from cronfleet.apps.password_expiry.engines import sqlite_file
 from cronfleet.apps.password_expiry.keeping import Allowance, Keeper
 from cronfleet.apps.password_expiry.making import (
     is_sample,
     notices_database,
-    sample_file,
-    sender_from,
+    outbox_file,
+    sender_of,
 )
 from cronfleet.apps.password_expiry.notices import Outbox
+from cronfleet.apps.password_expiry.policy import User
 from cronfleet.apps.password_expiry.schema import METADATA, NOTICES
 from cronfleet.apps.password_expiry.source import UserSource
 from cronfleet.apps.password_expiry.sources import source_from
-from cronfleet.config import Settings, revealed
+from cronfleet.config import Settings
 from cronfleet.errors import ConfigurationError
 
 _HOW_TO_MAKE = "start `cronfleet run`, or make it with `cronfleet password-expiry init-db`"
-
-
-def sender_of(settings: Settings) -> Sender:
-    """Raises `ConfigurationError`."""
-    return sender_from(settings, is_sample=is_sample(settings))
 
 
 def allowance_of(settings: Settings) -> Allowance:
@@ -46,6 +40,15 @@ def opened_users(settings: Settings) -> Generator[UserSource]:
         yield users
     finally:
         users.close()
+
+
+def user_from(settings: Settings, key: str) -> User:
+    """The user of this id, as stored now. Raises `ConfigurationError`, `DatabaseError`. Blocks."""
+    with opened_users(settings) as users:
+        found = users.find([key])
+    if key not in found:
+        raise ConfigurationError(f"no user has the id {key!r}")
+    return found[key]
 
 
 @contextmanager
@@ -80,10 +83,7 @@ def opened_keeper(settings: Settings, *, makes: bool = False) -> Generator[Keepe
 
 def _is_yet_to_be_made(settings: Settings) -> bool:
     """Whoever only looks makes no file."""
-    url, setting = revealed(settings.notices_database_url), "NOTICES_DATABASE_URL"
-    if url is None:
-        url, setting = revealed(settings.users_database_url), "USERS_DATABASE_URL"
-    file = sample_file(settings) if url is None else sqlite_file(url, setting)
+    file = outbox_file(settings)
     return file is not None and not file.exists()
 
 

@@ -67,6 +67,14 @@ class NoticeKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Outlook:
+    """The notice that a user is due, if any, and when the password expires, if ever."""
+
+    notice: NoticeKey | None = None
+    expiry: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ExpiryRule:
     """A password expires so long after its stored date; None: the stored date is the expiry.
 
@@ -83,32 +91,27 @@ class ExpiryRule:
         return user.expires or datetime.fromisoformat(key.stored_date) + self._age(user)
 
     def due_notice(self, user: User, now: datetime) -> NoticeKey | None:
-        """The notice that the user is due at `now`, if any; without a stored date there is none.
+        """The notice of `outlook`. Raises `BadRowError`."""
+        return self.outlook(user, now).notice
 
-        Of several days before the expiry it is the nearest alone, so that nobody gets a heap of
-        late ones. Raises `BadRowError`.
+    def outlook(self, user: User, now: datetime) -> Outlook:
+        """How it stands with the user at `now`; without a stored date nothing ever expires.
+
+        Of several days before the expiry the notice is the nearest one's alone, so that nobody
+        gets a heap of late ones. Raises `BadRowError`.
         """
         if user.complaint:
             raise BadRowError(user.complaint)
         if not user.is_active or user.never_expires or not user.stored_date:
-            return None
+            return Outlook()
         stored = stored_instant(user.stored_date, now)
-        threshold = self._threshold(user, stored, now) if stored else None
+        expiry = self._expiry(user, stored) if stored else None
+        threshold = self._threshold(expiry, now) if expiry else None
         if stored is None or threshold is None:
-            return None
+            return Outlook(None, expiry)
         if len(user.key) > _LONGEST_KEY or "\0" in user.key:
             raise BadRowError("its id is longer than 255 characters, or has a NUL in it")
-        return NoticeKey(user.key, stored.isoformat(), threshold)
-
-    def expiry_of(self, user: User, now: datetime) -> datetime | None:
-        """When the user's password expires, or did; None for one that never does.
-
-        Raises `BadRowError`.
-        """
-        if not user.is_active or user.never_expires or not user.stored_date:
-            return None
-        stored = stored_instant(user.stored_date, now)
-        return None if stored is None else self._expiry(user, stored)
+        return Outlook(NoticeKey(user.key, stored.isoformat(), threshold), expiry)
 
     def _expiry(self, user: User, stored: datetime) -> datetime | None:
         try:
@@ -116,10 +119,7 @@ class ExpiryRule:
         except OverflowError:  # A date in the year 9999 means never.
             return None
 
-    def _threshold(self, user: User, stored: datetime, now: datetime) -> str | None:
-        expiry = self._expiry(user, stored)
-        if expiry is None:
-            return None
+    def _threshold(self, expiry: datetime, now: datetime) -> str | None:
         if expiry <= now:
             return EXPIRED
         if not self.remind or expiry > now + _FAR_AHEAD:

@@ -9,7 +9,6 @@ from cronfleet.apps.password_expiry.directory.connecting import Directory, Login
 from cronfleet.apps.password_expiry.directory.entries import Attributes, Kind
 from cronfleet.apps.password_expiry.directory.users import DirectoryUsers, Where
 from cronfleet.apps.password_expiry.making import columns_from, users_url
-from cronfleet.apps.password_expiry.policy import User
 from cronfleet.apps.password_expiry.source import UserSource
 from cronfleet.apps.password_expiry.users import UserTable
 from cronfleet.config import Settings, revealed
@@ -33,19 +32,6 @@ def source_from(settings: Settings) -> UserSource:
         return directory_from(settings)
     url, named_by = users_url(settings)
     return UserTable(Database(url, named_by, writes=False), columns_from(settings))
-
-
-def user_from(settings: Settings, key: str) -> User:
-    """The user of this id, as stored now. Raises `ConfigurationError`, `DatabaseError`. Blocks."""
-    users = source_from(settings)
-    try:
-        users.check()
-        found = users.find([key])
-    finally:
-        users.close()
-    if key not in found:
-        raise ConfigurationError(f"no user has the id {key!r}")
-    return found[key]
 
 
 def check_sources(settings: Settings, own: UserSource | None) -> None:
