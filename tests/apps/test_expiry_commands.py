@@ -13,6 +13,7 @@ import pytest
 
 from cronfleet.apps.password_expiry.databases import Database
 from cronfleet.apps.password_expiry.parked import HARD_LIFETIME
+from cronfleet.apps.password_expiry.suppression import fingerprint
 from tests.apps.outboxes import OneByOne, let_pass
 from tests.apps.worlds import make_users, row
 from tests.unit.cli.commands import Said, Shell
@@ -80,10 +81,16 @@ def test_a_dry_run_tells_what_would_be_and_makes_nothing(by_smtp: Shell) -> None
     said = expiry(by_smtp, "send", "--dry-run")
     assert said.status == 0, said.err
     assert "8 users read, 3 due" in said.out
+    assert "3 mails would go to the mail server 127.0.0.1:1" in said.out
+    assert "1     expired    2025-04-01T00:00:00Z" in said.out.splitlines()
     assert "nothing would be sent before an approval" in said.out
     found = expiry(by_smtp, "send", "--dry-run", "--json", "--limit", "2").json
     assert (found["made"], found["to_send"], found["is_dry"]) == (3, 3, True)
     assert [each["user"] for each in found["first"]] == ["1", "2"]
+    assert found["first"][0]["expires"] == "2025-04-01T00:00:00Z"
+    said = expiry(by_smtp, "send", "--dry-run", "--limit", "2")
+    assert "2 a run at most" in said.out
+    assert said.out.endswith("and 1 more\n")
     assert tables() == {"users"}
 
 
@@ -103,6 +110,32 @@ def test_a_dry_run_says_what_would_be_held(by_smtp: Shell) -> None:
     with closing(sqlite3.connect("company.db")) as connection, connection:
         connection.executemany("INSERT INTO users VALUES (?, ?, ?, ?)", map(row, range(100, 160)))
     assert "would be held: 63 new notices" in expiry(by_smtp, "send", "--dry-run").out
+
+
+def test_a_dry_run_counts_what_only_the_mailbox_has_had(by_smtp: Shell) -> None:
+    by_smtp.monkeypatch.setenv("MAIL_SENDER", "mailbox")
+    expiry(by_smtp, "send", "--yes")
+    assert expiry(by_smtp, "send", "--dry-run", "--json").json["to_send"] == 0
+    by_smtp.monkeypatch.delenv("MAIL_SENDER")
+    found = expiry(by_smtp, "send", "--dry-run", "--json").json
+    assert (found["made"], found["to_send"]) == (0, 3)
+
+
+def test_a_dry_run_counts_copies_and_whom_no_mail_can_reach(by_smtp: Shell) -> None:
+    with closing(sqlite3.connect("company.db")) as connection, connection:
+        connection.execute("ALTER TABLE users ADD manager text DEFAULT 'boss@corp.test'")
+        connection.execute("UPDATE users SET email = 'anna@example.com' WHERE id = 1")
+        connection.execute("UPDATE users SET email = NULL WHERE id = 2")
+    expiry(by_smtp, "init-db")
+    suppress(3)
+    by_smtp.monkeypatch.setenv("USERS_MANAGER_EMAIL_COLUMN", "manager")
+    by_smtp.monkeypatch.setenv("COPY_TO_MANAGER", "expired")
+    said = expiry(by_smtp, "send", "--dry-run")
+    assert "8 users read, 6 due" in said.out
+    assert "6 new notices would be made; 3 mails would go" in said.out
+    assert "without an address that a mail can go to: 3" in said.out
+    found = expiry(by_smtp, "send", "--dry-run", "--json").json
+    assert {each["threshold"] for each in found["first"]} == {"expired/manager"}
 
 
 def test_nothing_is_sent_before_an_approval(by_smtp: Shell) -> None:
@@ -193,9 +226,47 @@ def test_parked_notices_are_listed_and_decided_about(shell: Shell) -> None:
 def test_a_person_is_forgotten(shell: Shell) -> None:
     expiry(shell, "send", "--yes")
     assert expiry(shell, "forget", "2", "--yes").out.startswith("1 notices tell nothing")
-    assert expiry(shell, "forget", "2", "--yes", "--json").json == {"forgotten": 0, "under_way": 0}
+    again = expiry(shell, "forget", "2", "--yes", "--json").json
+    assert again == {"forgotten": 0, "under_way": 0, "unsuppressed": False}
     assert "0 new notices" in expiry(shell, "send", "--yes").out
     assert len(mails()) == 3
+
+
+def suppress(*users: int) -> None:
+    """As when a mail server has said that nobody lives there."""
+    with closing(sqlite3.connect("company.db")) as connection, connection:
+        for user in users:
+            print_ = fingerprint(f"user{user}@corp.test")
+            values = (print_, f"550 5.1.1 no user {user}", 1_700_000_000_000 + user)
+            connection.execute("INSERT INTO password_suppressed VALUES (?, ?, ?)", values)
+
+
+def test_suppressed_addresses_are_listed_and_let_go(shell: Shell) -> None:
+    expiry(shell, "init-db")
+    assert expiry(shell, "suppressed").out == "No address is suppressed.\n"
+    suppress(1, 2)
+    said = expiry(shell, "suppressed").out
+    assert str(fingerprint("User1@Corp.test")) in said
+    assert "550 5.1.1 no user 1" in said
+    newest, oldest = expiry(shell, "suppressed", "--json").json["suppressed"]
+    assert (newest["reason"], oldest["at"]) == ("550 5.1.1 no user 2", "2023-11-14T22:13:20.001Z")
+    assert "again" in expiry(shell, "unsuppress", " USER1@corp.test").out
+    assert expiry(shell, "unsuppress", newest["fingerprint"], "--json").json["unsuppressed"]
+    assert expiry(shell, "suppressed").out == "No address is suppressed.\n"
+    assert expiry(shell, "unsuppress", "user1@corp.test").out == "that address is not suppressed\n"
+
+
+def test_who_is_forgotten_is_not_known_by_a_suppressed_address_either(shell: Shell) -> None:
+    expiry(shell, "init-db")
+    suppress(1, 2, 3)
+    said = expiry(shell, "forget", "1", "--yes").out
+    assert "is forgotten as well" in said
+    assert "still in your database" in said
+    with closing(sqlite3.connect("company.db")) as connection, connection:
+        connection.execute("DELETE FROM users WHERE id = 2")
+    assert "address" not in expiry(shell, "forget", "2", "--yes").out
+    assert "address" in expiry(shell, "forget", "2", "--yes", "--address", "user2@corp.test").out
+    assert len(expiry(shell, "suppressed", "--json").json["suppressed"]) == 1
 
 
 def test_the_statements_for_a_dba_make_the_tables(shell: Shell) -> None:

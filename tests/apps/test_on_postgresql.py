@@ -10,14 +10,19 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import text
 
+from cronfleet import Condition, Finding
 from cronfleet.apps.mailing.sending import Answer, SendResult
 from cronfleet.apps.password_expiry.changes import changed_since
 from cronfleet.apps.password_expiry.databases import Database
+from cronfleet.apps.password_expiry.doctor import examine
 from cronfleet.apps.password_expiry.job import ExpiryJob
+from cronfleet.apps.password_expiry.notices import Outbox
 from cronfleet.apps.password_expiry.states import NoticeState
 from cronfleet.apps.password_expiry.users import UserColumns, UserTable
+from cronfleet.config import Settings
 from cronfleet.errors import ConfigurationError
 from tests.apps.outboxes import OneByOne, let_pass
 from tests.apps.postgres import own_postgres, statements
@@ -88,6 +93,69 @@ def test_whoever_may_not_write_the_notices_is_told_where_else_they_may_stand(
             pass
     finally:
         statements(url, "DROP OWNED BY reader", "DROP ROLE reader")
+
+
+@pytest.fixture
+def stranger(url: str) -> Iterator[str]:
+    """The URL of one who may read the users, and make nothing."""
+    statements(
+        url,
+        *people("id", "int", "i"),
+        "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
+        "DROP ROLE IF EXISTS stranger",
+        "CREATE ROLE stranger LOGIN",
+        "GRANT SELECT ON users TO stranger",
+    )
+    yield url.replace("postgres@", "stranger@")
+    statements(url, "DROP OWNED BY stranger", "DROP ROLE stranger")
+
+
+def checked(url: str, table: str = "users") -> dict[str, Finding]:
+    """What a check finds, by what it is about."""
+    settings = Settings(users_database_url=SecretStr(url), users_table=table)
+    return {each.what: each for each in asyncio.run(examine(settings))}
+
+
+def test_a_check_says_before_the_first_run_that_the_notices_can_stand_nowhere(
+    url: str, stranger: str
+) -> None:
+    found = checked(stranger)
+    assert found["users"].condition is Condition.WELL
+    assert found["notices"].condition is Condition.SETTING
+    assert "permission denied for schema public" in found["notices"].said
+    assert "set NOTICES_DATABASE_URL" in found["notices"].said
+    theirs = Outbox(Database(stranger, SETTING, writes=True))
+    with pytest.raises(ConfigurationError, match="denied for schema public; let this user create"):
+        theirs.prepare()
+    theirs.database.close()
+    outbox = Outbox(Database(url, SETTING, writes=True))
+    outbox.prepare()
+    outbox.database.close()
+    assert "let this user read and write it" in checked(stranger)["notices"].said
+
+
+def test_a_column_that_may_not_be_read_is_named(url: str, stranger: str) -> None:
+    statements(
+        url,
+        "REVOKE ALL ON users FROM stranger",
+        'ALTER TABLE users RENAME TO "Our users"',
+        'GRANT SELECT (id, email) ON "Our users" TO stranger',
+    )
+    found = checked(stranger, "Our users")["users"]
+    assert found.condition is Condition.SETTING
+    assert "may not read name, password_changed_at of Our users" in found.said
+
+
+def test_a_schema_of_the_logins_own_has_the_notices(url: str, stranger: str) -> None:
+    statements(url, "CREATE SCHEMA stranger AUTHORIZATION stranger")
+    found = checked(stranger, "public.users")
+    assert found["notices"].said.endswith("makes the tables there")
+    outbox = Outbox(Database(stranger, SETTING, writes=True))
+    outbox.prepare()
+    outbox.database.close()
+    found = checked(stranger, "public.users")
+    assert found["notices"].said.endswith("has the tables")
+    assert {found[what].condition for what in ("users", "notices")} == {Condition.WELL}
 
 
 @pytest.mark.parametrize("id_column", ["user_id", "user_email", "user_name", "user_date"])

@@ -14,6 +14,7 @@ from cronfleet import ConfigurationError, Scheduler
 from cronfleet.apps.password_expiry import PasswordExpiry, register
 from cronfleet.apps.password_expiry.web import PasswordExpiryWebPage
 from cronfleet.config import load_settings
+from cronfleet.server.security import SANDBOXED
 from tests.apps.test_application import context
 from tests.unit.server.sites import Seen, site
 
@@ -82,13 +83,25 @@ async def test_the_page_shows_what_would_be_said_and_nothing_that_was_not_offere
     ):
         usual = await browser.get("/password-expiry/preview")
         other = await browser.get("/password-expiry/preview/en/3d/manager")
+        alone = await browser.get("/password-expiry/preview/en/3d/manager.html")
         none = [
             (await browser.get(f"/password-expiry/preview/{path}")).status_code
-            for path in ("fr/expired", "de/30d", "de", "de/expired/manager", "en/..%2f3d")
+            for path in (
+                "fr/expired",
+                "de/30d",
+                "de",
+                "de/expired/manager",
+                "en/..%2f3d",
+                "fr.html",
+            )
         ]
     assert "Ihr Passwort ist abgelaufen" in Seen(usual.text).text
     assert "<!doctype html>" in Seen(usual.text).text
     assert "The password of Anna Example expires in 3 days" in Seen(other.text).text
     assert "default-src 'none'" in other.headers["Content-Security-Policy"]
-    assert not {"iframe", "style"} & {tag for tag, _ in Seen(usual.text).elements}
-    assert none == [404] * 5
+    frames = [seen for tag, seen in Seen(other.text).elements if tag == "iframe"]
+    assert [(seen["src"], seen["sandbox"]) for seen in frames] == [(alone.url.path, None)]
+    assert "style" not in {tag for tag, _ in Seen(usual.text).elements}
+    assert none == [404] * 6
+    assert alone.text.startswith("<!doctype html>")
+    assert {name: alone.headers.get(name) for name in SANDBOXED} == SANDBOXED

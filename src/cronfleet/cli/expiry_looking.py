@@ -1,4 +1,4 @@
-"""What is right, and how it stands: `cronfleet password-expiry check`, `report`, `parked`, `init-db`."""
+"""What is right, and how it stands: `cronfleet password-expiry check`, `report`, `parked` and others."""
 
 from __future__ import annotations
 
@@ -98,6 +98,22 @@ def parked(context: click.Context, *, as_json: bool) -> None:
         print_line("Nothing is parked.")
 
 
+@click.command()
+@as_json
+@click.pass_context
+def suppressed(context: click.Context, *, as_json: bool) -> None:
+    """List the addresses that no mail is sent to, each by its SHA-256: no more of it is stored."""
+    with opened_keeper(settings_of(context)) as keeper:
+        found = keeper.suppressed()
+    if as_json:
+        print_json({"suppressed": found})
+    elif found:
+        rows = [(each.fingerprint, moment(each.at), each.reason) for each in found]
+        print_table(("SHA-256 OF THE ADDRESS", "SINCE", "SAID"), rows)
+    else:
+        print_line("No address is suppressed.")
+
+
 def as_told(notice: Notice) -> dict[str, object]:
     """A notice for programs: as the API tells it."""
     names = ("id", "user", "stored_date", "threshold", "state", "reason", "attempt")
@@ -120,4 +136,4 @@ def init_db(context: click.Context, *, print_sql: bool) -> None:
     print_line(f"the outbox's tables are in {shown}")
 
 
-LOOKING = (check, report, parked, init_db)
+LOOKING = (check, report, parked, suppressed, init_db)

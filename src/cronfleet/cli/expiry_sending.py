@@ -29,11 +29,12 @@ from cronfleet.apps.password_expiry.records import Records
 from cronfleet.apps.password_expiry.trying import Trial
 from cronfleet.cli.expiry_settings import settings_of
 from cronfleet.cli.options import as_json
-from cronfleet.cli.printing import print_json, print_line, print_table
+from cronfleet.cli.printing import moment, print_json, print_line, print_table
 from cronfleet.config import Settings
 from cronfleet.errors import CronfleetError
 
 _TO_ONESELF = 10
+_OF_EACH = ("user", "threshold", "expires")
 
 log: logging.LoggerAdapter[logging.Logger] = logging.LoggerAdapter(
     logging.getLogger("cronfleet.password_expiry"), {}
@@ -60,7 +61,7 @@ def send(
     most = limit or (_TO_ONESELF if to else settings.max_mails_per_run)
     if flags["dry_run"]:
         found = _foreseen(settings, most, only)
-        _tell(found, settings, is_dry=_is_dry(settings), as_json=flags["as_json"])
+        _tell(found, settings, most, is_dry=_is_dry(settings), as_json=flags["as_json"])
         return
     if to:
         sent = _send_to(to, settings, _foreseen(settings, most, only).first)
@@ -104,7 +105,8 @@ def _foreseen(settings: Settings, most: int, only: tuple[str, ...]) -> Foreseen:
         chosen = OnlyThese(users, only) if only else users
         with _progress(last[0].users if last else None) as told:
             canary = canary_from(settings) if sends and not only else None
-            found = Foresight(chosen, judge, outbox).look(canary, most, told)
+            foresight = Foresight(chosen, judge, outbox, reaches_people=sends)
+            found = foresight.look(canary, most, told)
         standing = records.standing() if records and sends else []
         found.held = standing[0].said if standing else found.held
         return found
@@ -122,24 +124,35 @@ def _progress(total: int | None) -> Generator[Callable[[int], None]]:
         yield lambda count: progress.update(bar, completed=count)
 
 
-def _tell(found: Foreseen, settings: Settings, *, is_dry: bool, as_json: bool) -> None:
-    first = [{"user": each.key.user, "threshold": each.key.threshold} for each in found.first]
+def _tell(found: Foreseen, settings: Settings, most: int, *, is_dry: bool, as_json: bool) -> None:
+    rule = rule_from(settings)
+    first = [
+        (each.key.user, each.key.threshold, rule.expiry(each.key, each.user))
+        for each in found.first
+    ]
     if as_json:
-        names = ("users", "due", "made", "to_send", "bad_rows", "held")
+        names = ("users", "due", "made", "to_send", "bad_rows", "unreachable", "held")
         counts = {name: getattr(found, name) for name in names}
-        print_json({**counts, "is_dry": is_dry, "first": first})
+        named = [dict(zip(_OF_EACH, each, strict=True)) for each in first]
+        print_json({**counts, "is_dry": is_dry, "first": named})
         return
     print_line(f"{found.users} users read, {found.due} due, {found.bad_rows} unreadable rows")
-    most = settings.max_mails_per_run
+    to = sender_of(settings).describe()
     print_line(
-        f"{found.made} new notices would be made; {found.to_send} wait, {most} a run at most"
+        f"{found.made} new notices would be made; {found.to_send} mails would go to {to}, "
+        f"{most} a run at most"
     )
+    if found.unreachable:
+        print_line(f"without an address that a mail can go to: {found.unreachable}")
     if found.held:
         print_line(f"they would be held: {found.held}")
     if is_dry:
         print_line("nothing would be sent before an approval: cronfleet password-expiry approve")
     if first:
-        print_table(("USER", "THRESHOLD"), [(each["user"], each["threshold"]) for each in first])
+        rows = [(user, threshold, moment(expires)) for user, threshold, expires in first]
+        print_table([each.upper() for each in _OF_EACH], rows)
+    if found.to_send > len(first):
+        print_line(f"and {found.to_send - len(first)} more")
 
 
 async def _send(store: str | None, settings: Settings, most: int, only: tuple[str, ...]) -> str:

@@ -11,21 +11,35 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 
 _ADDRESS = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+))(?::[0-9]{1,5})?")
-_CONTENT_SECURITY_POLICY = "; ".join(
+_POLICY = "Content-Security-Policy"
+_OF_PAGES = "; ".join(
     (
         "default-src 'none'",
         "style-src 'self'",
         "img-src 'self'",
         "script-src 'self'",
         "connect-src 'self'",
+        "frame-src 'self'",
         "base-uri 'none'",
         "form-action 'self'",
         "frame-ancestors 'none'",
         "require-trusted-types-for 'script'",
     )
 )
+# Of nobody's origin, without scripts, forms or anything fetched; it may carry its own styles.
+_OF_SHOWN_MAILS = "; ".join(
+    (
+        "default-src 'none'",
+        "style-src 'unsafe-inline'",
+        "img-src data:",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'self'",
+        "sandbox",
+    )
+)
 HEADERS = {
-    "Content-Security-Policy": _CONTENT_SECURITY_POLICY,
+    _POLICY: _OF_PAGES,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     # With `no-referrer` a browser would send our own forms as from nowhere: `Origin: null`.
@@ -34,6 +48,13 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 """On every answer, errors included."""
+SANDBOXED = HEADERS | {_POLICY: _OF_SHOWN_MAILS, "X-Frame-Options": "SAMEORIGIN"}
+"""Instead of those, on a document that a page of ours shows in a frame."""
+
+
+def headers_for(policy: str | None) -> dict[str, str]:
+    """Those of an answer whose route has set this policy; only a sandbox may be asked for."""
+    return SANDBOXED if policy == _OF_SHOWN_MAILS else HEADERS
 
 
 def hosts_served(host: str, port: int, allowed: Iterable[str] = ()) -> frozenset[str]:

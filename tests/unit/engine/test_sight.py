@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -27,11 +26,11 @@ def looked(clock: ManualClock, showed: Seen | None = None, **what: bool) -> Sigh
     return sight
 
 
-def claimed(following: int, **left: Any) -> Choice:
+def claimed(following: int, *, is_all: bool = True, others_at: int | None = None) -> Choice:
     """A tick is claimed, and the next one of its job is due at that instant."""
     first, then = NOON_MS, Fire(following, following)
     item = TickClaim("report", 3, first, first, then)
-    return Choice([item], None, **{"is_all": True, **left})
+    return Choice([item], None, is_all=is_all, others_at=others_at)
 
 
 def later(clock: ManualClock, span_ms: int) -> int:

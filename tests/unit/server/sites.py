@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -129,6 +129,7 @@ class Sheet:
     values: Mapping[str, object]
     path: str = "/sheet"
     title: str = "Sheet"
+    sandboxed: Collection[str] = ()
     given: list[tuple[Mapping[str, str], str]] = field(
         default_factory=list[tuple[Mapping[str, str], str]]
     )

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from cronfleet import Scheduler, cron
-from cronfleet.server.security import HEADERS, hosts_served
+from cronfleet.server.security import HEADERS, SANDBOXED, headers_for, hosts_served
 from tests.unit.server.sites import PORT, sheet, site
 
 ADDRESSES = (
@@ -187,3 +187,15 @@ async def test_the_api_has_no_page_that_loads_scripts_from_elsewhere(
 ) -> None:
     for path in ("/docs", "/redoc", "/api/v1/docs", "/docs/oauth2-redirect", "/openapi.json"):
         assert (await browser.get(path)).status_code == 404
+
+
+def test_an_answer_may_be_shown_in_a_frame_only_if_it_can_do_nothing_there() -> None:
+    policy = SANDBOXED["Content-Security-Policy"]
+    parts = policy.split("; ")
+    assert {"default-src 'none'", "frame-ancestors 'self'", "form-action 'none'", "sandbox"} <= {
+        *parts
+    }
+    assert not any(part.startswith(("script-src", "connect-src")) for part in parts)
+    assert headers_for(policy) == SANDBOXED
+    for other in (None, "", "sandbox", f"{policy} allow-scripts"):
+        assert headers_for(other) == HEADERS

@@ -65,6 +65,15 @@ def recipient_address(text: str, *, reaches_people: bool) -> str:
     return address
 
 
+def is_reachable(text: str, *, reaches_people: bool) -> bool:
+    """Whether it is one that `recipient_address` takes."""
+    try:
+        recipient_address(text, reaches_people=reaches_people)
+    except BadAddressError:
+        return False
+    return True
+
+
 def from_line(email_from: str) -> Address:
     """Who mails are from: `EMAIL_FROM`, an address alone or `Name <address>`.
 

@@ -132,7 +132,7 @@ class Database:
         self._engine.dispose()
 
     def _in_one_line(self, error: BaseException, *, is_odd: bool) -> DatabaseError:
-        said = str(error)
+        said = _said(error)
         if is_odd:
             return OddValueError(self._line(said))
         if _is_undone(error):
@@ -142,6 +142,12 @@ class Database:
 
     def _line(self, said: str) -> str:
         return f"{self.setting} {self.shown}: {without_secrets(said, secrets_in(self._url))}"
+
+
+def _said(error: BaseException) -> str:
+    """PostgreSQL's first line, where it has one: the statement below that tells people nothing."""
+    first: object = getattr(getattr(error, "diag", None), "message_primary", None)
+    return str(first or error)
 
 
 def _is_undone(error: BaseException) -> bool:

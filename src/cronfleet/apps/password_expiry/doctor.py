@@ -19,6 +19,7 @@ from cronfleet.apps.password_expiry.making import (
     sender_of,
 )
 from cronfleet.apps.password_expiry.opening import allowance_of, opened_outbox
+from cronfleet.apps.password_expiry.preparing import tried
 from cronfleet.apps.password_expiry.sources import check_sources, source_from
 from cronfleet.apps.password_expiry.summarising import summary_recipients
 from cronfleet.config import Settings
@@ -71,12 +72,15 @@ def _notices(settings: Settings) -> Finding:
         return Finding("notices", Condition.NOTE, "in the database of the made-up users")
     if setting == NOTICES_URL and (file := outbox_file(settings)) and not file.exists():
         return Finding("notices", Condition.NOTE, "the first instance makes the file")
-    database = Database(url, setting, writes=False)
+    database = Database(url, setting, writes=True)
     try:
-        database.probe()
+        are_there = tried(database)
     finally:
         database.close()
-    return Finding("notices", Condition.WELL, f"{database.shown} answers")
+    how = (
+        "has the tables" if are_there else "answers, and the first instance makes the tables there"
+    )
+    return Finding("notices", Condition.WELL, f"{database.shown} {how}")
 
 
 async def _mail(settings: Settings) -> list[Finding]:

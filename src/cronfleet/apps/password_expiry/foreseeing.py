@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
+from cronfleet.apps.mailing.addresses import is_reachable
 from cronfleet.apps.password_expiry.canary import Canary
+from cronfleet.apps.password_expiry.copies import recipient_of
 from cronfleet.apps.password_expiry.judging import Judge
 from cronfleet.apps.password_expiry.notices import Outbox
 from cronfleet.apps.password_expiry.policy import NoticeKey, User
@@ -27,13 +29,17 @@ class Chosen:
 
 @dataclass(slots=True)
 class Foreseen:
-    """What a run would come to; `first` are those whom it would mail first."""
+    """What a run would come to; `first` are those whom it would mail first.
+
+    `unreachable` are new notices without an address that a mail can go to.
+    """
 
     users: int = 0
     due: int = 0
     made: int = 0
     to_send: int = 0
     bad_rows: int = 0
+    unreachable: int = 0
     held: str | None = None
     first: list[Chosen] = field(default_factory=list[Chosen])
 
@@ -41,10 +47,13 @@ class Foreseen:
 class Foresight:
     """Over users; without an outbox nobody has been mailed."""
 
-    def __init__(self, users: UserSource, judge: Judge, outbox: Outbox | None) -> None:
+    def __init__(
+        self, users: UserSource, judge: Judge, outbox: Outbox | None, *, reaches_people: bool
+    ) -> None:
         self._users = users
         self._judge = judge
         self._outbox = outbox
+        self._reaches_people = reaches_people
 
     def look(self, canary: Canary | None, most: int, told: Callable[[int], object]) -> Foreseen:
         """What a run would do that sends `most` mails; `told` is how many users are read so far.
@@ -68,12 +77,31 @@ class Foresight:
         found.users += len(page.users)
         found.due += len(keys)
         found.bad_rows += len(judged.bad)
-        states = self._outbox.states_of(keys) if self._outbox and keys else {}
-        sends = [
+        states = self._states_of(keys)
+        waiting = [
             Chosen(user, key)
             for key, user in judged.due.items()
             if states.get(key) in _WOULD_BE_SENT
         ]
+        sends = self._reachable(waiting)
+        found.unreachable += len(waiting) - len(sends)
         found.to_send += len(sends)
         found.made += sum(states.get(key) in (None, NoticeState.CANCELLED) for key in keys)
         found.first += sends[: SHOWN - len(found.first)] if len(found.first) < SHOWN else []
+
+    def _states_of(self, keys: Sequence[NoticeKey]) -> dict[NoticeKey, NoticeState]:
+        if self._outbox is None or not keys:
+            return {}
+        return self._outbox.states_of(keys, for_people=self._reaches_people)
+
+    def _reachable(self, waiting: Sequence[Chosen]) -> list[Chosen]:
+        addresses = {each.key: recipient_of(each.user, each.key) for each in waiting}
+        suppressed: Collection[str] = ()
+        if self._outbox is not None and self._reaches_people:
+            suppressed = self._outbox.suppressed(list(addresses.values()))
+        return [
+            each
+            for each in waiting
+            if (address := addresses[each.key]) not in suppressed
+            and is_reachable(address, reaches_people=self._reaches_people)
+        ]

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from cronfleet.apps.mailing.addresses import BadAddressError, recipient_address
+from cronfleet.apps.mailing.addresses import is_reachable
 from cronfleet.apps.password_expiry.ahead import Ahead
 from cronfleet.apps.password_expiry.care import Care
 from cronfleet.apps.password_expiry.copies import recipient_of
@@ -171,17 +171,15 @@ class ExpiryJob:
     async def _add(self, due: dict[NoticeKey, User]) -> int:
         added = await asyncio.to_thread(self._parts.outbox.add, list(due), self._run)
         told = {key: recipient_of(due[key], key) for key in added.badly_addressed}
-        good = {key: address for key, address in told.items() if self._is_good(address)}
+        to_people = self._parts.sender.reaches_people
+        good = {
+            key: address
+            for key, address in told.items()
+            if is_reachable(address, reaches_people=to_people)
+        }
         suppressed = await asyncio.to_thread(self._parts.outbox.suppressed, list(good.values()))
         mended = [key for key, address in good.items() if address not in suppressed]
         return added.made + await asyncio.to_thread(self._parts.outbox.revive, mended, self._run)
-
-    def _is_good(self, address: str) -> bool:
-        try:
-            recipient_address(address, reaches_people=self._parts.sender.reaches_people)
-        except BadAddressError:
-            return False
-        return True
 
     async def _rows_without_id(self, ask: Ask) -> int:
         if ask.shard.number:  # They are in no part: the first one tells of them.

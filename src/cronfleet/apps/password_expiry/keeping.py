@@ -9,9 +9,11 @@ from cronfleet.apps.password_expiry.notices import Outbox
 from cronfleet.apps.password_expiry.parked import Forgotten, Parked
 from cronfleet.apps.password_expiry.records import Approval, Hold, Records, Run
 from cronfleet.apps.password_expiry.states import Decision, NoticeState
+from cronfleet.apps.password_expiry.suppression import Suppressed, newest_in
 from cronfleet.apps.password_expiry.values import Notice
 
 MOST_PARKED = 1000
+MOST_SUPPRESSED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +105,18 @@ class Keeper:
         """See `Parked.decide`."""
         return self._parked.decide(notice, decision, who, why)
 
-    def forget(self, user: str) -> Forgotten:
+    def forget(self, user: str, address: str | None = None) -> Forgotten:
         """See `Parked.forget`."""
-        return self._parked.forget(user)
+        return self._parked.forget(user, address)
+
+    def suppressed(self) -> list[Suppressed]:
+        """The addresses that no mail is sent to, those of last first."""
+        with self._outbox.database.begin(only_reads=True) as connection:
+            return newest_in(connection, MOST_SUPPRESSED)
+
+    def unsuppress(self, address: str) -> bool:
+        """See `Outbox.unsuppress`."""
+        return self._outbox.unsuppress(address)
 
     def _in_words(self, holds: Sequence[Hold]) -> list[str]:
         told = [f"held since {hold.at:%Y-%m-%d %H:%M} UTC: {hold.said}" for hold in holds]

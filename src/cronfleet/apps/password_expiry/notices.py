@@ -46,6 +46,7 @@ from cronfleet.apps.password_expiry.selecting import (
     due_by,
     first_due,
     is_badly_addressed,
+    is_only_in_mailbox,
     locking,
 )
 from cronfleet.apps.password_expiry.states import NoticeState
@@ -232,18 +233,26 @@ class Outbox:
             return suppressed_in(connection, addresses)
 
     def unsuppress(self, address: str) -> bool:
-        """Let mails go to the address again; whether it was suppressed.
+        """Let mails go to the address again, or to that of a fingerprint; whether it was suppressed.
 
         The next run that finds its user due makes the notices pending again that are dead for it.
         """
         with self.database.begin() as connection:
             return unsuppress_in(connection, address)
 
-    def states_of(self, keys: Sequence[NoticeKey]) -> dict[NoticeKey, NoticeState]:
-        """Where those of these notices stand that are there."""
+    def states_of(
+        self, keys: Sequence[NoticeKey], *, for_people: bool
+    ) -> dict[NoticeKey, NoticeState]:
+        """Where those of these notices stand that are there.
+
+        Or would: `for_people`, those that only the mailbox has taken are pending.
+        """
         with self.database.begin(only_reads=True) as connection:
             rows = self._rows_of(connection, keys)
-        return {key: NoticeState(row.state) for key, row in rows.items()}
+        return {
+            key: _S.PENDING if for_people and is_only_in_mailbox(row) else NoticeState(row.state)
+            for key, row in rows.items()
+        }
 
     def counts(self) -> dict[NoticeState, int]:
         """How many notices stand where."""

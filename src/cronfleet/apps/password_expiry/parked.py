@@ -11,6 +11,7 @@ from cronfleet.apps.password_expiry.care_schema import now_ms
 from cronfleet.apps.password_expiry.databases import Database
 from cronfleet.apps.password_expiry.schema import LONGEST_REASON, NOTICES
 from cronfleet.apps.password_expiry.states import DECISIONS, Decision, NoticeState
+from cronfleet.apps.password_expiry.suppression import unsuppress_in
 from cronfleet.apps.password_expiry.values import HANDOFF_LEASE, Notice, milliseconds, utc
 from cronfleet.errors import UndecidedNoticeError, UnknownNoticeError
 
@@ -29,10 +30,14 @@ _SAID = {
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """How many notices of a person tell nothing of it any more, and how many are being sent."""
+    """How many notices of a person tell nothing of it any more, and how many are being sent.
+
+    And whether an address was forgotten, to which no mail went.
+    """
 
     forgotten: int
     under_way: int
+    unsuppressed: bool
 
 
 class Parked:
@@ -69,10 +74,11 @@ class Parked:
             raise UnknownNoticeError(notice)
         return found
 
-    def forget(self, user: str) -> Forgotten:
+    def forget(self, user: str, address: str | None = None) -> Forgotten:
         """Erase what the notices tell of a person: the id, the stored date and the reason.
 
         The notice's own id stays, so that it is not made again; what was not sent never will be.
+        If the address is known, and suppressed, its fingerprint goes too.
         """
         with self._database.begin() as connection:
             now = now_ms(connection, self._database.dialect)
@@ -90,7 +96,9 @@ class Parked:
                 )
             ).rowcount
             left = select(func.count()).select_from(NOTICES).where(of_user)
-            return Forgotten(forgotten, connection.scalar(left) or 0)
+            under_way = connection.scalar(left) or 0
+            is_erased = address is not None and unsuppress_in(connection, address)
+            return Forgotten(forgotten, under_way, is_erased)
 
 
 def _found(connection: Connection, notice: str, *, locks: bool = False) -> Notice | None:

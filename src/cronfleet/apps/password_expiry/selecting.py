@@ -42,7 +42,13 @@ IS_BADLY_ADDRESSED = and_(
     _n.state == _S.DEAD, or_(_n.reason.like(f"{BAD_ADDRESS}%"), _n.reason.like(f"{GONE}%"))
 )
 # Whatever it says of these, no person has got any of them.
-ONLY_IN_MAILBOX = and_(_n.state.in_([_S.SENT, _S.UNCERTAIN]), _n.sender == MAILBOX)
+_MAYBE_THERE = (_S.SENT, _S.UNCERTAIN)
+ONLY_IN_MAILBOX = and_(_n.state.in_(_MAYBE_THERE), _n.sender == MAILBOX)
+
+
+def is_only_in_mailbox(row: Row[*tuple[Any, ...]]) -> bool:
+    """Whether it is `ONLY_IN_MAILBOX`."""
+    return row.state in _MAYBE_THERE and row.sender == MAILBOX
 
 
 def is_badly_addressed(row: Row[*tuple[Any, ...]]) -> bool:

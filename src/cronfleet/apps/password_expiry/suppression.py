@@ -6,7 +6,10 @@ Only their fingerprints are stored: who they were is known to those alone who ha
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection, delete, select
 
@@ -14,12 +17,23 @@ from cronfleet.apps.mailing.addresses import BadAddressError, checked_address
 from cronfleet.apps.password_expiry.moves import Settle, Write, short
 from cronfleet.apps.password_expiry.schema import SUPPRESSED, insert_new
 from cronfleet.apps.password_expiry.states import NoticeState
+from cronfleet.apps.password_expiry.values import utc
 
 GONE = "suppressed: "
 """How the reason of a notice begins that is DEAD as long as its user's address is suppressed."""
 
+_FINGERPRINT = re.compile("[0-9a-f]{64}", re.ASCII)
 _c = SUPPRESSED.c
 _AT_A_TIME = 500  # No database is asked with more parameters than it takes.
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """What is known of an address that no mail goes to: whose it is cannot be read back."""
+
+    fingerprint: str
+    reason: str
+    at: datetime
 
 
 def fingerprint(address: str) -> str | None:
@@ -66,7 +80,15 @@ def suppress_in(
         connection.execute(insert_new(dialect, SUPPRESSED), rows)
 
 
+def newest_in(connection: Connection, limit: int) -> list[Suppressed]:
+    """The addresses that were suppressed last, those of last first."""
+    query = select(SUPPRESSED).order_by(_c.suppressed_at.desc(), _c.address).limit(limit)
+    rows = connection.execute(query)
+    return [Suppressed(row.address, row.reason, utc(row.suppressed_at)) for row in rows]
+
+
 def unsuppress_in(connection: Connection, address: str) -> bool:
-    """Whether the address was suppressed."""
-    found = delete(SUPPRESSED).where(_c.address == fingerprint(address))
+    """Whether the address was suppressed, which may be given by its fingerprint."""
+    is_print = _FINGERPRINT.fullmatch(address)
+    found = delete(SUPPRESSED).where(_c.address == (address if is_print else fingerprint(address)))
     return connection.execute(found).rowcount > 0

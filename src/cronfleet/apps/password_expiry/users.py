@@ -18,6 +18,7 @@ from sqlalchemy import (
     Inspector,
     Select,
     String,
+    TableClause,
     bindparam,
     cast,
     column,
@@ -73,7 +74,8 @@ class UserTable:
     def __init__(self, database: Database, columns: UserColumns) -> None:
         self.database = database
         self._columns = columns
-        self._table = _table(columns)
+        self._of = _table(columns)
+        self._table: FromClause = self._of.alias("person")
         # Always with its table before it: alone, it might mean the name that a value comes under.
         self._id: ColumnElement[Any] = self._table.c[columns.id]
         self._id_type: TypeEngine[Any] | None = None
@@ -122,6 +124,7 @@ class UserTable:
                     f"{setting}: {self._columns.table} has no column {name!r}; "
                     f"it has {_listed(types)}"
                 )
+        self._check_rights(settings.values())
         self._id_type = types[self._columns.id]
         self._check_ids()
 
@@ -226,6 +229,23 @@ class UserTable:
                 id_, of_type = self._id, LargeBinary()
         return id_.in_([bindparam(name, type_=of_type) for name in names])
 
+    def _check_rights(self, names: Iterable[str]) -> None:
+        """On PostgreSQL, which itself would name the table alone, and no column."""
+        if self.database.dialect != "postgresql":
+            return
+        wanted = list(dict.fromkeys(names))
+        with self.database.begin() as connection:
+            written = connection.dialect.identifier_preparer.format_table(self._of)
+            may = (func.has_column_privilege(written, name, "SELECT") for name in wanted)
+            found = connection.execute(select(*may)).one()
+        denied = [name for name, is_readable in zip(wanted, found, strict=True) if not is_readable]
+        if denied:
+            raise ConfigurationError(
+                f"{self.database.setting} {self.database.shown}: this login may not read "
+                f"{', '.join(denied)} of {self._columns.table}: "
+                f"GRANT SELECT ({', '.join(denied)}) ON {self._columns.table} to it"
+            )
+
     def _check_ids(self) -> None:
         users = self.page(None, limit=_TRIED).users
         if users and not self.find([user.key for user in users]):
@@ -235,13 +255,13 @@ class UserTable:
             )
 
 
-def _table(columns: UserColumns) -> FromClause:
+def _table(columns: UserColumns) -> TableClause:
     schema, _, name = columns.table.rpartition(".")
     names = dict.fromkeys(
         (columns.id, columns.email, columns.name, columns.date, *columns.options.values())
     )
     found: list[ColumnClause[Any]] = [column(each) for each in names]
-    return table(name, *found, schema=schema or None).alias("person")
+    return table(name, *found, schema=schema or None)
 
 
 def _types_of(connection: Connection, named: str, database: Database) -> dict[str, Any]:

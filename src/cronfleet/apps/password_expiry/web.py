@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
 from cronfleet.apps.password_expiry.app import PasswordExpiry
 from cronfleet.apps.password_expiry.states import Decision, NoticeState
+
+_ALONE = ".html"
+"""Behind a preview's path: the HTML of the mail, and nothing else."""
 
 _Order: TypeAlias = Callable[[Mapping[str, str], str], Awaitable[str]]
 
@@ -19,6 +22,7 @@ class PasswordExpiryWebPage:
     path = "/password-expiry"
     title = "Password expiry"
     templates: Path = Path(__file__).parent / "templates"
+    sandboxed: Collection[str] = ("mail_alone.html",)
 
     def __init__(self, application: PasswordExpiry) -> None:
         self._application = application
@@ -49,10 +53,12 @@ class PasswordExpiryWebPage:
     def _preview(self, asked: str) -> tuple[str, Mapping[str, object]] | None:
         """Looked up among those that are offered."""
         offered = {"/".join(each): each for each in self._application.previews}
-        shown = asked or next(iter(offered))
+        shown = asked.removesuffix(_ALONE) or next(iter(offered))
         if shown not in offered:
             return None
         mail = self._application.preview(*offered[shown])
+        if asked.endswith(_ALONE):
+            return "mail_alone.html", {"mail": mail}
         return "preview.html", {"mail": mail, "shown": shown, "offered": list(offered)}
 
     async def _notice(self, id_: str) -> tuple[str, Mapping[str, object]] | None:

@@ -24,7 +24,7 @@ from cronfleet.server.access.refusals import (
     refusal,
 )
 from cronfleet.server.problems import ForbiddenError, RefusedError
-from cronfleet.server.security import HEADERS, hosts_served, is_address
+from cronfleet.server.security import headers_for, hosts_served, is_address
 
 _METHODS = ("GET", "HEAD", "POST", "PATCH", "DELETE")
 _LOOKING = ("GET", "HEAD")
@@ -53,7 +53,8 @@ class Guard:
 
         async def send_marked(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(HEADERS)
+                headers = MutableHeaders(scope=message)
+                headers.update(headers_for(headers.get("Content-Security-Policy")))
             elif is_head:
                 message = {**message, "body": b""}
             await send(message)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -30,6 +30,14 @@ class Page(Protocol):
     @property
     def templates(self) -> Path:
         """The folder of its Jinja templates."""
+        ...
+
+    @property
+    def sandboxed(self) -> Collection[str]:
+        """Those of its templates that are documents of their own, for a frame of another one.
+
+        They extend nothing, run no script and fetch nothing, and may have styles within.
+        """
         ...
 
     @property

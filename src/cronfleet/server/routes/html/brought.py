@@ -12,6 +12,7 @@ from cronfleet.server.access.needs import Operator, Viewer
 from cronfleet.server.pages.page import Page, PageOrder
 from cronfleet.server.routes.html.forms import form_of, reason_of
 from cronfleet.server.routes.html.sheets import Sheets
+from cronfleet.server.security import SANDBOXED
 
 PAGE_TIMEOUT_S = 5
 
@@ -27,7 +28,10 @@ def add_brought(router: APIRouter, page: Page, sheets: Sheets) -> None:
         if found is None:
             raise HTTPException(404)
         template, values = found
-        return sheets.page(request, template, **values)
+        shown = sheets.page(request, template, **values)
+        if template in page.sandboxed:
+            shown.headers.update(SANDBOXED)
+        return shown
 
     router.get(page.path)(show)
     for verb, order in page.orders.items():
