@@ -233,14 +233,14 @@ def test_one_part_that_fails_fails_all_and_the_others_run(ready: Clone, part: st
 def test_what_runs_beside_is_waited_for_and_speaks_last(ready: Clone, tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
-    process = ready.start("test", pretend=pretended(FIFO=fifo, WAIT="-m pytest tests/chaos"))
+    process = ready.start("test", pretend=pretended(FIFO=fifo, WAIT="-m pytest tests/chaos tests/apps"))
     assert process.stdout is not None
     with fifo.open("w"):
         before = [next(process.stdout)]
         while not before[-1].startswith("Waiting for:"):
             before.append(next(process.stdout))
-    assert "python -m pytest tests/chaos\n" not in before
-    assert process.communicate()[0] == "python -m pytest tests/chaos\n\n"
+    assert "python -m pytest tests/chaos tests/apps\n" not in before
+    assert process.communicate()[0] == "python -m pytest tests/chaos tests/apps\n\n"
     assert process.returncode == 0
 
 
@@ -249,7 +249,7 @@ def test_an_interrupt_ends_what_runs_beside_too(ready: Clone, tmp_path: Path) ->
     os.mkfifo(fifo)
     # A shell that began these tests with an `&` has them ignore it.
     hears = "; import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-    pretend = pretended(FIFO=fifo, WAIT="-m pytest tests/chaos") + hears
+    pretend = pretended(FIFO=fifo, WAIT="-m pytest tests/chaos tests/apps") + hears
     process = ready.start("test", pretend=pretend, process_group=0)
     assert process.stdout is not None
     with process, fifo.open("wb", buffering=0) as held:
