@@ -26,15 +26,15 @@ from aiosmtplib import SMTP
 from cronfleet.apps.mailing.addresses import recipient_address
 from cronfleet.apps.mailing.sending import Mail
 from cronfleet.apps.mailing.smtp import SmtpSender, SmtpServer
-from cronfleet.apps.password_expiry.databases import Database
-from cronfleet.apps.password_expiry.delivery import Ask, Delivery, Parts
-from cronfleet.apps.password_expiry.files import private_file
+from cronfleet.apps.password_expiry.databases.databases import Database
+from cronfleet.apps.password_expiry.databases.files import private_file
 from cronfleet.apps.password_expiry.job import ExpiryJob
-from cronfleet.apps.password_expiry.message import Letterhead
-from cronfleet.apps.password_expiry.notices import Outbox
-from cronfleet.apps.password_expiry.policy import ExpiryRule
-from cronfleet.apps.password_expiry.states import NoticeState
-from cronfleet.apps.password_expiry.users import UserColumns, UserTable
+from cronfleet.apps.password_expiry.mails.message import Letterhead
+from cronfleet.apps.password_expiry.outbox.notices import Outbox
+from cronfleet.apps.password_expiry.outbox.states import NoticeState
+from cronfleet.apps.password_expiry.sending.delivery import Ask, Delivery, Parts
+from cronfleet.apps.password_expiry.users.policy import ExpiryRule
+from cronfleet.apps.password_expiry.users.table import UserColumns, UserTable
 
 HOST = "127.0.0.1"
 LETTERHEAD = Letterhead("it@corp.test")

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from cronfleet.apps.password_expiry.databases import Database
-from cronfleet.apps.password_expiry.files import private_file
-from cronfleet.apps.password_expiry.moves import (
+from cronfleet.apps.password_expiry.databases.databases import Database
+from cronfleet.apps.password_expiry.databases.files import private_file
+from cronfleet.apps.password_expiry.outbox.moves import (
     HandOff,
     Move,
     PutOff,
@@ -23,10 +23,10 @@ from cronfleet.apps.password_expiry.moves import (
     TakeBack,
     Write,
 )
-from cronfleet.apps.password_expiry.notices import Outbox
-from cronfleet.apps.password_expiry.policy import NoticeKey
-from cronfleet.apps.password_expiry.states import NoticeState
-from cronfleet.apps.password_expiry.values import Exchanged, Lease, Wanted
+from cronfleet.apps.password_expiry.outbox.notices import Outbox
+from cronfleet.apps.password_expiry.outbox.states import NoticeState
+from cronfleet.apps.password_expiry.outbox.values import Exchanged, Lease, Wanted
+from cronfleet.apps.password_expiry.users.policy import NoticeKey
 
 ANNA = NoticeKey("anna", "2026-01-01T00:00:00+00:00")
 BEN = NoticeKey("ben", "2026-02-02T00:00:00+00:00")

@@ -10,8 +10,8 @@ import pytest
 
 from cronfleet.apps.mailing.sending import Mail, SendResult
 from cronfleet.apps.mailing.smtp import SmtpSender, SmtpTimes
-from cronfleet.apps.password_expiry.message import Letterhead
-from cronfleet.apps.password_expiry.policy import NoticeKey, User
+from cronfleet.apps.password_expiry.mails.message import Letterhead
+from cronfleet.apps.password_expiry.users.policy import NoticeKey, User
 from tests.apps.mail_server import QUICK, MailServer
 
 MADE = datetime(2026, 4, 1, tzinfo=UTC)

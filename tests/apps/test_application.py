@@ -17,9 +17,9 @@ import pytest
 from cronfleet import ConfigurationError, RunContext, Scheduler
 from cronfleet.apps.mailing.sending import SenderRefusedError, SenderUnavailableError
 from cronfleet.apps.password_expiry import DELIVERY_JOB, JOB, PasswordExpiry, register
-from cronfleet.apps.password_expiry.files import private_file
-from cronfleet.apps.password_expiry.moves import PutOff, Write
-from cronfleet.apps.password_expiry.values import Wanted
+from cronfleet.apps.password_expiry.databases.files import private_file
+from cronfleet.apps.password_expiry.outbox.moves import PutOff, Write
+from cronfleet.apps.password_expiry.outbox.values import Wanted
 from cronfleet.config import load_settings
 from tests.apps.outboxes import let_pass, swap_outbox
 from tests.apps.worlds import Recorder, make_users, row

@@ -18,12 +18,12 @@ from cronfleet.apps.mailing.sending import (
     SendResult,
     unknown,
 )
-from cronfleet.apps.password_expiry.canary import Canary
-from cronfleet.apps.password_expiry.care import Care, conditions_of
+from cronfleet.apps.password_expiry.care.care import Care, conditions_of
+from cronfleet.apps.password_expiry.care.keeping import Allowance, Keeper
+from cronfleet.apps.password_expiry.care.retention import Retention
 from cronfleet.apps.password_expiry.job import ExpiryJob, RunReport
-from cronfleet.apps.password_expiry.keeping import Allowance, Keeper
-from cronfleet.apps.password_expiry.records import Records
-from cronfleet.apps.password_expiry.retention import Retention
+from cronfleet.apps.password_expiry.outbox.canary import Canary
+from cronfleet.apps.password_expiry.outbox.records import Records
 from tests.apps.outboxes import let_pass
 from tests.apps.worlds import NOW, OpenWorld, Recorder, World, ask, row
 

@@ -7,12 +7,12 @@ from datetime import timedelta
 
 import pytest
 
-from cronfleet.apps.password_expiry.databases import Database
+from cronfleet.apps.password_expiry.care.parked import HARD_LIFETIME, Parked
+from cronfleet.apps.password_expiry.databases.databases import Database
 from cronfleet.apps.password_expiry.opening import opened_outbox
-from cronfleet.apps.password_expiry.parked import HARD_LIFETIME, Parked
-from cronfleet.apps.password_expiry.policy import NoticeKey
-from cronfleet.apps.password_expiry.preparing import ddl
-from cronfleet.apps.password_expiry.states import Decision, NoticeState
+from cronfleet.apps.password_expiry.outbox.preparing import ddl
+from cronfleet.apps.password_expiry.outbox.states import Decision, NoticeState
+from cronfleet.apps.password_expiry.users.policy import NoticeKey
 from cronfleet.config import load_settings
 from tests.apps.outboxes import let_pass, put_in
 from tests.apps.postgres import statements

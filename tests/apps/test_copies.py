@@ -9,12 +9,12 @@ from email.policy import SMTP
 import pytest
 
 from cronfleet.apps.mailing.sending import Mail
-from cronfleet.apps.password_expiry.copies import Copies
 from cronfleet.apps.password_expiry.job import ExpiryJob, RunReport
-from cronfleet.apps.password_expiry.message import Letterhead
-from cronfleet.apps.password_expiry.policy import User
-from cronfleet.apps.password_expiry.users import UserPage, UserTable
-from cronfleet.apps.password_expiry.wording.templates import MailTemplateError
+from cronfleet.apps.password_expiry.mails.message import Letterhead
+from cronfleet.apps.password_expiry.mails.wording.templates import MailTemplateError
+from cronfleet.apps.password_expiry.users.copies import Copies
+from cronfleet.apps.password_expiry.users.policy import User
+from cronfleet.apps.password_expiry.users.table import UserPage, UserTable
 from tests.apps.worlds import OpenWorld, Recorder, World, ask, row
 
 COPIES = Copies(frozenset({"expired"}))

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from cronfleet.apps.mailing.sending import Answer, Following, HandOff, Mail, SendResult, unknown
-from cronfleet.apps.password_expiry.databases import DatabaseError
-from cronfleet.apps.password_expiry.mailbox import MailboxSender
-from cronfleet.apps.password_expiry.moves import Settle
-from cronfleet.apps.password_expiry.notices import OtherOutboxError
-from cronfleet.apps.password_expiry.policy import NoticeKey
-from cronfleet.apps.password_expiry.source import PAGE
-from cronfleet.apps.password_expiry.states import NoticeState
-from cronfleet.apps.password_expiry.values import Exchanged, Wanted
+from cronfleet.apps.password_expiry.databases.databases import DatabaseError
+from cronfleet.apps.password_expiry.outbox.moves import Settle
+from cronfleet.apps.password_expiry.outbox.notices import OtherOutboxError
+from cronfleet.apps.password_expiry.outbox.states import NoticeState
+from cronfleet.apps.password_expiry.outbox.values import Exchanged, Wanted
+from cronfleet.apps.password_expiry.sending.mailbox import MailboxSender
+from cronfleet.apps.password_expiry.users.policy import NoticeKey
+from cronfleet.apps.password_expiry.users.source import PAGE
 from tests.apps.outboxes import meddle, put_in, swap_outbox
 from tests.apps.worlds import LONG_AGO, NOW, OpenWorld, Recorder, make_users, row, world
 

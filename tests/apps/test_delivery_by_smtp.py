@@ -10,9 +10,9 @@ import pytest
 
 from cronfleet.apps.mailing.sending import SenderUnavailableError
 from cronfleet.apps.mailing.smtp import SmtpSender, SmtpTimes
-from cronfleet.apps.password_expiry.databases import DatabaseError
-from cronfleet.apps.password_expiry.moves import HandOff
-from cronfleet.apps.password_expiry.values import HANDOFF_LEASE, LEASE, Exchanged
+from cronfleet.apps.password_expiry.databases.databases import DatabaseError
+from cronfleet.apps.password_expiry.outbox.moves import HandOff
+from cronfleet.apps.password_expiry.outbox.values import HANDOFF_LEASE, LEASE, Exchanged
 from tests.apps.mail_server import DROP, QUICK, SILENCE, MailServer, mail_server
 from tests.apps.outboxes import let_pass, meddle
 from tests.apps.worlds import World, make_users, row, world

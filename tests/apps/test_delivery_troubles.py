@@ -20,14 +20,14 @@ from cronfleet.apps.mailing.sending import (
     SendResult,
     unknown,
 )
-from cronfleet.apps.password_expiry import moves
-from cronfleet.apps.password_expiry.databases import DatabaseError, OddValueError
+from cronfleet.apps.password_expiry.databases.databases import DatabaseError, OddValueError
 from cronfleet.apps.password_expiry.job import ExpiryJob
-from cronfleet.apps.password_expiry.moves import Move, PutOff, Rest, Settle
-from cronfleet.apps.password_expiry.policy import User
-from cronfleet.apps.password_expiry.states import NoticeState
-from cronfleet.apps.password_expiry.users import UserTable
-from cronfleet.apps.password_expiry.values import Exchanged, Lease
+from cronfleet.apps.password_expiry.outbox import moves
+from cronfleet.apps.password_expiry.outbox.moves import Move, PutOff, Rest, Settle
+from cronfleet.apps.password_expiry.outbox.states import NoticeState
+from cronfleet.apps.password_expiry.outbox.values import Exchanged, Lease
+from cronfleet.apps.password_expiry.users.policy import User
+from cronfleet.apps.password_expiry.users.table import UserTable
 from tests.apps.outboxes import let_pass, meddle
 from tests.apps.worlds import LANES, LONG_AGO, Answers, OpenWorld, Recorder, ask, row
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from cronfleet import Scheduler
-from cronfleet.apps.password_expiry.mailbox import MailboxSender
+from cronfleet.apps.password_expiry.sending.mailbox import MailboxSender
 from tests.apps.processes import Process, cronfleet, mailed
 from tests.apps.worlds import make_users, row
 from tests.servers import OwnServer, Server

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from cronfleet.apps.password_expiry.databases import Database
-from cronfleet.apps.password_expiry.parked import HARD_LIFETIME
-from cronfleet.apps.password_expiry.suppression import fingerprint
+from cronfleet.apps.password_expiry.care.parked import HARD_LIFETIME
+from cronfleet.apps.password_expiry.databases.databases import Database
+from cronfleet.apps.password_expiry.outbox.suppression import fingerprint
 from tests.apps.outboxes import OneByOne, let_pass
 from tests.apps.worlds import make_users, row
 from tests.unit.cli.commands import Said, Shell

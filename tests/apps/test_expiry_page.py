@@ -11,10 +11,10 @@ import pytest
 
 from cronfleet import Scheduler
 from cronfleet.apps.password_expiry import PasswordExpiry, register
-from cronfleet.apps.password_expiry.parked import HARD_LIFETIME
-from cronfleet.apps.password_expiry.policy import NoticeKey
-from cronfleet.apps.password_expiry.states import NoticeState
-from cronfleet.apps.password_expiry.web import PasswordExpiryWebPage
+from cronfleet.apps.password_expiry.care.parked import HARD_LIFETIME
+from cronfleet.apps.password_expiry.outbox.states import NoticeState
+from cronfleet.apps.password_expiry.pages.web import PasswordExpiryWebPage
+from cronfleet.apps.password_expiry.users.policy import NoticeKey
 from cronfleet.config import load_settings
 from cronfleet.server.app import create_app
 from tests.apps.outboxes import let_pass, put_in

@@ -11,20 +11,20 @@ from dataclasses import replace
 import pytest
 
 from cronfleet.apps.mailing.sending import Following, HandOff, Mail, SendResult, unknown
-from cronfleet.apps.password_expiry import moves
-from cronfleet.apps.password_expiry.databases import DatabaseError, OddValueError
-from cronfleet.apps.password_expiry.gathering import Gathering
+from cronfleet.apps.password_expiry.databases.databases import DatabaseError, OddValueError
 from cronfleet.apps.password_expiry.job import ExpiryJob
-from cronfleet.apps.password_expiry.judging import Judge
-from cronfleet.apps.password_expiry.looking import Looking
-from cronfleet.apps.password_expiry.moves import Settle, Write
-from cronfleet.apps.password_expiry.notices import Outbox
-from cronfleet.apps.password_expiry.policy import User
-from cronfleet.apps.password_expiry.requests import Held
-from cronfleet.apps.password_expiry.settling import Settling
-from cronfleet.apps.password_expiry.states import NoticeState
-from cronfleet.apps.password_expiry.supply import Supply
-from cronfleet.apps.password_expiry.values import LEASE, Exchanged, Wanted
+from cronfleet.apps.password_expiry.outbox import moves
+from cronfleet.apps.password_expiry.outbox.moves import Settle, Write
+from cronfleet.apps.password_expiry.outbox.notices import Outbox
+from cronfleet.apps.password_expiry.outbox.states import NoticeState
+from cronfleet.apps.password_expiry.outbox.values import LEASE, Exchanged, Wanted
+from cronfleet.apps.password_expiry.sending.gathering import Gathering
+from cronfleet.apps.password_expiry.sending.looking import Looking
+from cronfleet.apps.password_expiry.sending.requests import Held
+from cronfleet.apps.password_expiry.sending.settling import Settling
+from cronfleet.apps.password_expiry.sending.supply import Supply
+from cronfleet.apps.password_expiry.users.judging import Judge
+from cronfleet.apps.password_expiry.users.policy import User
 from tests.apps.outboxes import let_pass, meddle
 from tests.apps.worlds import NOW, OpenWorld, Recorder, World, ask, row
 

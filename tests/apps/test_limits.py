@@ -9,10 +9,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 from cronfleet.apps.mailing.sending import Answer, SendResult
-from cronfleet.apps.password_expiry.allowance import used
 from cronfleet.apps.password_expiry.job import ExpiryJob, RunReport
-from cronfleet.apps.password_expiry.pacing import Pace
-from cronfleet.apps.password_expiry.states import NoticeState
+from cronfleet.apps.password_expiry.outbox.allowance import used
+from cronfleet.apps.password_expiry.outbox.states import NoticeState
+from cronfleet.apps.password_expiry.sending.pacing import Pace
 from tests.apps.outboxes import let_pass
 from tests.apps.worlds import Answers, OpenWorld, Recorder, World, ask, row
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from cronfleet.apps.password_expiry.databases import Database
-from cronfleet.apps.password_expiry.users import UserColumns, UserTable
+from cronfleet.apps.password_expiry.databases.databases import Database
+from cronfleet.apps.password_expiry.users.table import UserColumns, UserTable
 from tests.apps import mariadb, postgres
 from tests.apps.outboxes import OneByOne
 from tests.apps.worlds import Recorder, World

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from cronfleet.apps.password_expiry.databases import Database, DatabaseError
-from cronfleet.apps.password_expiry.users import UserColumns, UserTable
+from cronfleet.apps.password_expiry.databases.databases import Database, DatabaseError
+from cronfleet.apps.password_expiry.users.table import UserColumns, UserTable
 from cronfleet.errors import ConfigurationError
 from tests.apps.mariadb import statements
 from tests.apps.outboxes import OneByOne

@@ -13,13 +13,13 @@ import trustme
 
 from cronfleet import Condition
 from cronfleet.apps.password_expiry import PasswordExpiry
-from cronfleet.apps.password_expiry.databases import DatabaseError, wait_for
-from cronfleet.apps.password_expiry.directory import connecting
-from cronfleet.apps.password_expiry.directory.connecting import Directory, Login
-from cronfleet.apps.password_expiry.directory.users import DirectoryUsers
+from cronfleet.apps.password_expiry.databases.databases import DatabaseError, wait_for
 from cronfleet.apps.password_expiry.doctor import examine
-from cronfleet.apps.password_expiry.policy import User
 from cronfleet.apps.password_expiry.sources import directory_from
+from cronfleet.apps.password_expiry.users.directory import connecting
+from cronfleet.apps.password_expiry.users.directory.connecting import Directory, Login
+from cronfleet.apps.password_expiry.users.directory.users import DirectoryUsers
+from cronfleet.apps.password_expiry.users.policy import User
 from cronfleet.config import Settings
 from cronfleet.errors import ConfigurationError
 from cronfleet.scheduler import Scheduler

@@ -15,13 +15,13 @@ from sqlalchemy import text
 
 from cronfleet import Condition, Finding
 from cronfleet.apps.mailing.sending import Answer, SendResult
-from cronfleet.apps.password_expiry.changes import changed_since
-from cronfleet.apps.password_expiry.databases import Database
+from cronfleet.apps.password_expiry.databases.databases import Database
 from cronfleet.apps.password_expiry.doctor import examine
 from cronfleet.apps.password_expiry.job import ExpiryJob
-from cronfleet.apps.password_expiry.notices import Outbox
-from cronfleet.apps.password_expiry.states import NoticeState
-from cronfleet.apps.password_expiry.users import UserColumns, UserTable
+from cronfleet.apps.password_expiry.outbox.changes import changed_since
+from cronfleet.apps.password_expiry.outbox.notices import Outbox
+from cronfleet.apps.password_expiry.outbox.states import NoticeState
+from cronfleet.apps.password_expiry.users.table import UserColumns, UserTable
 from cronfleet.config import Settings
 from cronfleet.errors import ConfigurationError
 from tests.apps.outboxes import OneByOne, let_pass

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cronfleet.apps.password_expiry.delivery import Ask, Parts
 from cronfleet.apps.password_expiry.job import ExpiryJob, RunReport
-from cronfleet.apps.password_expiry.policy import EXPIRED, ExpiryRule
+from cronfleet.apps.password_expiry.sending.delivery import Ask, Parts
+from cronfleet.apps.password_expiry.users.policy import EXPIRED, ExpiryRule
 from tests.apps.worlds import OpenWorld, Recorder, World, row
 
 CHANGED = "2026-01-01"

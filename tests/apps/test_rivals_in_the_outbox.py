@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import Connection, text
 
-from cronfleet.apps.password_expiry.databases import Database, UndoneError
-from cronfleet.apps.password_expiry.notices import Outbox
+from cronfleet.apps.password_expiry.databases.databases import Database, UndoneError
+from cronfleet.apps.password_expiry.outbox.notices import Outbox
 from tests.apps.outboxes import ANNA, BEN
 
 

@@ -10,18 +10,18 @@ from typing import Any
 
 import pytest
 
-from cronfleet.apps.password_expiry.care import Care
-from cronfleet.apps.password_expiry.databases import Database
-from cronfleet.apps.password_expiry.delivery import Ask, Parts
-from cronfleet.apps.password_expiry.files import private_file
+from cronfleet.apps.password_expiry.care.care import Care
+from cronfleet.apps.password_expiry.databases.databases import Database
+from cronfleet.apps.password_expiry.databases.files import private_file
 from cronfleet.apps.password_expiry.job import ExpiryJob
+from cronfleet.apps.password_expiry.mails.message import Letterhead
 from cronfleet.apps.password_expiry.making import rule_from
-from cronfleet.apps.password_expiry.message import Letterhead
-from cronfleet.apps.password_expiry.notices import Outbox
-from cronfleet.apps.password_expiry.policy import NoticeKey
-from cronfleet.apps.password_expiry.records import Records
+from cronfleet.apps.password_expiry.outbox.notices import Outbox
+from cronfleet.apps.password_expiry.outbox.records import Records
+from cronfleet.apps.password_expiry.outbox.values import Shard
+from cronfleet.apps.password_expiry.sending.delivery import Ask, Parts
 from cronfleet.apps.password_expiry.sources import source_from
-from cronfleet.apps.password_expiry.values import Shard
+from cronfleet.apps.password_expiry.users.policy import NoticeKey
 from cronfleet.config import Settings
 from tests.apps.slapd import PASSWORD, PEOPLE, READER, own_slapd
 from tests.apps.thousand import (

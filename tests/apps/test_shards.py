@@ -15,13 +15,13 @@ from pydantic import SecretStr
 
 from cronfleet import ConfigurationError, RunInfo, Scheduler
 from cronfleet.apps.password_expiry import JOB, register
-from cronfleet.apps.password_expiry.canary import Canary
-from cronfleet.apps.password_expiry.care import Care
-from cronfleet.apps.password_expiry.databases import Database
-from cronfleet.apps.password_expiry.files import private_file
+from cronfleet.apps.password_expiry.care.care import Care
+from cronfleet.apps.password_expiry.databases.databases import Database
+from cronfleet.apps.password_expiry.databases.files import private_file
 from cronfleet.apps.password_expiry.job import ExpiryJob, RunReport
-from cronfleet.apps.password_expiry.records import Hold, Records, Run, Scan
-from cronfleet.apps.password_expiry.values import Shard
+from cronfleet.apps.password_expiry.outbox.canary import Canary
+from cronfleet.apps.password_expiry.outbox.records import Hold, Records, Run, Scan
+from cronfleet.apps.password_expiry.outbox.values import Shard
 from cronfleet.config import Settings, load_settings
 from tests.apps.processes import Process, mailed
 from tests.apps.worlds import LONG_AGO, NOW, OpenWorld, Recorder, World, ask, row, world_at

@@ -16,7 +16,7 @@ from cronfleet.apps.mailing.sending import (
     SendResult,
 )
 from cronfleet.apps.mailing.smtp import SmtpSender, SmtpTimes
-from cronfleet.apps.password_expiry.sample import _ODD
+from cronfleet.apps.password_expiry.users.sample import _ODD
 from tests.apps.mail_server import DROP, SILENCE, MailServer
 from tests.apps.sending import HandOff, mail, pipelining, send
 

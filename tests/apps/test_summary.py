@@ -17,11 +17,11 @@ import pytest
 from cronfleet import ConfigurationError, Scheduler
 from cronfleet.apps.password_expiry import PasswordExpiry, changes, register
 from cronfleet.apps.password_expiry.app import JOB
-from cronfleet.apps.password_expiry.changes import changed_since
-from cronfleet.apps.password_expiry.databases import Database
-from cronfleet.apps.password_expiry.states import NoticeState
-from cronfleet.apps.password_expiry.summarising import SUMMARY_JOB
-from cronfleet.apps.password_expiry.users import UserColumns, UserTable
+from cronfleet.apps.password_expiry.databases.databases import Database
+from cronfleet.apps.password_expiry.mails.summarising import SUMMARY_JOB
+from cronfleet.apps.password_expiry.outbox.changes import changed_since
+from cronfleet.apps.password_expiry.outbox.states import NoticeState
+from cronfleet.apps.password_expiry.users.table import UserColumns, UserTable
 from cronfleet.config import load_settings
 from tests.apps.outboxes import ANNA, BEN, OneByOne, let_pass, open_outbox
 

@@ -18,7 +18,7 @@ from cronfleet.apps.mailing.sending import (
     unknown,
 )
 from cronfleet.apps.mailing.smtp import SmtpSender
-from cronfleet.apps.password_expiry.suppression import fingerprint
+from cronfleet.apps.password_expiry.outbox.suppression import fingerprint
 from tests.apps.mail_server import MailServer
 from tests.apps.worlds import LONG_AGO, OpenWorld, Recorder, Row, World
 

@@ -12,7 +12,7 @@ import pytest
 
 from cronfleet import ConfigurationError, Scheduler
 from cronfleet.apps.password_expiry import PasswordExpiry, register
-from cronfleet.apps.password_expiry.web import PasswordExpiryWebPage
+from cronfleet.apps.password_expiry.pages.web import PasswordExpiryWebPage
 from cronfleet.config import load_settings
 from cronfleet.server.security import SANDBOXED
 from tests.apps.test_application import context

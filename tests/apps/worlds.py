@@ -19,12 +19,12 @@ from cronfleet.apps.mailing.sending import (
     SendResult,
     unknown,
 )
-from cronfleet.apps.password_expiry.databases import Database
-from cronfleet.apps.password_expiry.delivery import Ask, Parts
+from cronfleet.apps.password_expiry.databases.databases import Database
 from cronfleet.apps.password_expiry.job import ExpiryJob, RunReport
-from cronfleet.apps.password_expiry.message import Letterhead
-from cronfleet.apps.password_expiry.policy import ExpiryRule
-from cronfleet.apps.password_expiry.users import UserColumns, UserTable
+from cronfleet.apps.password_expiry.mails.message import Letterhead
+from cronfleet.apps.password_expiry.sending.delivery import Ask, Parts
+from cronfleet.apps.password_expiry.users.policy import ExpiryRule
+from cronfleet.apps.password_expiry.users.table import UserColumns, UserTable
 from tests.apps.outboxes import OneByOne
 
 NOW = datetime(2026, 4, 1, 12, tzinfo=UTC)

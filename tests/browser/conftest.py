@@ -11,7 +11,7 @@ from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 
 from cronfleet import RunContext, Scheduler, cron
 from cronfleet.apps.password_expiry import JOB, register
-from cronfleet.apps.password_expiry.web import PasswordExpiryWebPage
+from cronfleet.apps.password_expiry.pages.web import PasswordExpiryWebPage
 from cronfleet.config import Settings
 from cronfleet.server.app import create_app
 from cronfleet.server.serving import Serving, bind

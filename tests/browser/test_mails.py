@@ -9,11 +9,11 @@ from typing import Literal
 import pytest
 from playwright.async_api import Browser
 
-from cronfleet.apps.password_expiry.message import Letterhead
-from cronfleet.apps.password_expiry.policy import EXPIRED, ExpiryRule, NoticeKey, User
-from cronfleet.apps.password_expiry.previewing import Previewer
-from cronfleet.apps.password_expiry.wording.brand import Brand
-from cronfleet.apps.password_expiry.wording.wording import Wording
+from cronfleet.apps.password_expiry.mails.message import Letterhead
+from cronfleet.apps.password_expiry.mails.previewing import Previewer
+from cronfleet.apps.password_expiry.mails.wording.brand import Brand
+from cronfleet.apps.password_expiry.mails.wording.wording import Wording
+from cronfleet.apps.password_expiry.users.policy import EXPIRED, ExpiryRule, NoticeKey, User
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(60)]
 

@@ -16,7 +16,7 @@ from playwright.async_api import Page
 
 from cronfleet import RunContext, Scheduler, cron, every
 from cronfleet.apps.password_expiry import register
-from cronfleet.apps.password_expiry.web import PasswordExpiryWebPage
+from cronfleet.apps.password_expiry.pages.web import PasswordExpiryWebPage
 from cronfleet.config import Settings
 from cronfleet.server.app import create_app
 from cronfleet.server.serving import Serving, bind

@@ -12,7 +12,7 @@ import pytest
 
 from cronfleet import ConfigurationError, Scheduler
 from cronfleet.apps.password_expiry import Pages, UserPage, UserSource, register
-from cronfleet.apps.password_expiry.values import Shard
+from cronfleet.apps.password_expiry.outbox.values import Shard
 from cronfleet.config import load_settings
 from cronfleet.config.users import UserSettings
 from tests.apps.worlds import ask

@@ -233,7 +233,9 @@ def test_one_part_that_fails_fails_all_and_the_others_run(ready: Clone, part: st
 def test_what_runs_beside_is_waited_for_and_speaks_last(ready: Clone, tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
-    process = ready.start("test", pretend=pretended(FIFO=fifo, WAIT="-m pytest tests/chaos tests/apps"))
+    process = ready.start(
+        "test", pretend=pretended(FIFO=fifo, WAIT="-m pytest tests/chaos tests/apps")
+    )
     assert process.stdout is not None
     with fifo.open("w"):
         before = [next(process.stdout)]

@@ -6,8 +6,8 @@ import click
 
 from cronfleet.apps.password_expiry.making import is_sample
 from cronfleet.apps.password_expiry.opening import opened_keeper, opened_users
-from cronfleet.apps.password_expiry.policy import User
-from cronfleet.apps.password_expiry.states import Decision
+from cronfleet.apps.password_expiry.outbox.states import Decision
+from cronfleet.apps.password_expiry.users.policy import User
 from cronfleet.cli.expiry_looking import as_told
 from cronfleet.cli.expiry_settings import settings_of
 from cronfleet.cli.options import as_json, why

@@ -8,12 +8,12 @@ import sys
 import click
 
 from cronfleet import Condition, Finding
+from cronfleet.apps.password_expiry.care.keeping import Report
 from cronfleet.apps.password_expiry.doctor import examine
-from cronfleet.apps.password_expiry.keeping import Report
 from cronfleet.apps.password_expiry.making import notices_database
 from cronfleet.apps.password_expiry.opening import opened_keeper, opened_outbox
-from cronfleet.apps.password_expiry.preparing import ddl
-from cronfleet.apps.password_expiry.values import Notice
+from cronfleet.apps.password_expiry.outbox.preparing import ddl
+from cronfleet.apps.password_expiry.outbox.values import Notice
 from cronfleet.cli.expiry_settings import settings_of
 from cronfleet.cli.options import as_json
 from cronfleet.cli.printing import moment, print_json, print_line, print_table, print_text

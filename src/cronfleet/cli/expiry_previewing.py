@@ -15,7 +15,7 @@ from cronfleet.cli.options import as_json
 from cronfleet.cli.printing import print_json, print_line, print_text
 
 if TYPE_CHECKING:
-    from cronfleet.apps.password_expiry.previewing import Preview
+    from cronfleet.apps.password_expiry.mails.previewing import Preview
     from cronfleet.config import Settings
 
 _SAMPLE = "sample"

@@ -12,11 +12,9 @@ import click
 
 from cronfleet import Scheduler
 from cronfleet.apps.password_expiry.app import PasswordExpiry
-from cronfleet.apps.password_expiry.chosen import OnlyThese
-from cronfleet.apps.password_expiry.delivery import Ask
+from cronfleet.apps.password_expiry.care.keeping import Keeper
 from cronfleet.apps.password_expiry.foreseeing import Chosen, Foreseen, Foresight
-from cronfleet.apps.password_expiry.judging import Judge
-from cronfleet.apps.password_expiry.keeping import Keeper
+from cronfleet.apps.password_expiry.mails.trying import Trial
 from cronfleet.apps.password_expiry.making import (
     canary_from,
     copies_from,
@@ -25,8 +23,10 @@ from cronfleet.apps.password_expiry.making import (
     sender_of,
 )
 from cronfleet.apps.password_expiry.opening import allowance_of, opened_outbox, opened_users
-from cronfleet.apps.password_expiry.records import Records
-from cronfleet.apps.password_expiry.trying import Trial
+from cronfleet.apps.password_expiry.outbox.records import Records
+from cronfleet.apps.password_expiry.sending.delivery import Ask
+from cronfleet.apps.password_expiry.users.chosen import OnlyThese
+from cronfleet.apps.password_expiry.users.judging import Judge
 from cronfleet.cli.expiry_settings import settings_of
 from cronfleet.cli.options import as_json
 from cronfleet.cli.printing import moment, print_json, print_line, print_table

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from cronfleet import Scheduler
 from cronfleet.apps.alerting.looking import Probe
 from cronfleet.apps.password_expiry import JOB, register
-from cronfleet.apps.password_expiry.web import PasswordExpiryWebPage
+from cronfleet.apps.password_expiry.pages.web import PasswordExpiryWebPage
 from cronfleet.cli.printing import moment, print_line
 from cronfleet.cli.programs import Program
 from cronfleet.config import Settings

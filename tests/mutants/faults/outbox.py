@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from tests.mutants.mutant import Mutant, Piece, Scenario, Suite, mutant, outbox
 
-_NOTICES = "apps/password_expiry/notices.py"
-_DELIVERY = "apps/password_expiry/delivery.py"
-_MOVES = "apps/password_expiry/moves.py"
-_SETTLING = "apps/password_expiry/settling.py"
+_NOTICES = "apps/password_expiry/outbox/notices.py"
+_DELIVERY = "apps/password_expiry/sending/delivery.py"
+_MOVES = "apps/password_expiry/outbox/moves.py"
+_SETTLING = "apps/password_expiry/sending/settling.py"
 
 
 def _table(about: str) -> Suite:
-    return outbox("tests/unit/apps/password_expiry/test_notices.py", about)
+    return outbox("tests/unit/apps/password_expiry/outbox/test_notices.py", about)
 
 
 def _smtp(about: str) -> Suite:
@@ -101,7 +101,7 @@ OUTBOX: tuple[Mutant, ...] = (
     mutant(
         "a notice that was sent is leased again",
         Piece(
-            "apps/password_expiry/selecting.py",
+            "apps/password_expiry/outbox/selecting.py",
             "due = [_n.state == _S.PENDING, _n.not_before <= now]",
             "due = [or_(_n.state == _S.PENDING, _n.state == _S.SENT), _n.not_before <= now]",
         ),
@@ -115,7 +115,7 @@ OUTBOX: tuple[Mutant, ...] = (
     mutant(
         "a user is not looked at again before the hand-off",
         Piece(
-            "apps/password_expiry/gathering.py",
+            "apps/password_expiry/sending/gathering.py",
             "_if_unchanged(each, next(looks)) if each.user else each.move for",
             "each.move for",
         ),

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from cronfleet.apps.password_expiry.pacing import Pace
+from cronfleet.apps.password_expiry.sending.pacing import Pace
 
 
 class Time:

@@ -9,11 +9,11 @@ from cronfleet.errors import MissingExtraError
 
 try:
     from cronfleet.apps.password_expiry.app import DELIVERY_JOB, JOB, PasswordExpiry
-    from cronfleet.apps.password_expiry.databases import DatabaseError, OddValueError
-    from cronfleet.apps.password_expiry.page import MailboxMail, PasswordExpiryPage
-    from cronfleet.apps.password_expiry.policy import User
+    from cronfleet.apps.password_expiry.databases.databases import DatabaseError, OddValueError
+    from cronfleet.apps.password_expiry.pages.page import MailboxMail, PasswordExpiryPage
     from cronfleet.apps.password_expiry.registering import register
-    from cronfleet.apps.password_expiry.source import Divisible, Pages, UserPage, UserSource
+    from cronfleet.apps.password_expiry.users.policy import User
+    from cronfleet.apps.password_expiry.users.source import Divisible, Pages, UserPage, UserSource
 except ModuleNotFoundError as _error:
     if (_error.name or "").partition(".")[0] == "cronfleet":
         raise

@@ -13,13 +13,13 @@ from cronfleet import RunContext, Scheduler
 from cronfleet.apps.alerting import Condition
 from cronfleet.apps.mailing.in_order import each_of
 from cronfleet.apps.mailing.sending import SenderRefusedError, SenderUnavailableError
-from cronfleet.apps.password_expiry.care import Care, HeldError, conditions_of, shown_at_start
-from cronfleet.apps.password_expiry.chosen import OnlyThese
-from cronfleet.apps.password_expiry.databases import DatabaseError, wait_for
-from cronfleet.apps.password_expiry.delivery import Ask, Parts
-from cronfleet.apps.password_expiry.files import writable_folder
+from cronfleet.apps.password_expiry.care.care import Care, HeldError, conditions_of, shown_at_start
+from cronfleet.apps.password_expiry.care.keeping import Allowance, Keeper, Report
+from cronfleet.apps.password_expiry.care.retention import Retention
+from cronfleet.apps.password_expiry.databases.databases import DatabaseError, wait_for
+from cronfleet.apps.password_expiry.databases.files import writable_folder
 from cronfleet.apps.password_expiry.job import ExpiryJob, RunReport
-from cronfleet.apps.password_expiry.keeping import Allowance, Keeper, Report
+from cronfleet.apps.password_expiry.mails.previewing import Preview, Previewer
 from cronfleet.apps.password_expiry.making import (
     canary_from,
     copies_from,
@@ -32,17 +32,17 @@ from cronfleet.apps.password_expiry.making import (
     sender_from,
     summarising_from,
 )
-from cronfleet.apps.password_expiry.notices import Outbox
-from cronfleet.apps.password_expiry.pacing import Pace
-from cronfleet.apps.password_expiry.page import SHOWN, PasswordExpiryPage, mails_in
-from cronfleet.apps.password_expiry.policy import EXPIRED
-from cronfleet.apps.password_expiry.previewing import Preview, Previewer
-from cronfleet.apps.password_expiry.records import Records
-from cronfleet.apps.password_expiry.retention import Retention
-from cronfleet.apps.password_expiry.source import UserSource
+from cronfleet.apps.password_expiry.outbox.notices import Outbox
+from cronfleet.apps.password_expiry.outbox.records import Records
+from cronfleet.apps.password_expiry.outbox.states import Decision, NoticeState
+from cronfleet.apps.password_expiry.outbox.values import Notice, Shard
+from cronfleet.apps.password_expiry.pages.page import SHOWN, PasswordExpiryPage, mails_in
+from cronfleet.apps.password_expiry.sending.delivery import Ask, Parts
+from cronfleet.apps.password_expiry.sending.pacing import Pace
 from cronfleet.apps.password_expiry.sources import check_sources, source_from
-from cronfleet.apps.password_expiry.states import Decision, NoticeState
-from cronfleet.apps.password_expiry.values import Notice, Shard
+from cronfleet.apps.password_expiry.users.chosen import OnlyThese
+from cronfleet.apps.password_expiry.users.policy import EXPIRED
+from cronfleet.apps.password_expiry.users.source import UserSource
 from cronfleet.config import Settings
 from cronfleet.errors import ConfigurationError
 

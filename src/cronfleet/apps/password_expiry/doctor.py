@@ -8,9 +8,10 @@ from collections.abc import Callable
 from cronfleet import Condition, Finding
 from cronfleet.apps.mailing.in_order import each_of
 from cronfleet.apps.mailing.sending import Sender, SenderUnavailableError
-from cronfleet.apps.password_expiry.care import TO_APPROVE
-from cronfleet.apps.password_expiry.databases import Database, DatabaseError
-from cronfleet.apps.password_expiry.keeping import Keeper
+from cronfleet.apps.password_expiry.care.care import TO_APPROVE
+from cronfleet.apps.password_expiry.care.keeping import Keeper
+from cronfleet.apps.password_expiry.databases.databases import Database, DatabaseError
+from cronfleet.apps.password_expiry.mails.summarising import summary_recipients
 from cronfleet.apps.password_expiry.making import (
     NOTICES_URL,
     letterhead_from,
@@ -19,9 +20,8 @@ from cronfleet.apps.password_expiry.making import (
     sender_of,
 )
 from cronfleet.apps.password_expiry.opening import allowance_of, opened_outbox
-from cronfleet.apps.password_expiry.preparing import tried
+from cronfleet.apps.password_expiry.outbox.preparing import tried
 from cronfleet.apps.password_expiry.sources import check_sources, source_from
-from cronfleet.apps.password_expiry.summarising import summary_recipients
 from cronfleet.config import Settings
 from cronfleet.errors import ConfigurationError
 

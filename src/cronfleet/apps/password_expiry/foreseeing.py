@@ -6,13 +6,13 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from cronfleet.apps.mailing.addresses import is_reachable
-from cronfleet.apps.password_expiry.canary import Canary
-from cronfleet.apps.password_expiry.copies import recipient_of
-from cronfleet.apps.password_expiry.judging import Judge
-from cronfleet.apps.password_expiry.notices import Outbox
-from cronfleet.apps.password_expiry.policy import NoticeKey, User
-from cronfleet.apps.password_expiry.source import UserPage, UserSource
-from cronfleet.apps.password_expiry.states import NoticeState
+from cronfleet.apps.password_expiry.outbox.canary import Canary
+from cronfleet.apps.password_expiry.outbox.notices import Outbox
+from cronfleet.apps.password_expiry.outbox.states import NoticeState
+from cronfleet.apps.password_expiry.users.copies import recipient_of
+from cronfleet.apps.password_expiry.users.judging import Judge
+from cronfleet.apps.password_expiry.users.policy import NoticeKey, User
+from cronfleet.apps.password_expiry.users.source import UserPage, UserSource
 
 SHOWN = 20
 

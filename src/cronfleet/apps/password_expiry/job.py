@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cronfleet.apps.mailing.addresses import is_reachable
-from cronfleet.apps.password_expiry.ahead import Ahead
-from cronfleet.apps.password_expiry.care import Care
-from cronfleet.apps.password_expiry.copies import recipient_of
-from cronfleet.apps.password_expiry.delivery import Ask, Delivery, Parts
-from cronfleet.apps.password_expiry.judging import Complaint, Judge
-from cronfleet.apps.password_expiry.policy import NoticeKey, User
-from cronfleet.apps.password_expiry.records import Hold, Scan, Whole
-from cronfleet.apps.password_expiry.source import PAGE, Pages
-from cronfleet.apps.password_expiry.states import NoticeState
+from cronfleet.apps.password_expiry.care.care import Care
+from cronfleet.apps.password_expiry.outbox.records import Hold, Scan, Whole
+from cronfleet.apps.password_expiry.outbox.states import NoticeState
+from cronfleet.apps.password_expiry.sending.delivery import Ask, Delivery, Parts
+from cronfleet.apps.password_expiry.users.ahead import Ahead
+from cronfleet.apps.password_expiry.users.copies import recipient_of
+from cronfleet.apps.password_expiry.users.judging import Complaint, Judge
+from cronfleet.apps.password_expiry.users.policy import NoticeKey, User
+from cronfleet.apps.password_expiry.users.source import PAGE, Pages
 
 _NAMED = 3  # How many users with unreadable rows the log names.
 

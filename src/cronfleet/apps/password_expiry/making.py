@@ -13,22 +13,22 @@ from cronfleet.apps.mailing.in_order import SendersInOrder
 from cronfleet.apps.mailing.making import sendgrid_sender, ses_sender, smtp_server
 from cronfleet.apps.mailing.sending import Sender
 from cronfleet.apps.mailing.smtp import SmtpSender
-from cronfleet.apps.password_expiry.canary import Canary
-from cronfleet.apps.password_expiry.copies import Copies
-from cronfleet.apps.password_expiry.databases import Database
-from cronfleet.apps.password_expiry.delivery import never
-from cronfleet.apps.password_expiry.engines import sqlite_file
-from cronfleet.apps.password_expiry.files import private_file
-from cronfleet.apps.password_expiry.mailbox import MailboxSender
-from cronfleet.apps.password_expiry.message import Letterhead
-from cronfleet.apps.password_expiry.policy import ExpiryRule, QuietHours
-from cronfleet.apps.password_expiry.previewing import Previewer
-from cronfleet.apps.password_expiry.sample import make_sample_database
-from cronfleet.apps.password_expiry.summarising import Summarising, summary_recipients
-from cronfleet.apps.password_expiry.users import UserColumns
-from cronfleet.apps.password_expiry.wording.brand import Brand
-from cronfleet.apps.password_expiry.wording.templates import MailTemplateError, MailTemplates
-from cronfleet.apps.password_expiry.wording.wording import Wording
+from cronfleet.apps.password_expiry.databases.databases import Database
+from cronfleet.apps.password_expiry.databases.engines import sqlite_file
+from cronfleet.apps.password_expiry.databases.files import private_file
+from cronfleet.apps.password_expiry.mails.message import Letterhead
+from cronfleet.apps.password_expiry.mails.previewing import Previewer
+from cronfleet.apps.password_expiry.mails.summarising import Summarising, summary_recipients
+from cronfleet.apps.password_expiry.mails.wording.brand import Brand
+from cronfleet.apps.password_expiry.mails.wording.templates import MailTemplateError, MailTemplates
+from cronfleet.apps.password_expiry.mails.wording.wording import Wording
+from cronfleet.apps.password_expiry.outbox.canary import Canary
+from cronfleet.apps.password_expiry.sending.delivery import never
+from cronfleet.apps.password_expiry.sending.mailbox import MailboxSender
+from cronfleet.apps.password_expiry.users.copies import Copies
+from cronfleet.apps.password_expiry.users.policy import ExpiryRule, QuietHours
+from cronfleet.apps.password_expiry.users.sample import make_sample_database
+from cronfleet.apps.password_expiry.users.table import UserColumns
 from cronfleet.config import Settings, revealed
 from cronfleet.config.mails import SenderName
 from cronfleet.errors import ConfigurationError

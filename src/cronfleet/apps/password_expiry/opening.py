@@ -7,18 +7,18 @@ from contextlib import contextmanager
 
 from sqlalchemy import inspect
 
-from cronfleet.apps.password_expiry.keeping import Allowance, Keeper
+from cronfleet.apps.password_expiry.care.keeping import Allowance, Keeper
 from cronfleet.apps.password_expiry.making import (
     is_sample,
     notices_database,
     outbox_file,
     sender_of,
 )
-from cronfleet.apps.password_expiry.notices import Outbox
-from cronfleet.apps.password_expiry.policy import User
-from cronfleet.apps.password_expiry.schema import METADATA, NOTICES
-from cronfleet.apps.password_expiry.source import UserSource
+from cronfleet.apps.password_expiry.outbox.notices import Outbox
+from cronfleet.apps.password_expiry.outbox.schema import METADATA, NOTICES
 from cronfleet.apps.password_expiry.sources import source_from
+from cronfleet.apps.password_expiry.users.policy import User
+from cronfleet.apps.password_expiry.users.source import UserSource
 from cronfleet.config import Settings
 from cronfleet.errors import ConfigurationError
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from cronfleet import History, Scheduler, cron, every
 from cronfleet.apps.password_expiry.app import DELIVERY_JOB, JOB, PasswordExpiry
-from cronfleet.apps.password_expiry.source import UserSource
-from cronfleet.apps.password_expiry.summarising import SUMMARY_JOB
+from cronfleet.apps.password_expiry.mails.summarising import SUMMARY_JOB
+from cronfleet.apps.password_expiry.users.source import UserSource
 from cronfleet.config import Settings
 
 

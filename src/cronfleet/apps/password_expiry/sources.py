@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-from cronfleet.apps.password_expiry.databases import Database
-from cronfleet.apps.password_expiry.directory.connecting import Directory, Login
-from cronfleet.apps.password_expiry.directory.entries import Attributes, Kind
-from cronfleet.apps.password_expiry.directory.users import DirectoryUsers, Where
+from cronfleet.apps.password_expiry.databases.databases import Database
 from cronfleet.apps.password_expiry.making import columns_from, users_url
-from cronfleet.apps.password_expiry.source import Divisible, UserSource, undivided
-from cronfleet.apps.password_expiry.users import UserTable
+from cronfleet.apps.password_expiry.users.directory.connecting import Directory, Login
+from cronfleet.apps.password_expiry.users.directory.entries import Attributes, Kind
+from cronfleet.apps.password_expiry.users.directory.users import DirectoryUsers, Where
+from cronfleet.apps.password_expiry.users.source import Divisible, UserSource, undivided
+from cronfleet.apps.password_expiry.users.table import UserTable
 from cronfleet.config import Settings, revealed
 from cronfleet.errors import ConfigurationError
 

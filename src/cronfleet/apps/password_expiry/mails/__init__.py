@@ -1,0 +1,1 @@
+"""What the mails say, to users and to administrators."""

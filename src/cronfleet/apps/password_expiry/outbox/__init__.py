@@ -1,0 +1,1 @@
+"""The outbox: the notices, the runs that made them and what is held, and what may become of each."""

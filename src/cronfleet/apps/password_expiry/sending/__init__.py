@@ -1,0 +1,1 @@
+"""From notices that are due to mails that have left, each once."""
