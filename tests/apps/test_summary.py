@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 
 from cronfleet import ConfigurationError, Scheduler
-from cronfleet.apps.password_expiry import PasswordExpiry, changes, register
+from cronfleet.apps.password_expiry import PasswordExpiry, register
 from cronfleet.apps.password_expiry.app import JOB
 from cronfleet.apps.password_expiry.databases.databases import Database
 from cronfleet.apps.password_expiry.mails.summarising import SUMMARY_JOB
+from cronfleet.apps.password_expiry.outbox import changes
 from cronfleet.apps.password_expiry.outbox.changes import changed_since
 from cronfleet.apps.password_expiry.outbox.states import NoticeState
 from cronfleet.apps.password_expiry.users.table import UserColumns, UserTable
