@@ -6,9 +6,7 @@ python3 dev.py chaos --outbox --kills 150 --users-in sqlite
 from __future__ import annotations
 
 import json
-import os
 import random
-import sys
 import threading
 import time
 from collections import Counter
@@ -21,11 +19,11 @@ from typing import TypeAlias
 from tests.chaos.looker import Looker
 from tests.chaos.outbox.judging import Verdict, judge
 from tests.chaos.outbox.peer_process import PeerProcess
+from tests.chaos.outbox.starting import application, await_ends
 from tests.chaos.outbox.steps import KILL, Step, acts_at
 from tests.chaos.outbox.users import Users
 from tests.chaos.processes import Process, Program, Supervisor
 
-ROOT = Path(__file__).parents[3]
 INSTANCES = 3
 CONNECTIONS = 6
 DUE = 48
@@ -76,24 +74,15 @@ class Parts:
 
     def instance(self, port: int) -> Program:
         """One whose mail server is on this port."""
-        environment = {
-            **os.environ,
-            "CRON_SCHEDULE": "* * * * * *",
-            "CANARY_PERCENT": "100",  # Each of these users is due at once, and that is meant.
-            "DRY_RUN": "false",
+        settings = {
             "EMAIL_USER": "it@corp.test",
             "EMAIL_PASSWORD": "secret",
-            "MAIL_SENDER": "smtp",
-            "SMTP_HOST": "127.0.0.1",
             "SMTP_PORT": str(port),
             "SMTP_CONNECTIONS": str(CONNECTIONS),
             "SSL_CERT_FILE": str(self.peer.authority),
             "USERS_DATABASE_URL": self.users.url,
-            "CRONFLEET_DATA_DIR": str(self.folder / "data"),
         }
-        module = [sys.executable, "-m", "tests.chaos.outbox.instance"]
-        command = [*module, self.store, str(self.ttl_ms)]
-        return Program(command, self.folder / f"instance-{port}.log", environment, ROOT)
+        return application(f"instance-{port}", self.store, self.ttl_ms, self.folder, settings)
 
 
 class Campaign:
@@ -126,7 +115,7 @@ class Campaign:
             for process in supervisor.processes:
                 supervisor.let_go(process)
                 process.terminate()
-            self._await_ends()
+            await_ends(self._instances.values(), PATIENCE_S)
 
     def verdict(self) -> Verdict:
         """When all have ended."""
@@ -184,9 +173,3 @@ class Campaign:
         return {
             line["token"] for line in lines if line["line"] == "run" and line["state"] == "lost"
         }
-
-    def _await_ends(self) -> None:
-        ends = time.monotonic() + PATIENCE_S
-        while not all(process.has_ended() for process in self._instances.values()):
-            assert time.monotonic() < ends, "an instance does not end"
-            self._pause.wait(LOOK_S)

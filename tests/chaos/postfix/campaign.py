@@ -6,9 +6,7 @@ python3 dev.py chaos --postfix --notices 5000 --kill-every 5
 from __future__ import annotations
 
 import json
-import os
 import random
-import sys
 import threading
 import time
 from collections import Counter
@@ -20,13 +18,13 @@ from typing import NamedTuple
 
 from cronfleet.apps.password_expiry.app import JOB
 from tests.chaos.looker import Looker
+from tests.chaos.outbox.starting import application, await_ends
 from tests.chaos.outbox.users import Users
 from tests.chaos.postfix.judging import Verdict, judge
 from tests.chaos.postfix.relay import Relay
 from tests.chaos.processes import Process, Program, Supervisor
 from tests.postgres_servers import OwnPostgres
 
-ROOT = Path(__file__).parents[3]
 INSTANCES = 3
 CONNECTIONS = 6
 LOOK_S = 0.1
@@ -69,25 +67,15 @@ class Parts:
     folder: Path
 
     def instance(self, name: str) -> Program:
-        environment = {
-            **os.environ,
-            "CRON_SCHEDULE": "* * * * * *",
-            "CANARY_PERCENT": "100",  # Each of these users is due at once, and that is meant.
-            "CANARY_TIMES": "1000000",
-            "DRY_RUN": "false",
+        settings = {
             "EMAIL_FROM": "it@corp.test",
-            "MAIL_SENDER": "smtp",
             "MAX_MAILS_PER_RUN": "100000",
-            "SMTP_HOST": "127.0.0.1",
             "SMTP_PORT": str(self.relay.port),
             "SMTP_CONNECTIONS": str(CONNECTIONS),
             "SSL_CERT_FILE": str(self.relay.authority),
             "USERS_DATABASE_URL": self.users.url,
-            "CRONFLEET_DATA_DIR": str(self.folder / "data"),
         }
-        module = [sys.executable, "-m", "tests.chaos.outbox.instance"]
-        command = [*module, self.store, str(self.ttl_ms)]
-        return Program(command, self.folder / f"{name}.log", environment, ROOT)
+        return application(name, self.store, self.ttl_ms, self.folder, settings)
 
 
 class Campaign:
@@ -120,7 +108,7 @@ class Campaign:
             for process in supervisor.processes:
                 supervisor.let_go(process)
                 process.terminate()
-            self._await_ends()
+            await_ends(self._instances, PATIENCE_S)
 
     def strike(self) -> None:
         """Until the mail of each user was begun at least once."""
@@ -200,9 +188,3 @@ class Campaign:
         lines = map(json.loads, export.read_text("utf-8").splitlines())
         runs = [line for line in lines if line["line"] == "run"]
         return held - {run["token"] for run in runs if run["state"] in {"claimed", "started"}}
-
-    def _await_ends(self) -> None:
-        ends = time.monotonic() + PATIENCE_S
-        while not all(process.has_ended() for process in self._instances):
-            assert time.monotonic() < ends, "an instance does not end"
-            self._pause.wait(LOOK_S)
