@@ -25,6 +25,7 @@ from cronfleet.apps.password_expiry.outbox.states import NoticeState
 from cronfleet.apps.password_expiry.users.table import UserColumns, UserTable
 from cronfleet.config import load_settings
 from tests.apps.outboxes import ANNA, BEN, OneByOne, let_pass, open_outbox
+from tests.apps.worlds import make_users
 
 
 @pytest.fixture(autouse=True)
@@ -100,6 +101,7 @@ async def test_with_users_of_ones_own_it_leaves_as_their_mails_do(
     monkeypatch.setenv("MAIL_SENDER", "smtp")
     monkeypatch.setenv("EMAIL_FROM", "it@example.com")
     monkeypatch.setenv("NOTICES_DATABASE_URL", "sqlite:///notices.db")
+    make_users(Path("staff.db"), [])
     users = UserTable(Database("sqlite:///staff.db", "STAFF", writes=False), UserColumns())
     scheduler = Scheduler("sqlite:///store.db", program="password-expiry")
     application = register(scheduler, load_settings(), users)

@@ -27,7 +27,7 @@ def span(
         return None
     try:
         span = span_of(text.strip())
-    except ValueError:
+    except (ValueError, OverflowError):
         span = timedelta()
     if not timedelta() < span <= _LONGEST:
         raise click.BadParameter(f"{text!r} is no length of time: write it as 90m, 2h or 3d")

@@ -41,6 +41,7 @@ from cronfleet.store import (
     CANCEL,
     DUE,
     CancelAsked,
+    ClaimAnswer,
     ClaimItem,
     Granted,
     NotGranted,
@@ -54,6 +55,9 @@ log: logging.Logger = logging.getLogger(__name__)
 
 AGAIN_MS = 20
 """How soon to look again when everything that was asked for went to others."""
+
+SOONER_MS = 1
+"""... and when nothing of it was due yet: by less than a millisecond, as a rule."""
 
 
 class Instance:
@@ -106,7 +110,7 @@ class Instance:
         self._hurry = asyncio.Event()
         self._is_hurried = False
         self.joined: asyncio.Event = asyncio.Event()
-        self._again_ms = AGAIN_MS
+        self._again_ms, self._sooner_ms = AGAIN_MS, SOONER_MS
 
     # --- for the scheduler
 
@@ -211,25 +215,30 @@ class Instance:
             answers = await self._store.claim(session, items)
         except StoreError:
             self._reconciling.unanswered()  # Never repeated: what was granted all the same is found then.
+            self._peeking.forget()
             raise
         for answer in answers:
             if isinstance(answer, Granted):
                 self._carry_on(answer.claim, session, handlers)
-        if NotGranted.NOT_DUE in answers:
-            self._peeking.forget()  # Our reading of the store's clock was a moment ahead of it.
-        if all(answer is NotGranted.NOT_DUE for answer in answers):
-            return self._session.store_now() + 1
         if all(isinstance(answer, NotGranted) for answer in answers):
             self._peeking.forget()
-            return self._next_try()  # Others were first. This is normal.
-        self._again_ms = AGAIN_MS
+            return self._next_try(answers)
+        if any(isinstance(answer, NotGranted) for answer in answers):
+            self._peeking.stirred()
+        self._again_ms, self._sooner_ms = AGAIN_MS, SOONER_MS
         self._wake.set()
         return None
 
-    def _next_try(self) -> Instant:
-        again_ms = self._again_ms
-        self._again_ms = min(2 * again_ms, self._times.poll_ms)
+    def _next_try(self, answers: Sequence[ClaimAnswer]) -> Instant:
+        """Others were first, which is normal; or we were, by what was cut off the store's time."""
+        if NotGranted.LOST in answers:
+            again_ms, self._again_ms = self._again_ms, self._doubled(self._again_ms)
+        else:
+            again_ms, self._sooner_ms = self._sooner_ms, self._doubled(self._sooner_ms)
         return self._session.store_now() + again_ms
+
+    def _doubled(self, span_ms: int) -> int:
+        return min(2 * span_ms, self._times.poll_ms)
 
     def _carry_on(
         self, claim: Claim, session: SessionId, handlers: set[asyncio.Task[None]]

@@ -172,10 +172,11 @@ class Peeking:
 
     async def _page(self, limit: int, skip: int) -> Seen:
         sent_at = self._clock.boot_ms()
+        self._sight.asks()
         seen = await self._store.peek(self._program, limit, skip)
         self._looked_at = self._clock.boot_ms()
         is_all = skip == 0 and not _is_full(seen, limit)
-        self._sight.peeked(seen, is_all=is_all, is_cut=len(seen.soon) == min(limit, MOST_SOON))
+        self._sight.peeked(seen, is_all=is_all, is_cut=len(seen.soon) >= min(limit, MOST_SOON))
         self._resuming.saw(seen)
         self._session.read(Reading(seen.now, sent_at, self._looked_at))
         await self._jobs.learn(self._store, seen)

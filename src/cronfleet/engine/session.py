@@ -107,7 +107,7 @@ class SessionKeeper:
         return lease.session == session and self._clock.boot_ms() < lease.deadline
 
     def store_now(self) -> Instant:
-        """The store's time, or a little before it."""
+        """The store's time, or a little before it; after it, by what was cut off a millisecond at most."""
         return self._reading.at(self._clock.boot_ms())
 
     @property

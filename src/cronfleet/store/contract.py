@@ -202,6 +202,7 @@ class Store(Defining, Logging, Protocol):
     async def peek(self, program: ProgramName, limit: int, skip: int = 0) -> Seen:
         """What is due, soonest first, at most `limit` of each kind. Reserves nothing.
 
+        Of what is due within `SOON_MS` it is the first `MOST_SOON` at most.
         `skip` passes over as many of what is due and of the pending runs, to look further.
         """
         ...

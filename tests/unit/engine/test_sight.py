@@ -90,7 +90,7 @@ def test_that_nothing_is_due_is_known_and_when_to_ask_again() -> None:
     first = sight.now(later(clock, 1))
     assert first
     assert (first.due, first.next_due) == ([], NOON_MS + 5)
-    sight.chose(first, Choice([], NOON_MS + 5))
+    sight.chose(first, Choice([], NOON_MS + 5, is_all=True))
     second = sight.now(later(clock, 5))
     assert second
     assert [each.job for each in second.due] == ["report"]
@@ -103,7 +103,7 @@ def test_where_nothing_more_is_coming_it_is_asked_again_once_it_is_not_fresh() -
     known = sight.now(NOON_MS)
     assert known
     assert known.next_due == NOON_MS + FRESH_MS + 1
-    sight.chose(known, Choice([], known.next_due))
+    sight.chose(known, Choice([], known.next_due, is_all=True))
     assert sight.now(later(clock, FRESH_MS + 1)) is None
 
 
@@ -120,6 +120,48 @@ def test_the_store_is_asked_when_there_may_be_more_than_was_seen(choice: Choice)
     sight = looked(clock, COMING)
     sight.chose(COMING, choice)
     assert sight.now(later(clock, 5)) is None
+
+
+def test_what_had_no_seat_before_a_claim_has_none_after_it_and_is_looked_for_again() -> None:
+    clock = ManualClock(NOON)
+    sight = looked(clock, COMING)
+    sight.chose(COMING, Choice([], NOON_MS + 5, is_all=False))
+    first = sight.now(later(clock, 5))
+    assert first
+    sight.chose(first, claimed(NOON_MS + 60_000))
+    assert sight.now(NOON_MS + 5) is None
+
+
+def test_what_was_left_to_others_before_a_claim_is_looked_for_when_they_have_not_come() -> None:
+    clock = ManualClock(NOON)
+    sight = looked(clock, COMING)
+    sight.chose(COMING, Choice([], NOON_MS + 5, is_all=True, others_at=NOON_MS + 8))
+    first = sight.now(later(clock, 5))
+    assert first
+    sight.chose(first, claimed(NOON_MS + 60_000))
+    assert sight.now(NOON_MS + 8) is None
+
+
+def test_the_store_is_asked_when_something_changed_while_it_was_asked() -> None:
+    clock = ManualClock(NOON)
+    sight = Sight(clock)
+    sight.asks()
+    sight.stirred()
+    sight.peeked(COMING, is_all=True, is_cut=False)
+    sight.chose(COMING, claimed(NOON_MS + 60_000))
+    assert sight.now(later(clock, 5)) is None
+
+
+def test_a_run_that_is_ready_before_the_next_tick_is_looked_for_in_time() -> None:
+    clock = ManualClock(NOON)
+    shown = replace(COMING, next_due=NOON_MS + 2)
+    sight = looked(clock, shown)
+    sight.chose(shown, claimed(NOON_MS + 60_000))
+    known = sight.now(later(clock, 1))
+    assert known
+    assert known.next_due == NOON_MS + 2
+    sight.chose(known, Choice([], known.next_due, is_all=True))
+    assert sight.now(NOON_MS + 2) is None
 
 
 def test_the_store_is_asked_when_it_had_more_to_show() -> None:
