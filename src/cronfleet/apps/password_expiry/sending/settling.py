@@ -46,9 +46,9 @@ class Settling:
         """A failure that the notice was not to blame for."""
         self._write(held, Rest(reason))
 
-    def take_back(self, held: Held, reason: str) -> None:
+    def take_back(self, held: Held, reason: str, *, has_others: bool) -> None:
         """What was settled as dead was not to blame."""
-        self._write(held, TakeBack(reason))
+        self._write(held, TakeBack(reason, has_others))
 
     def give_back(self, held: Held) -> None:
         """Leave a notice as it was found. If that fails its lease runs out, and means the same."""
