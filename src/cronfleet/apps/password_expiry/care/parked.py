@@ -21,6 +21,11 @@ HARD_LIFETIME: timedelta = HANDOFF_LEASE
 _S = NoticeState
 _n = NOTICES.c
 _UNDER_WAY = (_S.LEASED, _S.HANDOFF)
+_DECIDED_ABOUT = {
+    Decision.APPROVE: (_S.UNCERTAIN,),
+    Decision.RESEND: (_S.UNCERTAIN, _S.DEAD),
+    Decision.DROP: (_S.UNCERTAIN,),
+}
 _SAID = {
     Decision.APPROVE: "arrived, says",
     Decision.RESEND: "to be sent again, says",
@@ -54,6 +59,7 @@ class Parked:
     def decide(self, notice: str, decision: Decision, who: str, why: str) -> Notice:
         """Settle a parked notice; who decided that and why is its reason from then on.
 
+        One that is dead may be sent again, too: not every refusal was meant for it.
         Raises `UnknownNoticeError` and `UndecidedNoticeError`.
         """
         with self._database.begin() as connection:
@@ -66,7 +72,7 @@ class Parked:
                 values |= {"not_before": now, "failures": 0, "failing_since": None, "sender": None}
             connection.execute(
                 update(NOTICES)
-                .where(_n.id == notice, _n.state == _S.UNCERTAIN)
+                .where(_n.id == notice, _n.state.in_(_DECIDED_ABOUT[decision]))
                 .values(**values, lease_until=None, changed_at=now)
             )
             found = _found(connection, notice)
@@ -110,13 +116,19 @@ def _found(connection: Connection, notice: str, *, locks: bool = False) -> Notic
 def _check(notice: str, stands: Notice | None, decision: Decision, now: int) -> None:
     if stands is None:
         raise UnknownNoticeError(notice)
-    if stands.state is not _S.UNCERTAIN:
+    if stands.state not in _DECIDED_ABOUT[decision]:
         raise UndecidedNoticeError(
-            notice, f"it is {stands.state}, and only one that is UNCERTAIN is to be decided about"
+            notice,
+            f"it is {stands.state}, and only one that is UNCERTAIN is to be decided about, or sent "
+            "again when it is DEAD",
         )
+    if not stands.user:
+        raise UndecidedNoticeError(notice, "its user is forgotten: nobody is left to send it to")
     # It became uncertain after its hand-off: whoever waits from then on has waited long enough.
+    # What was dropped since had no answer, either.
+    is_unanswered = stands.state is _S.UNCERTAIN or stands.reason.startswith(_SAID[Decision.DROP])
     until = stands.changed_at + HARD_LIFETIME
-    if decision is Decision.RESEND and now < milliseconds(until - utc(0)):
+    if decision is Decision.RESEND and is_unanswered and now < milliseconds(until - utc(0)):
         raise UndecidedNoticeError(
             notice,
             f"its sender may still be at it until {until:%Y-%m-%d %H:%M:%S} UTC: "

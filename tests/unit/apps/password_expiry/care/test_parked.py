@@ -84,6 +84,43 @@ def test_only_what_is_parked_is_decided_about(
         parked.decide(lease.id, Decision.DROP, "anna", "")
 
 
+def test_a_dead_notice_is_sent_again_once_a_person_says_so(
+    outbox: OneByOne, parked: Parked
+) -> None:
+    lease = park(outbox)
+    outbox.settle(lease, _S.DEAD, "554 5.7.1 your IP is blocked")
+    assert parked.decide(lease.id, Decision.RESEND, "anna", "").state is _S.PENDING
+    assert outbox.lease(2)
+
+
+def test_a_notice_that_was_dropped_without_an_answer_is_not_sent_again_at_once(
+    outbox: OneByOne, parked: Parked
+) -> None:
+    lease = park(outbox)
+    parked.decide(lease.id, Decision.DROP, "anna", "")
+    with pytest.raises(UndecidedNoticeError, match="may still be at it until"):
+        parked.decide(lease.id, Decision.RESEND, "anna", "")
+    let_pass(outbox, HARD_LIFETIME)
+    assert parked.decide(lease.id, Decision.RESEND, "anna", "").state is _S.PENDING
+
+
+@pytest.mark.parametrize("state", set(NoticeState) - {_S.UNCERTAIN, _S.DEAD})
+def test_what_is_neither_parked_nor_dead_is_not_sent_again(
+    outbox: OneByOne, parked: Parked, state: NoticeState
+) -> None:
+    lease = park(outbox)
+    put_in(outbox, ANNA, state)
+    with pytest.raises(UndecidedNoticeError, match=f"it is {state}"):
+        parked.decide(lease.id, Decision.RESEND, "anna", "")
+
+
+def test_nothing_is_sent_again_to_who_is_forgotten(outbox: OneByOne, parked: Parked) -> None:
+    lease = park(outbox)
+    parked.forget(ANNA.user)
+    with pytest.raises(UndecidedNoticeError, match="forgotten"):
+        parked.decide(lease.id, Decision.RESEND, "anna", "")
+
+
 def test_what_is_not_there_is_said(parked: Parked) -> None:
     with pytest.raises(UnknownNoticeError, match="no notice 'x'"):
         parked.decide("x", Decision.DROP, "anna", "")
