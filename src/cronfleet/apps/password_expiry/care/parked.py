@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import Connection, case, func, select, update
+from sqlalchemy import Connection, func, select, update
 
 from cronfleet.apps.password_expiry.databases.databases import Database
 from cronfleet.apps.password_expiry.outbox.care_schema import now_ms
@@ -89,18 +89,18 @@ class Parked:
         with self._database.begin() as connection:
             now = now_ms(connection, self._database.dialect)
             of_user = _n.user_id == user
-            forgotten = connection.execute(
+            erase = (
                 update(NOTICES)
                 .where(of_user, _n.state.not_in(_UNDER_WAY))
-                .values(
-                    user_id="",
-                    stored_date=_n.id,  # Some are of one threshold, and must differ.
-                    reason="",
-                    state=case((_n.state == _S.SENT, _S.SENT.value), else_=_S.DEAD.value),
-                    sender=None,
-                    changed_at=now,
-                )
-            ).rowcount
+                # Some are of one threshold, and must differ.
+                .values(user_id="", stored_date=_n.id, reason="", sender=None)
+            )
+            # What has ended did not change just now: it would be told once more what became of it.
+            ended = erase.where(_n.state.in_((_S.SENT, _S.DEAD)))
+            forgotten = sum(
+                connection.execute(each).rowcount
+                for each in (ended, erase.values(state=_S.DEAD, changed_at=now))
+            )
             left = select(func.count()).select_from(NOTICES).where(of_user)
             under_way = connection.scalar(left) or 0
             is_erased = address is not None and unsuppress_in(connection, address)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -145,6 +145,18 @@ def test_nothing_tells_of_who_is_forgotten_and_no_mail_is_made_twice(
     assert notice.reason == ""
     assert (outbox.add([ANNA]).made, state_of(outbox, BEN)) == (0, _S.PENDING)
     assert outbox.reopen_for_people() == 0
+
+
+@pytest.mark.parametrize(("state", "is_told"), [(_S.SENT, 0), (_S.DEAD, 0), (_S.PENDING, 1)])
+def test_what_had_ended_before_it_was_forgotten_is_no_news(
+    outbox: OneByOne, parked: Parked, state: NoticeState, is_told: int
+) -> None:
+    park(outbox)
+    put_in(outbox, ANNA, state)
+    let_pass(outbox, timedelta(days=3))
+    parked.forget(ANNA.user)
+    last_day = (notice.changed_at for notice in outbox.recent(9))
+    assert sum(datetime.now(UTC) - each < timedelta(days=1) for each in last_day) == is_told
 
 
 @pytest.mark.parametrize("state", [_S.LEASED, _S.HANDOFF])
