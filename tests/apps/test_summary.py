@@ -109,7 +109,7 @@ async def test_with_users_of_ones_own_it_leaves_as_their_mails_do(
     monkeypatch.setenv("MAIL_SENDER", "smtp")
     monkeypatch.setenv("EMAIL_FROM", "it@example.com")
     monkeypatch.setenv("NOTICES_DATABASE_URL", "sqlite:///notices.db")
-    Path("staff.db").touch()
+    make_users(Path("staff.db"), [])
     users = UserTable(Database("sqlite:///staff.db", "STAFF", writes=False), UserColumns())
     scheduler = Scheduler("sqlite:///store.db", program="password-expiry")
     application = register(scheduler, load_settings(), users)
