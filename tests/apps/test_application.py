@@ -433,6 +433,21 @@ async def test_another_outbox_is_taken_on_purpose_with_another_fleet(
     assert len(recipients()) == 3
 
 
+@pytest.mark.parametrize("names_the_sample", [False, True])
+async def test_made_up_users_are_kept_from_the_notices_of_real_ones(
+    tmp_path: Path, set_: Set, *, names_the_sample: bool
+) -> None:
+    """As where one instance has lost the setting that names the users."""
+    if names_the_sample:
+        async with application() as demo:
+            await demo.prepare()
+        set_("USERS_DATABASE_URL", f"sqlite:///{tmp_path / 'var' / 'sample-users.db'}")
+    set_("NOTICES_DATABASE_URL", f"sqlite:///{tmp_path / 'notices.db'}")
+    with pytest.raises(ConfigurationError, match="Set USERS_DATABASE_URL to your users"):
+        register(Scheduler("memory:"), load_settings())
+    assert not (tmp_path / "notices.db").exists()
+
+
 async def test_after_the_demo_come_real_users(tmp_path: Path, set_: Set) -> None:
     async with application(Scheduler("sqlite:///store.db")) as demo:
         await demo.run(context())

@@ -165,6 +165,21 @@ def test_a_run_by_hand_asks_first_and_sends(shell: Shell) -> None:
     assert len(mails()) == 3
 
 
+@pytest.mark.parametrize("flags", [("--yes",), ("--dry-run",), ("--to", "me@corp.test")])
+def test_nothing_is_sent_to_made_up_users_beside_real_notices(
+    shell: Shell, flags: tuple[str, ...]
+) -> None:
+    """A command does not know the users of a source of one's own."""
+    shell.monkeypatch.setenv("NOTICES_DATABASE_URL", "sqlite:///notices.db")
+    expiry(shell, "send", "--yes")
+    shell.monkeypatch.delenv("USERS_DATABASE_URL")
+    before = Path("notices.db").read_bytes()
+    said = expiry(shell, "send", *flags)
+    assert (said.status, "Set USERS_DATABASE_URL to your users" in said.err) == (2, True)
+    assert Path("notices.db").read_bytes() == before
+    assert len(mails()) == EXPIRED
+
+
 def test_one_user_alone_is_mailed(shell: Shell) -> None:
     expiry(shell, "send", "--yes", "--limit", "1", "--only", "2", "--only", "7")
     assert mails() == ["user2@corp.test"]
