@@ -118,7 +118,9 @@ class ExpiryJob:
     async def _reopen(self, ask: Ask) -> None:
         if not self._parts.sender.reaches_people:
             return
-        reopened = await asyncio.to_thread(self._parts.outbox.reopen_for_people, self._run)
+        # The others are for a run of all users: it counts them, and holds them if they are too many.
+        reopen = self._parts.outbox.reopen_for_people
+        reopened = await asyncio.to_thread(reopen, self._run, self._only)
         if reopened:
             ask.log.warning("%d notices are to be sent: only the mailbox had them", reopened)
 

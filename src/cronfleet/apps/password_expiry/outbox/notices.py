@@ -148,12 +148,16 @@ class Outbox:
             return 0
         return self._commit(lambda connection: self._revive_of(connection, keys, run))
 
-    def reopen_for_people(self, run: int | None = None) -> int:
-        """Make those pending again that only the mailbox has taken; how many those were."""
+    def reopen_for_people(self, run: int | None = None, users: Sequence[str] = ()) -> int:
+        """Make those pending again that only the mailbox has taken; how many those were.
+
+        Of these users alone, if any are named.
+        """
         with self.database.begin() as connection:
+            query = update(NOTICES).where(ONLY_IN_MAILBOX)
+            query = query.where(_n.user_id.in_(users)) if users else query
             fields = anew(self._now(connection))
-            query = update(NOTICES).where(ONLY_IN_MAILBOX).values(**fields)
-            reopened = connection.execute(query).rowcount
+            reopened = connection.execute(query.values(**fields)).rowcount
             note_made(connection, run, reopened)
             return reopened
 
