@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, closing, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from pathlib import Path
@@ -365,6 +366,24 @@ async def test_a_stored_expiry_is_taken_as_it_is(real_users: Path, set_: Set) ->
     async with application() as made:
         await made.run(context())
     assert recipients() == ["user2@corp.test"]
+
+
+async def test_a_back_fill_tells_users_what_is_due_now_and_nothing_of_the_past(
+    real_users: Path, set_: Set
+) -> None:
+    """Each password expired five days ago: seven days before that, a reminder was due."""
+    now = datetime.now(UTC)
+    with closing(sqlite3.connect(real_users)) as connection, connection:
+        changed = (now - timedelta(days=95)).isoformat()
+        connection.execute("UPDATE users SET password_changed_at = ?", [changed])
+    set_("REMIND_DAYS_BEFORE", "14,7,3,1")
+    async with application() as made:
+        for days in (12, 8, 1):
+            past = replace(context(), kind="backfill", fire_time=now - timedelta(days=days))
+            await made.run(past)
+        found = await made.recent(10, None, None)
+    assert {notice.threshold for notice in found} == {"expired"}
+    assert len(recipients()) == 3
 
 
 async def test_the_outbox_may_stand_in_a_database_of_its_own(
