@@ -94,8 +94,13 @@ class ExpiryJob:
         return report
 
     async def run_put_off(self, ask: Ask) -> RunReport | None:
-        """Deliver what was put off and has waited long enough; None when there is nothing."""
+        """Deliver what was put off and has waited long enough; None when there is nothing.
+
+        What a crash has left is put right first, also while nothing is sent.
+        """
         outbox = self._parts.outbox
+        # Here too, each minute: the next run of the other job may be a day away.
+        await self._reap(ask)
         if self._is_dry or self._parts.is_quiet():
             return None
         if not await asyncio.to_thread(outbox.waiting, only_put_off=True):

@@ -169,25 +169,27 @@ class Outbox:
 
     def reap(self) -> Reaped:
         """End the leases that ran out: what was handed off is uncertain, the rest is pending."""
-        with self.database.begin() as connection:
-            now = self._now(connection)
-            returned = connection.execute(
-                update(NOTICES)
-                .where(_n.state == _S.LEASED, _n.lease_until < now)
-                .values(state=_S.PENDING, lease_until=None, changed_at=now)
-            ).rowcount
-            silent = and_(_n.state == _S.HANDOFF, _n.lease_until < now)
-            uncertain = connection.scalars(select(_n.user_id).where(silent)).all()
-            connection.execute(
-                update(NOTICES)
-                .where(silent)
-                .values(
-                    state=_S.UNCERTAIN,
-                    lease_until=None,
-                    changed_at=now,
-                    reason="its sender ended before the answer",
-                )
+        return self._commit(self._reap)
+
+    def _reap(self, connection: Connection) -> Reaped:
+        now = self._now(connection)
+        returned = connection.execute(
+            update(NOTICES)
+            .where(_n.state == _S.LEASED, _n.lease_until < now)
+            .values(state=_S.PENDING, lease_until=None, changed_at=now)
+        ).rowcount
+        silent = and_(_n.state == _S.HANDOFF, _n.lease_until < now)
+        uncertain = connection.scalars(select(_n.user_id).where(silent)).all()
+        connection.execute(
+            update(NOTICES)
+            .where(silent)
+            .values(
+                state=_S.UNCERTAIN,
+                lease_until=None,
+                changed_at=now,
+                reason="its sender ended before the answer",
             )
+        )
         return Reaped(returned, list(uncertain))
 
     def waiting(self, *, only_put_off: bool = False, most: int = 1) -> int:
