@@ -104,7 +104,10 @@ def _foreseen(settings: Settings, most: int, only: tuple[str, ...]) -> Foreseen:
     with opened_users(settings) as users, opened_outbox(settings, makes=False) as outbox:
         records = Records(outbox.database) if outbox else None
         last = records.runs(1) if records else []
-        chosen = OnlyThese(users, only) if only else users
+        chosen = users
+        if only:
+            chosen = OnlyThese(users, only)
+            chosen.check()
         with _progress(last[0].users if last else None) as told:
             canary = canary_from(settings) if sends and not only else None
             foresight = Foresight(chosen, judge, outbox, reaches_people=sends)

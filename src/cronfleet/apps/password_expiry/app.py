@@ -147,6 +147,7 @@ class PasswordExpiry:
         care = self._care(parts)
         if only:
             parts = replace(parts, users=OnlyThese(parts.users, only))
+            await asyncio.to_thread(parts.users.check)
             if holds := await care.standing():
                 raise HeldError(holds[0].said)
         job = ExpiryJob(
