@@ -21,7 +21,7 @@ from cronfleet.apps.password_expiry.making import (
 )
 from cronfleet.apps.password_expiry.opening import allowance_of, opened_outbox
 from cronfleet.apps.password_expiry.outbox.preparing import tried
-from cronfleet.apps.password_expiry.sources import check_sources, source_from
+from cronfleet.apps.password_expiry.sources import WITHOUT_USERS, check_sources, source_from
 from cronfleet.config import Settings
 from cronfleet.errors import ConfigurationError
 
@@ -47,10 +47,12 @@ def _found(what: str, look: Callable[[], Finding]) -> Finding:
 
 
 def _users(settings: Settings) -> Finding:
-    check_sources(settings, own=None)
     if settings.users_database_url is None and settings.users_ldap_url is None:
-        said = "made-up ones: USERS_DATABASE_URL is not set"
+        # With notices of their own it may be a program's own source, of which nothing is known here.
+        is_made_up = settings.notices_database_url is None
+        said = "made-up ones: USERS_DATABASE_URL is not set" if is_made_up else WITHOUT_USERS
         return Finding("users", Condition.NOTE, said)
+    check_sources(settings, own=None)
     users = source_from(settings)
     try:
         users.check()
