@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from tests.mutants.faults import FAMILIES
 from tests.mutants.hunting import Hunted, hunted
 from tests.mutants.mutant import Mutant
-from tests.mutants.report import figures_of, logs, told
+from tests.mutants.report import figures_of, logs, row_of, told, with_kept
 from tests.results import Result, keep
 
 
@@ -34,8 +34,9 @@ def main(arguments: Sequence[str]) -> int:
     alive = sum(not each.kills for each in found)
     say(f"{len(found) - alive} of {len(found)} mutants found in {time.monotonic() - began:.0f} s")
     if options.result:
-        figures = figures_of(found, wanted)
-        took_s = time.monotonic() - began
+        took_s = None if options.only else time.monotonic() - began
+        rows = [row_of(each, wanted) for each in found]
+        figures = figures_of(with_kept(rows) if options.only else rows)
         say(str(keep(Result("mutants", "python3 dev.py mutants", took_s, figures, logs()))))
     return 1 if alive else 0
 
@@ -44,7 +45,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="dev.py mutants", description=__doc__)
     parser.add_argument("--only", default="", help="a family, or what a mutant's name holds")
     parser.add_argument("--at-once", type=int, default=os.cpu_count() or 1, help="so many hunts")
-    parser.add_argument("--result", action="store_true", help="write docs/results/mutants.json")
+    parser.add_argument(
+        "--result",
+        action="store_true",
+        help="write docs/results/mutants.json; with --only, go on with what is kept of this source",
+    )
     return parser
 
 

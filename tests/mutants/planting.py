@@ -41,4 +41,6 @@ def environment(source: Path) -> Mapping[str, str]:
         "PYTHONPATH": str(source),
         "PYTHONDONTWRITEBYTECODE": "1",
         "COLUMNS": "500",  # pytest cuts its summary to the terminal's width
+        # Of its own: another pytest may be clearing the folder that all of them share.
+        "PYTEST_DEBUG_TEMPROOT": str(source.parent),
     }
