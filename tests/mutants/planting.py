@@ -37,10 +37,14 @@ def planted(*pieces: Piece) -> Generator[Path]:
 
 def environment(source: Path) -> Mapping[str, str]:
     """That of a process which imports the source in this folder, and from nowhere else."""
-    return os.environ | {
-        "PYTHONPATH": str(source),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "COLUMNS": "500",  # pytest cuts its summary to the terminal's width
-        # Of its own: another pytest may be clearing the folder that all of them share.
-        "PYTEST_DEBUG_TEMPROOT": str(source.parent),
-    }
+    # Another pytest may be clearing the folder that all of them share.
+    own = {} if source == SOURCE else {"PYTEST_DEBUG_TEMPROOT": str(source.parent)}
+    return (
+        os.environ
+        | own
+        | {
+            "PYTHONPATH": str(source),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "COLUMNS": "500",  # pytest cuts its summary to the terminal's width
+        }
+    )
