@@ -14,12 +14,17 @@ from cronfleet.apps.password_expiry.databases.databases import Database, Databas
 from cronfleet.apps.password_expiry.mails.summarising import summary_recipients
 from cronfleet.apps.password_expiry.making import (
     NOTICES_URL,
+    are_users_elsewhere,
     letterhead_from,
     outbox_file,
     outbox_url,
     sender_of,
 )
-from cronfleet.apps.password_expiry.opening import allowance_of, opened_outbox
+from cronfleet.apps.password_expiry.opening import (
+    USERS_ELSEWHERE,
+    allowance_of,
+    opened_outbox,
+)
 from cronfleet.apps.password_expiry.outbox.preparing import tried
 from cronfleet.apps.password_expiry.sources import check_sources, source_from
 from cronfleet.config import Settings
@@ -47,6 +52,8 @@ def _found(what: str, look: Callable[[], Finding]) -> Finding:
 
 
 def _users(settings: Settings) -> Finding:
+    if are_users_elsewhere(settings):
+        return Finding("users", Condition.NOTE, USERS_ELSEWHERE)
     check_sources(settings, own=None)
     if settings.users_database_url is None and settings.users_ldap_url is None:
         said = "made-up ones: USERS_DATABASE_URL is not set"
@@ -115,10 +122,13 @@ def _sending(settings: Settings) -> Finding:
             said = "nothing yet, the first run is dry until approved" if is_dry else "nothing yet"
             return Finding("sending", Condition.NOTE, said)
         keeper = Keeper(outbox, allowance)
-        holds = keeper.records.standing() if allowance.needs_approval else []
+        holds = keeper.records.standing()
         is_dry = keeper.is_dry()
-    if holds:
+    if holds and allowance.needs_approval:
         return Finding("sending", Condition.WRONG, f"held: {holds[0].said}; {TO_APPROVE}")
+    if holds:
+        said = f"mails to the folder go; to people they would be held: {holds[0].said}"
+        return Finding("sending", Condition.NOTE, f"{said}; {TO_APPROVE}")
     if is_dry:
         until = "DRY_RUN says so" if settings.dry_run else "cronfleet password-expiry approve"
         return Finding("sending", Condition.NOTE, f"dry, nothing is sent: {until}")

@@ -9,10 +9,10 @@ from sqlalchemy import inspect
 
 from cronfleet.apps.password_expiry.care.keeping import Allowance, Keeper
 from cronfleet.apps.password_expiry.making import (
-    is_sample,
+    are_users_elsewhere,
     notices_database,
     outbox_file,
-    sender_of,
+    would_reach_people,
 )
 from cronfleet.apps.password_expiry.outbox.notices import Outbox
 from cronfleet.apps.password_expiry.outbox.schema import METADATA, NOTICES
@@ -22,18 +22,23 @@ from cronfleet.apps.password_expiry.users.source import UserSource
 from cronfleet.config import Settings
 from cronfleet.errors import ConfigurationError
 
+USERS_ELSEWHERE = (
+    "no setting names the users: those of a source of your own are known to its program alone; "
+    "for others, set USERS_DATABASE_URL or USERS_LDAP_URL"
+)
 _HOW_TO_MAKE = "start `cronfleet run`, or make it with `cronfleet password-expiry init-db`"
 
 
 def allowance_of(settings: Settings) -> Allowance:
-    """Whether a first run must be approved. Raises `ConfigurationError`."""
-    is_real = sender_of(settings).reaches_people and not is_sample(settings)
-    return Allowance(is_real, settings.dry_run)
+    """Whether a first run must be approved. No sender is made: to look and decide needs none."""
+    return Allowance(would_reach_people(settings), settings.dry_run)
 
 
 @contextmanager
 def opened_users(settings: Settings) -> Generator[UserSource]:
     """The users, checked. Raises `ConfigurationError` and `DatabaseError`, and blocks."""
+    if are_users_elsewhere(settings):  # Not the made-up ones in their place.
+        raise ConfigurationError(USERS_ELSEWHERE)
     users = source_from(settings)
     try:
         users.check()
