@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from cronfleet import Condition, Finding
 from cronfleet.apps.mailing.in_order import each_of
@@ -26,6 +27,7 @@ from cronfleet.apps.password_expiry.opening import (
     opened_outbox,
 )
 from cronfleet.apps.password_expiry.outbox.preparing import tried
+from cronfleet.apps.password_expiry.registering import check_hours
 from cronfleet.apps.password_expiry.sources import check_sources, source_from
 from cronfleet.config import Settings
 from cronfleet.errors import ConfigurationError
@@ -115,6 +117,7 @@ def _letterhead(settings: Settings) -> Finding:
 
 def _sending(settings: Settings) -> Finding:
     """Whether mails are sent, or wait for a person."""
+    check_hours(settings, datetime.now(UTC))
     allowance = allowance_of(settings)
     with opened_outbox(settings, makes=False) as outbox:
         if outbox is None:

@@ -49,11 +49,14 @@ def rule_from(settings: Settings) -> ExpiryRule:
 
 def quiet_from(settings: Settings) -> Callable[[], bool]:
     """Whether no mail is to be sent now."""
+    hours = quiet_hours_from(settings)
+    return never if hours is None else lambda: hours.hold_at(datetime.now(UTC))
+
+
+def quiet_hours_from(settings: Settings) -> QuietHours | None:
     if settings.quiet_hours is None:
-        return never
-    begin, end = settings.quiet_hours
-    hours = QuietHours(begin, end, ZoneInfo(settings.cron_timezone))
-    return lambda: hours.hold_at(datetime.now(UTC))
+        return None
+    return QuietHours(*settings.quiet_hours, ZoneInfo(settings.cron_timezone))
 
 
 def columns_from(settings: Settings) -> UserColumns:
