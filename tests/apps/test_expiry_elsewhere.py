@@ -78,7 +78,7 @@ def test_a_check_says_the_hold_and_that_the_users_are_not_known(shell: Shell) ->
     assert findings["sending"]["condition"] == "wrong"
     assert findings["sending"]["said"].startswith("held: 60 new notices")
     assert findings["users"]["condition"] == "note"
-    assert "known to its program alone" in findings["users"]["said"]
+    assert "a source of your own" in findings["users"]["said"]
     assert "sample users" not in findings["mail"]["said"]
 
 
@@ -96,5 +96,5 @@ def test_made_up_users_are_not_foretold_in_their_place(
 ) -> None:
     shell.monkeypatch.setenv("MAIL_SENDER", "smtp")
     said = expiry(shell, "send", *arguments)
-    assert (said.status, "known to its program alone" in said.err) == (2, True)
+    assert (said.status, "a source of your own" in said.err) == (2, True)
     assert not Path("var/sample-users.db").exists()

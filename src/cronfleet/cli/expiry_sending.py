@@ -19,6 +19,7 @@ from cronfleet.apps.password_expiry.making import (
     canary_from,
     copies_from,
     letterhead_from,
+    quiet_from,
     rule_from,
     sender_of,
 )
@@ -34,6 +35,7 @@ from cronfleet.config import Settings
 from cronfleet.errors import CronfleetError
 
 _TO_ONESELF = 10
+_QUIET = "these are QUIET_HOURS, and what is due is sent by the next run after them"
 _OF_EACH = ("user", "threshold", "expires")
 
 log: logging.LoggerAdapter[logging.Logger] = logging.LoggerAdapter(
@@ -72,6 +74,8 @@ def send(
             "nothing is sent: it is dry until somebody approves (cronfleet password-expiry "
             "approve), or DRY_RUN is false"
         )
+    if quiet_from(settings)():
+        raise CronfleetError(f"nothing is sent now: {_QUIET}")
     if not flags["yes"]:
         mails = min(_foreseen(settings, most, only).to_send, most)
         asked = f"Send {mails} mails by {sender_of(settings).describe()}?"
@@ -125,7 +129,7 @@ def _progress(total: int | None) -> Generator[Callable[[int], None]]:
 
 
 def _tell(found: Foreseen, settings: Settings, most: int, *, is_dry: bool, as_json: bool) -> None:
-    rule = rule_from(settings)
+    rule, is_quiet = rule_from(settings), quiet_from(settings)()
     first = [
         (each.key.user, each.key.threshold, rule.expiry(each.key, each.user))
         for each in found.first
@@ -134,7 +138,7 @@ def _tell(found: Foreseen, settings: Settings, most: int, *, is_dry: bool, as_js
         names = ("users", "due", "made", "to_send", "bad_rows", "unreachable", "held")
         counts = {name: getattr(found, name) for name in names}
         named = [dict(zip(_OF_EACH, each, strict=True)) for each in first]
-        print_json({**counts, "is_dry": is_dry, "first": named})
+        print_json({**counts, "is_dry": is_dry, "is_quiet": is_quiet, "first": named})
         return
     print_line(f"{found.users} users read, {found.due} due, {found.bad_rows} unreadable rows")
     to = sender_of(settings).describe()
@@ -148,6 +152,8 @@ def _tell(found: Foreseen, settings: Settings, most: int, *, is_dry: bool, as_js
         print_line(f"they would be held: {found.held}")
     if is_dry:
         print_line("nothing would be sent before an approval: cronfleet password-expiry approve")
+    if is_quiet:
+        print_line(f"nothing would be sent now: {_QUIET}")
     if first:
         rows = [(user, threshold, moment(expires)) for user, threshold, expires in first]
         print_table([each.upper() for each in _OF_EACH], rows)
