@@ -118,7 +118,8 @@ def test_a_dry_run_counts_what_only_the_mailbox_has_had(by_smtp: Shell) -> None:
     assert expiry(by_smtp, "send", "--dry-run", "--json").json["to_send"] == 0
     by_smtp.monkeypatch.delenv("MAIL_SENDER")
     found = expiry(by_smtp, "send", "--dry-run", "--json").json
-    assert (found["made"], found["to_send"]) == (0, 3)
+    assert (found["made"], found["to_send"], found["reopened"]) == (0, 3, 3)
+    assert "only the mailbox folder has had 3, which" in expiry(by_smtp, "send", "--dry-run").out
 
 
 def test_a_dry_run_counts_copies_and_whom_no_mail_can_reach(by_smtp: Shell) -> None:

@@ -135,7 +135,7 @@ def _tell(found: Foreseen, settings: Settings, most: int, *, is_dry: bool, as_js
         for each in found.first
     ]
     if as_json:
-        names = ("users", "due", "made", "to_send", "bad_rows", "unreachable", "held")
+        names = ("users", "due", "made", "to_send", "bad_rows", "unreachable", "reopened", "held")
         counts = {name: getattr(found, name) for name in names}
         named = [dict(zip(_OF_EACH, each, strict=True)) for each in first]
         print_json({**counts, "is_dry": is_dry, "is_quiet": is_quiet, "first": named})
@@ -146,19 +146,26 @@ def _tell(found: Foreseen, settings: Settings, most: int, *, is_dry: bool, as_js
         f"{found.made} new notices would be made; {found.to_send} mails would go to {to}, "
         f"{most} a run at most"
     )
-    if found.unreachable:
-        print_line(f"without an address that a mail can go to: {found.unreachable}")
-    if found.held:
-        print_line(f"they would be held: {found.held}")
-    if is_dry:
-        print_line("nothing would be sent before an approval: cronfleet password-expiry approve")
-    if is_quiet:
-        print_line(f"nothing would be sent now: {_QUIET}")
+    for line in _remarks(found, is_dry=is_dry, is_quiet=is_quiet):
+        print_line(line)
     if first:
         rows = [(user, threshold, moment(expires)) for user, threshold, expires in first]
         print_table([each.upper() for each in _OF_EACH], rows)
     if found.to_send > len(first):
         print_line(f"and {found.to_send - len(first)} more")
+
+
+def _remarks(found: Foreseen, *, is_dry: bool, is_quiet: bool) -> list[str]:
+    """What keeps mails back, or lets more of them go."""
+    folder = f"only the mailbox folder has had {found.reopened}, which are to be sent again"
+    remarks = [
+        (found.reopened, folder),
+        (found.unreachable, f"without an address that a mail can go to: {found.unreachable}"),
+        (found.held, f"they would be held: {found.held}"),
+        (is_dry, "nothing would be sent before an approval: cronfleet password-expiry approve"),
+        (is_quiet, f"nothing would be sent now: {_QUIET}"),
+    ]
+    return [said for applies, said in remarks if applies]
 
 
 async def _send(store: str | None, settings: Settings, most: int, only: tuple[str, ...]) -> str:
