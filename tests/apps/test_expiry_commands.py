@@ -199,6 +199,14 @@ def test_mails_to_oneself_say_whose_they_are_and_are_noted_nowhere(shell: Shell)
     assert tables() == {"users"}
 
 
+def test_as_many_mails_to_oneself_as_the_limit_says(shell: Shell) -> None:
+    with closing(sqlite3.connect("company.db")) as connection, connection:
+        connection.executemany("INSERT INTO users VALUES (?, ?, ?, ?)", map(row, range(100, 130)))
+    said = expiry(shell, "send", "--to", "me@corp.test", "--limit", "30")
+    assert (said.out[:25], len(mails())) == ("sent to me@corp.test: 30;", 30)
+    assert len(expiry(shell, "send", "--dry-run", "--json").json["first"]) == 20
+
+
 def test_an_address_that_is_none_is_said(shell: Shell) -> None:
     said = expiry(shell, "send", "--to", "nobody")
     assert (said.status, "--to:" in said.err) == (2, True)

@@ -13,7 +13,7 @@ import click
 from cronfleet import Scheduler
 from cronfleet.apps.password_expiry.app import PasswordExpiry
 from cronfleet.apps.password_expiry.care.keeping import Keeper
-from cronfleet.apps.password_expiry.foreseeing import Chosen, Foreseen, Foresight
+from cronfleet.apps.password_expiry.foreseeing import SHOWN, Chosen, Foreseen, Foresight
 from cronfleet.apps.password_expiry.mails.trying import Trial
 from cronfleet.apps.password_expiry.making import (
     canary_from,
@@ -62,7 +62,7 @@ def send(
     settings = settings_of(context)
     most = limit or (_TO_ONESELF if to else settings.max_mails_per_run)
     if flags["dry_run"]:
-        found = _foreseen(settings, most, only)
+        found = _foreseen(settings, min(most, SHOWN), only)
         _tell(found, settings, most, is_dry=_is_dry(settings), as_json=flags["as_json"])
         return
     if to:
@@ -77,7 +77,7 @@ def send(
     if quiet_from(settings)():
         raise CronfleetError(f"nothing is sent now: {_QUIET}")
     if not flags["yes"]:
-        mails = min(_foreseen(settings, most, only).to_send, most)
+        mails = min(_foreseen(settings, 0, only).to_send, most)
         asked = f"Send {mails} mails by {sender_of(settings).describe()}?"
         click.confirm(asked, abort=True, err=True)
     told = asyncio.run(_send(context.obj, settings, most, only))
@@ -100,7 +100,7 @@ def _send_to(to: str, settings: Settings, chosen: list[Chosen]) -> int:
 
 
 def _foreseen(settings: Settings, most: int, only: tuple[str, ...]) -> Foreseen:
-    """What a run would do."""
+    """What a run would do; the first `most` mails by name."""
     sends = sender_of(settings).reaches_people
     judge = Judge(rule_from(settings), datetime.now(UTC), copies_from(settings))
     with opened_users(settings) as users, opened_outbox(settings, makes=False) as outbox:

@@ -59,7 +59,9 @@ class Foresight:
         self._reaches_people = reaches_people
 
     def look(self, canary: Canary | None, most: int, told: Callable[[int], object]) -> Foreseen:
-        """What a run would do that sends `most` mails; `told` is how many users are read so far.
+        """What a run would do; `told` is how many users are read so far.
+
+        `most` is how many of those whom it would mail `first` are named.
 
         Raises `DatabaseError`, and blocks.
         """
@@ -67,9 +69,8 @@ class Foresight:
         after: object = None
         while (page := self._users.page(after)).users:
             after = page.last_id
-            self._note(page, found)
+            self._note(page, found, most)
             told(found.users)
-        del found.first[most:]
         if canary:
             self._foresee_hold(canary, found)
         return found
@@ -84,7 +85,7 @@ class Foresight:
             made += found.reopened + carried
         found.held = canary.why_held(found.users, made, usual)
 
-    def _note(self, page: UserPage, found: Foreseen) -> None:
+    def _note(self, page: UserPage, found: Foreseen, most: int) -> None:
         judged = self._judge.page(page)
         keys = list(judged.due)
         found.users += len(page.users)
@@ -102,7 +103,7 @@ class Foresight:
         found.to_send += len(sends)
         found.made += sum(states.get(key) in (None, NoticeState.CANCELLED) for key in keys)
         found.made += len(mended)
-        found.first += sends[: SHOWN - len(found.first)] if len(found.first) < SHOWN else []
+        found.first += sends[: most - len(found.first)]
 
     def _states_of(self, keys: Sequence[NoticeKey]) -> dict[NoticeKey, NoticeState]:
         if self._outbox is None or not keys:
