@@ -19,6 +19,15 @@ from tests.apps.worlds import make_users, row
 from tests.unit.cli.commands import Said, Shell
 
 EXPIRED, USERS = 3, 8
+COMMANDS = (
+    ("approve",),
+    ("report",),
+    ("forget", "7", "--yes"),
+    ("init-db",),
+    ("init-db", "--print-sql"),
+    ("send", "--dry-run"),
+    ("preview", "--user", "7"),
+)
 
 
 @pytest.fixture
@@ -45,6 +54,12 @@ def by_smtp(shell: Shell) -> Shell:
 
 def expiry(shell: Shell, *arguments: str) -> Said:
     return shell("password-expiry", *arguments)
+
+
+def set_directory(shell: Shell) -> None:
+    """One that nobody is to ask."""
+    shell.monkeypatch.setenv("USERS_LDAP_URL", "ldap://127.0.0.1:1")
+    shell.monkeypatch.setenv("USERS_LDAP_BASE", "dc=corp,dc=test")
 
 
 def mails() -> list[str]:
@@ -316,3 +331,25 @@ def test_an_outbox_of_an_earlier_version_is_said_and_made_whole(shell: Shell) ->
 def test_a_server_cannot_be_asked_for_it(shell: Shell) -> None:
     said = shell("--url", "https://cron.example.com", "password-expiry", "report")
     assert (said.status, "needs the store itself" in said.err) == (2, True)
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+def test_without_a_database_for_the_notices_of_a_directory_nothing_is_made(
+    shell: Shell, arguments: tuple[str, ...]
+) -> None:
+    shell.monkeypatch.delenv("USERS_DATABASE_URL")
+    set_directory(shell)
+    said = expiry(shell, *arguments)
+    assert (said.status, "NOTICES_DATABASE_URL: set it" in said.err) == (2, True)
+    assert not Path("var/sample-users.db").exists()
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+def test_users_of_two_kinds_are_refused_by_each_command(
+    shell: Shell, arguments: tuple[str, ...]
+) -> None:
+    set_directory(shell)
+    shell.monkeypatch.setenv("NOTICES_DATABASE_URL", "sqlite:///notices.db")
+    said = expiry(shell, *arguments)
+    assert (said.status, "the users come from one of them" in said.err) == (2, True)
+    assert not Path("notices.db").exists()

@@ -16,7 +16,7 @@ from cronfleet.apps.password_expiry.making import (
 )
 from cronfleet.apps.password_expiry.outbox.notices import Outbox
 from cronfleet.apps.password_expiry.outbox.schema import METADATA, NOTICES
-from cronfleet.apps.password_expiry.sources import source_from
+from cronfleet.apps.password_expiry.sources import check_sources, source_from
 from cronfleet.apps.password_expiry.users.policy import User
 from cronfleet.apps.password_expiry.users.source import UserSource
 from cronfleet.config import Settings
@@ -39,6 +39,7 @@ def opened_users(settings: Settings) -> Generator[UserSource]:
     """The users, checked. Raises `ConfigurationError` and `DatabaseError`, and blocks."""
     if are_users_elsewhere(settings):  # Not the made-up ones in their place.
         raise ConfigurationError(USERS_ELSEWHERE)
+    check_sources(settings, own=None)
     users = source_from(settings)
     try:
         users.check()
@@ -62,6 +63,7 @@ def opened_outbox(settings: Settings, *, makes: bool) -> Generator[Outbox | None
 
     Raises `ConfigurationError` and `DatabaseError`.
     """
+    check_outbox(settings)
     if not makes and _is_yet_to_be_made(settings):
         yield None
         return
@@ -74,6 +76,15 @@ def opened_outbox(settings: Settings, *, makes: bool) -> Generator[Outbox | None
         yield outbox if outbox.id else None
     finally:
         outbox.database.close()
+
+
+def check_outbox(settings: Settings) -> None:
+    """Refuse what `cronfleet run` refuses, lest another outbox is looked at than the instances have.
+
+    Raises `ConfigurationError`.
+    """
+    if not are_users_elsewhere(settings):
+        check_sources(settings, own=None)
 
 
 @contextmanager
