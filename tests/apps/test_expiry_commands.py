@@ -181,22 +181,6 @@ def test_a_run_by_hand_asks_first_and_sends(shell: Shell) -> None:
     assert len(mails()) == 3
 
 
-def test_in_quiet_hours_it_says_why_nothing_is_sent_and_does_not_ask(shell: Shell) -> None:
-    now = datetime.now(UTC)
-    span = (now - timedelta(hours=1), now + timedelta(hours=1))
-    shell.monkeypatch.setenv("QUIET_HOURS", "-".join(f"{each:%H:%M}" for each in span))
-    shell.monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
-    for arguments in ((), ("--yes",), ("--yes", "--only", "2")):
-        said = expiry(shell, "send", *arguments)
-        assert (said.status, said.out, "Send 3" in said.err) == (1, "", False)
-        assert "nothing is sent now: these are QUIET_HOURS" in said.err
-    assert "nothing would be sent now: these are" in expiry(shell, "send", "--dry-run").out
-    assert expiry(shell, "send", "--dry-run", "--json").json["is_quiet"]
-    shell.monkeypatch.delenv("QUIET_HOURS")
-    assert not expiry(shell, "send", "--dry-run", "--json").json["is_quiet"]
-    assert mails() == []
-
-
 def test_one_user_alone_is_mailed(shell: Shell) -> None:
     expiry(shell, "send", "--yes", "--limit", "1", "--only", "2", "--only", "7")
     assert mails() == ["user2@corp.test"]
@@ -225,6 +209,22 @@ def test_as_many_mails_to_oneself_as_the_limit_says(shell: Shell) -> None:
 def test_an_address_that_is_none_is_said(shell: Shell) -> None:
     said = expiry(shell, "send", "--to", "nobody")
     assert (said.status, "--to:" in said.err) == (2, True)
+
+
+def test_in_quiet_hours_it_says_why_nothing_is_sent_and_does_not_ask(shell: Shell) -> None:
+    now = datetime.now(UTC)
+    span = (now - timedelta(hours=1), now + timedelta(hours=1))
+    shell.monkeypatch.setenv("QUIET_HOURS", "-".join(f"{each:%H:%M}" for each in span))
+    shell.monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    for arguments in ((), ("--yes",), ("--yes", "--only", "2")):
+        said = expiry(shell, "send", *arguments)
+        assert (said.status, said.out, "Send 3" in said.err) == (1, "", False)
+        assert "nothing is sent now: these are QUIET_HOURS" in said.err
+    assert "nothing would be sent now: these are" in expiry(shell, "send", "--dry-run").out
+    assert expiry(shell, "send", "--dry-run", "--json").json["is_quiet"]
+    shell.monkeypatch.delenv("QUIET_HOURS")
+    assert not expiry(shell, "send", "--dry-run", "--json").json["is_quiet"]
+    assert mails() == []
 
 
 def test_the_report_tells_the_funnel_and_the_runs(shell: Shell) -> None:

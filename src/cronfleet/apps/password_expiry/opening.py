@@ -23,7 +23,7 @@ from cronfleet.config import Settings
 from cronfleet.errors import ConfigurationError
 
 USERS_ELSEWHERE = (
-    "no setting names the users: those of a source of your own are known to its program alone; "
+    "no setting names the users: users of a source of your own are known to its program alone; "
     "for others, set USERS_DATABASE_URL or USERS_LDAP_URL"
 )
 _HOW_TO_MAKE = "start `cronfleet run`, or make it with `cronfleet password-expiry init-db`"
