@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, closing, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from pathlib import Path
@@ -367,6 +368,24 @@ async def test_a_stored_expiry_is_taken_as_it_is(real_users: Path, set_: Set) ->
     assert recipients() == ["user2@corp.test"]
 
 
+async def test_a_back_fill_tells_users_what_is_due_now_and_nothing_of_the_past(
+    real_users: Path, set_: Set
+) -> None:
+    """Each password expired five days ago: seven days before that, a reminder was due."""
+    now = datetime.now(UTC)
+    with closing(sqlite3.connect(real_users)) as connection, connection:
+        changed = (now - timedelta(days=95)).isoformat()
+        connection.execute("UPDATE users SET password_changed_at = ?", [changed])
+    set_("REMIND_DAYS_BEFORE", "14,7,3,1")
+    async with application() as made:
+        for days in (12, 8, 1):
+            past = replace(context(), kind="backfill", fire_time=now - timedelta(days=days))
+            await made.run(past)
+        found = await made.recent(10, None, None)
+    assert {notice.threshold for notice in found} == {"expired"}
+    assert len(recipients()) == 3
+
+
 async def test_the_outbox_may_stand_in_a_database_of_its_own(
     real_users: Path, tmp_path: Path, set_: Set
 ) -> None:
@@ -431,6 +450,21 @@ async def test_another_outbox_is_taken_on_purpose_with_another_fleet(
     async with application(Scheduler("sqlite:///store.db", fleet="other")) as other:
         await other.run(context())
     assert len(recipients()) == 3
+
+
+@pytest.mark.parametrize("names_the_sample", [False, True])
+async def test_made_up_users_are_kept_from_the_notices_of_real_ones(
+    tmp_path: Path, set_: Set, *, names_the_sample: bool
+) -> None:
+    """As where one instance has lost the setting that names the users."""
+    if names_the_sample:
+        async with application() as demo:
+            await demo.prepare()
+        set_("USERS_DATABASE_URL", f"sqlite:///{tmp_path / 'var' / 'sample-users.db'}")
+    set_("NOTICES_DATABASE_URL", f"sqlite:///{tmp_path / 'notices.db'}")
+    with pytest.raises(ConfigurationError, match="Set USERS_DATABASE_URL to your users"):
+        register(Scheduler("memory:"), load_settings())
+    assert not (tmp_path / "notices.db").exists()
 
 
 async def test_after_the_demo_come_real_users(tmp_path: Path, set_: Set) -> None:

@@ -19,6 +19,7 @@ from cronfleet import ConfigurationError, Scheduler, cron
 from cronfleet.cli.programs import Program
 from cronfleet.cli.working import work
 from cronfleet.server.serving import bind
+from tests.apps.worlds import make_users
 from tests.servers import OwnServer, Server, free_port
 from tests.unit.cli.commands import Said, Shell
 
@@ -93,6 +94,8 @@ def test_an_option_that_no_driver_understands_is_named_with_its_setting(
     shell: Shell, monkeypatch: pytest.MonkeyPatch, setting: str
 ) -> None:
     Path("theirs.db").touch()
+    make_users(Path("users.db"), [])
+    monkeypatch.setenv("USERS_DATABASE_URL", "sqlite:///users.db")
     monkeypatch.setenv(setting, "sqlite:///theirs.db?timeout=abc&password=hunter2")
     said = shell("run")
     assert is_refused(said, setting, "theirs.db", "correct the URL")
@@ -177,12 +180,19 @@ def as_a_plain_user(*arguments: str) -> subprocess.CompletedProcess[str]:
         ("var", {"MAILBOX_DIR": "mails", "CRONFLEET_STORE": "memory:"}),
         ("var", {"MAILBOX_DIR": "mails"}),
         ("theirs", {"USERS_DATABASE_URL": "sqlite:///theirs/users.db"}),
-        ("theirs", {"NOTICES_DATABASE_URL": "sqlite:///theirs/notices.db"}),
+        (
+            "theirs",
+            {
+                "USERS_DATABASE_URL": "sqlite:///users.db",
+                "NOTICES_DATABASE_URL": "sqlite:///theirs/notices.db",
+            },
+        ),
     ],
 )
 def test_what_belongs_to_somebody_else_is_one_line(
     shell: Shell, monkeypatch: pytest.MonkeyPatch, closed: str, settings: dict[str, str]
 ) -> None:
+    make_users(Path("users.db"), [])
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     path = shell.store.parent.parent / closed

@@ -6,6 +6,7 @@ import logging
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +25,8 @@ from cronfleet.apps.password_expiry.care.retention import Retention
 from cronfleet.apps.password_expiry.job import ExpiryJob, RunReport
 from cronfleet.apps.password_expiry.outbox.canary import Canary
 from cronfleet.apps.password_expiry.outbox.records import Records
+from cronfleet.apps.password_expiry.sending.mailbox import MailboxSender
+from cronfleet.apps.password_expiry.users.chosen import OnlyThese
 from tests.apps.outboxes import let_pass
 from tests.apps.worlds import NOW, OpenWorld, Recorder, World, ask, row
 
@@ -102,6 +105,20 @@ async def test_what_is_approved_is_sent_by_the_next_run_to_those_still_due(
     await these.run()
     assert len(these.sender.mails) == 40
     assert these.keeper.approve("anna", "") == []
+
+
+async def test_what_the_mailbox_has_had_is_held_also_when_one_user_was_mailed_by_hand(
+    world_of: OpenWorld, tmp_path: Path
+) -> None:
+    these = some_due(world_of, due=USERS)
+    to_mailbox = these.world.parts(MailboxSender(tmp_path))
+    await ExpiryJob(to_mailbox, most=500, is_dry=False).run(ask())
+    by_hand = replace(these.world.parts(these.sender), users=OnlyThese(these.world.users, ["7"]))
+    await ExpiryJob(by_hand, most=500, is_dry=False, only=("7",)).run(ask(0))
+    assert these.sender.recipients == ["user7@corp.test"]
+    await these.run()
+    assert these.sender.recipients == ["user7@corp.test"]
+    assert these.keeper.report().holds[0].said.startswith("99 new notices")
 
 
 async def test_while_it_is_held_what_was_put_off_waits_too(world_of: OpenWorld) -> None:

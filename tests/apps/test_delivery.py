@@ -7,21 +7,24 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cronfleet.apps.mailing.sending import Answer, Following, HandOff, Mail, SendResult, unknown
 from cronfleet.apps.password_expiry.databases.databases import DatabaseError
+from cronfleet.apps.password_expiry.job import ExpiryJob
 from cronfleet.apps.password_expiry.outbox.moves import Settle
 from cronfleet.apps.password_expiry.outbox.notices import OtherOutboxError
 from cronfleet.apps.password_expiry.outbox.states import NoticeState
 from cronfleet.apps.password_expiry.outbox.values import Exchanged, Wanted
 from cronfleet.apps.password_expiry.sending.mailbox import MailboxSender
+from cronfleet.apps.password_expiry.users.chosen import OnlyThese
 from cronfleet.apps.password_expiry.users.policy import NoticeKey
 from cronfleet.apps.password_expiry.users.source import PAGE
 from tests.apps.outboxes import meddle, put_in, swap_outbox
-from tests.apps.worlds import LONG_AGO, NOW, OpenWorld, Recorder, make_users, row, world
+from tests.apps.worlds import LONG_AGO, NOW, OpenWorld, Recorder, ask, make_users, row, world
 
 
 async def test_only_those_who_are_due_are_mailed(world_of: OpenWorld) -> None:
@@ -85,7 +88,10 @@ async def test_users_whose_id_is_not_theirs_alone_are_counted_and_stop_nobody(
     sender = Recorder()
     with world(file) as these:
         report = await these.run(sender)
+        parts = replace(these.parts(sender), users=OnlyThese(these.users, ["same"]))
+        by_hand = await ExpiryJob(parts, most=9, is_dry=False, only=("same",)).run(ask())
     assert (sender.recipients, report.bad_rows) == (["user3@corp.test"], 3)
+    assert (by_hand.made, by_hand.bad_rows) == (0, 1)
     assert "1 users get no notice: they have no id" in caplog.messages
     assert any("name a unique column with USERS_ID_COLUMN" in line for line in caplog.messages)
 

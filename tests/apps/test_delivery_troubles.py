@@ -20,16 +20,17 @@ from cronfleet.apps.mailing.sending import (
     SendResult,
     unknown,
 )
+from cronfleet.apps.password_expiry.care.keeping import Allowance, Keeper
 from cronfleet.apps.password_expiry.databases.databases import DatabaseError, OddValueError
 from cronfleet.apps.password_expiry.job import ExpiryJob
 from cronfleet.apps.password_expiry.outbox import moves
 from cronfleet.apps.password_expiry.outbox.moves import Move, PutOff, Rest, Settle
 from cronfleet.apps.password_expiry.outbox.states import NoticeState
-from cronfleet.apps.password_expiry.outbox.values import Exchanged, Lease
+from cronfleet.apps.password_expiry.outbox.values import HANDOFF_LEASE, Exchanged, Lease
 from cronfleet.apps.password_expiry.users.policy import User
 from cronfleet.apps.password_expiry.users.table import UserTable
 from tests.apps.outboxes import let_pass, meddle
-from tests.apps.worlds import LANES, LONG_AGO, Answers, OpenWorld, Recorder, ask, row
+from tests.apps.worlds import LANES, LONG_AGO, Answers, OpenWorld, Recorder, World, ask, row
 
 MINUTE = timedelta(minutes=1)
 
@@ -207,6 +208,49 @@ async def test_what_was_put_off_is_sent_a_minute_later_and_what_is_new_is_not(
     assert report
     assert (report.settled, len(sender.mails)) == ({NoticeState.SENT: 1}, 1)
     assert Counter(these.states().values()) == {"SENT": 1, "PENDING": 1}
+
+
+async def put_off_and_crashed(these: World) -> None:
+    """Of two notices that were put off, one was handed off and one leased when the instance died."""
+    await these.run(Answers(SendResult(Answer.LATER, "451 not now")))
+    let_pass(these.outbox, MINUTE)
+    handed_off = these.outbox.lease(token=8)
+    assert handed_off
+    these.outbox.hand_off(handed_off, "smtp")
+    assert these.outbox.lease(token=8)
+    let_pass(these.outbox, HANDOFF_LEASE + MINUTE)
+
+
+async def test_what_a_crash_left_is_parked_or_tried_again_before_the_next_main_run(
+    world_of: OpenWorld,
+) -> None:
+    these, sender = world_of(*rows(2)), Recorder()
+    await put_off_and_crashed(these)
+    await these.run_put_off(sender)
+    assert Counter(these.states().values()) == {"UNCERTAIN": 1, "SENT": 1}
+    assert len(sender.mails) == 1
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+async def test_what_a_crash_left_is_put_right_also_while_nothing_is_sent(
+    world_of: OpenWorld, *, quiet: bool
+) -> None:
+    these, sender = world_of(*rows(2)), Recorder()
+    await put_off_and_crashed(these)
+    parts = replace(these.parts(sender), is_quiet=lambda: quiet)
+    await ExpiryJob(parts, most=500, is_dry=not quiet).run_put_off(ask())
+    assert Counter(these.states().values()) == {"UNCERTAIN": 1, "PENDING": 1}
+    assert sender.mails == []
+
+
+async def test_who_is_forgotten_after_a_crash_is_not_taken_for_one_being_mailed(
+    world_of: OpenWorld,
+) -> None:
+    these = world_of(*rows(2))
+    await put_off_and_crashed(these)
+    keeper = Keeper(these.outbox, Allowance(needs_approval=False, dry_run=None))
+    assert [keeper.forget(user).under_way for user in ("1", "2")] == [0, 0]
+    assert list(these.states()) == [""]
 
 
 async def test_dry_nothing_that_was_put_off_is_sent(world_of: OpenWorld) -> None:

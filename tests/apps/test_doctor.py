@@ -74,6 +74,14 @@ def test_a_file_of_notices_that_is_yet_to_come_is_not_made(real_users: Path, set
     assert not Path("notices.db").exists()
 
 
+def test_the_users_of_a_programs_own_source_are_nothing_wrong(set_: Set) -> None:
+    """With its settings alone, nobody knows them; made-up ones are not taken for them."""
+    set_("NOTICES_DATABASE_URL", "sqlite:///notices.db")
+    found = asyncio.run(finding("users"))
+    assert found.condition is Condition.NOTE
+    assert "users of a source of your own" in found.said
+
+
 async def test_a_mailbox_that_cannot_be_written_to_is_wrong(set_: Set, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     set_("MAILBOX_DIR", str(tmp_path / "file" / "mails"))

@@ -181,11 +181,48 @@ def test_a_run_by_hand_asks_first_and_sends(shell: Shell) -> None:
     assert len(mails()) == 3
 
 
+@pytest.mark.parametrize("flags", [("--yes",), ("--dry-run",), ("--to", "me@corp.test")])
+def test_nothing_is_sent_to_made_up_users_beside_real_notices(
+    shell: Shell, flags: tuple[str, ...]
+) -> None:
+    """A command does not know the users of a source of one's own."""
+    shell.monkeypatch.setenv("NOTICES_DATABASE_URL", "sqlite:///notices.db")
+    expiry(shell, "send", "--yes")
+    shell.monkeypatch.delenv("USERS_DATABASE_URL")
+    before = Path("notices.db").read_bytes()
+    said = expiry(shell, "send", *flags)
+    assert (said.status, "Set USERS_DATABASE_URL to your users" in said.err) == (2, True)
+    assert Path("notices.db").read_bytes() == before
+    assert len(mails()) == EXPIRED
+
+
 def test_one_user_alone_is_mailed(shell: Shell) -> None:
     expiry(shell, "send", "--yes", "--limit", "1", "--only", "2", "--only", "7")
     assert mails() == ["user2@corp.test"]
     expiry(shell, "send", "--yes", "--only", "3")
     assert set(mails()) == {"user2@corp.test", "user3@corp.test"}
+
+
+@pytest.mark.parametrize("flags", [("--yes",), ("--dry-run",), ("--to", "me@corp.test")])
+def test_an_id_that_no_user_has_is_named_and_nobody_is_mailed(
+    shell: Shell, flags: tuple[str, ...]
+) -> None:
+    said = expiry(shell, "send", *flags, "--only", "2", "--only", "99", "--only", "2")
+    assert (said.status, said.err) == (2, "cronfleet: no user has the id '99'\n")
+    assert mails() == []
+
+
+def test_an_id_of_several_rows_is_named_and_nobody_is_mailed(shell: Shell) -> None:
+    """A run refuses them both: the address of either may be the wrong one."""
+    with closing(sqlite3.connect("company.db")) as connection, connection:
+        connection.execute(
+            "CREATE VIEW accounts AS SELECT * FROM users UNION ALL SELECT * FROM old"
+        )
+        connection.execute("CREATE TABLE old AS SELECT * FROM users WHERE id = 2")
+    shell.monkeypatch.setenv("USERS_TABLE", "accounts")
+    said = expiry(shell, "send", "--yes", "--only", "2", "--only", "3")
+    assert (said.status, "the id '2' stands in several rows" in said.err) == (2, True)
+    assert mails() == []
 
 
 def test_mails_to_oneself_say_whose_they_are_and_are_noted_nowhere(shell: Shell) -> None:

@@ -177,6 +177,7 @@ def test_an_id_of_two_entries_is_told_and_entries_without_one_are_counted(
     with users_of(server, users_id_column="employeeNumber") as users:
         page = users.page(None)
         assert (page.repeated, len(page.users), users.without_id()) == ({"7"}, 2, 2)
+        assert users.repeated(["6", "7"]) == {"7"}
 
 
 def test_a_manager_is_an_address_or_the_entry_that_has_it(slapd: OpenSlapd) -> None:

@@ -26,6 +26,7 @@ from cronfleet.apps.password_expiry.making import (
 from cronfleet.apps.password_expiry.opening import allowance_of, opened_outbox, opened_users
 from cronfleet.apps.password_expiry.outbox.records import Records
 from cronfleet.apps.password_expiry.sending.delivery import Ask
+from cronfleet.apps.password_expiry.sources import check_sources
 from cronfleet.apps.password_expiry.users.chosen import OnlyThese
 from cronfleet.apps.password_expiry.users.judging import Judge
 from cronfleet.cli.expiry_settings import settings_of
@@ -60,6 +61,7 @@ def send(
 ) -> None:
     """Look for users who are due now, and send them their mails, as a run of the job does."""
     settings = settings_of(context)
+    check_sources(settings, own=None)
     most = limit or (_TO_ONESELF if to else settings.max_mails_per_run)
     if flags["dry_run"]:
         found = _foreseen(settings, min(most, SHOWN), only)
@@ -106,7 +108,10 @@ def _foreseen(settings: Settings, most: int, only: tuple[str, ...]) -> Foreseen:
     with opened_users(settings) as users, opened_outbox(settings, makes=False) as outbox:
         records = Records(outbox.database) if outbox else None
         last = records.runs(1) if records else []
-        chosen = OnlyThese(users, only) if only else users
+        chosen = users
+        if only:
+            chosen = OnlyThese(users, only)
+            chosen.check()
         with _progress(last[0].users if last else None) as told:
             canary = canary_from(settings) if sends and not only else None
             foresight = Foresight(chosen, judge, outbox, reaches_people=sends)

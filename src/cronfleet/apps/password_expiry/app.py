@@ -147,6 +147,7 @@ class PasswordExpiry:
         care = self._care(parts)
         if only:
             parts = replace(parts, users=OnlyThese(parts.users, only))
+            await asyncio.to_thread(parts.users.check)
             if holds := await care.standing():
                 raise HeldError(holds[0].said)
         job = ExpiryJob(
@@ -384,4 +385,6 @@ class PasswordExpiry:
 def _ask(run: RunContext) -> Ask:
     whole, _, _ = run.run_id.partition("/")
     shard = Shard(run.shard, run.shards, whole)
-    return Ask(run.token, run.fire_time, run.log, run.draining, run.lost, shard)
+    # What users were due at a fire time long ago is nothing that they should hear of today.
+    now = datetime.now(UTC) if run.kind == "backfill" else run.fire_time
+    return Ask(run.token, now, run.log, run.draining, run.lost, shard)

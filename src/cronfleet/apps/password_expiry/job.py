@@ -97,8 +97,13 @@ class ExpiryJob:
         return report
 
     async def run_put_off(self, ask: Ask) -> RunReport | None:
-        """Deliver what was put off and has waited long enough; None when there is nothing."""
+        """Deliver what was put off and has waited long enough; None when there is nothing.
+
+        What a crash has left is put right first, also while nothing is sent.
+        """
         outbox = self._parts.outbox
+        # Here too, each minute: the next run of the other job may be a day away.
+        await self._reap(ask)
         if self._is_dry or self._parts.is_quiet():
             return None
         if not await asyncio.to_thread(outbox.waiting, only_put_off=True):
@@ -121,7 +126,9 @@ class ExpiryJob:
     async def _reopen(self, ask: Ask) -> None:
         if not self._parts.sender.reaches_people:
             return
-        reopened = await asyncio.to_thread(self._parts.outbox.reopen_for_people, self._run)
+        # The others are for a run of all users: it counts them, and holds them if they are too many.
+        reopen = self._parts.outbox.reopen_for_people
+        reopened = await asyncio.to_thread(reopen, self._run, self._only)
         if reopened:
             ask.log.warning("%d notices are to be sent: only the mailbox had them", reopened)
 

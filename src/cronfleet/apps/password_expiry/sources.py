@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from cronfleet.apps.password_expiry.databases.databases import Database
-from cronfleet.apps.password_expiry.making import columns_from, users_url
+from cronfleet.apps.password_expiry.making import columns_from, is_sample, users_url
 from cronfleet.apps.password_expiry.users.directory.connecting import Directory, Login
 from cronfleet.apps.password_expiry.users.directory.entries import Attributes, Kind
 from cronfleet.apps.password_expiry.users.directory.users import DirectoryUsers, Where
@@ -15,6 +15,12 @@ from cronfleet.config import Settings, revealed
 from cronfleet.errors import ConfigurationError
 
 _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]*", re.ASCII)
+# No user of the real notices is among the made-up ones: these would end them, and delete the old.
+WITHOUT_USERS = (
+    "NOTICES_DATABASE_URL without USERS_DATABASE_URL: made-up users are noted in a file of their own "
+    "alone. Set USERS_DATABASE_URL to your users, or leave NOTICES_DATABASE_URL out; users of a source "
+    "of your own are mailed by its program, and with `cronfleet trigger password-expiry`"
+)
 _PERSONS: dict[Kind, str] = {
     "openldap": "(objectClass=person)",
     "activedirectory": "(&(objectCategory=person)(objectClass=user))",
@@ -54,6 +60,8 @@ def check_sources(settings: Settings, own: UserSource | None) -> None:
             f"NOTICES_DATABASE_URL: set it to a database; with {others[0]}, who was mailed cannot be "
             "noted beside the users"
         )
+    if own is None and is_sample(settings) and settings.notices_database_url:
+        raise ConfigurationError(WITHOUT_USERS)
     if settings.users_ldap_url:
         _check_directory(settings)
     if settings.users_shards > 1:

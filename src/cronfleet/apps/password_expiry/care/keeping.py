@@ -106,7 +106,8 @@ class Keeper:
         return self._parked.decide(notice, decision, who, why)
 
     def forget(self, user: str, address: str | None = None) -> Forgotten:
-        """See `Parked.forget`."""
+        """See `Parked.forget`. What a crash has left is not under way."""
+        self._outbox.reap()
         return self._parked.forget(user, address)
 
     def suppressed(self) -> list[Suppressed]:

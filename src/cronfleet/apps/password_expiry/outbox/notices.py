@@ -148,12 +148,16 @@ class Outbox:
             return 0
         return self._commit(lambda connection: self._revive_of(connection, keys, run))
 
-    def reopen_for_people(self, run: int | None = None) -> int:
-        """Make those pending again that only the mailbox has taken; how many those were."""
+    def reopen_for_people(self, run: int | None = None, users: Sequence[str] = ()) -> int:
+        """Make those pending again that only the mailbox has taken; how many those were.
+
+        Of these users alone, if any are named.
+        """
         with self.database.begin() as connection:
+            query = update(NOTICES).where(ONLY_IN_MAILBOX)
+            query = query.where(_n.user_id.in_(users)) if users else query
             fields = anew(self._now(connection))
-            query = update(NOTICES).where(ONLY_IN_MAILBOX).values(**fields)
-            reopened = connection.execute(query).rowcount
+            reopened = connection.execute(query.values(**fields)).rowcount
             note_made(connection, run, reopened)
             return reopened
 
@@ -165,25 +169,27 @@ class Outbox:
 
     def reap(self) -> Reaped:
         """End the leases that ran out: what was handed off is uncertain, the rest is pending."""
-        with self.database.begin() as connection:
-            now = self._now(connection)
-            returned = connection.execute(
-                update(NOTICES)
-                .where(_n.state == _S.LEASED, _n.lease_until < now)
-                .values(state=_S.PENDING, lease_until=None, changed_at=now)
-            ).rowcount
-            silent = and_(_n.state == _S.HANDOFF, _n.lease_until < now)
-            uncertain = connection.scalars(select(_n.user_id).where(silent)).all()
-            connection.execute(
-                update(NOTICES)
-                .where(silent)
-                .values(
-                    state=_S.UNCERTAIN,
-                    lease_until=None,
-                    changed_at=now,
-                    reason="its sender ended before the answer",
-                )
+        return self._commit(self._reap)
+
+    def _reap(self, connection: Connection) -> Reaped:
+        now = self._now(connection)
+        returned = connection.execute(
+            update(NOTICES)
+            .where(_n.state == _S.LEASED, _n.lease_until < now)
+            .values(state=_S.PENDING, lease_until=None, changed_at=now)
+        ).rowcount
+        silent = and_(_n.state == _S.HANDOFF, _n.lease_until < now)
+        uncertain = connection.scalars(select(_n.user_id).where(silent)).all()
+        connection.execute(
+            update(NOTICES)
+            .where(silent)
+            .values(
+                state=_S.UNCERTAIN,
+                lease_until=None,
+                changed_at=now,
+                reason="its sender ended before the answer",
             )
+        )
         return Reaped(returned, list(uncertain))
 
     def waiting(self, *, only_put_off: bool = False, most: int = 1) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cronfleet.apps.password_expiry.users.policy import User
-from cronfleet.apps.password_expiry.users.source import PAGE, UserPage, UserSource
+from cronfleet.apps.password_expiry.users.source import PAGE, TellsRepeated, UserPage, UserSource
+from cronfleet.errors import ConfigurationError
 
 
 class OnlyThese:
@@ -13,7 +14,7 @@ class OnlyThese:
 
     def __init__(self, users: UserSource, keys: Sequence[str]) -> None:
         self._users = users
-        self._keys = keys
+        self._keys = list(dict.fromkeys(keys))
 
     @property
     def setting(self) -> str:
@@ -30,12 +31,24 @@ class OnlyThese:
         self._users.probe()
 
     def check(self) -> None:
-        self._users.check()
+        """See whether each of them is there, once. Raises `ConfigurationError`, which names them.
+
+        The users that they are chosen from have been checked before.
+        """
+        found = self.find(self._keys)
+        if missing := [key for key in self._keys if key not in found]:
+            raise ConfigurationError(f"no user has the id {_listed(missing)}")
+        if repeated := sorted(self._repeated()):
+            raise ConfigurationError(
+                f"the id {_listed(repeated)} stands in several rows: which user is meant, nobody can "
+                "say; name a unique column with USERS_ID_COLUMN"
+            )
 
     def page(self, after: object, limit: int = PAGE) -> UserPage:
         """All that are found."""
-        found = self.find(self._keys) if after is None else {}
-        return UserPage(list(found.values()), self._keys)
+        if after is not None:
+            return UserPage([], after)
+        return UserPage(list(self.find(self._keys).values()), self._keys, self._repeated())
 
     def without_id(self) -> int:
         """They have one."""
@@ -46,3 +59,11 @@ class OnlyThese:
 
     def close(self) -> None:
         self._users.close()
+
+    def _repeated(self) -> frozenset[str]:
+        users = self._users
+        return users.repeated(self._keys) if isinstance(users, TellsRepeated) else frozenset()
+
+
+def _listed(keys: Sequence[str]) -> str:
+    return ", ".join(map(repr, keys))

@@ -57,6 +57,15 @@ class Divisible(Protocol):
         ...
 
 
+@runtime_checkable
+class TellsRepeated(Protocol):
+    """What a source can do besides, if an id may stand in several of its rows."""
+
+    def repeated(self, keys: Sequence[str]) -> frozenset[str]:
+        """Those of these keys that do, as stored now: which row is meant, nobody can say."""
+        ...
+
+
 class UserSource(Protocol):
     """The users, read only.
 

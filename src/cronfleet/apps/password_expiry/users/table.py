@@ -185,17 +185,26 @@ class UserTable:
 
     def find(self, keys: Sequence[str]) -> dict[str, User]:
         """The users of these keys that are there, as stored now."""
+        # Where several have one key, it is the first one's, as on a page.
+        return {user.key: user for user in reversed(self._all_of(keys))}
+
+    def repeated(self, keys: Sequence[str]) -> frozenset[str]:
+        """Those of these keys that stand in several rows now."""
+        counts = Counter(user.key for user in self._all_of(keys))
+        return frozenset(key for key, count in counts.items() if count > 1)
+
+    def _all_of(self, keys: Sequence[str]) -> list[User]:
+        """One for each row."""
         values = {name: _filled_up(found) for name, found in self._values_of(keys).items()}
         finder = self._finder({name: len(found) for name, found in values.items()})
         with self.database.begin() as connection:
             rows = finder.rows(connection, *chain(*values.values()))
         # One that stands in many rows may hide another.
         if len(rows) >= _ALIKE * len(keys) and len(keys) > 1:
-            return {key: user for each in keys for key, user in self.find([each]).items()}
+            return [user for each in dict.fromkeys(keys) for user in self._all_of([each])]
         wanted = set(keys)
-        # Where several have one key, it is the first one's, as on a page.
-        users = (user_of(row, self._options) for row in reversed(rows))
-        return {user.key: user for user in users if user.key in wanted}
+        users = (user_of(row, self._options) for row in rows)
+        return [user for user in users if user.key in wanted]
 
     def _values_of(self, keys: Sequence[str]) -> dict[str, list[Any]]:
         """What the id of one of these may be: of its column's type, anything as text, or bytes."""

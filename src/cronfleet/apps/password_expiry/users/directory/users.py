@@ -109,15 +109,24 @@ class DirectoryUsers:
         return count
 
     def find(self, keys: Sequence[str]) -> dict[str, User]:
-        found: dict[str, User] = {}
+        # Where several have one key, it is the first one's, as on a page.
+        return {user.key: user for user in reversed(self._all_of(keys))}
+
+    def repeated(self, keys: Sequence[str]) -> frozenset[str]:
+        """Those of these keys that several entries have now."""
+        counts = Counter(user.key for user in self._all_of(keys))
+        return frozenset(key for key, count in counts.items() if count > 1)
+
+    def _all_of(self, keys: Sequence[str]) -> list[User]:
+        """One for each entry."""
+        found: list[User] = []
         for first in range(0, len(keys), _MOST_AT_ONCE):
             some = keys[first : first + _MOST_AT_ONCE]
             ids = any_of(self._attributes.id, (id_value(k, self._attributes.id) for k in some))
             entries = self._asking.below(self._where.base, f"(&{self._where.filter}{ids})")
-            # Where several have one key, it is the first one's, as on a page.
-            found |= {user.key: user for user in reversed(self._users(entries))}
-        wanted = set(keys)  # A directory may take upper and lower case for the same.
-        return {key: user for key, user in found.items() if key in wanted}
+            # A directory may take upper and lower case for the same.
+            found += [user for user in self._users(entries) if user.key in some]
+        return found
 
     def close(self) -> None:
         self._asking.close()
