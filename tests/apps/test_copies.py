@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from email import message_from_bytes
 from email.policy import SMTP
 
 import pytest
 
 from cronfleet.apps.mailing.sending import Mail
+from cronfleet.apps.password_expiry.care.care import Care
 from cronfleet.apps.password_expiry.job import ExpiryJob, RunReport
 from cronfleet.apps.password_expiry.mails.message import Letterhead
 from cronfleet.apps.password_expiry.mails.wording.templates import MailTemplateError
+from cronfleet.apps.password_expiry.outbox.canary import Canary
+from cronfleet.apps.password_expiry.outbox.records import Records
 from cronfleet.apps.password_expiry.users.copies import Copies
 from cronfleet.apps.password_expiry.users.policy import User
 from cronfleet.apps.password_expiry.users.table import UserPage, UserTable
-from tests.apps.worlds import OpenWorld, Recorder, World, ask, row
+from tests.apps.outboxes import let_pass
+from tests.apps.worlds import NOW, OpenWorld, Recorder, World, ask, row
 
 COPIES = Copies(frozenset({"expired"}))
 
@@ -64,6 +69,32 @@ async def test_a_manager_is_told_once_in_a_mail_that_names_the_user(
     (told,) = [mail for mail in sender.mails if mail.recipient == "boss@corp.test"]
     assert subject(told) == "The password of User 1 has expired"
     assert b"User 1 <user1@corp.test>" in told.content
+
+
+@pytest.mark.parametrize(("due", "sent"), [(15, 30), (21, 0)])
+async def test_with_copies_it_is_still_the_users_who_are_too_many(
+    world_of: OpenWorld, monkeypatch: pytest.MonkeyPatch, due: int, sent: int
+) -> None:
+    world = world_of(*(row(n) if n < due else row(n, NOW.date().isoformat()) for n in range(100)))
+    Managers(monkeypatch, **{f"user{number}": "boss@corp.test" for number in range(100)})
+    sender, care = Recorder(), Care(Records(world.outbox.database), Canary())
+    parts = replace(world.parts(sender), copies=COPIES)
+    await ExpiryJob(parts, most=500, is_dry=False, care=care).run(ask())
+    assert len(sender.mails) == sent
+
+
+async def test_copies_alone_may_be_too_many(
+    world_of: OpenWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as when they are switched on, long after the users were told."""
+    world = world_of(*map(row, range(100)))
+    Managers(monkeypatch, **{f"user{number}": "boss@corp.test" for number in range(100)})
+    await run(world, Recorder(), Copies())
+    let_pass(world.outbox, timedelta(hours=1))
+    sender, care = Recorder(), Care(Records(world.outbox.database), Canary())
+    parts = replace(world.parts(sender), copies=COPIES)
+    await ExpiryJob(parts, most=500, is_dry=False, care=care).run(ask())
+    assert sender.mails == []
 
 
 async def test_an_address_of_a_manager_that_is_none_costs_the_user_nothing(

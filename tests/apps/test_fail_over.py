@@ -6,6 +6,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import closing
+from datetime import timedelta
 
 import pytest
 
@@ -22,6 +23,7 @@ from tests.apps.mail_services import (
     sendgrid,
     ses,
 )
+from tests.apps.outboxes import let_pass
 from tests.apps.sending import pipelining
 from tests.apps.worlds import OpenWorld, World, row
 
@@ -92,6 +94,33 @@ async def test_a_silence_after_the_hand_off_is_nobody_elses_mail(
     await these.run(SendersInOrder([ses(service, IMPATIENT), SmtpSender(server.client())]))
     assert senders(these) == {("UNCERTAIN", "ses"): 2}
     assert server.mails == []
+
+
+@pytest.mark.parametrize("stage", ["RCPT", "DOT"])
+async def test_what_a_server_refuses_for_policy_goes_by_the_next(
+    world_of: OpenWorld, server: MailServer, service: MailService, stage: str
+) -> None:
+    server.at(stage, *["554 5.7.1 your IP is blocked"] * COUNT)
+    these = world_of(*map(row, range(1, COUNT + 1)))
+    in_order = SendersInOrder([SmtpSender(server.client()), ses(service)])
+    await these.run(in_order)
+    found = Counter(these.states().values())
+    assert 5 <= found["PENDING"] == COUNT - found["SENT"] < 5 + 2 * in_order.at_a_time
+    let_pass(these.outbox, timedelta(minutes=1))
+    await these.run_put_off(in_order)
+    assert senders(these) == {("SENT", "ses"): COUNT}
+    assert len(set(recipients(service))) == len(recipients(service)) == COUNT
+
+
+async def test_when_all_refuse_the_first_for_policy_every_notice_waits(
+    world_of: OpenWorld, server: MailServer, service: MailService
+) -> None:
+    server.at("RCPT", *["554 5.7.1 your IP is blocked"] * COUNT)
+    service.mail = Told(400, {"__type": "MessageRejected", "message": "it contains a virus"})
+    these = world_of(*map(row, range(1, COUNT + 1)))
+    with pytest.raises(SenderUnavailableError, match="refused the first 5 mails alike"):
+        await these.run(SendersInOrder([SmtpSender(server.client()), ses(service)]))
+    assert set(these.states().values()) == {"PENDING"}
 
 
 async def test_when_none_can_send_every_notice_waits(

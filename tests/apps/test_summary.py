@@ -15,6 +15,14 @@ from pathlib import Path
 import pytest
 
 from cronfleet import ConfigurationError, Scheduler
+from cronfleet.apps.mailing.sending import (
+    Following,
+    HandOff,
+    Mail,
+    SenderUnavailableError,
+    SendResult,
+    unknown,
+)
 from cronfleet.apps.password_expiry import PasswordExpiry, register
 from cronfleet.apps.password_expiry.app import JOB
 from cronfleet.apps.password_expiry.databases.databases import Database
@@ -25,6 +33,7 @@ from cronfleet.apps.password_expiry.outbox.states import NoticeState
 from cronfleet.apps.password_expiry.users.table import UserColumns, UserTable
 from cronfleet.config import load_settings
 from tests.apps.outboxes import ANNA, BEN, OneByOne, let_pass, open_outbox
+from tests.apps.worlds import Recorder, make_users, row
 
 
 @pytest.fixture(autouse=True)
@@ -100,6 +109,7 @@ async def test_with_users_of_ones_own_it_leaves_as_their_mails_do(
     monkeypatch.setenv("MAIL_SENDER", "smtp")
     monkeypatch.setenv("EMAIL_FROM", "it@example.com")
     monkeypatch.setenv("NOTICES_DATABASE_URL", "sqlite:///notices.db")
+    make_users(Path("staff.db"), [])
     users = UserTable(Database("sqlite:///staff.db", "STAFF", writes=False), UserColumns())
     scheduler = Scheduler("sqlite:///store.db", program="password-expiry")
     application = register(scheduler, load_settings(), users)
@@ -122,6 +132,60 @@ async def test_a_summary_that_nobody_took_is_told_the_next_time(
         (tmp_path / "away").rename(folder)
         assert await run(scheduler, SUMMARY_JOB) == "succeeded"
     assert len(summaries()) == 2
+
+
+class First(Recorder):
+    """A sender that goes away after so many mails."""
+
+    def __init__(self, taken: int) -> None:
+        super().__init__()
+        self._taken = taken
+
+    async def send(
+        self, mail: Mail, hand_off: HandOff, following: Following = unknown
+    ) -> SendResult:
+        if len(self.mails) == self._taken:
+            raise SenderUnavailableError("the mail server has gone away")
+        return await super().send(mail, hand_off, following)
+
+
+@pytest.mark.parametrize(("taken", "ended"), [(0, "failed"), (1, "succeeded")])
+async def test_a_summary_that_one_has_got_is_not_told_again(taken: int, ended: str) -> None:
+    async with at_work() as (scheduler, application):
+        await run(scheduler, JOB)
+        await settle(application)
+        assert application._summarising is not None
+        application._summarising._sender = sender = First(taken)
+        assert await run(scheduler, SUMMARY_JOB) == ended
+        assert len(sender.mails) == taken
+        application._summarising._sender = sender = Recorder()
+        assert await run(scheduler, SUMMARY_JOB) == "succeeded"
+        assert len(sender.mails) == (0 if taken else 2)
+
+
+@pytest.mark.parametrize("dry_run", ["true", ""])
+async def test_a_summary_says_what_keeps_mails_back_and_what_ends_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, dry_run: str
+) -> None:
+    make_users(tmp_path / "staff.db", map(row, range(1, 101)))
+    monkeypatch.setenv("USERS_DATABASE_URL", "sqlite:///staff.db")
+    monkeypatch.setenv("MAIL_SENDER", "smtp")
+    monkeypatch.setenv("EMAIL_FROM", "it@example.com")
+    monkeypatch.setenv("DRY_RUN", dry_run)
+    async with at_work() as (scheduler, application):
+        assert await run(scheduler, JOB) == "succeeded"
+        await settle(application)
+        assert application._summarising is not None
+        application._summarising._sender = sender = Recorder()
+        assert await run(scheduler, SUMMARY_JOB) == "succeeded"
+    mail = message_from_bytes(sender.mails[0].content, policy=SMTP)
+    assert str(mail["Subject"]).startswith("Password expiry: held, ")
+    body = mail.get_body()
+    assert body is not None
+    text = body.get_content()
+    assert "HELD, nothing is sent: 100 new notices at once" in text
+    until = "DRY_RUN is removed or false" if dry_run else "somebody approves"
+    assert f"none is sent until {until}" in text
 
 
 def test_without_an_administrator_there_is_no_such_job(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,9 +47,9 @@ def approve(context: click.Context, notice: str | None, why: str, *, as_json: bo
 @as_json
 @click.pass_context
 def resend(context: click.Context, notice: str, why: str, *, as_json: bool) -> None:
-    """Send a parked NOTICE again; if it did arrive, its user has it twice.
+    """Send a parked NOTICE again, or one that is DEAD; if it did arrive, its user has it twice.
 
-    Only when its sender can be at it no longer: some minutes after it was parked.
+    A parked one only when its sender can be at it no longer: some minutes after it was parked.
     """
     _decide(context, notice, Decision.RESEND, why, as_json=as_json)
 

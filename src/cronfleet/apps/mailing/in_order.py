@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cronfleet.apps.mailing.sending import (
     Answer,
@@ -85,16 +85,23 @@ class SendersInOrder:
                 self._pass_over(place, error)
                 continue
             if result.answer is not Answer.NOBODY:
-                return result
+                return replace(result, by=place.sender.name)
             said = f"{place.sender.describe()} takes no mails for now: {result.said}"
             self._pass_over(place, SenderUnavailableError(said))
             if mark.was_asked:  # The others may have the next mail; this one had its sender.
-                has_others = any(each.until is None for each in self._places)
-                return SendResult(Answer.LATER, result.said) if has_others else result
+                return SendResult(Answer.LATER, result.said) if self._has_others() else result
             last = result
         if last is not None:
             return last
         raise self._nobody()
+
+    def pass_over(self, name: str | None, what: str) -> bool:
+        """Leave the sender of that name alone for a while; whether there is another one to try."""
+        for place in self._places:
+            if place.sender.name == name:
+                described = f"{place.sender.describe()} {what}"
+                self._pass_over(place, SenderUnavailableError(described))
+        return self._has_others()
 
     async def close(self) -> None:
         for place in self._places:
@@ -132,6 +139,9 @@ class SendersInOrder:
         if place.until is None:
             log.warning("%s; for %d min the others are tried", trouble, REST_S // 60)
         place.until, place.trouble = self._clock() + REST_S, trouble
+
+    def _has_others(self) -> bool:
+        return any(place.until is None for place in self._places)
 
     def _nobody(self) -> SenderUnavailableError:
         troubles = [place.trouble for place in self._places if place.trouble]

@@ -62,12 +62,13 @@ class SendResult:
     """The answer, and in one line what was said; never the recipient's address.
 
     `is_gone`: a refusal since the mailbox does not exist or is disabled, so that no other mail will
-    ever arrive there.
+    ever arrive there. `by`: the name of the sender that answered, where there are several in order.
     """
 
     answer: Answer
     said: str = ""
     is_gone: bool = False
+    by: str | None = None
 
 
 class SenderUnavailableError(CronfleetError):

@@ -20,6 +20,7 @@ from cronfleet.apps.password_expiry.databases.databases import DatabaseError, wa
 from cronfleet.apps.password_expiry.databases.files import writable_folder
 from cronfleet.apps.password_expiry.job import ExpiryJob, RunReport
 from cronfleet.apps.password_expiry.mails.previewing import Preview, Previewer
+from cronfleet.apps.password_expiry.mails.summary import KeptBack
 from cronfleet.apps.password_expiry.making import (
     canary_from,
     copies_from,
@@ -102,9 +103,8 @@ class PasswordExpiry:
         Every run does that if nobody has. And log in where mails are sent: a wrong password is
         better known now. Raises `ConfigurationError`.
         """
-        report = await asyncio.to_thread((await self.keeper()).report)
-        self._seen = report if self._sender.reaches_people else replace(report, holds=())
-        if not report.is_dry:
+        self._seen = await self._standing()
+        if not self._seen.is_dry:
             await self._check_senders()
 
     async def run(self, run: RunContext) -> None:
@@ -134,7 +134,10 @@ class PasswordExpiry:
         """The handler of the job that tells them."""
         parts = await self._prepared()
         if self._summarising is not None:
-            await self._summarising.tell(run, parts.outbox.database, is_dry=await self.is_dry())
+            report = await self._standing()
+            lines = shown_at_start(report, self._settings)
+            kept_back = KeptBack(report.is_dry, bool(report.holds), lines)
+            await self._summarising.tell(run, parts.outbox.database, kept_back)
 
     async def send(self, ask: Ask, most: int | None, only: tuple[str, ...] = ()) -> RunReport:
         """A run by hand, of at most so many mails, to these users alone if any are named.
@@ -276,6 +279,10 @@ class PasswordExpiry:
             self._parts.users.close()
             self._parts.outbox.database.close()
             self._parts, self._retention = None, None
+
+    async def _standing(self) -> Report:
+        report = await asyncio.to_thread((await self.keeper()).report)
+        return report if self._sender.reaches_people else replace(report, holds=())
 
     async def _prepared(self) -> Parts:
         async with self._preparing:

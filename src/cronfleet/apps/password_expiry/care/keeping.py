@@ -6,11 +6,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from cronfleet.apps.password_expiry.care.parked import Forgotten, Parked
+from cronfleet.apps.password_expiry.databases.databases import OddValueError
 from cronfleet.apps.password_expiry.outbox.notices import Outbox
 from cronfleet.apps.password_expiry.outbox.records import Approval, Hold, Records, Run
 from cronfleet.apps.password_expiry.outbox.states import Decision, NoticeState
 from cronfleet.apps.password_expiry.outbox.suppression import Suppressed, newest_in
-from cronfleet.apps.password_expiry.outbox.values import Notice
+from cronfleet.apps.password_expiry.outbox.values import Notice, in_ascii
 
 MOST_PARKED = 1000
 MOST_SUPPRESSED = 10_000
@@ -90,7 +91,11 @@ class Keeper:
         """
         holds = [hold for hold in self.records.standing() if seen is None or hold.id in seen]
         told = self._in_words(holds)
-        self.records.approve(who, why, [hold.id for hold in holds])
+        numbers = [hold.id for hold in holds]
+        try:
+            self.records.approve(who, why, numbers)
+        except OddValueError:  # The database has no such letters.
+            self.records.approve(in_ascii(who), in_ascii(why), numbers)
         return told
 
     def parked(self) -> list[Notice]:
@@ -103,7 +108,10 @@ class Keeper:
 
     def decide(self, notice: str, decision: Decision, who: str, why: str) -> Notice:
         """See `Parked.decide`."""
-        return self._parked.decide(notice, decision, who, why)
+        try:
+            return self._parked.decide(notice, decision, who, why)
+        except OddValueError:  # The database has no such letters.
+            return self._parked.decide(notice, decision, in_ascii(who), in_ascii(why))
 
     def forget(self, user: str, address: str | None = None) -> Forgotten:
         """See `Parked.forget`. What a crash has left is not under way."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import Connection, case, func, select, update
+from sqlalchemy import Connection, func, select, update
 
 from cronfleet.apps.password_expiry.databases.databases import Database
 from cronfleet.apps.password_expiry.outbox.care_schema import now_ms
@@ -21,6 +21,11 @@ HARD_LIFETIME: timedelta = HANDOFF_LEASE
 _S = NoticeState
 _n = NOTICES.c
 _UNDER_WAY = (_S.LEASED, _S.HANDOFF)
+_DECIDED_ABOUT = {
+    Decision.APPROVE: (_S.UNCERTAIN,),
+    Decision.RESEND: (_S.UNCERTAIN, _S.DEAD),
+    Decision.DROP: (_S.UNCERTAIN,),
+}
 _SAID = {
     Decision.APPROVE: "arrived, says",
     Decision.RESEND: "to be sent again, says",
@@ -54,6 +59,7 @@ class Parked:
     def decide(self, notice: str, decision: Decision, who: str, why: str) -> Notice:
         """Settle a parked notice; who decided that and why is its reason from then on.
 
+        One that is dead may be sent again, too: not every refusal was meant for it.
         Raises `UnknownNoticeError` and `UndecidedNoticeError`.
         """
         with self._database.begin() as connection:
@@ -66,7 +72,7 @@ class Parked:
                 values |= {"not_before": now, "failures": 0, "failing_since": None, "sender": None}
             connection.execute(
                 update(NOTICES)
-                .where(_n.id == notice, _n.state == _S.UNCERTAIN)
+                .where(_n.id == notice, _n.state.in_(_DECIDED_ABOUT[decision]))
                 .values(**values, lease_until=None, changed_at=now)
             )
             found = _found(connection, notice)
@@ -83,18 +89,18 @@ class Parked:
         with self._database.begin() as connection:
             now = now_ms(connection, self._database.dialect)
             of_user = _n.user_id == user
-            forgotten = connection.execute(
+            erase = (
                 update(NOTICES)
                 .where(of_user, _n.state.not_in(_UNDER_WAY))
-                .values(
-                    user_id="",
-                    stored_date=_n.id,  # Some are of one threshold, and must differ.
-                    reason="",
-                    state=case((_n.state == _S.SENT, _S.SENT.value), else_=_S.DEAD.value),
-                    sender=None,
-                    changed_at=now,
-                )
-            ).rowcount
+                # Some are of one threshold, and must differ.
+                .values(user_id="", stored_date=_n.id, reason="", sender=None)
+            )
+            # What has ended did not change just now: it would be told once more what became of it.
+            ended = erase.where(_n.state.in_((_S.SENT, _S.DEAD)))
+            forgotten = sum(
+                connection.execute(each).rowcount
+                for each in (ended, erase.values(state=_S.DEAD, changed_at=now))
+            )
             left = select(func.count()).select_from(NOTICES).where(of_user)
             under_way = connection.scalar(left) or 0
             is_erased = address is not None and unsuppress_in(connection, address)
@@ -110,13 +116,19 @@ def _found(connection: Connection, notice: str, *, locks: bool = False) -> Notic
 def _check(notice: str, stands: Notice | None, decision: Decision, now: int) -> None:
     if stands is None:
         raise UnknownNoticeError(notice)
-    if stands.state is not _S.UNCERTAIN:
+    if stands.state not in _DECIDED_ABOUT[decision]:
         raise UndecidedNoticeError(
-            notice, f"it is {stands.state}, and only one that is UNCERTAIN is to be decided about"
+            notice,
+            f"it is {stands.state}, and only one that is UNCERTAIN is to be decided about, or sent "
+            "again when it is DEAD",
         )
+    if not stands.user:
+        raise UndecidedNoticeError(notice, "its user is forgotten: nobody is left to send it to")
     # It became uncertain after its hand-off: whoever waits from then on has waited long enough.
+    # What was dropped since had no answer, either.
+    is_unanswered = stands.state is _S.UNCERTAIN or stands.reason.startswith(_SAID[Decision.DROP])
     until = stands.changed_at + HARD_LIFETIME
-    if decision is Decision.RESEND and now < milliseconds(until - utc(0)):
+    if decision is Decision.RESEND and is_unanswered and now < milliseconds(until - utc(0)):
         raise UndecidedNoticeError(
             notice,
             f"its sender may still be at it until {until:%Y-%m-%d %H:%M:%S} UTC: "

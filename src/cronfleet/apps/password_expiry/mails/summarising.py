@@ -15,7 +15,7 @@ from cronfleet.apps.mailing.sending import (
     always,
 )
 from cronfleet.apps.password_expiry.databases.databases import Database
-from cronfleet.apps.password_expiry.mails.summary import summary_mail
+from cronfleet.apps.password_expiry.mails.summary import KeptBack, summary_mail
 from cronfleet.apps.password_expiry.outbox.changes import Changed, changed_since
 from cronfleet.errors import ConfigurationError, CronfleetError
 
@@ -44,37 +44,42 @@ class Summarising:
     def describe(self) -> str:
         return f"a summary goes to {', '.join(self._recipients)}"
 
-    async def tell(self, run: RunContext, database: Database, *, is_dry: bool) -> None:
+    async def tell(self, run: RunContext, database: Database, kept_back: KeptBack) -> None:
         """One that got it is enough. Raises `SummaryNotSentError`, `DatabaseError`."""
         changed = await asyncio.to_thread(changed_since, database, _told_until(run.args))
         if not changed.total:
             run.log.info("nothing has changed since the last summary")
             return
-        refused = await self._send(run, changed, is_dry=is_dry)
-        if len(refused) == len(self._recipients):
+        got, refused = await self._send(run, changed, kept_back)
+        if not got:
             raise SummaryNotSentError(f"nobody got the summary: {'; '.join(refused)}")
+        of = len(self._recipients)
         for said in refused:
-            run.log.warning("%s", said)
+            run.log.warning("%d of %d in SUMMARY_TO got the summary: %s", got, of, said)
         run.log.info("told of %d notices that changed", changed.total)
         await self._scheduler.update_job(
             SUMMARY_JOB, args={"until": changed.until}, who=SUMMARY_JOB, why="a summary was sent"
         )
 
-    async def _send(self, run: RunContext, changed: Changed, *, is_dry: bool) -> list[str]:
-        """What was said by those that did not take it."""
-        refused: list[str] = []
+    async def _send(
+        self, run: RunContext, changed: Changed, kept_back: KeptBack
+    ) -> tuple[int, list[str]]:
+        """How many got it, and what was said by those that did not take it."""
+        got, refused = 0, list[str]()
         try:
             for number, recipient in enumerate(self._recipients):
                 id_ = f"summary-{run.fire_time:%Y%m%dT%H%M%S}-{number}"
-                mail = summary_mail(id_, self._from, recipient, changed, is_dry=is_dry)
+                mail = summary_mail(id_, self._from, recipient, changed, kept_back)
                 result = await self._sender.send(mail, always)
-                if result.answer not in MAY_HAVE_ARRIVED:
+                if result.answer in MAY_HAVE_ARRIVED:
+                    got += 1
+                else:
                     refused.append(f"{self._sender.describe()}: {result.said}")
-        except SenderUnavailableError as error:
-            raise SummaryNotSentError(f"nobody got the summary: {error}") from None
+        except SenderUnavailableError as error:  # It would be so for the others, too.
+            refused.append(str(error))
         finally:
             await self._sender.close()
-        return refused
+        return got, refused
 
 
 def summary_recipients(addresses: Sequence[str]) -> list[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -21,18 +22,34 @@ _COLUMNS = ("user", "threshold", "state", "reason", "changed_at")
 _BEGINS_A_FORMULA = tuple("=+-@|%\t\r\n\uff1d\uff0b\uff0d\uff20")
 
 
+@dataclass(frozen=True, slots=True)
+class KeptBack:
+    """Why no notice is sent at this moment, if so: in `lines`, with what ends it."""
+
+    is_dry: bool = False
+    is_held: bool = False
+    lines: Sequence[str] = ()
+
+
+NOTHING_KEPT_BACK = KeptBack()
+
+
 def summary_mail(
-    id_: str, sender: str, recipient: str, changed: Changed, *, is_dry: bool = False
+    id_: str,
+    sender: str,
+    recipient: str,
+    changed: Changed,
+    kept_back: KeptBack = NOTHING_KEPT_BACK,
 ) -> Mail:
     """The same bytes for the same changes."""
     mail = EmailMessage(policy=SMTP)
     mail["From"] = Address(addr_spec=sender)
     mail["To"] = Address(addr_spec=recipient)
-    mail["Subject"] = _subject(changed, is_dry=is_dry)
+    mail["Subject"] = _subject(changed, kept_back)
     mail["Date"] = format_datetime(changed.ends.replace(microsecond=0))
     mail["Message-ID"] = f"<{id_}@{sender.rpartition('@')[2]}>"
     mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content(text_of(changed, is_dry=is_dry), cte="quoted-printable")
+    mail.set_content(text_of(changed, kept_back), cte="quoted-printable")
     mail.add_attachment(
         csv_of(changed.rows).encode("utf-8-sig", "replace"),  # Else some take it for Latin-1.
         maintype="text",
@@ -44,9 +61,9 @@ def summary_mail(
     return Mail(id_, sender, recipient, bytes(mail))
 
 
-def text_of(changed: Changed, *, is_dry: bool = False) -> str:
+def text_of(changed: Changed, kept_back: KeptBack = NOTHING_KEPT_BACK) -> str:
     """For people, as plain text."""
-    return "\n".join(_lines(changed, is_dry=is_dry)) + "\n"
+    return "\n".join(_lines(changed, kept_back)) + "\n"
 
 
 def csv_of(notices: Iterable[Notice]) -> str:
@@ -61,18 +78,18 @@ def csv_of(notices: Iterable[Notice]) -> str:
     return file.getvalue()
 
 
-def _subject(changed: Changed, *, is_dry: bool) -> str:
+def _subject(changed: Changed, kept_back: KeptBack) -> str:
     failed = changed.counts.get(NoticeState.DEAD, 0)
     told = [f"{changed.counts.get(NoticeState.SENT, 0)} sent"]
     told += [f"{failed} refused"] if failed else []
     told += [f"{changed.parked_count} parked"] if changed.parked_count else []
-    return f"Password expiry: {'dry run, ' if is_dry else ''}{', '.join(told)}"
+    why = "held, " if kept_back.is_held else "dry run, " if kept_back.is_dry else ""
+    return f"Password expiry: {why}{', '.join(told)}"
 
 
-def _lines(changed: Changed, *, is_dry: bool) -> Iterator[str]:
+def _lines(changed: Changed, kept_back: KeptBack) -> Iterator[str]:
     yield f"Password expiry from {changed.begins:%Y-%m-%d %H:%M} to {changed.ends:%Y-%m-%d %H:%M} UTC"
-    if is_dry:
-        yield "This is a dry run: notices are made, and none is sent until DRY_RUN=false."
+    yield from kept_back.lines
     yield ""
     yield f"Notices that changed, by where they stand now: {changed.total}"
     for state in NoticeState:

@@ -22,15 +22,17 @@ class Canary:
     percent: int = 20
     times: int = 10
 
-    def why_held(self, users: int, made: int, usual: Sequence[int]) -> str | None:
+    def why_held(self, users: int, made: int, usual: Sequence[int], copies: int = 0) -> str | None:
         """Why the new notices of a run are not sent yet; None: they may be.
 
-        `usual` is how many the last runs made, those that made any.
+        `usual` is how many the last runs made, those that made any. So many of those made are
+        `copies` for managers: a user who has one is still one user.
         """
-        if users >= LEAST_USERS and 100 * made > self.percent * users:
+        if users >= LEAST_USERS and 100 * max(made - copies, copies) > self.percent * users:
+            told = f", {copies} of them copies," if copies else ""
             return (
-                f"{made} new notices at once for {users} users, more than {self.percent} % of them "
-                "(CANARY_PERCENT)"
+                f"{made} new notices{told} at once for {users} users, more than {self.percent} % "
+                "of them (CANARY_PERCENT)"
             )
         if len(usual) >= RUNS_KNOWN and made * len(usual) > self.times * sum(usual):
             mean = sum(usual) / len(usual)

@@ -15,7 +15,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import mysql
 
-from cronfleet.apps.password_expiry.outbox.schema import METADATA, NOW_MS
+from cronfleet.apps.password_expiry.outbox.schema import IN_UTF_8, METADATA, NOW_MS
 
 LONGEST_SAID = 300
 LONGEST_WHO = 128
@@ -62,6 +62,7 @@ APPROVALS = Table(
     Column("at", BigInteger, nullable=False),
     Column("who", String(LONGEST_WHO), nullable=False),
     Column("why", String(LONGEST_WHY), nullable=False),
+    **IN_UTF_8,
 )
 
 

@@ -14,6 +14,8 @@ from cronfleet.apps.password_expiry.users.policy import next_delay
 
 _REST = timedelta(minutes=15)  # How long a notice rests that was not to blame for its failure.
 
+_SOON = timedelta(minutes=1)  # And when there is another sender for it.
+
 _S = NoticeState
 
 
@@ -75,9 +77,13 @@ class Rest:
 
 @dataclass(frozen=True, slots=True)
 class TakeBack:
-    """What was settled as dead under this lease was not to blame after all: it is put off."""
+    """What was settled as dead under this lease was not to blame after all, and has not failed.
+
+    `has_others`: another sender may take it, so that it waits no longer than it must.
+    """
 
     reason: str
+    has_others: bool = False
 
 
 Move: TypeAlias = HandOff | Settle | PutOff | Rest | TakeBack
@@ -106,8 +112,8 @@ def moved(standing: Standing, write: Write, now: int) -> Standing | None:
         case Rest(reason):
             later = now + milliseconds(_REST)
             return _settled(standing, _S.PENDING, reason, now, not_before=later)
-        case TakeBack(reason):
-            return _taken_back(standing, reason, now)
+        case TakeBack():
+            return _taken_back(standing, write.move, now)
 
 
 def leased(standing: Standing, token: int, now: int) -> Standing:
@@ -152,11 +158,23 @@ def _failed(standing: Standing, now: int) -> tuple[NoticeState, dict[str, int]]:
     return _S.PENDING, values | {"not_before": now + milliseconds(delay)}
 
 
-def _taken_back(standing: Standing, reason: str, now: int) -> Standing | None:
+def _taken_back(standing: Standing, move: TakeBack, now: int) -> Standing | None:
     if standing.state is not _S.DEAD:
         return None
-    to, failed = _failed(standing, now)
-    return standing._replace(state=to, reason=short(reason), changed_at=now, **failed)
+    back = standing._replace(
+        state=_S.PENDING,
+        reason=short(move.reason),
+        not_before=now + milliseconds(_REST),
+        changed_at=now,
+    )
+    if not move.has_others:
+        return back
+    # As if it had failed once: the job of every minute takes what has, and nothing else.
+    return back._replace(
+        not_before=now + milliseconds(_SOON),
+        failures=max(1, standing.failures),
+        failing_since=standing.failing_since or now,
+    )
 
 
 def short(reason: str) -> str:

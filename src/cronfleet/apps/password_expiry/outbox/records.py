@@ -23,14 +23,16 @@ from cronfleet.apps.password_expiry.outbox.care_schema import (
     RUNS,
     now_ms,
 )
-from cronfleet.apps.password_expiry.outbox.schema import OUTBOX, insert_new
+from cronfleet.apps.password_expiry.outbox.schema import NOTICES, OUTBOX, insert_new
+from cronfleet.apps.password_expiry.outbox.states import NoticeState
 from cronfleet.apps.password_expiry.outbox.values import ALL, Shard, utc
+from cronfleet.apps.password_expiry.users.copies import COPY
 
 RUNS_KEPT = 100
 
 _FIRST_RUN = "first run"
 _DAY_MS = 24 * 60 * 60 * 1000
-_r, _h = RUNS.c, HOLDS.c
+_n, _r, _h = NOTICES.c, RUNS.c, HOLDS.c
 
 _Row: TypeAlias = Row[*tuple[Any, ...]]
 
@@ -158,7 +160,9 @@ class Records:
         users, due = sum(row.users for row in shards), sum(row.due for row in shards)
         carried = self._carried(connection, ids, now)
         made = sum(row.made for row in shards) + carried
-        said = canary.why_held(users, made, self._usual(connection, ids)) if canary else None
+        copies = min(made, self._copies(connection, min(row.began_at for row in shards)))
+        usual = self._usual(connection, ids)
+        said = canary.why_held(users, made, usual, copies) if canary else None
         judged = {"ended_at": now, "is_held": int(said is not None), "bounds": None}
         connection.execute(update(RUNS).where(_r.id.in_(ids)).values(judged))
         connection.execute(update(RUNS).where(_r.id == run).values(made=_r.made + carried))
@@ -238,6 +242,12 @@ class Records:
         is_lost = (_r.bounds.is_not(None), _r.began_at < now - _DAY_MS)
         connection.execute(update(RUNS).where(*is_lost).values(bounds=None))
         return int(carried)
+
+    def _copies(self, connection: Connection, since: int) -> int:
+        """How many of the new notices are for managers. None of this run was sent yet."""
+        is_new = (_n.state == NoticeState.PENDING, _n.changed_at >= since, _n.created_at >= since)
+        query = select(func.count()).where(*is_new, _n.threshold.like(f"%{COPY}"))
+        return connection.scalar(query.select_from(NOTICES)) or 0
 
     def _usual(self, connection: Connection, ids: Collection[int]) -> Sequence[int]:
         """What each run before this one made; what was held is not usual."""

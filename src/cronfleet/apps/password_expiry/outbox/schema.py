@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     DDL,
     BigInteger,
@@ -31,6 +33,9 @@ LONGEST_REASON = 200
 _KEY = String(255).with_variant(mysql.VARCHAR(255, collation="utf8mb4_bin"), "mysql", "mariadb")
 
 METADATA = MetaData()
+IN_UTF_8: dict[str, Any] = {"mysql_charset": "utf8mb4", "mariadb_charset": "utf8mb4"}
+"""For a table with words of people and servers in it, whatever the database's own character set."""
+
 NOTICES = Table(
     "password_notices",
     METADATA,
@@ -69,6 +74,7 @@ NOTICES = Table(
         sqlite_where=text("sender IS NOT NULL"),
         postgresql_where=text("sender IS NOT NULL"),
     ),
+    **IN_UTF_8,
 )
 OUTBOX = Table(
     "password_notices_outbox",
@@ -82,6 +88,7 @@ SUPPRESSED = Table(
     Column("address", String(64), primary_key=True),  # its SHA-256, in hexadecimal digits
     Column("reason", String(LONGEST_REASON), nullable=False),
     Column("suppressed_at", BigInteger, nullable=False),
+    **IN_UTF_8,
 )
 NOW_MS: dict[str, ColumnElement[int]] = {
     "sqlite": literal_column("CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"),

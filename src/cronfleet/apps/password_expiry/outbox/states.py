@@ -31,14 +31,14 @@ TRANSITIONS: dict[NoticeState, frozenset[NoticeState]] = {
 """The states that may follow each state under a lease; whatever is not in here is refused.
 
 Without one, the outbox itself makes a notice PENDING again: a CANCELLED one that is due once more,
-a DEAD one whose address was bad or suppressed and is no longer, and one that only a mailbox has taken when
-mails begin to reach people. A DEAD one may be taken back by the run that settled it: when the first
+a DEAD one whose address was bad or suppressed and is no longer, or that a person resends, and one
+that only a mailbox has taken when mails begin to reach people. A DEAD one may be taken back by the run that settled it: when the first
 mails are all refused alike, it was not the recipients who were refused.
 """
 
 
 class Decision(StrEnum):
-    """What a person may decide about a notice that is UNCERTAIN."""
+    """What a person may decide about a notice that is UNCERTAIN; to resend, of a DEAD one as well."""
 
     APPROVE = "approve"  # it arrived
     RESEND = "resend"  # it did not, or twice does no harm

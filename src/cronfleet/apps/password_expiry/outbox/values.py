@@ -128,6 +128,11 @@ class Added:
     badly_addressed: list[NoticeKey]
 
 
+def in_ascii(said: str) -> str:
+    """What any database takes, whatever its character set."""
+    return said.encode("ascii", "backslashreplace").decode("ascii")
+
+
 def milliseconds(span: timedelta) -> int:
     return span // timedelta(milliseconds=1)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import partial
 
 from cronfleet.apps.mailing.addresses import BadAddressError, recipient_address
+from cronfleet.apps.mailing.in_order import SendersInOrder
 from cronfleet.apps.mailing.sending import (
     Answer,
     Mail,
@@ -111,7 +112,7 @@ class Delivery:
         self._gathering = Gathering(parts.outbox, looking, ask.log, self._lanes)
         self._settling = Settling(self._gathering, ask.log, self._stop)
         self._supply = Supply(self._gathering, self._wanted, self._lanes, self._settling.give_back)
-        self._first: FirstAnswers[Held] = FirstAnswers()
+        self._first: defaultdict[str | None, FirstAnswers[Held]] = defaultdict(FirstAnswers)
         self._stopped_by: BaseException | None = None
         self._spoilt_by: CronfleetError | None = None
 
@@ -207,7 +208,7 @@ class Delivery:
         hand_off = _HandOff(self, held, user, following)
         result = await self._parts.sender.send(mail, hand_off, partial(self._announced, following))
         if result.is_gone:
-            self._first.answered()
+            self._first[result.by].answered()
             return self._settling.suppress(held, mail.recipient, result.said)
         return self._record(held, result, hand_off)
 
@@ -248,7 +249,7 @@ class Delivery:
 
     def _record(self, held: Held, result: SendResult, hand_off: _HandOff) -> None:
         if result.answer is not Answer.REFUSED:
-            self._first.answered()
+            self._first[result.by].answered()
         match result.answer:
             case Answer.NOT_WANTED:
                 if hand_off.is_refused:
@@ -261,15 +262,19 @@ class Delivery:
             case answer:
                 self._settling.settle(held, _SETTLED_AS[answer], result.said)
         if result.answer is Answer.REFUSED:
-            self._suspect(held, result.said)
+            self._suspect(held, result)
 
-    def _suspect(self, held: Held, said: str) -> None:
+    def _suspect(self, held: Held, result: SendResult) -> None:
         """The same refusal for each of the first: it is not the recipients who are refused."""
-        innocent = self._first.refused(held, said)
-        if innocent:
-            self._stop(self._unavailable(f"refused the first {FIRST} mails alike: {said}"))
+        innocent = self._first[result.by].refused(held, result.said)
+        if not innocent:
+            return
+        sender, what = self._parts.sender, f"refused the first {FIRST} mails alike: {result.said}"
+        has_others = isinstance(sender, SendersInOrder) and sender.pass_over(result.by, what)
+        if not has_others:
+            self._stop(self._unavailable(what))
         for each in innocent:
-            self._settling.take_back(each, said)
+            self._settling.take_back(each, result.said, has_others=has_others)
 
     def _unavailable(self, what: str) -> SenderUnavailableError:
         return SenderUnavailableError(

@@ -14,27 +14,33 @@ Mail = TypeVar("Mail")
 
 
 class FirstAnswers(Generic[Mail]):
-    """The first answers of a run: as long as all of them are one and the same refusal."""
+    """The first answers of a sender in a run: as long as all are one and the same refusal."""
 
     def __init__(self) -> None:
         self._refused: list[Mail] = []
         self._gist: str | None = None
         self._is_over = False
+        self._is_to_blame = False
 
     def refused(self, mail: Mail, said: str) -> list[Mail]:
-        """Note a refusal; at the last of the first ones, all of them if they were the same."""
+        """Note a refusal; at the last of the first ones, all of them if they were the same.
+
+        From then on each other one that is the same: it was under way meanwhile.
+        """
         gist = _gist(said)
+        if self._is_to_blame and self._gist == gist:
+            return [mail]
         if self._is_over or gist is None or self._gist not in (None, gist):
             self._is_over = True
             return []
         self._gist = gist
         self._refused.append(mail)
-        self._is_over = len(self._refused) == FIRST
+        self._is_over = self._is_to_blame = len(self._refused) == FIRST
         return self._refused if self._is_over else []
 
     def answered(self) -> None:
         """Note any other answer."""
-        self._is_over = True
+        self._is_over, self._is_to_blame = True, False
 
 
 def _gist(said: str) -> str | None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from cronfleet.apps.password_expiry.databases.databases import OddValueError
 from cronfleet.apps.password_expiry.outbox.moves import Move, PutOff, Rest, Settle, TakeBack
 from cronfleet.apps.password_expiry.outbox.states import NoticeState
 from cronfleet.apps.password_expiry.outbox.suppression import GONE, fingerprint
+from cronfleet.apps.password_expiry.outbox.values import in_ascii
 from cronfleet.apps.password_expiry.sending.gathering import Gathering
 from cronfleet.apps.password_expiry.sending.requests import Answer, Held, Written
 from cronfleet.context import LogAdapter
@@ -46,9 +48,9 @@ class Settling:
         """A failure that the notice was not to blame for."""
         self._write(held, Rest(reason))
 
-    def take_back(self, held: Held, reason: str) -> None:
+    def take_back(self, held: Held, reason: str, *, has_others: bool) -> None:
         """What was settled as dead was not to blame."""
-        self._write(held, TakeBack(reason))
+        self._write(held, TakeBack(reason, has_others))
 
     def give_back(self, held: Held) -> None:
         """Leave a notice as it was found. If that fails its lease runs out, and means the same."""
@@ -80,6 +82,10 @@ class Settling:
         if answer.cancelled():
             return
         if error := answer.exception():
+            if isinstance(error, OddValueError) and not move.reason.isascii():
+                # The database has no such letters: what became of the mail matters more.
+                self._write(held, replace(move, reason=in_ascii(move.reason)))
+                return
             self._fails(error)
             if isinstance(error, OddValueError):  # Less can be said of it, then.
                 self.give_up(held)

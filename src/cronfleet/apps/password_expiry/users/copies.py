@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 from cronfleet.apps.password_expiry.users.policy import NoticeKey, User
 
-_COPY = "/manager"
+COPY = "/manager"
+"""How the threshold of a copy's notice ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Copies:
         if key is None:
             return []
         if key.threshold in self.thresholds and _manager_of(user):
-            return [key, replace(key, threshold=key.threshold + _COPY)]
+            return [key, replace(key, threshold=key.threshold + COPY)]
         return [key]
 
 
@@ -36,7 +37,7 @@ def recipient_of(user: User, key: NoticeKey) -> str:
 
 
 def is_copy(key: NoticeKey) -> bool:
-    return key.threshold.endswith(_COPY)
+    return key.threshold.endswith(COPY)
 
 
 def _manager_of(user: User) -> str:

@@ -19,7 +19,7 @@ from cronfleet.server.routes.api.ordering import Key, Ordered
 
 _DECISIONS = {
     "approve": "Say that a parked notice arrived",
-    "resend": "Send a parked notice again, minutes after its hand-off",
+    "resend": "Send a notice again: a dead one, or a parked one minutes after its hand-off",
     "drop": "Send a parked notice no more",
 }
 

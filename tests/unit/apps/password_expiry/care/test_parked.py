@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -84,6 +84,43 @@ def test_only_what_is_parked_is_decided_about(
         parked.decide(lease.id, Decision.DROP, "anna", "")
 
 
+def test_a_dead_notice_is_sent_again_once_a_person_says_so(
+    outbox: OneByOne, parked: Parked
+) -> None:
+    lease = park(outbox)
+    outbox.settle(lease, _S.DEAD, "554 5.7.1 your IP is blocked")
+    assert parked.decide(lease.id, Decision.RESEND, "anna", "").state is _S.PENDING
+    assert outbox.lease(2)
+
+
+def test_a_notice_that_was_dropped_without_an_answer_is_not_sent_again_at_once(
+    outbox: OneByOne, parked: Parked
+) -> None:
+    lease = park(outbox)
+    parked.decide(lease.id, Decision.DROP, "anna", "")
+    with pytest.raises(UndecidedNoticeError, match="may still be at it until"):
+        parked.decide(lease.id, Decision.RESEND, "anna", "")
+    let_pass(outbox, HARD_LIFETIME)
+    assert parked.decide(lease.id, Decision.RESEND, "anna", "").state is _S.PENDING
+
+
+@pytest.mark.parametrize("state", set(NoticeState) - {_S.UNCERTAIN, _S.DEAD})
+def test_what_is_neither_parked_nor_dead_is_not_sent_again(
+    outbox: OneByOne, parked: Parked, state: NoticeState
+) -> None:
+    lease = park(outbox)
+    put_in(outbox, ANNA, state)
+    with pytest.raises(UndecidedNoticeError, match=f"it is {state}"):
+        parked.decide(lease.id, Decision.RESEND, "anna", "")
+
+
+def test_nothing_is_sent_again_to_who_is_forgotten(outbox: OneByOne, parked: Parked) -> None:
+    lease = park(outbox)
+    parked.forget(ANNA.user)
+    with pytest.raises(UndecidedNoticeError, match="forgotten"):
+        parked.decide(lease.id, Decision.RESEND, "anna", "")
+
+
 def test_what_is_not_there_is_said(parked: Parked) -> None:
     with pytest.raises(UnknownNoticeError, match="no notice 'x'"):
         parked.decide("x", Decision.DROP, "anna", "")
@@ -108,6 +145,18 @@ def test_nothing_tells_of_who_is_forgotten_and_no_mail_is_made_twice(
     assert notice.reason == ""
     assert (outbox.add([ANNA]).made, state_of(outbox, BEN)) == (0, _S.PENDING)
     assert outbox.reopen_for_people() == 0
+
+
+@pytest.mark.parametrize(("state", "is_told"), [(_S.SENT, 0), (_S.DEAD, 0), (_S.PENDING, 1)])
+def test_what_had_ended_before_it_was_forgotten_is_no_news(
+    outbox: OneByOne, parked: Parked, state: NoticeState, is_told: int
+) -> None:
+    park(outbox)
+    put_in(outbox, ANNA, state)
+    let_pass(outbox, timedelta(days=3))
+    parked.forget(ANNA.user)
+    last_day = (notice.changed_at for notice in outbox.recent(9))
+    assert sum(datetime.now(UTC) - each < timedelta(days=1) for each in last_day) == is_told
 
 
 @pytest.mark.parametrize("state", [_S.LEASED, _S.HANDOFF])

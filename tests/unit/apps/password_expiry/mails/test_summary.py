@@ -13,7 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cronfleet.apps.password_expiry.mails.summary import csv_of, summary_mail, text_of
+from cronfleet.apps.password_expiry.mails.summary import (
+    NOTHING_KEPT_BACK,
+    KeptBack,
+    csv_of,
+    summary_mail,
+    text_of,
+)
 from cronfleet.apps.password_expiry.outbox.changes import Changed, Failure
 from cronfleet.apps.password_expiry.outbox.states import NoticeState
 from cronfleet.apps.password_expiry.outbox.values import Notice
@@ -40,8 +46,8 @@ CHANGED = Changed(
 )
 
 
-def parsed(*, is_dry: bool = False) -> EmailMessage:
-    mail = summary_mail("summary-1", "it@example.com", "boss@example.com", CHANGED, is_dry=is_dry)
+def parsed(kept_back: KeptBack = NOTHING_KEPT_BACK) -> EmailMessage:
+    mail = summary_mail("summary-1", "it@example.com", "boss@example.com", CHANGED, kept_back)
     return message_from_bytes(mail.content, policy=SMTP)
 
 
@@ -58,9 +64,14 @@ def test_it_counts_by_state_and_says_what_failed_and_what_is_parked() -> None:
     assert parsed()["Subject"] == "Password expiry: 3 sent, 2 refused, 1 parked"
 
 
-def test_a_dry_run_is_said() -> None:
-    assert "dry run" in str(parsed(is_dry=True)["Subject"])
-    assert "none is sent until DRY_RUN=false" in text_of(CHANGED, is_dry=True)
+@pytest.mark.parametrize(
+    ("is_dry", "is_held", "told"),
+    [(True, False, "dry run, 3 sent"), (False, True, "held, 3 sent"), (True, True, "held, 3 sent")],
+)
+def test_why_nothing_is_sent_is_said(told: str, *, is_dry: bool, is_held: bool) -> None:
+    kept_back = KeptBack(is_dry, is_held, ["DRY RUN: until somebody approves", "HELD: too many"])
+    assert told in str(parsed(kept_back)["Subject"])
+    assert text_of(CHANGED, kept_back).splitlines()[1:3] == list(kept_back.lines)
 
 
 def test_the_mail_holds_a_table_and_is_the_same_again() -> None:

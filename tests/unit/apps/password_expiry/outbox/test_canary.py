@@ -55,10 +55,21 @@ def test_a_fifth_of_fifty_users_is_the_most(users: int, made: int, *, is_held: b
     assert bool(Canary().why_held(users, made, ())) is is_held
 
 
+@pytest.mark.parametrize(
+    ("made", "copies", "is_held"),
+    [(30, 15, False), (40, 20, False), (41, 20, True), (21, 21, True)],
+)
+def test_a_user_with_a_copy_for_a_manager_is_one_user(
+    made: int, copies: int, *, is_held: bool
+) -> None:
+    assert bool(Canary().why_held(100, made, (), copies)) is is_held
+
+
 def test_it_says_the_numbers_and_the_setting() -> None:
     assert Canary().why_held(100, 30, ()) == (
         "30 new notices at once for 100 users, more than 20 % of them (CANARY_PERCENT)"
     )
+    assert "42 new notices, 21 of them copies, at once" in str(Canary().why_held(100, 42, (), 21))
     assert Canary().why_held(0, 30, [1, 2, 3, 2, 2]) == (
         "30 new notices at once, more than 10 times the usual 2.0 (CANARY_TIMES)"
     )

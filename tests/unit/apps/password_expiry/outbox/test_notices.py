@@ -191,7 +191,7 @@ def test_a_rest_is_no_failure(outbox: OneByOne) -> None:
     assert (outbox.waiting(), outbox.waiting(only_put_off=True)) == (1, 0)
 
 
-def test_what_was_settled_as_dead_by_mistake_is_put_off(outbox: OneByOne) -> None:
+def test_what_was_settled_as_dead_by_mistake_has_not_failed(outbox: OneByOne) -> None:
     lease = handed_off(outbox)
     assert not outbox.take_back(lease, "554 no")
     outbox.settle(lease, NoticeState.DEAD, "554 no")
@@ -199,6 +199,8 @@ def test_what_was_settled_as_dead_by_mistake_is_put_off(outbox: OneByOne) -> Non
     assert outbox.take_back(lease, "554 no")
     assert state_of(outbox, ANNA) is NoticeState.PENDING
     assert outbox.waiting() == 0
+    let_pass(outbox, timedelta(minutes=15))
+    assert (outbox.waiting(), outbox.waiting(only_put_off=True)) == (1, 0)
 
 
 def test_only_a_dead_notice_whose_address_was_bad_is_revived(outbox: OneByOne) -> None:

@@ -37,8 +37,16 @@ def test_what_may_be_the_recipients_fault_is_taken_for_it(said: list[str]) -> No
     assert not any(after(*said))
 
 
-def test_it_is_told_once() -> None:
-    assert after(*["554 no"] * 12)[FIRST:] == [[]] * (12 - FIRST)
+def test_each_is_told_once_those_that_were_under_way_meanwhile_too() -> None:
+    told = after(*["554 no"] * 7, "554 other", "554 no")
+    assert told[FIRST:] == [[5], [6], [], [8]]
+
+
+def test_a_sender_that_is_to_blame_is_no_more_once_it_takes_a_mail() -> None:
+    first: FirstAnswers[int] = FirstAnswers()
+    assert [first.refused(number, "554 no") for number in range(FIRST)][-1]
+    first.answered()
+    assert first.refused(9, "554 no") == []
 
 
 def test_any_other_answer_clears_the_sender() -> None:
