@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 
 from cronfleet.apps.password_expiry.care.care import Care
+from cronfleet.apps.password_expiry.databases.databases import Database
 from cronfleet.apps.password_expiry.foreseeing import Foreseen, Foresight
 from cronfleet.apps.password_expiry.job import ExpiryJob, RunReport
 from cronfleet.apps.password_expiry.outbox.canary import RUNS_KNOWN, Canary
 from cronfleet.apps.password_expiry.outbox.records import Records
+from cronfleet.apps.password_expiry.users.copies import NO_COPIES, Copies
 from cronfleet.apps.password_expiry.users.judging import Judge
+from cronfleet.apps.password_expiry.users.table import UserColumns, UserTable
 from tests.apps.worlds import NOW, OpenWorld, Recorder, World, ask, row
 
 TODAY = NOW.date().isoformat()
@@ -23,18 +27,20 @@ class Mailbox(Recorder):
     reaches_people = False
 
 
-def foreseen(world: World) -> Foreseen:
-    judge = Judge(world.parts(Recorder()).rule, NOW)
+def foreseen(world: World, copies: Copies = NO_COPIES) -> Foreseen:
+    judge = Judge(world.parts(Recorder()).rule, NOW, copies)
     foresight = Foresight(world.users, judge, world.outbox, reaches_people=True)
     return foresight.look(Canary(), 20, lambda _: None)
 
 
-async def run(world: World, sender: Recorder, hour: int = 0) -> RunReport:
+async def run(
+    world: World, sender: Recorder, hour: int = 0, copies: Copies = NO_COPIES
+) -> RunReport:
     canary = Canary() if sender.reaches_people else None
     care = Care(Records(world.outbox.database), canary)
-    return await ExpiryJob(world.parts(sender), most=500, is_dry=False, care=care).run(
-        ask(now=NOW + timedelta(hours=hour))
-    )
+    parts = replace(world.parts(sender), copies=copies)
+    job = ExpiryJob(parts, most=500, is_dry=False, care=care)
+    return await job.run(ask(now=NOW + timedelta(hours=hour)))
 
 
 def held(world: World) -> str | None:
@@ -92,3 +98,15 @@ async def test_whose_address_is_a_good_one_now_is_foretold(world_of: OpenWorld) 
     found = foreseen(world)
     assert (found.made, found.to_send, found.unreachable) == (1, 1, 0)
     assert (await run(world, Recorder())).made == 1
+
+
+async def test_a_copy_for_a_manager_is_no_other_user(world_of: OpenWorld) -> None:
+    world = world_of(*users(range(15)))
+    world.execute("ALTER TABLE users ADD boss DEFAULT 'boss@corp.test'")
+    database = Database(f"sqlite:///{world.file}", "x", writes=False)
+    world.users = UserTable(database, UserColumns(manager="boss"))
+    copies = Copies(frozenset({"expired"}))
+    found = foreseen(world, copies)
+    report = await run(world, Recorder(), copies=copies)
+    assert (found.made, report.made, found.copies) == (30, 30, 15)
+    assert (found.held, held(world)) == (None, None)

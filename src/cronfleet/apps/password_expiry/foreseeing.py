@@ -10,7 +10,7 @@ from cronfleet.apps.password_expiry.outbox.canary import Canary
 from cronfleet.apps.password_expiry.outbox.notices import Outbox
 from cronfleet.apps.password_expiry.outbox.records import Records
 from cronfleet.apps.password_expiry.outbox.states import NoticeState
-from cronfleet.apps.password_expiry.users.copies import recipient_of
+from cronfleet.apps.password_expiry.users.copies import is_copy, recipient_of
 from cronfleet.apps.password_expiry.users.judging import Judge
 from cronfleet.apps.password_expiry.users.policy import NoticeKey, User
 from cronfleet.apps.password_expiry.users.source import UserPage, UserSource
@@ -33,7 +33,8 @@ class Foreseen:
     """What a run would come to; `first` are those whom it would mail first.
 
     `unreachable` are new notices without an address that a mail can go to. `reopened` are those that
-    would be to be sent again because only the mailbox has had them, whoever is due.
+    would be to be sent again because only the mailbox has had them, whoever is due. So many of those
+    made would be `copies` for managers.
     """
 
     users: int = 0
@@ -43,6 +44,7 @@ class Foreseen:
     bad_rows: int = 0
     unreachable: int = 0
     reopened: int = 0
+    copies: int = 0
     held: str | None = None
     first: list[Chosen] = field(default_factory=list[Chosen])
 
@@ -83,7 +85,7 @@ class Foresight:
             carried, usual = Records(self._outbox.database).before()
             found.reopened = self._outbox.only_in_mailbox() if self._reaches_people else 0
             made += found.reopened + carried
-        found.held = canary.why_held(found.users, made, usual)
+        found.held = canary.why_held(found.users, made, usual, found.copies)
 
     def _note(self, page: UserPage, found: Foreseen, most: int) -> None:
         judged = self._judge.page(page)
@@ -103,6 +105,7 @@ class Foresight:
         found.to_send += len(sends)
         found.made += sum(states.get(key) in (None, NoticeState.CANCELLED) for key in keys)
         found.made += len(mended)
+        found.copies += sum(key not in states and is_copy(key) for key in keys)
         found.first += sends[: most - len(found.first)]
 
     def _states_of(self, keys: Sequence[NoticeKey]) -> dict[NoticeKey, NoticeState]:
