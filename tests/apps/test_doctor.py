@@ -136,3 +136,11 @@ async def test_a_summary_to_nobody_must_be_set_otherwise(set_: Set) -> None:
     found = await finding("letterhead")
     assert found.condition is Condition.SETTING
     assert found.said.startswith("SUMMARY_TO ")
+
+
+async def test_quiet_hours_that_would_hold_each_run_must_be_set_otherwise(set_: Set) -> None:
+    set_("CRON_SCHEDULE", "0 2 * * *")
+    set_("QUIET_HOURS", "22:00-07:00")
+    found = await finding("sending")
+    assert found.condition is Condition.SETTING
+    assert found.said.startswith("QUIET_HOURS 22:00-07:00 hold each run")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import sqlite3
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from pathlib import Path
 
@@ -19,6 +19,15 @@ from tests.apps.worlds import make_users, row
 from tests.unit.cli.commands import Said, Shell
 
 EXPIRED, USERS = 3, 8
+COMMANDS = (
+    ("approve",),
+    ("report",),
+    ("forget", "7", "--yes"),
+    ("init-db",),
+    ("init-db", "--print-sql"),
+    ("send", "--dry-run"),
+    ("preview", "--user", "7"),
+)
 
 
 @pytest.fixture
@@ -45,6 +54,12 @@ def by_smtp(shell: Shell) -> Shell:
 
 def expiry(shell: Shell, *arguments: str) -> Said:
     return shell("password-expiry", *arguments)
+
+
+def set_directory(shell: Shell) -> None:
+    """One that nobody is to ask."""
+    shell.monkeypatch.setenv("USERS_LDAP_URL", "ldap://127.0.0.1:1")
+    shell.monkeypatch.setenv("USERS_LDAP_BASE", "dc=corp,dc=test")
 
 
 def mails() -> list[str]:
@@ -118,7 +133,8 @@ def test_a_dry_run_counts_what_only_the_mailbox_has_had(by_smtp: Shell) -> None:
     assert expiry(by_smtp, "send", "--dry-run", "--json").json["to_send"] == 0
     by_smtp.monkeypatch.delenv("MAIL_SENDER")
     found = expiry(by_smtp, "send", "--dry-run", "--json").json
-    assert (found["made"], found["to_send"]) == (0, 3)
+    assert (found["made"], found["to_send"], found["reopened"]) == (0, 3, 3)
+    assert "only the mailbox folder has had 3, which" in expiry(by_smtp, "send", "--dry-run").out
 
 
 def test_a_dry_run_counts_copies_and_whom_no_mail_can_reach(by_smtp: Shell) -> None:
@@ -219,9 +235,33 @@ def test_mails_to_oneself_say_whose_they_are_and_are_noted_nowhere(shell: Shell)
     assert tables() == {"users"}
 
 
+def test_as_many_mails_to_oneself_as_the_limit_says(shell: Shell) -> None:
+    with closing(sqlite3.connect("company.db")) as connection, connection:
+        connection.executemany("INSERT INTO users VALUES (?, ?, ?, ?)", map(row, range(100, 130)))
+    said = expiry(shell, "send", "--to", "me@corp.test", "--limit", "30")
+    assert (said.out[:25], len(mails())) == ("sent to me@corp.test: 30;", 30)
+    assert len(expiry(shell, "send", "--dry-run", "--json").json["first"]) == 20
+
+
 def test_an_address_that_is_none_is_said(shell: Shell) -> None:
     said = expiry(shell, "send", "--to", "nobody")
     assert (said.status, "--to:" in said.err) == (2, True)
+
+
+def test_in_quiet_hours_it_says_why_nothing_is_sent_and_does_not_ask(shell: Shell) -> None:
+    now = datetime.now(UTC)
+    span = (now - timedelta(hours=1), now + timedelta(hours=1))
+    shell.monkeypatch.setenv("QUIET_HOURS", "-".join(f"{each:%H:%M}" for each in span))
+    shell.monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    for arguments in ((), ("--yes",), ("--yes", "--only", "2")):
+        said = expiry(shell, "send", *arguments)
+        assert (said.status, said.out, "Send 3" in said.err) == (1, "", False)
+        assert "nothing is sent now: these are QUIET_HOURS" in said.err
+    assert "nothing would be sent now: these are" in expiry(shell, "send", "--dry-run").out
+    assert expiry(shell, "send", "--dry-run", "--json").json["is_quiet"]
+    shell.monkeypatch.delenv("QUIET_HOURS")
+    assert not expiry(shell, "send", "--dry-run", "--json").json["is_quiet"]
+    assert mails() == []
 
 
 def test_the_report_tells_the_funnel_and_the_runs(shell: Shell) -> None:
@@ -328,3 +368,25 @@ def test_an_outbox_of_an_earlier_version_is_said_and_made_whole(shell: Shell) ->
 def test_a_server_cannot_be_asked_for_it(shell: Shell) -> None:
     said = shell("--url", "https://cron.example.com", "password-expiry", "report")
     assert (said.status, "needs the store itself" in said.err) == (2, True)
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+def test_without_a_database_for_the_notices_of_a_directory_nothing_is_made(
+    shell: Shell, arguments: tuple[str, ...]
+) -> None:
+    shell.monkeypatch.delenv("USERS_DATABASE_URL")
+    set_directory(shell)
+    said = expiry(shell, *arguments)
+    assert (said.status, "NOTICES_DATABASE_URL: set it" in said.err) == (2, True)
+    assert not Path("var/sample-users.db").exists()
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+def test_users_of_two_kinds_are_refused_by_each_command(
+    shell: Shell, arguments: tuple[str, ...]
+) -> None:
+    set_directory(shell)
+    shell.monkeypatch.setenv("NOTICES_DATABASE_URL", "sqlite:///notices.db")
+    said = expiry(shell, *arguments)
+    assert (said.status, "the users come from one of them" in said.err) == (2, True)
+    assert not Path("notices.db").exists()

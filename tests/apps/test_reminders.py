@@ -123,6 +123,7 @@ async def test_in_quiet_hours_notices_are_made_and_go_with_the_next_run_after_th
     assert (report.made, report.waiting, days.sender.mails) == (2, 2, [])
     (told,) = caplog.messages
     assert told.startswith("quiet hours, what is due is sent after them: 2 users read, 2 due, ")
+    assert str(report) == told
     days.quiet = False
     await days.run(2.9)
     assert days.sender.recipients == ["user1@corp.test", "user2@corp.test"]

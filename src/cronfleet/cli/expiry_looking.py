@@ -11,7 +11,7 @@ from cronfleet import Condition, Finding
 from cronfleet.apps.password_expiry.care.keeping import Report
 from cronfleet.apps.password_expiry.doctor import examine
 from cronfleet.apps.password_expiry.making import notices_database
-from cronfleet.apps.password_expiry.opening import opened_keeper, opened_outbox
+from cronfleet.apps.password_expiry.opening import check_outbox, opened_keeper, opened_outbox
 from cronfleet.apps.password_expiry.outbox.preparing import ddl
 from cronfleet.apps.password_expiry.outbox.values import Notice
 from cronfleet.cli.expiry_settings import settings_of
@@ -128,6 +128,7 @@ def init_db(context: click.Context, *, print_sql: bool) -> None:
     """Make the outbox's tables, where they are not there."""
     settings = settings_of(context)
     if print_sql:
+        check_outbox(settings)
         database = notices_database(settings)
         print_text(ddl(database))
         return

@@ -13,12 +13,13 @@ import click
 from cronfleet import Scheduler
 from cronfleet.apps.password_expiry.app import PasswordExpiry
 from cronfleet.apps.password_expiry.care.keeping import Keeper
-from cronfleet.apps.password_expiry.foreseeing import Chosen, Foreseen, Foresight
+from cronfleet.apps.password_expiry.foreseeing import SHOWN, Chosen, Foreseen, Foresight
 from cronfleet.apps.password_expiry.mails.trying import Trial
 from cronfleet.apps.password_expiry.making import (
     canary_from,
     copies_from,
     letterhead_from,
+    quiet_from,
     rule_from,
     sender_of,
 )
@@ -35,6 +36,7 @@ from cronfleet.config import Settings
 from cronfleet.errors import CronfleetError
 
 _TO_ONESELF = 10
+_QUIET = "these are QUIET_HOURS, and what is due is sent by the next run after them"
 _OF_EACH = ("user", "threshold", "expires")
 
 log: logging.LoggerAdapter[logging.Logger] = logging.LoggerAdapter(
@@ -62,7 +64,7 @@ def send(
     check_sources(settings, own=None)
     most = limit or (_TO_ONESELF if to else settings.max_mails_per_run)
     if flags["dry_run"]:
-        found = _foreseen(settings, most, only)
+        found = _foreseen(settings, min(most, SHOWN), only)
         _tell(found, settings, most, is_dry=_is_dry(settings), as_json=flags["as_json"])
         return
     if to:
@@ -74,8 +76,10 @@ def send(
             "nothing is sent: it is dry until somebody approves (cronfleet password-expiry "
             "approve), or DRY_RUN is false"
         )
+    if quiet_from(settings)():
+        raise CronfleetError(f"nothing is sent now: {_QUIET}")
     if not flags["yes"]:
-        mails = min(_foreseen(settings, most, only).to_send, most)
+        mails = min(_foreseen(settings, 0, only).to_send, most)
         asked = f"Send {mails} mails by {sender_of(settings).describe()}?"
         click.confirm(asked, abort=True, err=True)
     told = asyncio.run(_send(context.obj, settings, most, only))
@@ -98,7 +102,7 @@ def _send_to(to: str, settings: Settings, chosen: list[Chosen]) -> int:
 
 
 def _foreseen(settings: Settings, most: int, only: tuple[str, ...]) -> Foreseen:
-    """What a run would do."""
+    """What a run would do; the first `most` mails by name."""
     sends = sender_of(settings).reaches_people
     judge = Judge(rule_from(settings), datetime.now(UTC), copies_from(settings))
     with opened_users(settings) as users, opened_outbox(settings, makes=False) as outbox:
@@ -130,16 +134,16 @@ def _progress(total: int | None) -> Generator[Callable[[int], None]]:
 
 
 def _tell(found: Foreseen, settings: Settings, most: int, *, is_dry: bool, as_json: bool) -> None:
-    rule = rule_from(settings)
+    rule, is_quiet = rule_from(settings), quiet_from(settings)()
     first = [
         (each.key.user, each.key.threshold, rule.expiry(each.key, each.user))
         for each in found.first
     ]
     if as_json:
-        names = ("users", "due", "made", "to_send", "bad_rows", "unreachable", "held")
+        names = ("users", "due", "made", "to_send", "bad_rows", "unreachable", "reopened", "held")
         counts = {name: getattr(found, name) for name in names}
         named = [dict(zip(_OF_EACH, each, strict=True)) for each in first]
-        print_json({**counts, "is_dry": is_dry, "first": named})
+        print_json({**counts, "is_dry": is_dry, "is_quiet": is_quiet, "first": named})
         return
     print_line(f"{found.users} users read, {found.due} due, {found.bad_rows} unreadable rows")
     to = sender_of(settings).describe()
@@ -147,17 +151,26 @@ def _tell(found: Foreseen, settings: Settings, most: int, *, is_dry: bool, as_js
         f"{found.made} new notices would be made; {found.to_send} mails would go to {to}, "
         f"{most} a run at most"
     )
-    if found.unreachable:
-        print_line(f"without an address that a mail can go to: {found.unreachable}")
-    if found.held:
-        print_line(f"they would be held: {found.held}")
-    if is_dry:
-        print_line("nothing would be sent before an approval: cronfleet password-expiry approve")
+    for line in _remarks(found, is_dry=is_dry, is_quiet=is_quiet):
+        print_line(line)
     if first:
         rows = [(user, threshold, moment(expires)) for user, threshold, expires in first]
         print_table([each.upper() for each in _OF_EACH], rows)
     if found.to_send > len(first):
         print_line(f"and {found.to_send - len(first)} more")
+
+
+def _remarks(found: Foreseen, *, is_dry: bool, is_quiet: bool) -> list[str]:
+    """What keeps mails back, or lets more of them go."""
+    folder = f"only the mailbox folder has had {found.reopened}, which are to be sent again"
+    remarks = [
+        (found.reopened, folder),
+        (found.unreachable, f"without an address that a mail can go to: {found.unreachable}"),
+        (found.held, f"they would be held: {found.held}"),
+        (is_dry, "nothing would be sent before an approval: cronfleet password-expiry approve"),
+        (is_quiet, f"nothing would be sent now: {_QUIET}"),
+    ]
+    return [said for applies, said in remarks if applies]
 
 
 async def _send(store: str | None, settings: Settings, most: int, only: tuple[str, ...]) -> str:

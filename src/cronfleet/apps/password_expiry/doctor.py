@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from cronfleet import Condition, Finding
 from cronfleet.apps.mailing.in_order import each_of
@@ -14,14 +15,20 @@ from cronfleet.apps.password_expiry.databases.databases import Database, Databas
 from cronfleet.apps.password_expiry.mails.summarising import summary_recipients
 from cronfleet.apps.password_expiry.making import (
     NOTICES_URL,
+    are_users_elsewhere,
     letterhead_from,
     outbox_file,
     outbox_url,
     sender_of,
 )
-from cronfleet.apps.password_expiry.opening import allowance_of, opened_outbox
+from cronfleet.apps.password_expiry.opening import (
+    USERS_ELSEWHERE,
+    allowance_of,
+    opened_outbox,
+)
 from cronfleet.apps.password_expiry.outbox.preparing import tried
-from cronfleet.apps.password_expiry.sources import WITHOUT_USERS, check_sources, source_from
+from cronfleet.apps.password_expiry.registering import check_hours
+from cronfleet.apps.password_expiry.sources import check_sources, source_from
 from cronfleet.config import Settings
 from cronfleet.errors import ConfigurationError
 
@@ -47,12 +54,12 @@ def _found(what: str, look: Callable[[], Finding]) -> Finding:
 
 
 def _users(settings: Settings) -> Finding:
-    if settings.users_database_url is None and settings.users_ldap_url is None:
-        # With notices of their own it may be a program's own source, of which nothing is known here.
-        is_made_up = settings.notices_database_url is None
-        said = "made-up ones: USERS_DATABASE_URL is not set" if is_made_up else WITHOUT_USERS
-        return Finding("users", Condition.NOTE, said)
+    if are_users_elsewhere(settings):
+        return Finding("users", Condition.NOTE, USERS_ELSEWHERE)
     check_sources(settings, own=None)
+    if settings.users_database_url is None and settings.users_ldap_url is None:
+        said = "made-up ones: USERS_DATABASE_URL is not set"
+        return Finding("users", Condition.NOTE, said)
     users = source_from(settings)
     try:
         users.check()
@@ -110,6 +117,7 @@ def _letterhead(settings: Settings) -> Finding:
 
 def _sending(settings: Settings) -> Finding:
     """Whether mails are sent, or wait for a person."""
+    check_hours(settings, datetime.now(UTC))
     allowance = allowance_of(settings)
     with opened_outbox(settings, makes=False) as outbox:
         if outbox is None:
@@ -117,10 +125,13 @@ def _sending(settings: Settings) -> Finding:
             said = "nothing yet, the first run is dry until approved" if is_dry else "nothing yet"
             return Finding("sending", Condition.NOTE, said)
         keeper = Keeper(outbox, allowance)
-        holds = keeper.records.standing() if allowance.needs_approval else []
+        holds = keeper.records.standing()
         is_dry = keeper.is_dry()
-    if holds:
+    if holds and allowance.needs_approval:
         return Finding("sending", Condition.WRONG, f"held: {holds[0].said}; {TO_APPROVE}")
+    if holds:
+        said = f"mails to the folder go; to people they would be held: {holds[0].said}"
+        return Finding("sending", Condition.NOTE, f"{said}; {TO_APPROVE}")
     if is_dry:
         until = "DRY_RUN says so" if settings.dry_run else "cronfleet password-expiry approve"
         return Finding("sending", Condition.NOTE, f"dry, nothing is sent: {until}")

@@ -31,6 +31,9 @@ class RunReport:
     bad_rows: int = 0
     settled: Counter[NoticeState] = field(default_factory=Counter[NoticeState])
     waiting: int = 0
+    kept_back: str = ""
+    """Why nothing was sent, if that was so."""
+
     is_day_full: bool = False
 
     @property
@@ -40,7 +43,7 @@ class RunReport:
         return f"{told}, {self.bad_rows} unreadable rows" if self.bad_rows else told
 
     def __str__(self) -> str:
-        told = self.found
+        told = f"{self.kept_back}: {self.found}" if self.kept_back else self.found
         told += "".join(f", {n} {state}" for state, n in sorted(self.settled.items()) if n)
         told += f"; {self.waiting} to be sent"
         return f"{told}, later: MAILS_PER_DAY is reached" if self.is_day_full else told
@@ -214,9 +217,10 @@ class ExpiryJob:
         if (per_day := self._parts.per_day) is not None and report.waiting and not self._is_dry:
             left = await asyncio.to_thread(self._parts.outbox.left_of_the_day, per_day)
             report.is_day_full = left == 0
-        ask.log.info("%s%s", self._why_nothing_is_sent(), report)
+        report.kept_back = self._why_nothing_is_sent()
+        ask.log.info("%s", report)
 
     def _why_nothing_is_sent(self) -> str:
         if self._is_dry:
-            return "dry run, nothing is sent: "
-        return "quiet hours, what is due is sent after them: " if self._parts.is_quiet() else ""
+            return "dry run, nothing is sent"
+        return "quiet hours, what is due is sent after them" if self._parts.is_quiet() else ""

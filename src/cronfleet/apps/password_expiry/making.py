@@ -49,11 +49,14 @@ def rule_from(settings: Settings) -> ExpiryRule:
 
 def quiet_from(settings: Settings) -> Callable[[], bool]:
     """Whether no mail is to be sent now."""
+    hours = quiet_hours_from(settings)
+    return never if hours is None else lambda: hours.hold_at(datetime.now(UTC))
+
+
+def quiet_hours_from(settings: Settings) -> QuietHours | None:
     if settings.quiet_hours is None:
-        return never
-    begin, end = settings.quiet_hours
-    hours = QuietHours(begin, end, ZoneInfo(settings.cron_timezone))
-    return lambda: hours.hold_at(datetime.now(UTC))
+        return None
+    return QuietHours(*settings.quiet_hours, ZoneInfo(settings.cron_timezone))
 
 
 def columns_from(settings: Settings) -> UserColumns:
@@ -72,8 +75,9 @@ def columns_from(settings: Settings) -> UserColumns:
 
 
 def sender_of(settings: Settings) -> Sender:
-    """As `sender_from`, for the users that the settings name. Raises `ConfigurationError`."""
-    return sender_from(settings, is_sample=is_sample(settings))
+    """As `sender_from`, for the users that the settings mean. Raises `ConfigurationError`."""
+    is_made_up = is_sample(settings) and not are_users_elsewhere(settings)
+    return sender_from(settings, is_sample=is_made_up)
 
 
 def sender_from(settings: Settings, *, is_sample: bool) -> Sender:
@@ -83,9 +87,7 @@ def sender_from(settings: Settings, *, is_sample: bool) -> Sender:
         raise ConfigurationError(
             "EMAIL_USER and EMAIL_PASSWORD: set both, or neither, or MAIL_SENDER=mailbox"
         )
-    has_login = settings.email_user is not None and settings.email_password is not None
-    default: SenderName = "smtp" if has_login and not is_sample else "mailbox"
-    wanted = settings.mail_sender or (default,)
+    wanted = _wanted(settings, is_sample=is_sample)
     if wanted == ("mailbox",):
         return MailboxSender(settings.mailbox_folder)
     if is_sample:
@@ -95,6 +97,19 @@ def sender_from(settings: Settings, *, is_sample: bool) -> Sender:
         )
     senders = [_named(name, settings) for name in wanted]
     return senders[0] if len(senders) == 1 else SendersInOrder(senders)
+
+
+def would_reach_people(settings: Settings) -> bool:
+    """Whether mails would leave, as far as the settings say. Nothing is made for it, or refused."""
+    if is_sample(settings) and not are_users_elsewhere(settings):
+        return False
+    return _wanted(settings, is_sample=False) != ("mailbox",)
+
+
+def _wanted(settings: Settings, *, is_sample: bool) -> tuple[SenderName, ...]:
+    has_login = settings.email_user is not None and settings.email_password is not None
+    default: SenderName = "smtp" if has_login and not is_sample else "mailbox"
+    return settings.mail_sender or (default,)
 
 
 def _named(name: SenderName, settings: Settings) -> Sender:
@@ -171,6 +186,15 @@ def is_sample(settings: Settings) -> bool:
         return True
     file = sqlite_file(url, USERS_URL)
     return file is not None and file.resolve() == sample_file(settings).resolve()
+
+
+def are_users_elsewhere(settings: Settings) -> bool:
+    """Whether only a program with a source of its own knows them: no setting names any.
+
+    Made-up users have their notices beside them; these cannot.
+    """
+    names_users = settings.users_ldap_url or settings.users_database_url
+    return settings.notices_database_url is not None and not names_users
 
 
 def sample_file(settings: Settings) -> Path:

@@ -9,31 +9,37 @@ from sqlalchemy import inspect
 
 from cronfleet.apps.password_expiry.care.keeping import Allowance, Keeper
 from cronfleet.apps.password_expiry.making import (
-    is_sample,
+    are_users_elsewhere,
     notices_database,
     outbox_file,
-    sender_of,
+    would_reach_people,
 )
 from cronfleet.apps.password_expiry.outbox.notices import Outbox
 from cronfleet.apps.password_expiry.outbox.schema import METADATA, NOTICES
-from cronfleet.apps.password_expiry.sources import source_from
+from cronfleet.apps.password_expiry.sources import check_sources, source_from
 from cronfleet.apps.password_expiry.users.policy import User
 from cronfleet.apps.password_expiry.users.source import UserSource
 from cronfleet.config import Settings
 from cronfleet.errors import ConfigurationError
 
+USERS_ELSEWHERE = (
+    "no setting names the users: users of a source of your own are known to its program alone; "
+    "for others, set USERS_DATABASE_URL or USERS_LDAP_URL"
+)
 _HOW_TO_MAKE = "start `cronfleet run`, or make it with `cronfleet password-expiry init-db`"
 
 
 def allowance_of(settings: Settings) -> Allowance:
-    """Whether a first run must be approved. Raises `ConfigurationError`."""
-    is_real = sender_of(settings).reaches_people and not is_sample(settings)
-    return Allowance(is_real, settings.dry_run)
+    """Whether a first run must be approved. No sender is made: to look and decide needs none."""
+    return Allowance(would_reach_people(settings), settings.dry_run)
 
 
 @contextmanager
 def opened_users(settings: Settings) -> Generator[UserSource]:
     """The users, checked. Raises `ConfigurationError` and `DatabaseError`, and blocks."""
+    if are_users_elsewhere(settings):  # Not the made-up ones in their place.
+        raise ConfigurationError(USERS_ELSEWHERE)
+    check_sources(settings, own=None)
     users = source_from(settings)
     try:
         users.check()
@@ -57,6 +63,7 @@ def opened_outbox(settings: Settings, *, makes: bool) -> Generator[Outbox | None
 
     Raises `ConfigurationError` and `DatabaseError`.
     """
+    check_outbox(settings)
     if not makes and _is_yet_to_be_made(settings):
         yield None
         return
@@ -69,6 +76,15 @@ def opened_outbox(settings: Settings, *, makes: bool) -> Generator[Outbox | None
         yield outbox if outbox.id else None
     finally:
         outbox.database.close()
+
+
+def check_outbox(settings: Settings) -> None:
+    """Refuse what `cronfleet run` refuses, lest another outbox is looked at than the instances have.
+
+    Raises `ConfigurationError`.
+    """
+    if not are_users_elsewhere(settings):
+        check_sources(settings, own=None)
 
 
 @contextmanager

@@ -260,6 +260,12 @@ class Outbox:
             for key, row in rows.items()
         }
 
+    def badly_addressed(self, keys: Sequence[NoticeKey]) -> list[NoticeKey]:
+        """Those of these notices that are dead until their users have other addresses."""
+        with self.database.begin(only_reads=True) as connection:
+            rows = self._rows_of(connection, keys)
+        return [key for key, row in rows.items() if is_badly_addressed(row)]
+
     def counts(self) -> dict[NoticeState, int]:
         """How many notices stand where."""
         query = select(_n.state, func.count()).group_by(_n.state)

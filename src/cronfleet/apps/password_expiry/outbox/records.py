@@ -173,6 +173,12 @@ class Records:
         key = connection.execute(insert(HOLDS).values(run=run, **values)).inserted_primary_key
         return Whole(users, due, made, Hold(int(key[0]) if key else 0, utc(now), said, users, made))
 
+    def before(self) -> tuple[int, Sequence[int]]:
+        """By what a run that began now would be judged: what earlier ones left, and what is usual."""
+        with self._database.begin(only_reads=True) as connection:
+            left = connection.scalar(select(func.sum(_r.made)).where(_r.ended_at.is_(None)))
+            return int(left or 0), self._usual(connection, ())
+
     def runs(self, limit: int = RUNS_KEPT) -> list[Run]:
         """The last runs that have read all users, the newest first; one's shards are one."""
         with self._database.begin(only_reads=True) as connection:

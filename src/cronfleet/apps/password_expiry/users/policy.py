@@ -148,6 +148,17 @@ class QuietHours:
             return self.begin <= local < self.end
         return local >= self.begin or local < self.end  # Over midnight.
 
+    def end_after(self, moment: datetime) -> datetime:
+        """The first end of them that is later than a moment; in UTC."""
+        local = moment.astimezone(self.zone)
+        end = datetime.combine(local, self.end, self.zone)
+        if end.astimezone(UTC) <= moment:
+            end = datetime.combine(local + timedelta(days=1), self.end, self.zone)
+        return end.astimezone(UTC)
+
+    def __str__(self) -> str:
+        return f"{self.begin:%H:%M}-{self.end:%H:%M}"
+
 
 def days_before(threshold: str) -> int | None:
     """How many days before the expiry a notice of this threshold goes; None: not before it."""
