@@ -55,7 +55,8 @@ def with_kept(rows: Sequence[Row]) -> Sequence[Row]:
     if kept["source"] != COMMITTED["source"]:
         raise ValueError("what is kept is of another source: hunt all of them")
     anew = {row["name"]: row for row in rows}
-    return [anew.get(row["name"], row) for row in kept["figures"]["table"]]
+    table: list[Row] = kept["figures"]["table"]
+    return [anew.get(row["name"], row) for row in table]
 
 
 def row_of(hunted: Hunted, families: Mapping[str, str]) -> Row:
