@@ -50,8 +50,8 @@ OUTBOX: tuple[Mutant, ...] = (
         "what was handed off without an answer is pending again",
         Piece(
             _NOTICES,
-            "                    state=_S.UNCERTAIN,\n",
-            "                    state=_S.PENDING,\n",
+            "                state=_S.UNCERTAIN,\n",
+            "                state=_S.PENDING,\n",
         ),
         _table("uncertain"),
         Scenario("outbox/no-parks-ambiguity"),
