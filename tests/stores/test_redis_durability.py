@@ -15,6 +15,7 @@ from cronfleet.model import Outcome, RunState
 from cronfleet.promise import Failure, Verdict
 from cronfleet.store import Recorded, Start, Store
 from cronfleet.stores.redis import RedisStore
+from cronfleet.stores.redis.connections.talking import Primary
 from cronfleet.stores.redis.scripts import READING, confirmed_script
 from cronfleet.testing.conformance import StoreRules
 from cronfleet.testing.samples import (
@@ -261,3 +262,25 @@ async def test_a_write_and_its_wait_share_a_socket(replicated: Replicated, opene
         confirmed = [after.get(at) for at, name in enumerate(names) if name == "EVALSHA"]
         # An EVAL stands for an EVALSHA that the server did not know.
         assert set(confirmed) <= {"WAIT", "EVAL"}
+
+
+async def test_a_primary_that_is_left_while_it_is_asked_for_is_found_again(
+    replicated: Replicated, opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One call asks anew how many replicas there are, and another finds the connection broken."""
+    store = await opened(replicated.url + WAIT)
+    assert isinstance(store, RedisStore)
+    connections = store._opened()
+    before = connections._served
+    assert before is not None
+    before.found_at = 0
+    search = connections._search
+
+    async def left_meanwhile() -> Primary:
+        primary = await search()
+        await connections._leave(before)
+        return primary
+
+    monkeypatch.setattr(connections, "_search", left_meanwhile)
+    assert (await store.peek(PROGRAM, limit=1)).due == []
+    assert connections._served is not before

@@ -180,10 +180,12 @@ class Connections:
         try:
             primary = await self._search()
         except (RedisError, OSError):
-            if before is None:
+            if before is None or self._served is None:
                 raise
             primary = before.primary  # It has given no reason to leave it.
-        if before is not None and before.primary.node == primary.node:
+        # Who found it gone may have left it while it was looked for.
+        is_served = before is not None and self._served is before
+        if before is not None and is_served and before.primary.node == primary.node:
             before.primary, before.found_at = primary, time.monotonic()
             return
         pool = _pool(self._address, primary.node)
