@@ -15,6 +15,7 @@ from tests.chaos.outbox import main as outbox
 from tests.chaos.postfix import main as postfix
 from tests.chaos.rig import Settings
 from tests.chaos.stores import STORES
+from tests.chaos.telling import say
 from tests.chaos.verdict import ChaosVerdict, as_text
 from tests.results import ROOT, Result, keep, sha256_of
 from tests.servers import ServerUnavailableError
@@ -85,11 +86,6 @@ def _parser() -> argparse.ArgumentParser:
         "--result", action="store_true", help="keep the figures in docs/results, for the pages"
     )
     return parser
-
-
-def say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -52,3 +52,9 @@ def fleet_of_its_own() -> Generator[None]:
             del os.environ["CRONFLEET_FLEET"]
         else:
             os.environ["CRONFLEET_FLEET"] = before
+
+
+def made(folder: Path) -> Path:
+    """The folder, made with its parents if it is not there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -25,6 +25,7 @@ from typing import Any
 from tests.chaos.figures import percentiles
 from tests.chaos.given import STORES, fleet_of_its_own, store_of
 from tests.chaos.looker import Looker
+from tests.chaos.telling import say
 from tests.fleet.rig import Effect, Fleet
 from tests.results import Result, keep, sha256_of
 from tests.servers import DIE_WITH_PARENT
@@ -114,7 +115,7 @@ def main(arguments: list[str]) -> int:
         exports = [Path(name) / f"starvation-ttl-{ttl_ms}.jsonl" for ttl_ms in TTLS_MS]
         for ttl_ms, export in zip(TTLS_MS, exports, strict=True):
             found.append(starve(store.url, ttl_ms, seconds, options.busy, export))
-            _say(f"ttl {ttl_ms} ms: {found[-1].figures}")
+            say(f"ttl {ttl_ms} ms: {found[-1].figures}")
         figures = {
             "store": store.name,
             "busy_processes_per_core": options.busy,
@@ -125,7 +126,7 @@ def main(arguments: list[str]) -> int:
         keep(Result("starvation", _command(options), time.monotonic() - began, figures, logs))
     default, *_ = found
     is_well = default.runs > 0 and not default.falsely_lost
-    _say(f"with the default TTL {len(default.falsely_lost)} of {default.runs} were falsely lost")
+    say(f"with the default TTL {len(default.falsely_lost)} of {default.runs} were falsely lost")
     return 0 if is_well and not any(each.begun_twice for each in found) else 1
 
 
@@ -141,7 +142,3 @@ def _parser() -> argparse.ArgumentParser:
 def _command(options: argparse.Namespace) -> str:
     given = f"--minutes {options.minutes:g} --busy {options.busy} --store {options.store} --result"
     return f"python3 dev.py chaos --starvation {given}"
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201 - speaks to a person

@@ -24,6 +24,7 @@ from typing import Any, TypeAlias
 from tests.chaos.figures import percentiles
 from tests.chaos.given import STORES, fleet_of_its_own, store_of
 from tests.chaos.looker import Looker
+from tests.chaos.telling import say, tell
 from tests.fleet.rig import Effect, Fleet
 from tests.results import Result, keep
 
@@ -183,7 +184,7 @@ def take_over(store: str, kills: int, *, tells: bool = False) -> Found:
 
 def _tell(found: Found, kills: int) -> None:
     if found.kills % 10 == 0:
-        _say(f"{found.kills} of {kills} killed; worst {found.worst_s:.2f} s")
+        say(f"{found.kills} of {kills} killed; worst {found.worst_s:.2f} s")
 
 
 def main(arguments: list[str]) -> int:
@@ -198,21 +199,16 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder, store_of(options.store, Path(folder)) as store:
         found = take_over(store.url, options.kills, tells=True)
         figures: dict[str, Any] = {**found.figures, "store": store.name}
-    for name, figure in figures.items():
-        _say(f"{name:28}{figure}")
+    tell(figures)
     if options.result:
         command = (
             f"python3 dev.py takeover --kills {options.kills} --store {options.store} --result"
         )
         keep(Result("takeover", command, time.monotonic() - began, figures, {}))
     is_soon = figures["idle_tick_late_ms_p99"] <= GOAL_MS
-    _say(f"the bound of {BOUND_S:.2f} s is {'kept' if found.is_within_bound else 'BROKEN'}")
-    _say(f"the goal of {GOAL_MS} ms at p99 is {'met' if is_soon else 'MISSED'}")
+    say(f"the bound of {BOUND_S:.2f} s is {'kept' if found.is_within_bound else 'BROKEN'}")
+    say(f"the goal of {GOAL_MS} ms at p99 is {'met' if is_soon else 'MISSED'}")
     return 0 if found.is_within_bound and is_soon else 1
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201 - speaks to a person
 
 
 if __name__ == "__main__":

@@ -77,9 +77,9 @@ class _Waits:
     others: Instant | None = None
 
     def add(self, ripe_at: Instant, thing: DueTick | PendingRun) -> None:
-        self.first = _earlier(ripe_at, self.first)
+        self.first = earliest(ripe_at, self.first)
         if ripe_at > owed_since(thing):
-            self.others = _earlier(ripe_at, self.others)
+            self.others = earliest(ripe_at, self.others)
 
     def is_before(self, instant: Instant, *, alone: bool) -> bool:
         """Whether nothing that is due from this instant on can be the first of either."""
@@ -258,5 +258,6 @@ def _due(tick: DueTick) -> Instant:
     return tick.expected.due
 
 
-def _earlier(instant: Instant, other: Instant | None) -> Instant:
-    return instant if other is None else min(instant, other)
+def earliest(*instants: Instant | None) -> Instant:
+    """Of those that are known; one of them must be."""
+    return min(each for each in instants if each is not None)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from cronfleet.clock import Clock
-from cronfleet.engine.choice import Choice, foreseen
+from cronfleet.engine.choice import Choice, earliest, foreseen
 from cronfleet.model import Instant
 from cronfleet.store import SOON_MS, Seen, TickClaim
 
@@ -56,7 +56,7 @@ class Sight:
         self._left, self._coming = choice.left, seen
         self._has_claimed = self._has_claimed or bool(choice.items)
         self._is_whole = self._is_whole and choice.is_all
-        self._until = _first(self._until, choice.others_at, *_made_by(choice))
+        self._until = earliest(self._until, choice.others_at, *_made_by(choice))
 
     def stirred(self) -> None:
         """There may be more than was seen."""
@@ -87,7 +87,7 @@ class Sight:
             return None
         # Even if nothing is due: that is known, and so is when to ask again.
         return replace(
-            ahead, next_due=_first(ahead.next_due, self._until, store_now + fresh_ms + 1)
+            ahead, next_due=earliest(ahead.next_due, self._until, store_now + fresh_ms + 1)
         )
 
 
@@ -101,7 +101,3 @@ def _made_by(choice: Choice) -> Iterator[Instant]:
 def _together(left: Seen, ahead: Seen) -> Seen:
     """What was left, and what has become due since."""
     return replace(ahead, due=[*left.due, *ahead.due], pending=left.pending)
-
-
-def _first(*instants: Instant | None) -> Instant:
-    return min(each for each in instants if each is not None)

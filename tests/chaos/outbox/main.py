@@ -11,17 +11,17 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.given import fleet_of_its_own, store_of
+from tests.chaos.given import fleet_of_its_own, made, store_of
 from tests.chaos.looker import Looker
 from tests.chaos.outbox.campaign import CONNECTIONS, INSTANCES, Campaign, Parts, drawn
 from tests.chaos.outbox.judging import Verdict
 from tests.chaos.outbox.peer_process import PeerProcess
 from tests.chaos.outbox.steps import KILL, Step
 from tests.chaos.outbox.users import Users
+from tests.chaos.telling import say, tell
 from tests.results import Result, keep, sha256_of
 
 TTL_MS = 2_000
-SHOWN = 20
 
 
 @contextmanager
@@ -42,8 +42,8 @@ def main(arguments: list[str]) -> int:
     began = time.monotonic()
     with ExitStack() as opened:
         folder = options.folder or Path(opened.enter_context(tempfile.TemporaryDirectory()))
-        store = opened.enter_context(store_of(options.store, _made(folder / "store")))
-        users = opened.enter_context(store_of(options.users_in, _made(folder / "users")))
+        store = opened.enter_context(store_of(options.store, made(folder / "store")))
+        users = opened.enter_context(store_of(options.users_in, made(folder / "users")))
         parts = opened.enter_context(parts_in(folder, store.url, users.url, TTL_MS))
         campaign = Campaign(parts)
         with campaign.begun():
@@ -51,14 +51,11 @@ def main(arguments: list[str]) -> int:
                 campaign.misbehave(step, act)
                 campaign.strike(kill)
                 if number % 10 == 0:
-                    _say(f"{number} of {options.kills} kills, {parts.users.count} users")
+                    say(f"{number} of {options.kills} kills, {parts.users.count} users")
         verdict = campaign.verdict()
         figures = _figures(campaign, verdict, parts) | {"store": store.name, "users_in": users.name}
         logs = sha256_of([parts.peer.mails, parts.peer.dialogues])
-    for name, figure in figures.items():
-        _say(f"{name:32}{figure}")
-    for line in verdict.wrong[:SHOWN]:
-        _say(f"WRONG {line}")
+    tell(figures, verdict.wrong)
     if options.result:
         keep(Result("chaos-outbox", _command(options), time.monotonic() - began, figures, logs))
     is_seen = len(campaign.kills) == len(Step) or options.kills < len(Step)
@@ -101,12 +98,3 @@ def _parser() -> argparse.ArgumentParser:
 def _command(options: argparse.Namespace) -> str:
     given = f"--kills {options.kills} --seed {options.seed} --users-in {options.users_in} --result"
     return f"python3 dev.py chaos --outbox --store {options.store} {given}"
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201 - speaks to a person

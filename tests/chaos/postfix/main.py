@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.given import fleet_of_its_own, store_of
+from tests.chaos.given import fleet_of_its_own, made, store_of
 from tests.chaos.looker import Looker
 from tests.chaos.outbox.users import Users
 from tests.chaos.postfix.campaign import (
@@ -24,12 +24,12 @@ from tests.chaos.postfix.campaign import (
 )
 from tests.chaos.postfix.judging import Verdict
 from tests.chaos.postfix.relay import Relay, own_relay
+from tests.chaos.telling import say, tell
 from tests.postgres_servers import OwnPostgres, find_programs
 from tests.results import Result, keep, sha256_of
 from tests.servers import ServerUnavailableError
 
 TTL_MS = 2_000
-SHOWN = 20
 FOUND, CANNOT = 1, 2
 
 
@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> int:
     try:
         return _run(options)
     except ServerUnavailableError as error:
-        _say(f"cannot run here: {error}")
+        say(f"cannot run here: {error}")
         return CANNOT
 
 
@@ -56,7 +56,7 @@ def _run(options: argparse.Namespace) -> int:
     began = time.monotonic()
     with ExitStack() as opened:
         folder = options.folder or Path(opened.enter_context(tempfile.TemporaryDirectory()))
-        store = opened.enter_context(store_of(options.store, _made(folder / "store")))
+        store = opened.enter_context(store_of(options.store, made(folder / "store")))
         relay = opened.enter_context(own_relay())
         database = OwnPostgres(find_programs())
         opened.callback(database.remove)
@@ -65,15 +65,12 @@ def _run(options: argparse.Namespace) -> int:
         campaign = Campaign(parts, options.seed, options.kill_every)
         with campaign.begun():
             campaign.strike()
-            _say(f"{campaign.kills} kills; waiting until all is settled")
+            say(f"{campaign.kills} kills; waiting until all is settled")
         verdict = campaign.verdict()
         servers = {"store": store.name, "users_in": str(database), "relay": str(relay)}
         figures = _figures(campaign, verdict, parts) | servers
         logs = sha256_of([folder / "delivered.jsonl", folder / "outbox.jsonl"])
-    for name, figure in figures.items():
-        _say(f"{name:32}{figure}")
-    for line in verdict.wrong[:SHOWN]:
-        _say(f"WRONG {line}")
+    tell(figures, verdict.wrong)
     if options.result:
         keep(Result("chaos-postfix", _command(options), time.monotonic() - began, figures, logs))
     is_seen = campaign.restarts.total() == len(drawn(options.seed)) and campaign.kills > 0
@@ -117,12 +114,3 @@ def _parser() -> argparse.ArgumentParser:
 def _command(options: argparse.Namespace) -> str:
     given = f"--notices {options.notices} --kill-every {options.kill_every:g} --seed {options.seed}"
     return f"python3 dev.py chaos --postfix --store {options.store} {given} --result"
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201 - speaks to a person

@@ -25,10 +25,11 @@ from cronfleet.apps.password_expiry.opening import (
     USERS_ELSEWHERE,
     allowance_of,
     opened_outbox,
+    opened_users,
 )
 from cronfleet.apps.password_expiry.outbox.preparing import tried
 from cronfleet.apps.password_expiry.registering import check_hours
-from cronfleet.apps.password_expiry.sources import check_sources, source_from
+from cronfleet.apps.password_expiry.sources import check_sources
 from cronfleet.config import Settings
 from cronfleet.errors import ConfigurationError
 
@@ -60,12 +61,8 @@ def _users(settings: Settings) -> Finding:
     if settings.users_database_url is None and settings.users_ldap_url is None:
         said = "made-up ones: USERS_DATABASE_URL is not set"
         return Finding("users", Condition.NOTE, said)
-    users = source_from(settings)
-    try:
-        users.check()
+    with opened_users(settings) as users:
         users.page(None, 1)
-    finally:
-        users.close()
     if settings.users_ldap_url:
         said = f"{users.describe()} have the attributes, and can be read"
     else:

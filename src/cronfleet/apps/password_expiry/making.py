@@ -76,8 +76,7 @@ def columns_from(settings: Settings) -> UserColumns:
 
 def sender_of(settings: Settings) -> Sender:
     """As `sender_from`, for the users that the settings mean. Raises `ConfigurationError`."""
-    is_made_up = is_sample(settings) and not are_users_elsewhere(settings)
-    return sender_from(settings, is_sample=is_made_up)
+    return sender_from(settings, is_sample=_are_made_up(settings))
 
 
 def sender_from(settings: Settings, *, is_sample: bool) -> Sender:
@@ -101,9 +100,11 @@ def sender_from(settings: Settings, *, is_sample: bool) -> Sender:
 
 def would_reach_people(settings: Settings) -> bool:
     """Whether mails would leave, as far as the settings say. Nothing is made for it, or refused."""
-    if is_sample(settings) and not are_users_elsewhere(settings):
-        return False
-    return _wanted(settings, is_sample=False) != ("mailbox",)
+    return not _are_made_up(settings) and _wanted(settings, is_sample=False) != ("mailbox",)
+
+
+def _are_made_up(settings: Settings) -> bool:
+    return is_sample(settings) and not are_users_elsewhere(settings)
 
 
 def _wanted(settings: Settings, *, is_sample: bool) -> tuple[SenderName, ...]:

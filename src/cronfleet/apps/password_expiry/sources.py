@@ -16,7 +16,7 @@ from cronfleet.errors import ConfigurationError
 
 _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]*", re.ASCII)
 # No user of the real notices is among the made-up ones: these would end them, and delete the old.
-WITHOUT_USERS = (
+_WITHOUT_USERS = (
     "NOTICES_DATABASE_URL without USERS_DATABASE_URL: made-up users are noted in a file of their own "
     "alone. Set USERS_DATABASE_URL to your users, or leave NOTICES_DATABASE_URL out; users of a source "
     "of your own are mailed by its program, and with `cronfleet trigger password-expiry`"
@@ -61,7 +61,7 @@ def check_sources(settings: Settings, own: UserSource | None) -> None:
             "noted beside the users"
         )
     if own is None and is_sample(settings) and settings.notices_database_url:
-        raise ConfigurationError(WITHOUT_USERS)
+        raise ConfigurationError(_WITHOUT_USERS)
     if settings.users_ldap_url:
         _check_directory(settings)
     if settings.users_shards > 1:

@@ -12,7 +12,7 @@ from cronfleet.apps.password_expiry.outbox.care_schema import now_ms
 from cronfleet.apps.password_expiry.outbox.schema import LONGEST_REASON, NOTICES
 from cronfleet.apps.password_expiry.outbox.states import DECISIONS, Decision, NoticeState
 from cronfleet.apps.password_expiry.outbox.suppression import unsuppress_in
-from cronfleet.apps.password_expiry.outbox.values import HANDOFF_LEASE, Notice, milliseconds, utc
+from cronfleet.apps.password_expiry.outbox.values import HANDOFF_LEASE, Notice, since_1970
 from cronfleet.errors import UndecidedNoticeError, UnknownNoticeError
 
 HARD_LIFETIME: timedelta = HANDOFF_LEASE
@@ -128,7 +128,7 @@ def _check(notice: str, stands: Notice | None, decision: Decision, now: int) -> 
     # What was dropped since had no answer, either.
     is_unanswered = stands.state is _S.UNCERTAIN or stands.reason.startswith(_SAID[Decision.DROP])
     until = stands.changed_at + HARD_LIFETIME
-    if decision is Decision.RESEND and is_unanswered and now < milliseconds(until - utc(0)):
+    if decision is Decision.RESEND and is_unanswered and now < since_1970(until):
         raise UndecidedNoticeError(
             notice,
             f"its sender may still be at it until {until:%Y-%m-%d %H:%M:%S} UTC: "

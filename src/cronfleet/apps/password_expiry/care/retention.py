@@ -11,7 +11,7 @@ from cronfleet.apps.password_expiry.databases.databases import Database
 from cronfleet.apps.password_expiry.outbox.care_schema import now_ms
 from cronfleet.apps.password_expiry.outbox.schema import NOTICES
 from cronfleet.apps.password_expiry.outbox.states import NoticeState
-from cronfleet.apps.password_expiry.outbox.values import Notice, milliseconds
+from cronfleet.apps.password_expiry.outbox.values import Notice, milliseconds, since_1970
 from cronfleet.apps.password_expiry.users.policy import BadRowError, User, stored_instant
 from cronfleet.apps.password_expiry.users.source import UserSource
 
@@ -48,7 +48,7 @@ class Retention:
         users = self._users.find(list({each.user for each in old}))
         gone = [each.id for each in old if not _is_made_for(each, users.get(each.user), now)]
         self._delete(gone)
-        self._after = (int(last.changed_at.timestamp() * 1000), last.id)
+        self._after = (since_1970(last.changed_at), last.id)
         return len(gone)
 
     def _old(self) -> Sequence[Notice]:

@@ -25,7 +25,7 @@ from cronfleet.apps.password_expiry.outbox.care_schema import (
 )
 from cronfleet.apps.password_expiry.outbox.schema import NOTICES, OUTBOX, insert_new
 from cronfleet.apps.password_expiry.outbox.states import NoticeState
-from cronfleet.apps.password_expiry.outbox.values import ALL, Shard, utc
+from cronfleet.apps.password_expiry.outbox.values import ALL, Shard, since_1970, utc
 from cronfleet.apps.password_expiry.users.copies import COPY
 
 RUNS_KEPT = 100
@@ -110,7 +110,7 @@ class Records:
         """
         with self._database.begin() as connection:
             row = insert(RUNS).values(
-                fire_time=_ms(fire_time),
+                fire_time=since_1970(fire_time),
                 whole=shard.whole,
                 shard=shard.number,
                 shards=shard.of,
@@ -302,7 +302,3 @@ def _run(shards: Sequence[_Row]) -> Run:
         is_held=any(row.is_held for row in shards),
         ahead=dict(ahead),
     )
-
-
-def _ms(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)

@@ -137,6 +137,11 @@ def milliseconds(span: timedelta) -> int:
     return span // timedelta(milliseconds=1)
 
 
+def since_1970(moment: datetime) -> int:
+    """In milliseconds: the other way round than `utc`."""
+    return milliseconds(moment - utc(0))
+
+
 def utc(ms: int) -> datetime:
     return datetime.fromtimestamp(ms / 1000, UTC)
 

@@ -180,13 +180,12 @@ class Connections:
         try:
             primary = await self._search()
         except (RedisError, OSError):
-            if before is None or self._served is None:
+            if self._served is None:
                 raise
-            primary = before.primary  # It has given no reason to leave it.
-        # Who found it gone may have left it while it was looked for.
-        is_served = before is not None and self._served is before
-        if before is not None and is_served and before.primary.node == primary.node:
-            before.primary, before.found_at = primary, time.monotonic()
+            primary = self._served.primary  # It has given no reason to leave it.
+        # Whoever found it gone has left it while it was looked for.
+        if self._served is not None and self._served.primary.node == primary.node:
+            self._served.primary, self._served.found_at = primary, time.monotonic()
             return
         pool = _pool(self._address, primary.node)
         self._served = _Served(primary, pool, time.monotonic())
